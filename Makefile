@@ -1,0 +1,56 @@
+# Two commands on a fresh machine with Go, Node.js (npm), Python 3 and a C compiler:
+#
+#   make run     install the networks, build, start the server
+#   make test    install what the tests need, run all of them
+#
+# Everything that is downloaded is pinned by version and hash.
+
+GO ?= go
+LISTEN ?= 127.0.0.1:7180
+DATA ?= data
+
+.DEFAULT_GOAL := build
+.PHONY: build run test test-go fuzz lint generate bench clean
+
+include networks/networks.mk
+include conformance/conformance.mk
+
+build: networks bin/recollect
+
+.PHONY: bin/recollect
+bin/recollect:
+	$(GO) build -o $@ ./cmd/recollect
+
+run: build
+	bin/recollect serve --listen $(LISTEN) --data $(DATA)
+
+test: test-go conformance-python conformance-js
+
+test-go: networks
+	$(GO) test -race -timeout 20m ./...
+	cd wire/gen && $(GO) test ./...
+
+# Every fuzz target for FUZZTIME.
+FUZZTIME ?= 10s
+fuzz: networks
+	@set -e; for target in $$(grep -rhoE --include='*_test.go' '^func Fuzz\w+' . | awk '{print $$2}' | sort -u); do \
+		package=$$(dirname $$(grep -rlE --include='*_test.go' "^func $$target\(" . | head -n 1)); \
+		echo "$$package $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; \
+	done
+
+# The linters are pinned in a module of their own. The vulnerability database is asked over the network, and only a
+# vulnerability fails the run: without the network the check says that it did not happen.
+lint:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool -modfile=tools/go.mod staticcheck ./...
+	sh tools/govulncheck.sh
+
+generate:
+	$(GO) generate ./...
+
+bench: networks
+	$(GO) run ./bench/pipeline
+
+clean:
+	rm -rf bin lib .cache

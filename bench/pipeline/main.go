@@ -1,0 +1,149 @@
+// Command pipeline measures what an IndexFaces request is made of, beside the bare time of the same networks in
+// ONNX Runtime in the same run, and how many ListCollections requests a second the front door serves.
+//
+// The requests are signed and go over HTTP on loopback to a server in this process, which has the real store, index
+// and networks; client and server share the machine's cores. Two pictures: one of LFW's size, and one of 12 megapixels
+// with the same face at 1,500 pixels.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/recollect-dev/recollect"
+	"github.com/recollect-dev/recollect/exact"
+	"github.com/recollect-dev/recollect/iam"
+	"github.com/recollect-dev/recollect/onnx"
+	"github.com/recollect-dev/recollect/pack"
+	"github.com/recollect-dev/recollect/rekognition"
+	"github.com/recollect-dev/recollect/sqlite"
+	"github.com/recollect-dev/recollect/vision"
+)
+
+func main() {
+	library := flag.String("library", filepath.Join("lib", "recollect"), "folder of ONNX Runtime and the model packs")
+	picture := flag.String("picture", filepath.Join("..", "shared", "data", "lfw", "images"), "a JPEG with one face, or a folder in which one is found")
+	out := flag.String("out", filepath.Join("bench", "results", "pipeline.md"), "file for the results; empty: none")
+	duration := flag.Duration("duration", 5*time.Second, "time of each measurement")
+	flag.Parse()
+	if err := run(context.Background(), *library, *picture, *out, *duration); err != nil {
+		fmt.Fprintln(os.Stderr, "pipeline:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, library, picture, out string, duration time.Duration) error {
+	small, err := findPicture(picture)
+	if err != nil {
+		return err
+	}
+	large, err := enlarge(small, 4000, 3000)
+	if err != nil {
+		return err
+	}
+	stages := new(stopwatch)
+	b, err := open(ctx, library, stages)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+
+	var report strings.Builder
+	w := io.MultiWriter(os.Stdout, &report)
+	fmt.Fprintf(w, "# The pipeline, stage by stage\n\n`make bench`, %s, %d cores, %s, %s/%s.\n",
+		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), cpuModel(), runtime.GOOS, runtime.GOARCH)
+	fmt.Fprint(w, "Means over requests, in milliseconds; client and server share the cores. Bare networks: detection once and landmarks, pose and "+
+		"embedding once, with nothing around them, in the same run.\n\n")
+	for _, p := range []struct {
+		name string
+		data []byte
+	}{{"250x250", small}, {"4000x3000", large}} {
+		for _, clients := range []int{1, 8} {
+			if err := b.measurePicture(ctx, w, p.name, p.data, clients, duration); err != nil {
+				return err
+			}
+		}
+	}
+	if err := b.measureListCollections(ctx, w, duration); err != nil {
+		return err
+	}
+	if out == "" {
+		return nil
+	}
+	return os.WriteFile(out, []byte(report.String()), 0o644)
+}
+
+// bench is the server under measurement.
+type bench struct {
+	engine *vision.Engine
+	server *httptest.Server
+	stages *stopwatch
+	store  *sqlite.Store
+	dir    string
+	client *client
+}
+
+func open(ctx context.Context, library string, stages *stopwatch) (*bench, error) {
+	p, err := pack.Load(filepath.Join(library, "packs", "default"))
+	if err != nil {
+		return nil, err
+	}
+	ort, err := onnx.Open(filepath.Join(library, "onnxruntime", onnx.LibraryName()), 0)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := vision.New(p, ort, vision.Options{Observe: func(s vision.Stage, d time.Duration) { stages.add(string(s), d) }})
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "recollect-bench-")
+	if err != nil {
+		return nil, err
+	}
+	store, err := sqlite.Open(ctx, dir, sqlite.Options{})
+	if err != nil {
+		return nil, err
+	}
+	service, err := recollect.NewService(timedStore{store, stages}, timedIndex{exact.New(store, exact.Options{}), stages}, engine)
+	if err != nil {
+		return nil, err
+	}
+	key := iam.AccessKey{ID: "AKIDBENCH0000000", Secret: "a secret for the benchmark", Principal: iam.Principal{Account: "123456789012"}}
+	server := httptest.NewServer(rekognition.New(rekognition.Config{
+		Service:  service,
+		Keys:     iam.NewRoot(key),
+		Region:   "us-east-1",
+		TokenKey: []byte("a key for the benchmark's tokens"),
+		Log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}))
+	return &bench{engine: engine, server: server, stages: stages, store: store, dir: dir, client: &client{address: server.Listener.Addr().String(), key: key}}, nil
+}
+
+func (b *bench) close() {
+	b.server.Close()
+	b.store.Close()
+	b.engine.Close()
+	os.RemoveAll(b.dir)
+}
+
+func cpuModel() string {
+	info, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return "unknown processor"
+	}
+	for line := range strings.Lines(string(info)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "unknown processor"
+}

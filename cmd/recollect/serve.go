@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/recollect-dev/recollect"
+	"github.com/recollect-dev/recollect/exact"
+	"github.com/recollect-dev/recollect/iam"
+	"github.com/recollect-dev/recollect/rekognition"
+	"github.com/recollect-dev/recollect/sqlite"
+)
+
+// shutdownTimeout is how long requests in flight have to finish after a signal.
+const shutdownTimeout = 30 * time.Second
+
+// serveConfig is what the server can be told.
+type serveConfig struct {
+	Listen  string // host:port
+	Data    string // folder of the store and the root key
+	Library string // folder of ONNX Runtime and the model packs
+	Region  string
+	Account string
+	LogJSON bool
+}
+
+// Validate reports every fault at once.
+func (c serveConfig) Validate() error {
+	var faults []error
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		faults = append(faults, fmt.Errorf("--listen %q is not host:port", c.Listen))
+	}
+	if c.Data == "" {
+		faults = append(faults, errors.New("--data names no folder"))
+	}
+	if !regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d+$`).MatchString(c.Region) {
+		faults = append(faults, fmt.Errorf("--region %q does not look like a region, for example us-east-1", c.Region))
+	}
+	if !regexp.MustCompile(`^\d{12}$`).MatchString(c.Account) {
+		faults = append(faults, fmt.Errorf("--account %q is not twelve digits", c.Account))
+	}
+	return errors.Join(faults...)
+}
+
+func serveCommand() *cobra.Command {
+	var cfg serveConfig
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the server",
+		Example: `  recollect serve
+  recollect serve --listen 127.0.0.1:7180 --data ./data
+  RECOLLECT_ROOT_ACCESS_KEY_ID=... RECOLLECT_ROOT_SECRET_ACCESS_KEY=... recollect serve`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := cfg.Validate(); err != nil {
+				return err
+			}
+			return serve(cmd.Context(), cfg, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&cfg.Listen, "listen", "127.0.0.1:7180", "address and port to listen on")
+	flags.StringVar(&cfg.Data, "data", "data", "folder of the database and the root key")
+	flags.StringVar(&cfg.Library, "library", defaultLibrary(), "folder of ONNX Runtime and the model packs")
+	flags.StringVar(&cfg.Region, "region", "us-east-1", "region that the server stands for")
+	flags.StringVar(&cfg.Account, "account", "123456789012", "account of the root key")
+	flags.BoolVar(&cfg.LogJSON, "log-json", false, "write the log as JSON")
+	return cmd
+}
+
+// defaultLibrary is lib/recollect beside the folder of the program, as in bin/recollect.
+func defaultLibrary() string {
+	program, err := os.Executable()
+	if err != nil {
+		return filepath.Join("lib", "recollect")
+	}
+	return filepath.Join(filepath.Dir(program), "..", "lib", "recollect")
+}
+
+// serve runs the server until ctx ends, and then for as long as requests in flight need.
+func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err error) {
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	if cfg.LogJSON {
+		log = slog.New(slog.NewJSONHandler(stderr, nil))
+	}
+	store, err := sqlite.Open(ctx, cfg.Data, sqlite.Options{Logger: log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	key, credentials, err := iam.RootKey(cfg.Data, cfg.Account, os.Getenv)
+	if err != nil {
+		return err
+	}
+	tokenKey, err := store.SettingOrCreate(ctx, "pagination-token-key", newSecret)
+	if err != nil {
+		return fmt.Errorf("read the key of pagination tokens: %w", err)
+	}
+
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return err
+	}
+	front := newFront(log)
+	server := &http.Server{
+		Handler:           front,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       2 * time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	defer server.Close()
+
+	engine, err := openEngine(cfg.Library)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	index := exact.New(store, exact.Options{})
+	defer func() { err = errors.Join(err, index.Close()) }()
+	service, err := recollect.NewService(store, index, engine)
+	if err != nil {
+		return err
+	}
+	front.open(store, rekognition.New(rekognition.Config{
+		Service:  service,
+		Keys:     iam.NewRoot(key),
+		Region:   cfg.Region,
+		TokenKey: tokenKey,
+		Log:      log,
+	}))
+	greet(stdout, cfg, "http://"+listener.Addr().String(), credentials)
+
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	log.Info("stopping", "at_most", shutdownTimeout)
+	front.close()
+	stopping, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(stopping); err != nil {
+		return fmt.Errorf("requests were still in flight after %v: %w", shutdownTimeout, err)
+	}
+	log.Info("stopped")
+	return nil
+}
+
+func newSecret() []byte {
+	secret := make([]byte, 32)
+	rand.Read(secret)
+	return secret
+}
+
+// greet tells a person what to do next.
+func greet(w io.Writer, cfg serveConfig, url, credentials string) {
+	fmt.Fprintf(w, "Recollect %s is ready on %s (region %s, account %s).\n\n", version, url, cfg.Region, cfg.Account)
+	cli, python := "", "import boto3"
+	if credentials == "" {
+		fmt.Fprintf(w, "The root key is the one in %s. Give it to the clients as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.\n", iam.RootAccessKeyIDEnv)
+	} else {
+		if abs, err := filepath.Abs(credentials); err == nil {
+			credentials = abs
+		}
+		fmt.Fprintf(w, "The root key is in %s, which only you can read.\n", credentials)
+		cli = fmt.Sprintf("AWS_SHARED_CREDENTIALS_FILE=%q ", credentials)
+		python = fmt.Sprintf("import os, boto3\n    os.environ[\"AWS_SHARED_CREDENTIALS_FILE\"] = %q", credentials)
+	}
+	fmt.Fprintf(w, `
+AWS CLI:
+
+    %[1]saws rekognition list-collections --endpoint-url %[3]s --region %[4]s
+
+Python:
+
+    %[2]s
+    client = boto3.client("rekognition", endpoint_url=%[3]q, region_name=%[4]q)
+    answer = client.list_collections()
+    print(answer["CollectionIds"], answer["FaceModelVersions"])
+
+`, cli, python, url, cfg.Region)
+}

@@ -1,0 +1,55 @@
+package recollect
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// DefaultPageSize is how many results a page has when the caller does not say, and also the most it can have.
+const DefaultPageSize = 4096
+
+// CreateCollection makes an empty collection that uses the current face model. CodeAlreadyExists if the realm has one of that id.
+func (s *Service) CreateCollection(ctx context.Context, realm Realm, id string) (Collection, error) {
+	c, err := s.store.CreateCollection(ctx, Collection{
+		Realm:            realm,
+		ID:               id,
+		FaceModelVersion: s.current.Version(),
+		CreatedAt:        s.now().Truncate(time.Millisecond),
+	})
+	if CodeOf(err) == CodeAlreadyExists {
+		err = &Error{Code: CodeAlreadyExists, Message: fmt.Sprintf("The collection id: %s already exists", id), Err: err}
+	}
+	return c, err
+}
+
+// Collections returns a page of at most limit collections of the realm, in ascending order of id, that sort after
+// the given id, and whether there are more.
+func (s *Service) Collections(ctx context.Context, realm Realm, after string, limit int) (page []Collection, more bool, err error) {
+	page, err = s.store.Collections(ctx, realm, after, limit+1)
+	if err != nil {
+		return nil, false, err
+	}
+	if len(page) > limit {
+		return page[:limit], true, nil
+	}
+	return page, false, nil
+}
+
+// Collection describes one collection. CodeNotFound if there is none.
+func (s *Service) Collection(ctx context.Context, realm Realm, id string) (Collection, error) {
+	c, err := s.store.Collection(ctx, realm, id)
+	return c, collectionError(err, id)
+}
+
+// DeleteCollection deletes a collection with all its faces. CodeNotFound if there is none.
+func (s *Service) DeleteCollection(ctx context.Context, realm Realm, id string) error {
+	c, err := s.store.DeleteCollection(ctx, realm, id)
+	if err != nil {
+		return collectionError(err, id)
+	}
+	if err := s.index.Drop(ctx, c.Key); err != nil {
+		return fmt.Errorf("drop the index of collection %q: %w", id, err)
+	}
+	return nil
+}

@@ -1,0 +1,117 @@
+"""Every operation that botocore's model of the service has."""
+
+import re
+
+import botocore.session
+import pytest
+from botocore.exceptions import ClientError
+
+from pictures import png
+from wire import Request, call
+
+MODEL = botocore.session.get_session().get_service_model("rekognition")
+
+# What the first version promises.
+BUILT = {
+    "CreateCollection", "ListCollections", "DescribeCollection", "DeleteCollection", "IndexFaces", "ListFaces",
+    "DeleteFaces", "SearchFaces", "SearchFacesByImage", "DetectFaces", "CompareFaces",
+}  # fmt: skip
+
+# A valid value for each text with a pattern of its own.
+TEXTS = {
+    "CollectionId": "operations-test",
+    "DatasetArn": "arn:aws:rekognition:us-east-1:123456789012:project/p/dataset/train/1",
+    "FaceId": "00000000-0000-4000-8000-000000000000",
+    "LivenessSessionId": "00000000-0000-4000-8000-000000000000",
+    "ProjectArn": "arn:aws:rekognition:us-east-1:123456789012:project/p/1",
+    "ProjectVersionArn": "arn:aws:rekognition:us-east-1:123456789012:project/p/version/v/1",
+    "ResourceArn": "arn:aws:rekognition:us-east-1:123456789012:collection/operations-test",
+    "RoleArn": "arn:aws:iam::123456789012:role/r",
+}
+
+
+def valid(shape):
+    """A value that satisfies the model: required members alone, and the least of everything."""
+    match shape.type_name:
+        case "structure":
+            if shape.name == "Image":
+                return {"Bytes": png(100, 100)}
+            return {name: valid(member) for name, member in shape.members.items() if name in shape.required_members}
+        case "list":
+            return [valid(shape.member)] * max(1, shape.metadata.get("min", 1))
+        case "map":
+            return {valid(shape.key): valid(shape.value)}
+        case "string":
+            text = shape.enum[0] if shape.enum else TEXTS.get(shape.name, "abc")
+            pattern = shape.metadata.get("pattern", "")
+            assert r"\p" in pattern or not pattern or re.fullmatch(pattern, text), f"{shape.name} needs a value of its own"
+            return text
+        case "integer" | "long":
+            return max(1, shape.metadata.get("min", 1))
+        case "float" | "double":
+            return 50.0
+        case "boolean":
+            return True
+        case "blob":
+            return b"abc"
+    raise NotImplementedError(shape.type_name)
+
+
+@pytest.mark.parametrize("operation", MODEL.operation_names)
+def test_valid_input(client, operation):
+    """A valid request is either served (or refused for what it asks), or answered with NotImplementedException."""
+    described = MODEL.operation_model(operation)
+    modelled = {shape.name for shape in described.error_shapes}
+    try:
+        status = client._make_api_call(operation, valid(described.input_shape))["ResponseMetadata"]["HTTPStatusCode"]
+        assert status == 200
+    except ClientError as e:
+        error, status = e.response["Error"], e.response["ResponseMetadata"]["HTTPStatusCode"]
+        if error["Code"] == "NotImplementedException":
+            assert operation not in BUILT
+            assert status == 501 and operation in error["Message"]
+        else:
+            assert error["Code"] in modelled - {"InternalServerError"} and status == 400, f"{status} {error}"
+    if operation == "CreateCollection":
+        client.delete_collection(CollectionId=TEXTS["CollectionId"])
+
+
+def test_number_of_operations():
+    assert len(MODEL.operation_names) >= 75
+    assert BUILT < set(MODEL.operation_names)
+
+
+@pytest.mark.parametrize("operation", [o for o in MODEL.operation_names if MODEL.operation_model(o).input_shape.required_members])
+def test_missing_members(server, operation):
+    """Each required member that is missing is named, in operations that are not built yet as well."""
+    shape = MODEL.operation_model(operation).input_shape
+    response = call(server, operation, {})
+    name, message = response.error
+    assert (response.status, name) == (400, "ValidationException")
+    noun = "error" if len(shape.required_members) == 1 else "errors"
+    assert message.startswith(f"{len(shape.required_members)} validation {noun} detected: ")
+    for member in shape.required_members:
+        path = member[0].lower() + member[1:]
+        assert f"Value null at '{path}' failed to satisfy constraint: Member must not be null" in message
+
+
+@pytest.mark.parametrize("target", [
+    "RekognitionService.NoSuchOperation",
+    "RekognitionService.listCollections",
+    "RekognitionService.",
+    "RekognitionService",
+    "ListCollections",
+    "DynamoDB_20120810.ListTables",
+    "",
+    "x" * 5000,
+])  # fmt: skip
+def test_unknown_target(server, target):
+    response = call(server, "", b"{}", headers={"X-Amz-Target": target})
+    assert response.status == 400 and response.json["__type"] == "UnknownOperationException"
+
+
+def test_no_target(server):
+    request = Request().sign(server)
+    del request.headers["X-Amz-Target"]
+    # Without the header that was signed the signature is another.
+    assert request.send(server).error[0] == "InvalidSignatureException"

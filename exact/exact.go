@@ -1,0 +1,283 @@
+// Package exact is the [recollect.Index] of a single machine: it compares a query with every vector of a collection, in
+// memory, and misses none.
+package exact
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"runtime"
+	"sync"
+
+	"github.com/recollect-dev/recollect"
+)
+
+// Source is where a collection's vectors are read from when it is first searched. A [recollect.Store] is one.
+type Source interface {
+	// Embeddings yields what a collection holds at one moment, which is not before the call. An error ends it.
+	Embeddings(ctx context.Context, c recollect.CollectionKey) iter.Seq2[recollect.Embedding, error]
+}
+
+// DefaultMaxBytes is 4 GiB: two million vectors of 512 numbers.
+const DefaultMaxBytes = 4 << 30
+
+// Options are what an index can be made with. The zero value is ready to use.
+type Options struct {
+	// MaxBytes is how much memory the vectors may take. Beyond it the collection that was not searched for longest is
+	// let go, and read again when it is asked for; the one searched last stays, however large. 0: [DefaultMaxBytes].
+	MaxBytes int64
+}
+
+// ErrClosed says that the index has been closed.
+var ErrClosed = errors.New("the index is closed")
+
+// Index searches collections exactly. It reads a collection from its [Source] at the first search, and follows Add and
+// Remove from then on; until then they do nothing, since the source has it all.
+//
+// A search scans an immutable view of a collection and takes no lock, so that searches and changes never wait for each
+// other (see [gallery]). It sees every vector that was added before it began.
+type Index struct {
+	source   Source
+	maxBytes int64
+	loads    chan struct{} // holds one for each load at work
+
+	ctx   context.Context // of the loads; ended by Close
+	end   context.CancelFunc
+	tasks sync.WaitGroup // the loads
+
+	mu      sync.Mutex
+	entries map[recollect.CollectionKey]*entry
+	recent  *list.List // of the entries, the one searched last in front
+	bytes   int64      // sum of the entries' bytes
+	closed  bool
+}
+
+// entry is a collection that is in memory or on its way there.
+type entry struct {
+	key     recollect.CollectionKey
+	gallery gallery
+	stop    context.CancelFunc // of the load
+	loaded  chan struct{}      // closed when the load has ended
+	err     error              // of the load, set before loaded is closed
+
+	// Under Index.mu:
+	place *list.Element // in recent
+	ready bool          // it is loaded, and counts
+	bytes int64         // as counted in Index.bytes
+}
+
+var _ recollect.Index = (*Index)(nil)
+
+// New returns an empty index over a source.
+func New(source Source, o Options) *Index {
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = DefaultMaxBytes
+	}
+	x := &Index{
+		source:   source,
+		maxBytes: o.MaxBytes,
+		loads:    make(chan struct{}, runtime.GOMAXPROCS(0)),
+		entries:  map[recollect.CollectionKey]*entry{},
+		recent:   list.New(),
+	}
+	x.ctx, x.end = context.WithCancel(context.Background())
+	return x
+}
+
+// Close ends the loads that are at work and waits for them, so that the source can be closed next. Searches fail from
+// then on.
+func (x *Index) Close() error {
+	x.mu.Lock()
+	x.closed = true
+	x.mu.Unlock()
+	x.end()
+	x.tasks.Wait()
+	return nil
+}
+
+// Add implements [recollect.Index].
+func (x *Index) Add(_ context.Context, c recollect.CollectionKey, embeddings ...recollect.Embedding) error {
+	e := x.find(c)
+	if e == nil {
+		return nil
+	}
+	if err := e.gallery.add(embeddings); err != nil {
+		return fmt.Errorf("add vectors to the index: %w", err)
+	}
+	x.account(e)
+	return nil
+}
+
+// Remove implements [recollect.Index].
+func (x *Index) Remove(_ context.Context, c recollect.CollectionKey, keys ...recollect.FaceKey) error {
+	if e := x.find(c); e != nil {
+		e.gallery.remove(keys)
+		x.account(e)
+	}
+	return nil
+}
+
+// Drop implements [recollect.Index].
+func (x *Index) Drop(_ context.Context, c recollect.CollectionKey) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if e := x.entries[c]; e != nil {
+		e.stop()
+		x.forget(e)
+	}
+	return nil
+}
+
+// Search implements [recollect.Index]. A query of another length than the collection's vectors is an error. The first search of a
+// collection waits until it is read; one whose context ends meanwhile returns, and the reading goes on.
+func (x *Index) Search(ctx context.Context, c recollect.CollectionKey, query []float32, k int, least float32) ([]recollect.Hit, error) {
+	hits, err := x.search(ctx, c, query, k, least)
+	if err != nil {
+		return nil, fmt.Errorf("search the index: %w", err)
+	}
+	return hits, nil
+}
+
+func (x *Index) search(ctx context.Context, c recollect.CollectionKey, query []float32, k int, least float32) ([]recollect.Hit, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if k <= 0 {
+		return nil, nil
+	}
+	for {
+		e, err := x.load(c)
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case <-e.loaded:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if errors.Is(e.err, errDropped) {
+			continue // and read what is there now
+		}
+		if e.err != nil {
+			return nil, e.err
+		}
+		return e.gallery.search(ctx, query, k, least)
+	}
+}
+
+// errDropped says that a collection was dropped while it was read.
+var errDropped = errors.New("dropped")
+
+// find returns the entry of a collection, or nil.
+func (x *Index) find(c recollect.CollectionKey) *entry {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.entries[c]
+}
+
+// load returns the entry of a collection, and starts to read it if there is none.
+//
+// The entry is there before the source is asked. So what is committed before an Add that finds no entry is in what the source
+// yields later, and an Add that finds one tells it directly.
+func (x *Index) load(c recollect.CollectionKey) (*entry, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.closed {
+		return nil, ErrClosed
+	}
+	if e := x.entries[c]; e != nil {
+		x.recent.MoveToFront(e.place)
+		return e, nil
+	}
+	ctx, stop := context.WithCancel(x.ctx)
+	e := &entry{key: c, stop: stop, loaded: make(chan struct{})}
+	e.gallery.beginLoad()
+	e.place = x.recent.PushFront(e)
+	x.entries[c] = e
+	x.tasks.Go(func() { x.read(ctx, e) })
+	return e, nil
+}
+
+// read fills an entry from the source. If that fails, the next search tries again.
+func (x *Index) read(ctx context.Context, e *entry) {
+	defer e.stop()
+	defer close(e.loaded)
+	e.err = x.fill(ctx, e)
+	e.gallery.endLoad()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	there := x.entries[e.key] == e
+	switch {
+	case e.err == nil:
+		e.ready = true
+		x.count(e)
+		return
+	case x.closed:
+		e.err = ErrClosed
+	case !there:
+		e.err = errDropped
+	}
+	if there {
+		x.forget(e)
+	}
+}
+
+func (x *Index) fill(ctx context.Context, e *entry) error {
+	select {
+	case x.loads <- struct{}{}:
+		defer func() { <-x.loads }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	const batchSize = 256
+	batch := make([]recollect.Embedding, 0, batchSize)
+	for embedding, err := range x.source.Embeddings(ctx, e.key) {
+		if err != nil {
+			return err
+		}
+		if batch = append(batch, embedding); len(batch) < batchSize {
+			continue
+		}
+		if err := e.gallery.load(batch); err != nil {
+			return err
+		}
+		batch = batch[:0]
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return e.gallery.load(batch)
+}
+
+// account is count for callers that do not hold x.mu.
+func (x *Index) account(e *entry) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.count(e)
+}
+
+// count counts an entry's memory anew and lets others go if it is too much; x.mu is held.
+func (x *Index) count(e *entry) {
+	if x.entries[e.key] != e || !e.ready {
+		return
+	}
+	size := e.gallery.size()
+	x.bytes += size - e.bytes
+	e.bytes = size
+	for place := x.recent.Back(); place != nil && x.bytes > x.maxBytes; {
+		old := place.Value.(*entry)
+		place = place.Prev()
+		if old.ready && old.place != x.recent.Front() {
+			x.forget(old)
+		}
+	}
+}
+
+// forget takes an entry out of the index; x.mu is held. Searches that have it go on with it.
+func (x *Index) forget(e *entry) {
+	delete(x.entries, e.key)
+	x.recent.Remove(e.place)
+	x.bytes -= e.bytes
+}

@@ -1,0 +1,260 @@
+package onnx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+
+	"github.com/yalue/onnxruntime_go"
+)
+
+// Shape is the size of a tensor in each dimension.
+type Shape []int64
+
+// maxElements bounds one tensor, 256 MiB.
+const maxElements = 1 << 26
+
+func (s Shape) elements() (int, error) {
+	n := int64(1)
+	for _, side := range s {
+		if side < 1 || side > maxElements || n*side > maxElements {
+			return 0, fmt.Errorf("the shape %v is not fixed, or holds more than %d values", []int64(s), maxElements)
+		}
+		n *= side
+	}
+	return int(n), nil
+}
+
+// Session is one network, ready to run. It is safe for concurrent use.
+type Session struct {
+	runtime *Runtime
+	single  *onnxruntime_go.DynamicAdvancedSession // on the calling thread
+	spread  *onnxruntime_go.DynamicAdvancedSession // over several cores; the same as single where there is one
+	input   Shape
+	outputs []Shape
+	idle    chan *tensors
+}
+
+// tensors are the input and outputs of one run.
+type tensors struct {
+	pinner  runtime.Pinner
+	input   *onnxruntime_go.Tensor[float32]
+	outputs []*onnxruntime_go.Tensor[float32]
+	values  []onnxruntime_go.Value // the outputs
+	data    [][]float32            // of the outputs
+}
+
+// NewSession prepares the network in model, an ONNX file's bytes, which has one input and at least the named
+// outputs, all of them float32 tensors of a fixed shape. The bytes are not kept.
+func (r *Runtime) NewSession(model []byte, input string, outputs []string) (*Session, error) {
+	s := &Session{runtime: r, idle: make(chan *tensors, r.cores)}
+	if err := s.readShapes(model, input, outputs); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.single, err = open(model, input, outputs, 1); err != nil {
+		return nil, err
+	}
+	s.spread = s.single
+	if r.spread > 1 {
+		if s.spread, err = open(model, input, outputs, r.spread); err != nil {
+			s.spread = s.single
+			return nil, errors.Join(err, s.Close())
+		}
+	}
+	return s, nil
+}
+
+func (s *Session) readShapes(model []byte, input string, outputs []string) error {
+	ins, outs, err := onnxruntime_go.GetInputOutputInfoWithONNXData(model)
+	if err != nil {
+		return fmt.Errorf("reading the network: %w", err)
+	}
+	if len(ins) != 1 {
+		return fmt.Errorf("the network has %d inputs, not 1", len(ins))
+	}
+	shapes := make([]Shape, 0, 1+len(outputs))
+	for i, name := range append([]string{input}, outputs...) {
+		infos := outs
+		if i == 0 {
+			infos = ins
+		}
+		at := slices.IndexFunc(infos, func(info onnxruntime_go.InputOutputInfo) bool { return info.Name == name })
+		if at < 0 {
+			return fmt.Errorf("the network has no input or output %q", name)
+		}
+		if infos[at].DataType != onnxruntime_go.TensorElementDataTypeFloat {
+			return fmt.Errorf("%q is not a float32 tensor", name)
+		}
+		shape := Shape(infos[at].Dimensions)
+		if _, err := shape.elements(); err != nil {
+			return fmt.Errorf("%q: %w", name, err)
+		}
+		shapes = append(shapes, shape)
+	}
+	s.input, s.outputs = shapes[0], shapes[1:]
+	return nil
+}
+
+func open(model []byte, input string, outputs []string, threads int) (session *onnxruntime_go.DynamicAdvancedSession, err error) {
+	options, err := onnxruntime_go.NewSessionOptions()
+	if err != nil {
+		return nil, fmt.Errorf("making session options: %w", err)
+	}
+	defer func() { err = errors.Join(err, options.Destroy()) }()
+	err = errors.Join(
+		options.SetGraphOptimizationLevel(onnxruntime_go.GraphOptimizationLevelEnableAll),
+		options.SetExecutionMode(onnxruntime_go.ExecutionModeSequential),
+		options.SetIntraOpNumThreads(threads),
+		options.SetInterOpNumThreads(1),
+		options.SetCpuMemArena(true),
+		options.SetMemPattern(true),
+		options.AddSessionConfigEntry("session.set_denormal_as_zero", "1"),
+		// Waiting threads sleep between runs: they would take the cores from other sessions.
+		options.AddSessionConfigEntry("session.force_spinning_stop", "1"),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("setting session options: %w", err)
+	}
+	// Constant folding happens here, at the same arithmetic as the runs.
+	err = withoutSubnormals(func() error {
+		session, err = onnxruntime_go.NewDynamicAdvancedSessionWithONNXData(model, []string{input}, outputs, options)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("preparing the network: %w", err)
+	}
+	return session, nil
+}
+
+// InputShape is the shape of the input.
+func (s *Session) InputShape() Shape { return slices.Clone(s.input) }
+
+// OutputShapes are the shapes of the named outputs, in their order.
+func (s *Session) OutputShapes() []Shape {
+	shapes := make([]Shape, len(s.outputs))
+	for i, shape := range s.outputs {
+		shapes[i] = slices.Clone(shape)
+	}
+	return shapes
+}
+
+// Run has fill write the input, runs the network and has read look at the outputs, in the order of their names.
+// All are flattened in row-major order, and neither fill nor read may keep them. What the input holds before
+// fill is not defined. Run waits until a core is free or ctx is done; a run that has begun is not interrupted.
+func (s *Session) Run(ctx context.Context, fill func(input []float32), read func(outputs [][]float32)) error {
+	t, err := s.take()
+	if err != nil {
+		return err
+	}
+	defer s.give(t)
+	fill(t.input.GetData())
+	if err := s.runtime.run(ctx, s, t); err != nil {
+		return err
+	}
+	read(t.data)
+	return nil
+}
+
+// run runs the session on as many cores as are free.
+func (r *Runtime) run(ctx context.Context, s *Session, t *tensors) error {
+	session, cores := s.spread, r.cores
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if !r.budget.TryAcquire(cores) {
+		session, cores = s.single, 1
+		if err := r.budget.Acquire(ctx, cores); err != nil {
+			return fmt.Errorf("waiting for a core: %w", err)
+		}
+	}
+	defer r.budget.Release(cores)
+	err := withoutSubnormals(func() error {
+		return session.Run([]onnxruntime_go.Value{t.input}, t.values)
+	})
+	if err != nil {
+		return fmt.Errorf("running the network: %w", err)
+	}
+	return nil
+}
+
+// take returns tensors of its own to the caller, who gives them back.
+func (s *Session) take() (*tensors, error) {
+	select {
+	case t := <-s.idle:
+		return t, nil
+	default:
+	}
+	t := &tensors{}
+	var err error
+	if t.input, err = t.add(s.input); err != nil {
+		return nil, err
+	}
+	for _, shape := range s.outputs {
+		output, err := t.add(shape)
+		if err != nil {
+			return nil, errors.Join(err, t.destroy())
+		}
+		t.outputs = append(t.outputs, output)
+		t.values = append(t.values, output)
+		t.data = append(t.data, output.GetData())
+	}
+	return t, nil
+}
+
+// give keeps the tensors for another run, or frees them if there are enough.
+func (s *Session) give(t *tensors) {
+	select {
+	case s.idle <- t:
+	default:
+		// Freeing memory does not fail in a way that anybody could act on.
+		_ = t.destroy()
+	}
+}
+
+func (t *tensors) add(shape Shape) (*onnxruntime_go.Tensor[float32], error) {
+	n, err := shape.elements()
+	if err != nil {
+		return nil, err
+	}
+	data := make([]float32, n)
+	t.pinner.Pin(&data[0]) // the library holds on to the address between calls
+	tensor, err := onnxruntime_go.NewTensor(onnxruntime_go.Shape(shape), data)
+	if err != nil {
+		return nil, fmt.Errorf("making a tensor: %w", err)
+	}
+	return tensor, nil
+}
+
+func (t *tensors) destroy() error {
+	defer t.pinner.Unpin()
+	var faults []error
+	if t.input != nil {
+		faults = append(faults, t.input.Destroy())
+	}
+	for _, output := range t.outputs {
+		faults = append(faults, output.Destroy())
+	}
+	return errors.Join(faults...)
+}
+
+// Close frees the session. No run may be under way, or begin afterwards.
+func (s *Session) Close() error {
+	var faults []error
+	for {
+		select {
+		case t := <-s.idle:
+			faults = append(faults, t.destroy())
+			continue
+		default:
+		}
+		break
+	}
+	if s.spread != s.single {
+		faults = append(faults, s.spread.Destroy())
+	}
+	faults = append(faults, s.single.Destroy())
+	return errors.Join(faults...)
+}

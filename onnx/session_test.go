@@ -1,0 +1,206 @@
+package onnx_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/recollect-dev/recollect/onnx"
+)
+
+const installed = "../lib/recollect"
+
+func open(t testing.TB, cores int) *onnx.Runtime {
+	t.Helper()
+	path := filepath.Join(installed, "onnxruntime", onnx.LibraryName())
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("ONNX Runtime is not installed (make networks): %v", err)
+	}
+	r, err := onnx.Open(path, cores)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func model(t testing.TB, file string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(installed, "packs", "default", file))
+	if err != nil {
+		t.Skipf("the default model pack is not installed (make networks): %v", err)
+	}
+	return data
+}
+
+func session(t testing.TB, r *onnx.Runtime, file string, outputs ...string) *onnx.Session {
+	t.Helper()
+	s, err := r.NewSession(model(t, file), "input", outputs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// noise fills an input with numbers that depend on the seed alone.
+func noise(seed uint64) func([]float32) {
+	return func(input []float32) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		for i := range input {
+			input[i] = r.Float32()*2 - 1
+		}
+	}
+}
+
+func TestSessionShapes(t *testing.T) {
+	s := session(t, open(t, 1), "fr_detect.onnx", "boxes", "scores")
+	if got, want := s.InputShape(), (onnx.Shape{1, 3, 240, 320}); !slices.Equal(got, want) {
+		t.Errorf("input %v, want %v", got, want)
+	}
+	for i, want := range []onnx.Shape{{1, 4420, 4}, {1, 4420, 2}} {
+		if got := s.OutputShapes()[i]; !slices.Equal(got, want) {
+			t.Errorf("output %d: %v, want %v", i, got, want)
+		}
+	}
+}
+
+func TestNewSessionRefuses(t *testing.T) {
+	r := open(t, 1)
+	good := model(t, "fr_landmark.onnx")
+	for name, c := range map[string]struct {
+		model   []byte
+		input   string
+		outputs []string
+		want    string
+	}{
+		"no bytes":       {nil, "input", []string{"output"}, "reading the network"},
+		"not a network":  {[]byte("GIF89a"), "input", []string{"output"}, "reading the network"},
+		"cut off":        {good[:len(good)/2], "input", []string{"output"}, "reading the network"},
+		"unknown input":  {good, "picture", []string{"output"}, `"picture"`},
+		"unknown output": {good, "input", []string{"output", "617"}, `"617"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := r.NewSession(c.model, c.input, c.outputs)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want an error with %q", err, c.want)
+			}
+		})
+	}
+}
+
+// A run on one core and a run spread over several give the same bits, whatever runs beside them: a picture that
+// is indexed twice must have the same boxes.
+func TestRunIsReproducible(t *testing.T) {
+	const seeds = 6
+	for file, output := range map[string]string{
+		"fr_detect.onnx": "boxes", "fr_landmark.onnx": "output", "fr_pose.onnx": "617", "fr_feature.onnx": "output",
+	} {
+		t.Run(file, func(t *testing.T) {
+			var want [seeds][]float32
+			one := session(t, open(t, 1), file, output)
+			for seed := range want {
+				err := one.Run(t.Context(), noise(uint64(seed)), func(out [][]float32) { want[seed] = slices.Clone(out[0]) })
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if slices.Equal(want[0], want[1]) {
+				t.Fatal("different inputs gave the same output")
+			}
+			for _, cores := range []int{2, 4} {
+				s := session(t, open(t, cores), file, output)
+				var wg sync.WaitGroup
+				for range 4 {
+					wg.Go(func() {
+						for seed := range want {
+							err := s.Run(t.Context(), noise(uint64(seed)), func(out [][]float32) {
+								if !slices.Equal(out[0], want[seed]) {
+									t.Errorf("%d cores: the output differs from that of one core", cores)
+								}
+							})
+							if err != nil {
+								t.Error(err)
+							}
+						}
+					})
+				}
+				wg.Wait()
+			}
+		})
+	}
+}
+
+func TestRunHeedsItsContext(t *testing.T) {
+	r := open(t, 1)
+	s := session(t, r, "fr_landmark.onnx", "output")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := s.Run(ctx, noise(1), func([][]float32) { t.Error("ran all the same") })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+}
+
+func TestVerify(t *testing.T) {
+	open(t, 1) // skips where the library is not installed
+	path := filepath.Join(installed, "onnxruntime", onnx.LibraryName())
+	if err := onnx.Verify(path); err != nil {
+		t.Error(err)
+	}
+	altered := filepath.Join(t.TempDir(), onnx.LibraryName())
+	if err := os.WriteFile(altered, []byte("\x7fELF"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{onnx.Verify(altered), onnx.Verify(filepath.Join(t.TempDir(), "absent"))} {
+		fault, ok := errors.AsType[*onnx.FileError](err)
+		if !ok || !strings.Contains(err.Error(), fault.File) {
+			t.Errorf("got %v, want a FileError that names the file", err)
+		}
+	}
+	if _, err := onnx.Open(altered, 1); err == nil {
+		t.Error("a second library was loaded")
+	}
+}
+
+// Runs a second at 1 and at 8 clients; and what those would be with one way of running alone.
+func BenchmarkRun(b *testing.B) {
+	for _, file := range []string{"fr_detect.onnx", "fr_landmark.onnx", "fr_pose.onnx", "fr_feature.onnx"} {
+		output := map[string]string{"fr_detect.onnx": "boxes"}[file]
+		if output == "" {
+			output = "output"
+		}
+		for name, clients := range map[string]int{"1 client": 1, "8 clients": 8} {
+			b.Run(strings.TrimSuffix(file, ".onnx")+"/"+name, func(b *testing.B) {
+				s := session(b, open(b, 0), file, output)
+				work := make(chan struct{})
+				var wg sync.WaitGroup
+				for range clients {
+					wg.Go(func() {
+						for range work {
+							if err := s.Run(b.Context(), func([]float32) {}, func([][]float32) {}); err != nil {
+								b.Error(err)
+							}
+						}
+					})
+				}
+				b.ResetTimer()
+				for range b.N {
+					work <- struct{}{}
+				}
+				close(work)
+				wg.Wait()
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "runs/s")
+			})
+		}
+	}
+}

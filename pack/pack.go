@@ -1,0 +1,211 @@
+// Package pack reads model packs. A pack is a folder with a manifest, pack.json, and the networks it names: data,
+// not code, so that other networks can be used without building the program again.
+package pack
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// Format is the version of the manifest's format that this package reads. Any other is refused.
+const Format = 1
+
+// ManifestName is the manifest's file name inside a pack's folder.
+const ManifestName = "pack.json"
+
+const (
+	maxManifest = 1 << 20 // bytes
+	maxNetwork  = 1 << 30 // bytes
+)
+
+// Pack is a model pack as its manifest describes it, with the bytes of its networks once it was loaded.
+type Pack struct {
+	// Format is the version of the manifest's format, see the constant [Format].
+	Format int `json:"format"`
+
+	// Version is the face model version that collections keep. Vectors of different versions are not comparable.
+	Version string `json:"version"`
+
+	Name    string `json:"name"`
+	Licence string `json:"licence"` // SPDX identifier of the networks' licence
+	Source  string `json:"source"`  // where the networks come from, with their version
+
+	Detect   Network `json:"detect"`
+	Landmark Network `json:"landmark"`
+	Pose     Network `json:"pose"`
+	Embed    Network `json:"embed"`
+
+	Detection Detection `json:"detection"`
+
+	// Similarity has the knots of the curve that maps the cosine of two vectors to the API's similarity. Both rise
+	// strictly from knot to knot, the first similarity is 0 and the last is 100.
+	Similarity []Knot `json:"similarity"`
+}
+
+// Network is one ONNX file and how it is fed and read.
+type Network struct {
+	// Decoder names the rule by which the outputs are read, for example ultraface or ibug68.
+	Decoder string `json:"decoder"`
+
+	File    string   `json:"file"`   // base name inside the pack's folder
+	SHA256  string   `json:"sha256"` // of the file, 64 lower-case hexadecimal digits
+	Input   Input    `json:"input"`
+	Outputs []string `json:"outputs"` // names, in the order that the decoder wants them
+
+	// Crop is the part of the picture that is fed. It is left out where the decoder determines it.
+	Crop *Crop `json:"crop,omitempty"`
+
+	// Model holds the file's bytes. It is set by [Load].
+	Model []byte `json:"-"`
+}
+
+// Input describes a network's input: one float32 tensor of shape 1 x channels x height x width, each value
+// (pixel - mean) / std with the pixel in 0..255.
+type Input struct {
+	Name  string     `json:"name"`
+	Shape [4]int64   `json:"shape"`
+	Color ColorOrder `json:"color"`
+	Mean  []float32  `json:"mean"` // one per channel, in the order of Color
+	Std   []float32  `json:"std"`  // one per channel, in the order of Color
+}
+
+// Crop is a rectangle around a face's bounding box, with the same centre.
+type Crop struct {
+	Scale  float32 `json:"scale"`  // the crop's side over the box's
+	Square bool    `json:"square"` // both sides are the box's height times Scale
+}
+
+// Detection has the detector's thresholds.
+type Detection struct {
+	Score   float32 `json:"score"`   // least score of a face, 0 to 1
+	Overlap float32 `json:"overlap"` // least intersection over union at which the lower score is suppressed, 0 to 1
+}
+
+// Knot is one point of the similarity curve.
+type Knot struct {
+	Cosine     float32 `json:"cosine"`     // -1 to 1
+	Similarity float32 `json:"similarity"` // 0 to 100
+}
+
+// ColorOrder is the order of a picture's channels in a network's input.
+type ColorOrder string
+
+// The color orders.
+const (
+	RGB  ColorOrder = "RGB"
+	BGR  ColorOrder = "BGR"
+	Grey ColorOrder = "GREY" // luma of ITU-R BT.601
+)
+
+// FileError is a fault of one of a pack's files. Installing the pack again repairs it.
+type FileError struct {
+	File string // path
+	Err  error
+}
+
+func (e *FileError) Error() string { return fmt.Sprintf("model pack: %s: %v", e.File, e.Err) }
+
+func (e *FileError) Unwrap() error { return e.Err }
+
+// ErrAltered says that a file is not the one that the manifest names.
+var ErrAltered = errors.New("its SHA-256 is not the expected one: the file is altered or incomplete")
+
+// Networks returns the pack's networks by role.
+func (p *Pack) Networks() map[string]*Network {
+	return map[string]*Network{
+		"detect":   &p.Detect,
+		"landmark": &p.Landmark,
+		"pose":     &p.Pose,
+		"embed":    &p.Embed,
+	}
+}
+
+// Load reads the manifest of the pack in dir and all its networks, and verifies them. Every fault is reported, joined
+// into one error; a missing or altered file is a [FileError].
+func Load(dir string) (*Pack, error) {
+	manifest := filepath.Join(dir, ManifestName)
+	data, err := readFile(manifest, maxManifest)
+	if err != nil {
+		return nil, err
+	}
+	p, err := Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("reading the model pack %s: %w", manifest, err)
+	}
+	var faults []error
+	for _, n := range p.Networks() {
+		path := filepath.Join(dir, n.File)
+		model, err := readFile(path, maxNetwork)
+		if err == nil && hash(model) != n.SHA256 {
+			err = &FileError{File: path, Err: ErrAltered}
+		}
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		n.Model = model
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	return p, nil
+}
+
+// Parse reads and validates a manifest. A member that the format does not know is a fault.
+func Parse(manifest []byte) (*Pack, error) {
+	// The format is looked at first, so that a newer manifest is not blamed for its new members.
+	var head struct {
+		Format int `json:"format"`
+	}
+	if err := json.Unmarshal(manifest, &head); err != nil {
+		return nil, fmt.Errorf("parsing the manifest: %w", err)
+	}
+	if head.Format != Format {
+		return nil, fmt.Errorf("the manifest has format %d, and this program reads format %d alone", head.Format, Format)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(manifest))
+	decoder.DisallowUnknownFields()
+	var p Pack
+	if err := decoder.Decode(&p); err != nil {
+		return nil, fmt.Errorf("parsing the manifest: %w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("parsing the manifest: there is something after its end")
+	}
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	return &p, nil
+}
+
+func readFile(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		// The path is said once, by FileError.
+		if pathErr, ok := errors.AsType[*os.PathError](err); ok {
+			err = pathErr.Err
+		}
+		return nil, &FileError{File: path, Err: err}
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, &FileError{File: path, Err: err}
+	}
+	if int64(len(data)) > limit {
+		return nil, &FileError{File: path, Err: fmt.Errorf("it is larger than %d bytes", limit)}
+	}
+	return data, nil
+}
+
+func hash(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}

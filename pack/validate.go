@@ -1,0 +1,131 @@
+package pack
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"regexp"
+	"slices"
+)
+
+var (
+	sha256Pattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	// As the API's model has it for a FaceModelVersion, with a length that no column minds.
+	versionPattern = regexp.MustCompile(`^[0-9A-Za-z._-]{1,32}$`)
+)
+
+// maxSide bounds the sides of an input, so that a manifest cannot ask for absurd memory.
+const maxSide = 4096
+
+// Validate reports every fault of the manifest, joined into one error.
+func (p *Pack) Validate() error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+
+	if p.Format != Format {
+		fault("format is %d, not %d", p.Format, Format)
+	}
+	if !versionPattern.MatchString(p.Version) {
+		fault("version %q does not match %s", p.Version, versionPattern)
+	}
+	for name, value := range map[string]string{"name": p.Name, "licence": p.Licence, "source": p.Source} {
+		if value == "" {
+			fault("%s is missing", name)
+		}
+	}
+	for role, n := range p.Networks() {
+		for _, err := range n.faults() {
+			fault("%s: %w", role, err)
+		}
+	}
+	for name, value := range map[string]float32{"score": p.Detection.Score, "overlap": p.Detection.Overlap} {
+		if !(value > 0 && value < 1) {
+			fault("detection: %s is %v, not between 0 and 1", name, value)
+		}
+	}
+	for _, err := range curveFaults(p.Similarity) {
+		fault("similarity: %w", err)
+	}
+	// Maps are walked in any order; the message is the same each time.
+	slices.SortFunc(faults, func(a, b error) int {
+		if a.Error() < b.Error() {
+			return -1
+		}
+		return 1
+	})
+	return errors.Join(faults...)
+}
+
+func (n *Network) faults() []error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+
+	if n.Decoder == "" {
+		fault("decoder is missing")
+	}
+	// A base name alone: a pack cannot reach outside its folder.
+	if n.File == "" || n.File == "." || n.File == ".." || filepath.Base(n.File) != n.File {
+		fault("file %q is not the name of a file in the pack's folder", n.File)
+	}
+	if !sha256Pattern.MatchString(n.SHA256) {
+		fault("sha256 %q is not 64 lower-case hexadecimal digits", n.SHA256)
+	}
+	if len(n.Outputs) == 0 || slices.Contains(n.Outputs, "") {
+		fault("outputs must be names, at least one")
+	}
+	if n.Crop != nil && !(n.Crop.Scale > 0 && n.Crop.Scale <= 8) {
+		fault("crop: scale is %v, not above 0 and at most 8", n.Crop.Scale)
+	}
+
+	in := n.Input
+	if in.Name == "" {
+		fault("input: name is missing")
+	}
+	channels := 3
+	switch in.Color {
+	case RGB, BGR:
+	case Grey:
+		channels = 1
+	default:
+		fault("input: color is %q, not RGB, BGR or GREY", in.Color)
+	}
+	if in.Shape[0] != 1 || in.Shape[1] != int64(channels) {
+		fault("input: shape %v does not begin with 1 x %d", in.Shape, channels)
+	}
+	if min(in.Shape[2], in.Shape[3]) < 1 || max(in.Shape[2], in.Shape[3]) > maxSide {
+		fault("input: shape %v has a side that is not 1 to %d", in.Shape, maxSide)
+	}
+	if len(in.Mean) != channels || len(in.Std) != channels {
+		fault("input: mean and std must have %d values each", channels)
+	}
+	for _, v := range slices.Concat(in.Mean, in.Std) {
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			fault("input: mean and std must be finite")
+		}
+	}
+	if slices.ContainsFunc(in.Std, func(v float32) bool { return v <= 0 }) {
+		fault("input: std must be above 0")
+	}
+	return faults
+}
+
+func curveFaults(knots []Knot) []error {
+	if len(knots) < 2 {
+		return []error{errors.New("it needs at least two knots")}
+	}
+	var faults []error
+	first, last := knots[0], knots[len(knots)-1]
+	if first.Similarity != 0 || last.Similarity != 100 {
+		faults = append(faults, errors.New("it must go from 0 to 100"))
+	}
+	if first.Cosine < -1 || last.Cosine > 1 {
+		faults = append(faults, errors.New("a cosine is not between -1 and 1"))
+	}
+	for i := 1; i < len(knots); i++ {
+		if !(knots[i].Cosine > knots[i-1].Cosine && knots[i].Similarity > knots[i-1].Similarity) {
+			faults = append(faults, fmt.Errorf("knot %d does not rise in both values", i))
+		}
+	}
+	return faults
+}

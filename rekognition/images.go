@@ -1,0 +1,140 @@
+package rekognition
+
+import (
+	"context"
+
+	"github.com/recollect-dev/recollect"
+	"github.com/recollect-dev/recollect/wire"
+)
+
+const defaultSimilarityThreshold = 80
+
+func (s *Server) detectFaces(ctx context.Context, _ recollect.Realm, in *wire.DetectFacesRequest) (*wire.DetectFacesResponse, error) {
+	picture, err := pictureOf(in.Image)
+	if err != nil {
+		return nil, err
+	}
+	faces, err := s.service.DetectFaces(ctx, picture, attributesOf(in.Attributes))
+	if err != nil {
+		return nil, err
+	}
+	out := &wire.DetectFacesResponse{FaceDetails: make([]wire.FaceDetail, len(faces))}
+	for i, f := range faces {
+		out.FaceDetails[i] = faceDetail(f)
+	}
+	return out, nil
+}
+
+func (s *Server) compareFaces(ctx context.Context, _ recollect.Realm, in *wire.CompareFacesRequest) (*wire.CompareFacesResponse, error) {
+	source, err := pictureOf(in.SourceImage)
+	if err != nil {
+		return nil, err
+	}
+	target, err := pictureOf(in.TargetImage)
+	if err != nil {
+		return nil, err
+	}
+	threshold := float32(defaultSimilarityThreshold)
+	if in.SimilarityThreshold != nil {
+		threshold = float32(*in.SimilarityThreshold)
+	}
+	result, err := s.service.CompareFaces(ctx, source, target, threshold, recollect.QualityFilter(deref(in.QualityFilter)))
+	if err != nil {
+		return nil, err
+	}
+	out := &wire.CompareFacesResponse{
+		SourceImageFace: &wire.ComparedSourceImageFace{
+			BoundingBox: new(boundingBox(result.Source.BoundingBox)),
+			Confidence:  new(wire.Float(result.Source.Confidence)),
+		},
+		FaceMatches:    make([]wire.CompareFacesMatch, len(result.Matches)),
+		UnmatchedFaces: make([]wire.ComparedFace, len(result.Unmatched)),
+	}
+	for i, m := range result.Matches {
+		out.FaceMatches[i] = wire.CompareFacesMatch{Similarity: new(wire.Float(m.Similarity)), Face: new(comparedFace(m.Detail))}
+	}
+	for i, f := range result.Unmatched {
+		out.UnmatchedFaces[i] = comparedFace(f)
+	}
+	return out, nil
+}
+
+// pictureOf returns the bytes of an image. An image is given either as bytes or as an object in S3.
+func pictureOf(image *wire.Image) ([]byte, error) {
+	switch {
+	case (image.Bytes != nil) == (image.S3Object != nil):
+		return nil, recollect.Errorf(recollect.CodeInvalidParameter, "Request has invalid parameters")
+	case image.S3Object != nil:
+		return nil, recollect.Errorf(recollect.CodeInvalidS3Object,
+			"Unable to get object metadata from S3. Check object key, region and/or access permissions.")
+	}
+	return image.Bytes, nil
+}
+
+// attributesOf reads a list of attribute names. An empty list asks for the default ones.
+func attributesOf(names []string) (want recollect.Attributes) {
+	byName := map[string]recollect.Attributes{
+		"ALL":           recollect.AttributesAll,
+		"AGE_RANGE":     recollect.AttributeAgeRange,
+		"BEARD":         recollect.AttributeBeard,
+		"EMOTIONS":      recollect.AttributeEmotions,
+		"EYE_DIRECTION": recollect.AttributeEyeDirection,
+		"EYEGLASSES":    recollect.AttributeEyeglasses,
+		"EYES_OPEN":     recollect.AttributeEyesOpen,
+		"FACE_OCCLUDED": recollect.AttributeFaceOccluded,
+		"GENDER":        recollect.AttributeGender,
+		"MOUTH_OPEN":    recollect.AttributeMouthOpen,
+		"MUSTACHE":      recollect.AttributeMustache,
+		"SMILE":         recollect.AttributeSmile,
+		"SUNGLASSES":    recollect.AttributeSunglasses,
+	}
+	for _, name := range names {
+		want |= byName[name]
+	}
+	return want
+}
+
+func boundingBox(b recollect.BoundingBox) wire.BoundingBox {
+	return wire.BoundingBox{
+		Width:  new(wire.Float(b.Width)),
+		Height: new(wire.Float(b.Height)),
+		Left:   new(wire.Float(b.Left)),
+		Top:    new(wire.Float(b.Top)),
+	}
+}
+
+func landmarks(points []recollect.Landmark) []wire.Landmark {
+	out := make([]wire.Landmark, len(points))
+	for i, p := range points {
+		out[i] = wire.Landmark{Type: new(p.Type), X: new(wire.Float(p.X)), Y: new(wire.Float(p.Y))}
+	}
+	return out
+}
+
+func pose(p recollect.Pose) *wire.Pose {
+	return &wire.Pose{Roll: new(wire.Float(p.Roll)), Yaw: new(wire.Float(p.Yaw)), Pitch: new(wire.Float(p.Pitch))}
+}
+
+func quality(q recollect.Quality) *wire.ImageQuality {
+	return &wire.ImageQuality{Brightness: new(wire.Float(q.Brightness)), Sharpness: new(wire.Float(q.Sharpness))}
+}
+
+func faceDetail(d recollect.FaceDetail) wire.FaceDetail {
+	return wire.FaceDetail{
+		BoundingBox: new(boundingBox(d.BoundingBox)),
+		Confidence:  new(wire.Float(d.Confidence)),
+		Landmarks:   landmarks(d.Landmarks),
+		Pose:        pose(d.Pose),
+		Quality:     quality(d.Quality),
+	}
+}
+
+func comparedFace(d recollect.FaceDetail) wire.ComparedFace {
+	return wire.ComparedFace{
+		BoundingBox: new(boundingBox(d.BoundingBox)),
+		Confidence:  new(wire.Float(d.Confidence)),
+		Landmarks:   landmarks(d.Landmarks),
+		Pose:        pose(d.Pose),
+		Quality:     quality(d.Quality),
+	}
+}

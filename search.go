@@ -1,0 +1,179 @@
+package recollect
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+)
+
+// Match is a face that was found, and how similar it is.
+type Match struct {
+	Similarity float32 // 0 to 100
+	Face       Face
+}
+
+// SearchRequest bounds the matches of a search.
+type SearchRequest struct {
+	Threshold float32 // least similarity, 0 to 100
+	MaxFaces  int     // at least 1
+}
+
+// SearchFaces finds the faces of a collection that are similar to one of its faces, which is never among them,
+// the most similar first. CodeNotFound if there is no such collection, CodeInvalidParameter if no such face.
+func (s *Service) SearchFaces(ctx context.Context, realm Realm, collection, faceID string, req SearchRequest) (Collection, []Match, error) {
+	c, engine, err := s.open(ctx, realm, collection)
+	if err != nil {
+		return c, nil, err
+	}
+	face, err := s.store.Face(ctx, c.Key, faceID)
+	if CodeOf(err) == CodeNotFound {
+		err = &Error{Code: CodeInvalidParameter, Message: "faceId was not found in the collection.", Err: err}
+	}
+	if err != nil {
+		return c, nil, err
+	}
+	matches, err := s.search(ctx, c, engine, face.Vector, face.Key, req)
+	return c, matches, err
+}
+
+// ImageSearch is the answer of SearchFacesByImage.
+type ImageSearch struct {
+	FaceModelVersion string
+	Searched         FaceDetail // the largest usable face of the picture
+	Matches          []Match    // the most similar first
+}
+
+// SearchFacesByImage finds the faces of a collection that are similar to the largest face of a picture that passes
+// the filter. CodeNotFound if there is no such collection, CodeInvalidParameter if there is no such face, and the codes of
+// [Engine.Detect].
+func (s *Service) SearchFacesByImage(ctx context.Context, realm Realm, collection string, picture []byte, filter QualityFilter, req SearchRequest) (*ImageSearch, error) {
+	c, engine, err := s.open(ctx, realm, collection)
+	if err != nil {
+		return nil, err
+	}
+	photo, err := engine.Detect(ctx, picture, 0)
+	if err != nil {
+		return nil, err
+	}
+	keep, _ := selectFaces(photo.Faces(), filter.or(QualityNone), 1)
+	if len(keep) == 0 {
+		return nil, Errorf(CodeInvalidParameter, "There are no faces in the image. Should be at least 1.")
+	}
+	vectors, err := photo.Embed(ctx, keep...)
+	if err != nil {
+		return nil, err
+	}
+	matches, err := s.search(ctx, c, engine, vectors[0], 0, req)
+	if err != nil {
+		return nil, err
+	}
+	return &ImageSearch{FaceModelVersion: c.FaceModelVersion, Searched: photo.Faces()[keep[0]], Matches: matches}, nil
+}
+
+// search returns the faces of c nearest to query, without the face self (0: none).
+func (s *Service) search(ctx context.Context, c Collection, engine Engine, query []float32, self FaceKey, req SearchRequest) ([]Match, error) {
+	least := engine.Cosine(req.Threshold)
+	want := req.MaxFaces
+	if self != 0 {
+		want++
+	}
+	for {
+		hits, err := s.index.Search(ctx, c.Key, query, want, least)
+		if err != nil {
+			return nil, fmt.Errorf("search collection %q: %w", c.ID, err)
+		}
+		keys := make([]FaceKey, len(hits))
+		for i, h := range hits {
+			keys[i] = h.Key
+		}
+		faces, err := s.store.FacesByKey(ctx, c.Key, keys)
+		if err != nil {
+			return nil, err
+		}
+		var gone []FaceKey
+		matches := make([]Match, 0, len(hits))
+		for _, h := range hits {
+			face, ok := faces[h.Key]
+			switch {
+			case !ok:
+				gone = append(gone, h.Key)
+			case h.Key != self:
+				matches = append(matches, Match{Similarity: engine.Similarity(h.Cosine), Face: face})
+			}
+		}
+		// A full list with deleted faces in it may have pushed out others: forget those, and look again.
+		if len(gone) > 0 {
+			if err := s.index.Remove(ctx, c.Key, gone...); err != nil {
+				return nil, fmt.Errorf("remove deleted faces from the index of collection %q: %w", c.ID, err)
+			}
+			if len(hits) == want {
+				continue
+			}
+		}
+		return matches[:min(len(matches), req.MaxFaces)], nil
+	}
+}
+
+// Comparison is the answer of CompareFaces.
+type Comparison struct {
+	Source    FaceDetail      // the largest usable face of the source picture
+	Matches   []ComparedMatch // the most similar first
+	Unmatched []FaceDetail    // the largest first
+}
+
+// ComparedMatch is a face of the target picture that is similar enough to the source face.
+type ComparedMatch struct {
+	Similarity float32 // 0 to 100
+	Detail     FaceDetail
+}
+
+// CompareFaces compares the largest face of the source picture with all faces of the target picture.
+// CodeInvalidParameter if either has no face that passes the filter, and the codes of [Engine.Detect].
+func (s *Service) CompareFaces(ctx context.Context, source, target []byte, threshold float32, filter QualityFilter) (*Comparison, error) {
+	sourcePhoto, err := s.current.Detect(ctx, source, 0)
+	if err != nil {
+		return nil, err
+	}
+	from, _ := selectFaces(sourcePhoto.Faces(), filter.or(QualityNone), 1)
+	if len(from) == 0 {
+		return nil, Errorf(CodeInvalidParameter, "Request has invalid parameters")
+	}
+	targetPhoto, err := s.current.Detect(ctx, target, 0)
+	if err != nil {
+		return nil, err
+	}
+	to, _ := selectFaces(targetPhoto.Faces(), filter.or(QualityNone), 0)
+	if len(to) == 0 {
+		return nil, Errorf(CodeInvalidParameter, "Request has invalid parameters")
+	}
+	query, err := sourcePhoto.Embed(ctx, from...)
+	if err != nil {
+		return nil, err
+	}
+	vectors, err := targetPhoto.Embed(ctx, to...)
+	if err != nil {
+		return nil, err
+	}
+	result := &Comparison{Source: sourcePhoto.Faces()[from[0]]}
+	for i, k := range to {
+		detail := targetPhoto.Faces()[k]
+		similarity := s.current.Similarity(dot(query[0], vectors[i]))
+		if similarity >= threshold {
+			result.Matches = append(result.Matches, ComparedMatch{Similarity: similarity, Detail: detail})
+		} else {
+			result.Unmatched = append(result.Unmatched, detail)
+		}
+	}
+	slices.SortStableFunc(result.Matches, func(a, b ComparedMatch) int { return cmp.Compare(b.Similarity, a.Similarity) })
+	return result, nil
+}
+
+// dot is the cosine of two unit vectors.
+func dot(a, b []float32) float32 {
+	var sum float32
+	for i := range a {
+		sum += a[i] * b[i]
+	}
+	return sum
+}

@@ -1,0 +1,68 @@
+package recollect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// MaxFacesPerCollection is the service's own limit.
+const MaxFacesPerCollection = 20_000_000
+
+// Service is the face API without its wire: every operation is one method, which takes the realm that the caller
+// was authorised in. Its methods are safe for concurrent use.
+//
+// Writes go to the store first, and to the index once the store has committed, so that a crash between the two loses
+// nothing: the index reads the store again. Searches go to the index first and to the store for what was found;
+// a hit that the store does not know is a face that was deleted meanwhile, and is dropped.
+type Service struct {
+	store   Store
+	index   Index
+	engines map[string]Engine
+	current Engine // for new collections and for pictures that belong to none
+	now     func() time.Time
+}
+
+// NewService joins a store, an index and at least one engine. The first engine is the one that new collections
+// get; the others serve the collections made with them. Versions must differ.
+func NewService(store Store, index Index, engines ...Engine) (*Service, error) {
+	if len(engines) == 0 {
+		return nil, errors.New("no face model is loaded")
+	}
+	s := &Service{store: store, index: index, engines: make(map[string]Engine), current: engines[0], now: time.Now}
+	for _, e := range engines {
+		if _, ok := s.engines[e.Version()]; ok {
+			return nil, fmt.Errorf("two face models have the version %q", e.Version())
+		}
+		s.engines[e.Version()] = e
+	}
+	return s, nil
+}
+
+// engine returns the engine that a collection's faces were embedded with.
+func (s *Service) engine(c Collection) (Engine, error) {
+	e, ok := s.engines[c.FaceModelVersion]
+	if !ok {
+		return nil, fmt.Errorf("collection %q needs face model version %q, which is not loaded", c.ID, c.FaceModelVersion)
+	}
+	return e, nil
+}
+
+// open returns a collection and the engine it is served by.
+func (s *Service) open(ctx context.Context, realm Realm, id string) (Collection, Engine, error) {
+	c, err := s.store.Collection(ctx, realm, id)
+	if err != nil {
+		return Collection{}, nil, collectionError(err, id)
+	}
+	e, err := s.engine(c)
+	return c, e, err
+}
+
+// collectionError gives a missing collection the service's own text.
+func collectionError(err error, id string) error {
+	if CodeOf(err) != CodeNotFound {
+		return err
+	}
+	return &Error{Code: CodeNotFound, Message: fmt.Sprintf("The collection id: %s does not exist", id), Err: err}
+}

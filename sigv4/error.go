@@ -1,0 +1,49 @@
+package sigv4
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"strings"
+)
+
+// The exceptions that an [Error] can be, by the names that go on the wire.
+const (
+	MissingAuthenticationToken = "MissingAuthenticationTokenException"
+	IncompleteSignature        = "IncompleteSignatureException"
+	InvalidSignature           = "InvalidSignatureException"
+	UnrecognizedClient         = "UnrecognizedClientException"
+)
+
+// Error says why a request is not authenticated. Both members may be shown to the caller: they hold no secret, and of
+// the request at most short excerpts.
+type Error struct {
+	Type    string // one of this package's constants
+	Message string
+}
+
+func (e *Error) Error() string { return e.Type + ": " + e.Message }
+
+// UnrecognizedClientError is the answer to a request whose access key id or session token nobody has.
+func UnrecognizedClientError() *Error {
+	return newError(UnrecognizedClient, "The security token included in the request is invalid.")
+}
+
+func newError(kind, format string, args ...any) *Error {
+	return &Error{Type: kind, Message: fmt.Sprintf(format, args...)}
+}
+
+// excerpt makes something that the caller sent fit to be shown: valid UTF-8 of at most some 64 bytes.
+func excerpt(s string) string {
+	const most = 64
+	if len(s) > most {
+		s = s[:most] + "..."
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// digest stands for a header that must not be repeated in clear.
+func digest(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}

@@ -1,0 +1,106 @@
+package recollect
+
+import "time"
+
+// CollectionKey and FaceKey identify a collection and a face inside the server. They are positive, given
+// by the store, and never used again.
+type (
+	CollectionKey int64
+	FaceKey       int64
+)
+
+// Collection is a named set of faces, all embedded by one face model version.
+type Collection struct {
+	Key              CollectionKey
+	Realm            Realm
+	ID               string // 1 to 255 of a-z A-Z 0-9 _ . -
+	FaceModelVersion string
+	CreatedAt        time.Time // milliseconds
+	FaceCount        int64
+	UserCount        int64
+}
+
+// Face is a face as a collection keeps it: where it was in its picture and its vector, never the picture.
+type Face struct {
+	Key             FaceKey
+	ID              string // lower-case UUID
+	ImageID         string // lower-case UUID, the same for the same picture
+	ExternalImageID string // empty if none was given
+	BoundingBox     BoundingBox
+	Confidence      float32 // 0 to 100
+	UserID          string  // empty while the face belongs to no user
+	Vector          []float32
+}
+
+// FaceFilter narrows a listing of faces. Zero fields do not filter.
+type FaceFilter struct {
+	After  string   // only ids that sort after this one
+	IDs    []string // only these ids, if not nil
+	UserID string   // only faces of this user, if not empty
+}
+
+// BoundingBox is a rectangle as ratios of the upright picture's width and height, origin at the top left. It may
+// reach over the picture's edges.
+type BoundingBox struct {
+	Left, Top, Width, Height float32
+}
+
+// Landmark is a named point of a face as ratios of the upright picture's width and height. Left and right are the viewer's.
+type Landmark struct {
+	Type string // a value of the API's LandmarkType, for example eyeLeft
+	X, Y float32
+}
+
+// Pose is a head's rotation in degrees. Positive roll: clockwise as seen in the picture; positive yaw: nose
+// towards the picture's right; positive pitch: face tilted up.
+type Pose struct {
+	Roll, Yaw, Pitch float32
+}
+
+// Quality rates the picture of a face, 0 to 100 each.
+type Quality struct {
+	Brightness, Sharpness float32
+}
+
+// FaceDetail is what is seen of one face in a picture.
+type FaceDetail struct {
+	BoundingBox BoundingBox
+	Confidence  float32 // that this is a face, 0 to 100
+	Landmarks   []Landmark
+	Pose        Pose
+	Quality     Quality
+}
+
+// Attributes is the set of facial attributes that a caller wants beside the default ones.
+type Attributes uint32
+
+// The attributes. Zero asks for the default ones alone: box, confidence, five landmarks, pose and quality.
+const (
+	AttributeAgeRange Attributes = 1 << iota
+	AttributeBeard
+	AttributeEmotions
+	AttributeEyeDirection
+	AttributeEyeglasses
+	AttributeEyesOpen
+	AttributeFaceOccluded
+	AttributeGender
+	AttributeMouthOpen
+	AttributeMustache
+	AttributeSmile
+	AttributeSunglasses
+	AttributeAllLandmarks
+
+	AttributesAll = AttributeAllLandmarks<<1 - 1
+)
+
+// QualityFilter is the least quality that a face must have to be used.
+type QualityFilter string
+
+// The quality filters of the API.
+const (
+	QualityNone   QualityFilter = "NONE"
+	QualityAuto   QualityFilter = "AUTO"
+	QualityLow    QualityFilter = "LOW"
+	QualityMedium QualityFilter = "MEDIUM"
+	QualityHigh   QualityFilter = "HIGH"
+)

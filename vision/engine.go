@@ -1,0 +1,262 @@
+// Package vision finds the faces in a picture and turns them into vectors, by the networks of a model pack. It knows
+// nothing of collections.
+package vision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/recollect-dev/recollect"
+	"github.com/recollect-dev/recollect/onnx"
+	"github.com/recollect-dev/recollect/pack"
+	"golang.org/x/sync/errgroup"
+)
+
+// Stage is a step of the way from bytes to vectors.
+type Stage string
+
+// The stages. Those of a face are observed once for each face, and side by side.
+const (
+	StageDecode    Stage = "decode"    // bytes to picture
+	StageDetect    Stage = "detect"    // picture to boxes
+	StageLandmarks Stage = "landmarks" // of one face
+	StagePose      Stage = "pose"      // of one face
+	StageAlign     Stage = "align"     // of one face: its upright crop, and the quality of that
+	StageEmbed     Stage = "embed"     // of one face
+)
+
+// DefaultDecodeMemory is the memory that pictures in work may take together where Options has none: enough for
+// one progressive picture of 100 megapixels, or twenty baseline ones of 24.
+const DefaultDecodeMemory = 2 << 30 // bytes
+
+const maxFaces = 100 // of one picture
+
+// Options are an [Engine]'s settings.
+type Options struct {
+	// DecodeMemory bounds the memory that all pictures being decoded and looked at take together, in bytes. A
+	// picture waits until there is room for it; one that never fits is refused as too large. 0 means
+	// [DefaultDecodeMemory]. Garbage that is not collected yet comes on top.
+	DecodeMemory int64
+
+	// Observe, if not nil, is told how long each stage took. It is called from several goroutines at once.
+	Observe func(Stage, time.Duration)
+}
+
+// Engine is a loaded model pack. It implements [recollect.Engine].
+type Engine struct {
+	version  string
+	curve    curve
+	decoder  *decoder
+	detect   *detector
+	landmark *landmarker
+	pose     *poser
+	embed    *embedder
+	options  Options
+	cores    int
+}
+
+var _ recollect.Engine = (*Engine)(nil)
+
+// New prepares the networks of a pack that was loaded by [pack.Load]. A network whose input or outputs are not what its
+// decoder reads is an error here, so that it cannot be one later.
+func New(p *pack.Pack, r *onnx.Runtime, options Options) (*Engine, error) {
+	if options.DecodeMemory == 0 {
+		options.DecodeMemory = DefaultDecodeMemory
+	}
+	if options.DecodeMemory < 0 {
+		return nil, fmt.Errorf("preparing the model pack %s: DecodeMemory is negative", p.Name)
+	}
+	e := &Engine{
+		version: p.Version,
+		curve:   newCurve(p.Similarity),
+		decoder: newDecoder(options.DecodeMemory),
+		options: options,
+		cores:   r.Cores(),
+	}
+	var faults [4]error
+	e.detect, faults[0] = newDetector(r, &p.Detect, p.Detection)
+	e.landmark, faults[1] = newLandmarker(r, &p.Landmark)
+	e.pose, faults[2] = newPoser(r, &p.Pose)
+	e.embed, faults[3] = newEmbedder(r, &p.Embed)
+	if err := errors.Join(faults[:]...); err != nil {
+		return nil, fmt.Errorf("preparing the model pack %s: %w", p.Name, errors.Join(err, e.Close()))
+	}
+	return e, nil
+}
+
+// Close frees the networks. No call may be under way, or begin afterwards.
+func (e *Engine) Close() error {
+	var faults []error
+	for _, n := range e.networks() {
+		faults = append(faults, n.session.Close())
+	}
+	return errors.Join(faults...)
+}
+
+// networks are those that are loaded, in the order that a picture goes through them.
+func (e *Engine) networks() []*network {
+	var all []*network
+	if e.detect != nil {
+		all = append(all, e.detect.network)
+	}
+	if e.landmark != nil {
+		all = append(all, e.landmark.network)
+	}
+	if e.pose != nil {
+		all = append(all, e.pose.network)
+	}
+	if e.embed != nil {
+		all = append(all, e.embed.network)
+	}
+	return all
+}
+
+// Version is the pack's face model version.
+func (e *Engine) Version() string { return e.version }
+
+// Similarity maps a cosine to 0 to 100, by the pack's curve.
+func (e *Engine) Similarity(cosine float32) float32 { return e.curve.similarity(cosine) }
+
+// Cosine is the least cosine whose Similarity is at least the given one.
+func (e *Engine) Cosine(similarity float32) float32 { return e.curve.cosine(similarity) }
+
+// Detect decodes a picture, turns it upright and finds the faces in it, as [recollect.Engine] says.
+//
+// Attributes beyond the default ones are not in this pack's networks, and wanting them changes nothing.
+func (e *Engine) Detect(ctx context.Context, data []byte, _ recollect.Attributes) (recollect.Photo, error) {
+	stop := e.clock(StageDecode)
+	p, release, err := e.decoder.decode(ctx, data)
+	if err != nil {
+		return nil, err
+	}
+	defer release() // the photo keeps the faces' crops, not the picture
+	stop()
+
+	stop = e.clock(StageDetect)
+	found, err := e.detect.find(ctx, p)
+	if err != nil {
+		return nil, fmt.Errorf("detecting faces: %w", err)
+	}
+	stop()
+
+	photo := &photo{engine: e, faces: make([]recollect.FaceDetail, len(found)), crops: make([]crop, len(found))}
+	err = e.each(ctx, len(found), func(ctx context.Context, i int) (err error) {
+		photo.faces[i], photo.crops[i], err = e.look(ctx, p, found[i])
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return photo, nil
+}
+
+// look finds what there is to know of one face.
+func (e *Engine) look(ctx context.Context, p *picture, face box) (recollect.FaceDetail, crop, error) {
+	width, height := p.size()
+
+	stop := e.clock(StageLandmarks)
+	points, err := e.landmark.find(ctx, p, face)
+	if err != nil {
+		return recollect.FaceDetail{}, nil, fmt.Errorf("finding landmarks: %w", err)
+	}
+	stop()
+
+	stop = e.clock(StagePose)
+	pose, err := e.pose.estimate(ctx, p, face, points)
+	if err != nil {
+		return recollect.FaceDetail{}, nil, fmt.Errorf("estimating the pose: %w", err)
+	}
+	stop()
+
+	stop = e.clock(StageAlign)
+	aligned := e.embed.align(p, face, points)
+	quality := rate(aligned)
+	stop()
+
+	detail := recollect.FaceDetail{
+		BoundingBox: recollect.BoundingBox{
+			Left:   float32(face.x0 / float64(width)),
+			Top:    float32(face.y0 / float64(height)),
+			Width:  float32(face.width() / float64(width)),
+			Height: float32(face.height() / float64(height)),
+		},
+		Confidence: 100 * face.score,
+		Pose:       pose,
+		Quality:    quality,
+	}
+	for i, name := range fiveNames {
+		detail.Landmarks = append(detail.Landmarks, recollect.Landmark{
+			Type: name,
+			X:    float32(points[i].x / float64(width)),
+			Y:    float32(points[i].y / float64(height)),
+		})
+	}
+	return detail, aligned, nil
+}
+
+// each calls f for 0 to n-1, as many at a time as there are cores.
+func (e *Engine) each(ctx context.Context, n int, f func(ctx context.Context, i int) error) error {
+	if n == 1 {
+		return f(ctx, 0)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(e.cores)
+	for i := range n {
+		group.Go(func() error { return f(ctx, i) })
+	}
+	return group.Wait()
+}
+
+// clock starts a stage and returns the function that ends it.
+func (e *Engine) clock(stage Stage) func() {
+	if e.options.Observe == nil {
+		return func() {}
+	}
+	start := time.Now()
+	return func() { e.options.Observe(stage, time.Since(start)) }
+}
+
+// RunNetworks runs the detector once and the networks of a face once, on whatever their inputs hold, with nothing
+// around them: what a picture with one face costs at least. It returns how long each took.
+func (e *Engine) RunNetworks(ctx context.Context) (map[Stage]time.Duration, error) {
+	took := map[Stage]time.Duration{}
+	for i, stage := range []Stage{StageDetect, StageLandmarks, StagePose, StageEmbed} {
+		start := time.Now()
+		err := e.networks()[i].session.Run(ctx, func([]float32) {}, func([][]float32) {})
+		if err != nil {
+			return nil, fmt.Errorf("running the network of the stage %s: %w", stage, err)
+		}
+		took[stage] = time.Since(start)
+	}
+	return took, nil
+}
+
+// photo is a picture that was looked at. It implements [recollect.Photo].
+type photo struct {
+	engine *Engine
+	faces  []recollect.FaceDetail
+	crops  []crop // of each face
+}
+
+func (p *photo) Faces() []recollect.FaceDetail { return slices.Clone(p.faces) }
+
+func (p *photo) Embed(ctx context.Context, faces ...int) ([][]float32, error) {
+	for _, i := range faces {
+		if i < 0 || i >= len(p.crops) {
+			return nil, fmt.Errorf("embedding face %d of a photo that has %d", i, len(p.crops))
+		}
+	}
+	vectors := make([][]float32, len(faces))
+	err := p.engine.each(ctx, len(faces), func(ctx context.Context, i int) (err error) {
+		defer p.engine.clock(StageEmbed)()
+		vectors[i], err = p.engine.embed.vector(ctx, p.crops[faces[i]])
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("embedding faces: %w", err)
+	}
+	return vectors, nil
+}

@@ -1,0 +1,43 @@
+package vision
+
+import (
+	"math"
+
+	"github.com/recollect-dev/recollect"
+)
+
+// rate rates an aligned face.
+//
+// Brightness is the mean luma of the face, in percent of white. Sharpness is how much of the face's contrast lies in
+// its finest details: the mean square of the Laplacian over the variance of the luma, x, as 100 x / (x + x0). The
+// quotient does not change with brightness and contrast. An aligned crop has the size that the embedding sees, so that
+// a face which was enlarged to it is as blurred as it is to the network.
+func rate(face crop) recollect.Quality {
+	const halfSharp = 0.25 // x0, where the sharpness is 50
+
+	// The middle of the crop, from the brows to the chin, without the background.
+	const x0, x1, y0, y1 = 28, 84, 36, 104
+	luma := func(x, y int) float64 {
+		at := 3 * (y*cropSide + x)
+		return 0.299*float64(face[at]) + 0.587*float64(face[at+1]) + 0.114*float64(face[at+2])
+	}
+	const n = (x1 - x0) * (y1 - y0)
+	var sum, squares, detail float64
+	for y := y0; y < y1; y++ {
+		for x := x0; x < x1; x++ {
+			v := luma(x, y)
+			sum += v
+			squares += v * v
+			laplacian := luma(x-1, y) + luma(x+1, y) + luma(x, y-1) + luma(x, y+1) - 4*v
+			detail += laplacian * laplacian
+		}
+	}
+	mean := sum / n
+	// One grey level of noise is no detail, and a flat crop has none.
+	variance := max(squares/n-mean*mean, 1)
+	x := detail / n / variance
+	return recollect.Quality{
+		Brightness: float32(math.Min(100*mean/255, 100)),
+		Sharpness:  float32(100 * x / (x + halfSharp)),
+	}
+}

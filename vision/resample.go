@@ -1,0 +1,245 @@
+package vision
+
+import "math"
+
+// rect is a rectangle in pixels of the upright picture. It may reach outside of it.
+type rect struct{ x0, y0, x1, y1 float64 }
+
+func (r rect) width() float64  { return r.x1 - r.x0 }
+func (r rect) height() float64 { return r.y1 - r.y0 }
+
+// scratch is memory that resampling uses again.
+type scratch struct {
+	lines []float32
+	taps  []tap
+}
+
+// crop fills out with the given part of the upright picture, stretched to width x height: three planes of red, green and
+// blue, or one of luma, values 0 to 255, row after row. What lies outside of the picture is black. Shrinking averages:
+// the filter is a triangle as wide as two values.
+func (p *picture) crop(out []float32, width, height, channels int, part rect) {
+	n := width * height
+	if channels == 1 && p.model == modelRGB {
+		rgb := make([]float32, 3*n)
+		p.crop(rgb, width, height, 3, part)
+		for i := range out[:n] {
+			out[i] = 0.299*rgb[i] + 0.587*rgb[n+i] + 0.114*rgb[2*n+i]
+		}
+		return
+	}
+	p.Lock()
+	defer p.Unlock()
+	// The part is resized as it is stored and turned on the way out.
+	toStored := p.orientation.stored(float64(p.width), float64(p.height))
+	ax, ay := toStored.apply(part.x0, part.y0)
+	bx, by := toStored.apply(part.x1, part.y1)
+	stored := rect{min(ax, bx), min(ay, by), max(ax, bx), max(ay, by)}
+	storedWidth, storedHeight := width, height
+	if p.orientation.swap() {
+		storedWidth, storedHeight = height, width
+	}
+	// Both directions are halved alike: the one that shrinks less says how often.
+	planes := p.level(min(stored.width()/float64(storedWidth), stored.height()/float64(storedHeight)))
+	border := p.model.border()
+	for i := range min(channels, p.model.channels()) {
+		plane := out[i*n:][:n]
+		p.scratch.resize(plane, &planes[i], stored, storedWidth, storedHeight, border[i])
+		if p.orientation != upright {
+			p.scratch.turn(plane, p.orientation, storedWidth, storedHeight)
+		}
+	}
+	if channels == 3 {
+		toRGB(out[:n], out[n:2*n], out[2*n:3*n], p.model)
+	}
+}
+
+// turn puts a plane of the stored size into the upright order.
+func (s *scratch) turn(values []float32, o orientation, storedWidth, storedHeight int) {
+	s.lines = append(s.lines[:0], values...)
+	width, height := storedWidth, storedHeight
+	if o.swap() {
+		width, height = height, width
+	}
+	first, column, row := o.strides(storedWidth, storedHeight)
+	for y := range height {
+		at := first + y*row
+		for x := range width {
+			values[y*width+x] = s.lines[at]
+			at += column
+		}
+	}
+}
+
+// toRGB converts three planes in place. The first alone is filled where the model is grey.
+func toRGB(c0, c1, c2 []float32, model colorModel) {
+	c1, c2 = c1[:len(c0)], c2[:len(c0)]
+	switch model {
+	case modelGrey:
+		copy(c1, c0)
+		copy(c2, c0)
+	case modelYCbCr:
+		for i, y := range c0 {
+			c0[i], c1[i], c2[i] = ycbcrToRGB(y, c1[i], c2[i])
+		}
+	case modelRGB:
+	}
+}
+
+// ycbcrToRGB is the conversion of JFIF 1.02, section 7, kept within 0 to 255.
+func ycbcrToRGB(y, cb, cr float32) (r, g, b float32) {
+	cb -= 128
+	cr -= 128
+	return clamp(y + 1.402*cr), clamp(y - 0.344136*cb - 0.714136*cr), clamp(y + 1.772*cb)
+}
+
+func clamp(v float32) float32 { return min(max(v, 0), 255) }
+
+// tap is what one output value takes from a line of samples: the sum of weights, from the first sample on. It has no
+// weights where it lies outside of the line.
+type tap struct {
+	first   int
+	weights []float32
+}
+
+// appendTaps makes the taps that stretch the range from, to of a line with n samples over size values.
+func appendTaps(taps []tap, n int, from, to float64, size int) []tap {
+	shrink := (to - from) / float64(size)
+	radius := max(shrink, 1)
+	all := make([]float32, 0, size*(2*int(radius)+2))
+	for i := range size {
+		centre := from + (float64(i)+0.5)*shrink
+		if centre < 0 || centre > float64(n) {
+			taps = append(taps, tap{})
+			continue
+		}
+		// At the line's ends the filter is cut, not filled up with black.
+		first := max(int(math.Ceil(centre-radius-0.5)), 0)
+		last := min(int(math.Floor(centre+radius-0.5)), n-1)
+		begin := len(all)
+		var sum float32
+		for s := first; s <= last; s++ {
+			w := float32(max(1-math.Abs(float64(s)+0.5-centre)/radius, 0))
+			sum += w
+			all = append(all, w)
+		}
+		weights := all[begin:len(all):len(all)]
+		for k := range weights {
+			weights[k] /= sum
+		}
+		taps = append(taps, tap{first, weights})
+	}
+	return taps
+}
+
+// resize stretches a part of a plane, given in pixels of the stored picture, over width x height values.
+func (s *scratch) resize(out []float32, p *plane, part rect, width, height int, border float32) {
+	s.taps = appendTaps(s.taps[:0], p.width, part.x0/p.subX, part.x1/p.subX, width)
+	s.taps = appendTaps(s.taps, p.height, part.y0/p.subY, part.y1/p.subY, height)
+	columns, rows := s.taps[:width], s.taps[width:]
+
+	// Only the lines that a row takes something from are stretched.
+	top, bottom := p.height, 0
+	for _, t := range rows {
+		if len(t.weights) > 0 {
+			top, bottom = min(top, t.first), max(bottom, t.first+len(t.weights))
+		}
+	}
+	if n := max(bottom-top, 0) * width; cap(s.lines) < n {
+		s.lines = make([]float32, n)
+	}
+	lines := s.lines[:cap(s.lines)]
+	for y := top; y < bottom; y++ {
+		line := lines[(y-top)*width:][:width]
+		in := p.row(y)
+		for x, t := range columns {
+			var value float32
+			at := t.first * p.step
+			if len(t.weights) == 0 {
+				value = border
+			}
+			for _, w := range t.weights {
+				value += w * float32(in[at])
+				at += p.step
+			}
+			line[x] = value
+		}
+	}
+	for y, t := range rows {
+		row := out[y*width:][:width]
+		start := float32(0)
+		if len(t.weights) == 0 {
+			start = border
+		}
+		for x := range row {
+			row[x] = start
+		}
+		for k, w := range t.weights {
+			line := lines[(t.first+k-top)*width:][:width]
+			for x, v := range line {
+				row[x] += w * v
+			}
+		}
+	}
+}
+
+// warp fills out, interleaved red, green and blue bytes of side x side pixels, with the picture under the map from
+// out's pixels to the upright picture's. It interpolates linearly between pixels; a picture that is shrunk is first
+// halved until the map takes steps of about one pixel. What lies outside of the picture is black.
+func (p *picture) warp(out []uint8, side int, m affine) {
+	p.Lock()
+	defer p.Unlock()
+	m = m.then(p.orientation.stored(float64(p.width), float64(p.height)))
+	step := math.Sqrt(math.Abs(m.a*m.e - m.b*m.d)) // pixels of the picture per pixel of out
+	planes := p.level(step * math.Sqrt2)           // the nearest level, not the next larger one
+	border := p.model.border()
+	var values [3][]float32
+	buffer := make([]float32, 3*side*side)
+	for i := range values {
+		values[i] = buffer[i*side*side:][:side*side]
+	}
+	for i := range p.model.channels() {
+		planes[i].warp(values[i], side, m, border[i])
+	}
+	toRGB(values[0], values[1], values[2], p.model)
+	for i := range side * side {
+		for c := range 3 {
+			out[3*i+c] = uint8(clamp(values[c][i]) + 0.5)
+		}
+	}
+}
+
+func (p *plane) warp(out []float32, side int, m affine, border float32) {
+	// From pixels to samples whose centres are whole numbers.
+	m = m.then(affine{a: 1 / p.subX, c: -0.5, e: 1 / p.subY, f: -0.5})
+	sample := func(x, y int) float32 {
+		if x < 0 || y < 0 || x >= p.width || y >= p.height {
+			return border
+		}
+		return float32(p.pix[y*p.stride+x*p.step])
+	}
+	for j := range side {
+		for i := range side {
+			x, y := m.apply(float64(i)+0.5, float64(j)+0.5)
+			left, top := math.Floor(x), math.Floor(y)
+			// Far outside of the picture there is nothing to interpolate, and a number that no int holds.
+			if left < -1 || top < -1 || left >= float64(p.width) || top >= float64(p.height) {
+				out[j*side+i] = border
+				continue
+			}
+			x0, y0 := int(left), int(top)
+			fx, fy := float32(x-left), float32(y-top)
+			var a, b, c, d float32
+			if x0 >= 0 && y0 >= 0 && x0+1 < p.width && y0+1 < p.height {
+				at := y0*p.stride + x0*p.step
+				a, b = float32(p.pix[at]), float32(p.pix[at+p.step])
+				at += p.stride
+				c, d = float32(p.pix[at]), float32(p.pix[at+p.step])
+			} else {
+				a, b, c, d = sample(x0, y0), sample(x0+1, y0), sample(x0, y0+1), sample(x0+1, y0+1)
+			}
+			upper := a + fx*(b-a)
+			lower := c + fx*(d-c)
+			out[j*side+i] = upper + fy*(lower-upper)
+		}
+	}
+}
