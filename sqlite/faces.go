@@ -219,7 +219,8 @@ func (s *Store) DeleteFaces(ctx context.Context, c recollect.CollectionKey, ids 
 // Embeddings implements [recollect.Store]. It holds one of the readers' connections while it is read.
 func (s *Store) Embeddings(ctx context.Context, c recollect.CollectionKey) iter.Seq2[recollect.Embedding, error] {
 	return func(yield func(recollect.Embedding, error) bool) {
-		rows, err := s.readers.QueryContext(ctx, "SELECT face_key, encoding, vector FROM faces JOIN embeddings ON face_key = key WHERE collection_key = :c AND "+thereIs+" ORDER BY key", sql.Named("c", c))
+		rows, err := s.readers.QueryContext(ctx, `SELECT face_key, encoding, vector
+			FROM faces JOIN embeddings ON face_key = key WHERE collection_key = :c AND `+thereIs+` ORDER BY key`, sql.Named("c", c))
 		if err != nil {
 			yield(recollect.Embedding{}, fmt.Errorf("read embeddings: %w", err))
 			return

@@ -45,6 +45,7 @@ func tooLarge(cause error) error {
 
 // header is what is known of a picture before it is decoded.
 type header struct {
+	fault         error // why it cannot be what it says; sizes that are refused come first
 	width, height int
 	bytesPerPixel int64 // an upper bound of the memory that decoding takes
 	orientation   orientation
@@ -102,6 +103,8 @@ func readHeader(data []byte) (h header, err error) {
 			Err: fmt.Errorf("the picture has %d x %d pixels, and needs %d on each side", h.width, h.height, minSide)}
 	case int64(h.width)*int64(h.height) > maxPixels:
 		return header{}, tooLarge(fmt.Errorf("the picture has %d x %d pixels, more than %d", h.width, h.height, maxPixels))
+	case h.fault != nil:
+		return header{}, invalidFormat(h.fault)
 	}
 	return h, nil
 }
@@ -115,11 +118,11 @@ func jpegHeader(data []byte) (header, error) {
 	pixels := int64(config.Width) * int64(config.Height)
 	// Every block of 8 x 8 pixels takes one bit at least.
 	if int64(len(data))*8 < pixels/64 {
-		return header{}, errors.New("it is too short for its size in pixels")
+		h.fault = errors.New("it is too short for its size in pixels")
 	}
 	// No marker occurs in compressed data, so that this counts every scan (and now and then something else).
 	if scans := int64(bytes.Count(data, []byte("\xff\xda"))); scans*pixels > maxScanPixels && scans > 1 {
-		return header{}, fmt.Errorf("it has %d scans", scans)
+		h.fault = fmt.Errorf("it has %d scans", scans)
 	}
 	// The decoder's planes and conversions, and the halved ones.
 	components := int64(3)
@@ -151,7 +154,7 @@ func pngHeader(data []byte) (header, error) {
 	samples := map[byte]int64{0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colorType]
 	// Deflate makes at most 1032 bytes of one.
 	if raw := int64(config.Height) * (1 + int64(config.Width)*samples*depth/8); int64(len(data)) < raw/1032 {
-		return header{}, errors.New("it is too short for its size in pixels")
+		h.fault = errors.New("it is too short for its size in pixels")
 	}
 	h.bytesPerPixel = 4
 	if depth == 16 {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -197,7 +198,8 @@ func (e *Engine) look(ctx context.Context, p *picture, face box) (recollect.Face
 	return detail, aligned, nil
 }
 
-// each calls f for 0 to n-1, as many at a time as there are cores.
+// each calls f for 0 to n-1, as many at a time as there are cores. A panic of f is an error: in a goroutine of its own
+// nobody else could stop it from ending the process.
 func (e *Engine) each(ctx context.Context, n int, f func(ctx context.Context, i int) error) error {
 	if n == 1 {
 		return f(ctx, 0)
@@ -205,7 +207,14 @@ func (e *Engine) each(ctx context.Context, n int, f func(ctx context.Context, i 
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(e.cores)
 	for i := range n {
-		group.Go(func() error { return f(ctx, i) })
+		group.Go(func() (err error) {
+			defer func() {
+				if p := recover(); p != nil {
+					err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+				}
+			}()
+			return f(ctx, i)
+		})
 	}
 	return group.Wait()
 }

@@ -1,6 +1,9 @@
 package vision
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // rect is a rectangle in pixels of the upright picture. It may reach outside of it.
 type rect struct{ x0, y0, x1, y1 float64 }
@@ -10,8 +13,8 @@ func (r rect) height() float64 { return r.y1 - r.y0 }
 
 // scratch is memory that resampling uses again.
 type scratch struct {
-	lines []float32
-	taps  []tap
+	lines         []float32
+	columns, rows taps
 }
 
 // crop fills out with the given part of the upright picture, stretched to width x height: three planes of red, green and
@@ -92,56 +95,64 @@ func ycbcrToRGB(y, cb, cr float32) (r, g, b float32) {
 	return clamp(y + 1.402*cr), clamp(y - 0.344136*cb - 0.714136*cr), clamp(y + 1.772*cb)
 }
 
-func clamp(v float32) float32 { return min(max(v, 0), 255) }
+// clamp keeps v within 0 to 255. Comparing is half the work of the built-in min and max, which mind what is not a number.
+func clamp(v float32) float32 {
+	if v < 0 {
+		return 0
+	}
+	if v > 255 {
+		return 255
+	}
+	return v
+}
 
-// tap is what one output value takes from a line of samples: the sum of weights, from the first sample on. It has no
-// weights where it lies outside of the line.
-type tap struct {
-	first   int
+// taps are what a line of output values takes from a line of samples: value i is the sum of count samples from
+// first[i] on, by the weights from i*count on. It is nothing but the border where first[i] is negative.
+type taps struct {
+	count   int
+	first   []int
 	weights []float32
 }
 
-// appendTaps makes the taps that stretch the range from, to of a line with n samples over size values.
-func appendTaps(taps []tap, n int, from, to float64, size int) []tap {
+// set makes the taps that stretch the range from, to of a line with n samples over size values.
+func (t *taps) set(n int, from, to float64, size int) {
 	shrink := (to - from) / float64(size)
 	radius := max(shrink, 1)
-	all := make([]float32, 0, size*(2*int(radius)+2))
-	for i := range size {
+	t.count = min(2*int(math.Ceil(radius)), n)
+	t.first = slices.Grow(t.first[:0], size)[:size]
+	t.weights = slices.Grow(t.weights[:0], size*t.count)[:size*t.count]
+	for i := range t.first {
 		centre := from + (float64(i)+0.5)*shrink
-		if centre < 0 || centre > float64(n) {
-			taps = append(taps, tap{})
+		if !(centre >= 0 && centre <= float64(n)) {
+			t.first[i] = -1
 			continue
 		}
 		// At the line's ends the filter is cut, not filled up with black.
-		first := max(int(math.Ceil(centre-radius-0.5)), 0)
-		last := min(int(math.Floor(centre+radius-0.5)), n-1)
-		begin := len(all)
+		first := min(max(int(math.Ceil(centre-radius-0.5)), 0), n-t.count)
+		t.first[i] = first
+		weights := t.weights[i*t.count:][:t.count]
 		var sum float32
-		for s := first; s <= last; s++ {
-			w := float32(max(1-math.Abs(float64(s)+0.5-centre)/radius, 0))
-			sum += w
-			all = append(all, w)
+		for k := range weights {
+			weights[k] = float32(max(1-math.Abs(float64(first+k)+0.5-centre)/radius, 0))
+			sum += weights[k]
 		}
-		weights := all[begin:len(all):len(all)]
 		for k := range weights {
 			weights[k] /= sum
 		}
-		taps = append(taps, tap{first, weights})
 	}
-	return taps
 }
 
 // resize stretches a part of a plane, given in pixels of the stored picture, over width x height values.
 func (s *scratch) resize(out []float32, p *plane, part rect, width, height int, border float32) {
-	s.taps = appendTaps(s.taps[:0], p.width, part.x0/p.subX, part.x1/p.subX, width)
-	s.taps = appendTaps(s.taps, p.height, part.y0/p.subY, part.y1/p.subY, height)
-	columns, rows := s.taps[:width], s.taps[width:]
+	columns, rows := &s.columns, &s.rows
+	columns.set(p.width, part.x0/p.subX, part.x1/p.subX, width)
+	rows.set(p.height, part.y0/p.subY, part.y1/p.subY, height)
 
 	// Only the lines that a row takes something from are stretched.
 	top, bottom := p.height, 0
-	for _, t := range rows {
-		if len(t.weights) > 0 {
-			top, bottom = min(top, t.first), max(bottom, t.first+len(t.weights))
+	for _, first := range rows.first {
+		if first >= 0 {
+			top, bottom = min(top, first), max(bottom, first+rows.count)
 		}
 	}
 	if n := max(bottom-top, 0) * width; cap(s.lines) < n {
@@ -149,36 +160,58 @@ func (s *scratch) resize(out []float32, p *plane, part rect, width, height int, 
 	}
 	lines := s.lines[:cap(s.lines)]
 	for y := top; y < bottom; y++ {
-		line := lines[(y-top)*width:][:width]
-		in := p.row(y)
-		for x, t := range columns {
-			var value float32
-			at := t.first * p.step
-			if len(t.weights) == 0 {
-				value = border
+		columns.stretch(lines[(y-top)*width:][:width], p.row(y), p.step, border)
+	}
+	for y, first := range rows.first {
+		row := out[y*width:][:width]
+		if first < 0 {
+			for x := range row {
+				row[x] = border
 			}
-			for _, w := range t.weights {
-				value += w * float32(in[at])
-				at += p.step
+			continue
+		}
+		for k, w := range rows.weights[y*rows.count:][:rows.count] {
+			line := lines[(first+k-top)*width:][:width]
+			if k == 0 {
+				for x, v := range line {
+					row[x] = w * v
+				}
+			} else if w != 0 {
+				for x, v := range line {
+					row[x] += w * v
+				}
 			}
-			line[x] = value
 		}
 	}
-	for y, t := range rows {
-		row := out[y*width:][:width]
-		start := float32(0)
-		if len(t.weights) == 0 {
-			start = border
-		}
-		for x := range row {
-			row[x] = start
-		}
-		for k, w := range t.weights {
-			line := lines[(t.first+k-top)*width:][:width]
-			for x, v := range line {
-				row[x] += w * v
+}
+
+// stretch computes a line of values from the samples in, which are step bytes apart.
+func (t *taps) stretch(out []float32, in []uint8, step int, border float32) {
+	first := t.first[:len(out)]
+	if t.count == 2 { // enlarging, and shrinking by what halving leaves of powers of two: nearly always
+		weights := t.weights[:2*len(out)]
+		for x := range out {
+			if first[x] < 0 {
+				out[x] = border
+				continue
 			}
+			at := first[x] * step
+			out[x] = weights[2*x]*float32(in[at]) + weights[2*x+1]*float32(in[at+step])
 		}
+		return
+	}
+	for x := range out {
+		if first[x] < 0 {
+			out[x] = border
+			continue
+		}
+		var value float32
+		at := first[x] * step
+		for _, w := range t.weights[x*t.count:][:t.count] {
+			value += w * float32(in[at])
+			at += step
+		}
+		out[x] = value
 	}
 }
 
@@ -217,17 +250,22 @@ func (p *plane) warp(out []float32, side int, m affine, border float32) {
 		}
 		return float32(p.pix[y*p.stride+x*p.step])
 	}
+	width, height := float64(p.width), float64(p.height)
 	for j := range side {
-		for i := range side {
-			x, y := m.apply(float64(i)+0.5, float64(j)+0.5)
-			left, top := math.Floor(x), math.Floor(y)
-			// Far outside of the picture there is nothing to interpolate, and a number that no int holds.
-			if left < -1 || top < -1 || left >= float64(p.width) || top >= float64(p.height) {
-				out[j*side+i] = border
+		row := out[j*side:][:side]
+		startX, startY := m.apply(0.5, float64(j)+0.5)
+		for i := range row {
+			// Counted from 1 up, so that truncating rounds down. Far outside of the picture there is nothing to
+			// interpolate, and a number that no int holds.
+			x, y := startX+m.a*float64(i)+1, startY+m.d*float64(i)+1
+			if !(x >= 0 && y >= 0 && x < width+1 && y < height+1) {
+				row[i] = border
 				continue
 			}
-			x0, y0 := int(left), int(top)
-			fx, fy := float32(x-left), float32(y-top)
+			x0, y0 := int(x), int(y)
+			fx, fy := float32(x-float64(x0)), float32(y-float64(y0))
+			x0--
+			y0--
 			var a, b, c, d float32
 			if x0 >= 0 && y0 >= 0 && x0+1 < p.width && y0+1 < p.height {
 				at := y0*p.stride + x0*p.step
@@ -239,7 +277,7 @@ func (p *plane) warp(out []float32, side int, m affine, border float32) {
 			}
 			upper := a + fx*(b-a)
 			lower := c + fx*(d-c)
-			out[j*side+i] = upper + fy*(lower-upper)
+			row[i] = upper + fy*(lower-upper)
 		}
 	}
 }

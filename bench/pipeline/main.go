@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/pprof"
 	"strings"
 	"time"
 
@@ -34,7 +35,19 @@ func main() {
 	picture := flag.String("picture", filepath.Join("..", "shared", "data", "lfw", "images"), "a JPEG with one face, or a folder in which one is found")
 	out := flag.String("out", filepath.Join("bench", "results", "pipeline.md"), "file for the results; empty: none")
 	duration := flag.Duration("duration", 5*time.Second, "time of each measurement")
+	profile := flag.String("cpuprofile", "", "file for a CPU profile of the whole run; empty: none")
 	flag.Parse()
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err == nil {
+			err = pprof.StartCPUProfile(f)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "pipeline:", err)
+			os.Exit(1)
+		}
+		defer pprof.StopCPUProfile()
+	}
 	if err := run(context.Background(), *library, *picture, *out, *duration); err != nil {
 		fmt.Fprintln(os.Stderr, "pipeline:", err)
 		os.Exit(1)
@@ -61,7 +74,7 @@ func run(ctx context.Context, library, picture, out string, duration time.Durati
 	w := io.MultiWriter(os.Stdout, &report)
 	fmt.Fprintf(w, "# The pipeline, stage by stage\n\n`make bench`, %s, %d cores, %s, %s/%s.\n",
 		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), cpuModel(), runtime.GOOS, runtime.GOARCH)
-	fmt.Fprint(w, "Means over requests, in milliseconds; client and server share the cores. Bare networks: detection once and landmarks, pose and "+
+	fmt.Fprint(w, "Medians over requests, in milliseconds; client and server share the cores. Bare networks: detection once and landmarks, pose and "+
 		"embedding once, with nothing around them, in the same run.\n\n")
 	for _, p := range []struct {
 		name string

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,27 +14,27 @@ import (
 	"github.com/recollect-dev/recollect/wire"
 )
 
-// stopwatch adds up what each stage takes.
+// stopwatch keeps what each stage took.
 type stopwatch struct {
-	mu    sync.Mutex
-	total map[string]time.Duration
+	mu   sync.Mutex
+	took map[string][]time.Duration
 }
 
 func (s *stopwatch) add(stage string, d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.total == nil {
-		s.total = map[string]time.Duration{}
+	if s.took == nil {
+		s.took = map[string][]time.Duration{}
 	}
-	s.total[stage] += d
+	s.took[stage] = append(s.took[stage], d)
 }
 
-// take returns the sums and starts again.
-func (s *stopwatch) take() map[string]time.Duration {
+// take returns what was kept and starts again.
+func (s *stopwatch) take() map[string][]time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	taken := s.total
-	s.total = nil
+	taken := s.took
+	s.took = nil
 	return taken
 }
 
@@ -58,12 +59,11 @@ func (i timedIndex) Search(ctx context.Context, c recollect.CollectionKey, query
 	return i.Index.Search(ctx, c, query, k, least)
 }
 
-// load runs f from a number of clients for a time, and returns how many calls there were and how long one took, in the mean.
-func load(clients int, duration time.Duration, f func(client int) error) (calls int, mean time.Duration, err error) {
+// load runs f from a number of clients for a time, and returns how long each call took.
+func load(clients int, duration time.Duration, f func(client int) error) (took []time.Duration, err error) {
 	var (
 		group sync.WaitGroup
 		mu    sync.Mutex
-		total time.Duration
 	)
 	end := time.Now().Add(duration)
 	for c := range clients {
@@ -71,10 +71,9 @@ func load(clients int, duration time.Duration, f func(client int) error) (calls 
 			for time.Now().Before(end) {
 				start := time.Now()
 				failed := f(c)
-				took := time.Since(start)
+				d := time.Since(start)
 				mu.Lock()
-				calls++
-				total += took
+				took = append(took, d)
 				if failed != nil {
 					err = failed
 				}
@@ -86,7 +85,16 @@ func load(clients int, duration time.Duration, f func(client int) error) (calls 
 		})
 	}
 	group.Wait()
-	return calls, total / time.Duration(max(calls, 1)), err
+	return took, err
+}
+
+// median is the middle one in milliseconds. Medians leave out what else the machine did meanwhile.
+func median(took []time.Duration) float64 {
+	if len(took) == 0 {
+		return 0
+	}
+	slices.Sort(took)
+	return float64(took[len(took)/2].Nanoseconds()) / 1e6
 }
 
 // measurePicture prints a table of one picture at a number of clients.
@@ -104,33 +112,31 @@ func (b *bench) measurePicture(ctx context.Context, w io.Writer, name string, pi
 		return err
 	}
 	defer calls.close()
-	if _, _, err := load(clients, duration/5, calls.do); err != nil { // warm
+	if _, err := load(clients, duration/5, calls.do); err != nil { // warm
 		return err
 	}
 	b.stages.take()
 
-	// Alternate, so that whatever else the machine does falls on both.
-	bare := new(stopwatch)
-	var bareCalls, wholeCalls int
-	var bareTime, wholeTime time.Duration
-	const rounds = 5
+	// The two alternate, so that whatever else the machine does falls on both.
+	const rounds = 20
+	networks := new(stopwatch)
+	var bare, whole []time.Duration
 	for range rounds {
-		n, mean, err := load(clients, duration/rounds, func(int) error {
+		took, err := load(clients, duration/rounds, func(int) error {
 			took, err := b.engine.RunNetworks(ctx)
 			for stage, d := range took {
-				bare.add(string(stage), d)
+				networks.add(string(stage), d)
 			}
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		bareCalls, bareTime = bareCalls+n, bareTime+mean*time.Duration(n)
-		n, mean, err = load(clients, duration/rounds, calls.do)
-		if err != nil {
+		bare = append(bare, took...)
+		if took, err = load(clients, duration/rounds, calls.do); err != nil {
 			return err
 		}
-		wholeCalls, wholeTime = wholeCalls+n, wholeTime+mean*time.Duration(n)
+		whole = append(whole, took...)
 	}
 	stages := b.stages.take()
 
@@ -139,28 +145,27 @@ func (b *bench) measurePicture(ctx context.Context, w io.Writer, name string, pi
 		return err
 	}
 	defer searches.close()
-	searchCalls, searchMean, err := load(clients, duration/2, searches.do)
+	searched, err := load(clients, duration/2, searches.do)
 	if err != nil {
 		return err
 	}
 	searchTime := b.stages.take()["search"]
 
-	ms := func(d time.Duration, n int) float64 { return float64(d.Microseconds()) / 1000 / float64(max(n, 1)) }
 	fmt.Fprintf(w, "## %s JPEG of %d KB, %d client(s)\n\n| stage | Recollect | bare network |\n|---|---|---|\n", name, len(picture)/1024, clients)
-	networks := bare.take()
+	alone := networks.take()
 	for _, stage := range []string{"decode", "detect", "landmarks", "pose", "align", "embed", "store"} {
 		network := ""
-		if d, ok := networks[stage]; ok {
-			network = fmt.Sprintf("%.2f", ms(d, bareCalls))
+		if took, ok := alone[stage]; ok {
+			network = fmt.Sprintf("%.2f", median(took))
 		}
-		fmt.Fprintf(w, "| %s | %.2f | %s |\n", stage, ms(stages[stage], wholeCalls), network)
+		fmt.Fprintf(w, "| %s | %.2f | %s |\n", stage, median(stages[stage]), network)
 	}
 	fmt.Fprintf(w, "| encode | %.3f | |\n", float64(encodeTime().Nanoseconds())/1e6)
-	fmt.Fprintf(w, "| **whole IndexFaces** | **%.2f** | **%.2f** |\n", ms(wholeTime, wholeCalls), ms(bareTime, bareCalls))
-	fmt.Fprintf(w, "| requests a second | %.1f | %.1f |\n", float64(wholeCalls)/duration.Seconds(), float64(bareCalls)/duration.Seconds())
-	fmt.Fprintf(w, "| search, in a collection of %d faces | %.2f | |\n", wholeCalls, ms(searchTime, searchCalls))
-	fmt.Fprintf(w, "| whole SearchFacesByImage | %.2f | |\n\n", ms(searchMean, 1))
-	fmt.Fprintf(w, "IndexFaces takes **%.2f** times the bare networks.\n\n", ms(wholeTime, wholeCalls)/ms(bareTime, bareCalls))
+	fmt.Fprintf(w, "| **whole IndexFaces** | **%.2f** | **%.2f** |\n", median(whole), median(bare))
+	fmt.Fprintf(w, "| requests a second | %.1f | %.1f |\n", float64(len(whole))/duration.Seconds(), float64(len(bare))/duration.Seconds())
+	fmt.Fprintf(w, "| search, in a collection of %d faces | %.2f | |\n", len(whole), median(searchTime))
+	fmt.Fprintf(w, "| whole SearchFacesByImage | %.2f | |\n\n", median(searched))
+	fmt.Fprintf(w, "IndexFaces takes **%.2f** times the bare networks.\n\n", median(whole)/median(bare))
 	return nil
 }
 
@@ -189,7 +194,7 @@ func encodeTime() time.Duration {
 
 // measureListCollections prints how many ListCollections requests a second are served.
 func (b *bench) measureListCollections(_ context.Context, w io.Writer, duration time.Duration) error {
-	fmt.Fprint(w, "## ListCollections\n\nSigned requests over keep-alive connections; each is verified.\n\n| collections | page | clients | requests a second | mean ms |\n|---|---|---|---|---|\n")
+	fmt.Fprint(w, "## ListCollections\n\nSigned requests over keep-alive connections; each is verified.\n\n| collections | page | clients | requests a second | median ms |\n|---|---|---|---|---|\n")
 	made := 0
 	for _, c := range []struct{ collections, page, clients int }{{10, 10, 1}, {10, 10, 8}, {10_000, 10, 8}, {10_000, 100, 8}} {
 		for ; made < c.collections; made++ {
@@ -201,12 +206,12 @@ func (b *bench) measureListCollections(_ context.Context, w io.Writer, duration 
 		if err != nil {
 			return err
 		}
-		n, mean, err := load(c.clients, duration, calls.do)
+		took, err := load(c.clients, duration, calls.do)
 		calls.close()
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "| %d | %d | %d | %.0f | %.3f |\n", c.collections, c.page, c.clients, float64(n)/duration.Seconds(), float64(mean.Microseconds())/1000)
+		fmt.Fprintf(w, "| %d | %d | %d | %.0f | %.3f |\n", c.collections, c.page, c.clients, float64(len(took))/duration.Seconds(), median(took))
 	}
 	return nil
 }
