@@ -13,8 +13,10 @@ import (
 // Shape is the size of a tensor in each dimension.
 type Shape []int64
 
-// maxElements bounds one tensor, 256 MiB.
-const maxElements = 1 << 26
+const (
+	maxElements = 1 << 26 // of one tensor, 256 MiB
+	maxIdle     = 16      // sets of tensors that a session keeps
+)
 
 func (s Shape) elements() (int, error) {
 	n := int64(1)
@@ -49,7 +51,7 @@ type tensors struct {
 // NewSession prepares the network in model, an ONNX file's bytes, which has one input and at least the named
 // outputs, all of them float32 tensors of a fixed shape. The bytes are not kept.
 func (r *Runtime) NewSession(model []byte, input string, outputs []string) (*Session, error) {
-	s := &Session{runtime: r, idle: make(chan *tensors, r.cores)}
+	s := &Session{runtime: r, idle: make(chan *tensors, maxIdle)}
 	if err := s.readShapes(model, input, outputs); err != nil {
 		return nil, err
 	}
@@ -164,7 +166,7 @@ func (r *Runtime) run(ctx context.Context, s *Session, t *tensors) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if !r.budget.TryAcquire(cores) {
+	if r.shared.Load() > 0 || !r.budget.TryAcquire(cores) {
 		session, cores = s.single, 1
 		if err := r.budget.Acquire(ctx, cores); err != nil {
 			return fmt.Errorf("waiting for a core: %w", err)

@@ -41,6 +41,9 @@ func BenchmarkPhoto(b *testing.B) {
 	}
 	b.Run("bare networks", func(b *testing.B) {
 		e := newEngine(b, vision.Options{})
+		if _, err := detect(b, e, read(b, portrait)).Embed(b.Context(), 0); err != nil {
+			b.Fatal(err)
+		}
 		for b.Loop() {
 			if _, err := e.RunNetworks(b.Context()); err != nil {
 				b.Fatal(err)
