@@ -13,6 +13,7 @@ DATA ?= data
 .PHONY: build run test test-go fuzz lint generate bench clean
 
 include networks/networks.mk
+include s3/s3.mk
 include conformance/conformance.mk
 
 build: networks bin/recollect
@@ -26,7 +27,7 @@ run: build
 
 test: test-go conformance-python conformance-js
 
-test-go: networks
+test-go: networks versitygw
 	$(GO) test -race -timeout 20m ./...
 	cd wire/gen && $(GO) test ./...
 

@@ -17,11 +17,13 @@ var mayImport = map[string][]string{
 	"/pack":          {},
 	"/vision":        {"", "/pack", "/onnx"},
 	"/exact":         {""},
-	"/sqlite":        {""},
+	"/sqlite":        {"", "/iam"},
+	"/s3":            {},
 	"/storetest":     {""},
+	"/indextest":     {""},
 	"/enginetest":    {""},
 	"/rekognition":   {"", "/iam", "/sigv4", "/wire"},
-	"/cmd/recollect": {"", "/exact", "/iam", "/onnx", "/pack", "/rekognition", "/sqlite", "/vision"},
+	"/cmd/recollect": {"", "/exact", "/iam", "/onnx", "/pack", "/rekognition", "/s3", "/sqlite", "/vision"},
 }
 
 func TestImportsPointInwards(t *testing.T) {

@@ -1,15 +1,57 @@
-// Package iam says who a caller is: access keys and the principals they belong to.
+// Package iam says who a caller is and what it may do: users, their access keys, and identity policies in IAM's JSON policy
+// language.
+//
+// [Service] joins it all: the front door asks it for the key that a request is signed with and whether the request is allowed. The
+// root key of the server's own account is made at the first start (see [RootKey]) and may do everything; users, keys and
+// policies are kept in a [Store].
 package iam
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"time"
+)
+
+// Errors of a [Store]. They are wrapped with what was being done.
+var (
+	ErrNotFound = errors.New("there is none")
+	ErrExists   = errors.New("it exists already")
+	ErrLimit    = errors.New("there are as many as there can be")
 )
 
 // Principal is who a request is made by.
 type Principal struct {
-	Account string // twelve digits
-	ARN     string // for example arn:aws:iam::123456789012:root
+	Account  string // twelve digits
+	ARN      string // for example arn:aws:iam::123456789012:root
+	UserName string // empty for the root of the account
+	UserID   string // never used twice; the account for its root
+}
+
+// rootPrincipal is the root of an account.
+func rootPrincipal(account string) Principal {
+	return Principal{Account: account, ARN: "arn:aws:iam::" + account + ":root", UserID: account}
+}
+
+// IsRoot reports whether the principal is the root of its account, which may do everything with what the account has.
+func (p Principal) IsRoot() bool {
+	return p.Account != "" && p.UserName == "" && p.ARN == "arn:aws:iam::"+p.Account+":root"
+}
+
+// User is a named user of an account.
+type User struct {
+	Account   string // twelve digits
+	Name      string // 1 to 64 of A-Z a-z 0-9 _ + = , . @ -; two names of an account differ by more than case
+	ID        string // AIDA and 17 characters, never used twice
+	CreatedAt time.Time
+}
+
+// ARN returns the user's name in the whole world.
+func (u User) ARN() string { return "arn:aws:iam::" + u.Account + ":user/" + u.Name }
+
+// Principal returns the user as the maker of requests.
+func (u User) Principal() Principal {
+	return Principal{Account: u.Account, ARN: u.ARN(), UserName: u.Name, UserID: u.ID}
 }
 
 // AccessKey is a key pair that signs requests.
@@ -27,6 +69,55 @@ func (k AccessKey) String() string { return k.ID }
 
 // GoString keeps the secret out of text formatted with %#v.
 func (k AccessKey) GoString() string { return k.ID }
+
+// KeyRecord is a user's access key as a store keeps it.
+type KeyRecord struct {
+	ID           string
+	Account      string
+	UserName     string
+	SealedSecret []byte // see [Sealer]
+	Active       bool   // a key that is not signs nothing
+	CreatedAt    time.Time
+}
+
+// PolicyDocument is a policy in the words of its author, attached to a user under a name.
+type PolicyDocument struct {
+	Name     string // 1 to 128 of A-Z a-z 0-9 _ + = , . @ -
+	Document string // JSON
+}
+
+// Store keeps users, their keys and their policies. Users are addressed by account and name, of which the case does not
+// matter. Every method is safe for concurrent use and is one transaction.
+type Store interface {
+	// CreateUser adds a user. ErrExists if the account has one of that name.
+	CreateUser(ctx context.Context, u User) error
+	// User returns a user. ErrNotFound if there is none.
+	User(ctx context.Context, account, name string) (User, error)
+	// Users returns the users of an account, or of all if it is empty, in order of account and name.
+	Users(ctx context.Context, account string) ([]User, error)
+	// DeleteUser deletes a user with its keys and policies. ErrNotFound if there is none.
+	DeleteUser(ctx context.Context, account, name string) error
+
+	// PutUserPolicy attaches a policy to a user, in place of one with the same name. ErrNotFound if there is no such user,
+	// ErrLimit if it has limit policies of other names.
+	PutUserPolicy(ctx context.Context, account, user string, p PolicyDocument, limit int) error
+	// UserPolicies returns a user's policies in order of name: none for a user that is not there.
+	UserPolicies(ctx context.Context, account, user string) ([]PolicyDocument, error)
+	// DeleteUserPolicy detaches a policy. ErrNotFound if there is none.
+	DeleteUserPolicy(ctx context.Context, account, user, name string) error
+
+	// CreateKey adds a key. ErrNotFound if its user is not there, ErrExists if any key has its id, ErrLimit if the
+	// user has limit keys.
+	CreateKey(ctx context.Context, k KeyRecord, limit int) error
+	// Key returns a key with the user it belongs to. ErrNotFound if there is none.
+	Key(ctx context.Context, id string) (KeyRecord, User, error)
+	// Keys returns a user's keys, the oldest first: none for a user that is not there.
+	Keys(ctx context.Context, account, user string) ([]KeyRecord, error)
+	// SetKeyActive turns a key on or off. ErrNotFound if there is none.
+	SetKeyActive(ctx context.Context, id string, active bool) error
+	// DeleteKey deletes a key. ErrNotFound if there is none.
+	DeleteKey(ctx context.Context, id string) error
+}
 
 // Root is a keyring that holds the root key alone.
 type Root struct {

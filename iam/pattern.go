@@ -22,8 +22,8 @@ const (
 // Where the text departs from the pattern, the latest * takes one character more; an earlier one need not, since whatever it
 // could reach, the latest reaches too. That bounds the time by len(p) * len(s).
 func (p pattern) match(s string) bool {
-	next, pos := 0, 0        // in p and in s
-	star, resume := -1, 0    // the latest *, and where in s what follows it was tried last
+	next, pos := 0, 0     // in p and in s
+	star, resume := -1, 0 // the latest *, and where in s what follows it was tried last
 	for pos < len(s) {
 		r, size := decodeRune(s[pos:])
 		switch {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 )
@@ -26,7 +25,7 @@ const CredentialsFile = "credentials"
 // [RootSecretAccessKeyEnv], else the one in the credentials file of the data folder dir, else a new one, which it
 // writes there, readable by the owner alone. The file's path is empty if the key came from the environment.
 func RootKey(dir, account string, getenv func(string) string) (key AccessKey, file string, err error) {
-	key = AccessKey{Principal: Principal{Account: account, ARN: "arn:aws:iam::" + account + ":root"}}
+	key = AccessKey{Principal: rootPrincipal(account)}
 	key.ID, key.Secret = getenv(RootAccessKeyIDEnv), getenv(RootSecretAccessKeyEnv)
 	if key.ID != "" || key.Secret != "" {
 		return key, "", key.validate(fmt.Sprintf("the environment (%s, %s)", RootAccessKeyIDEnv, RootSecretAccessKeyEnv))
@@ -67,18 +66,11 @@ func newKeyPair() (id, secret string) {
 }
 
 func readCredentials(file string) (id, secret string, err error) {
-	f, err := os.Open(file)
+	f, err := openPrivate(file)
 	if err != nil {
 		return "", "", err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return "", "", err
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return "", "", fmt.Errorf("%s can be read by others; run: chmod 600 %s", file, file)
-	}
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		name, value, _ := strings.Cut(lines.Text(), "=")
 		switch strings.TrimSpace(name) {
@@ -91,34 +83,6 @@ func readCredentials(file string) (id, secret string, err error) {
 	return id, secret, nil
 }
 
-// writeCredentials puts the file in place whole or not at all.
-func writeCredentials(file string, key AccessKey) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(file), ".credentials-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if _, err := fmt.Fprintf(f, "[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n", key.ID, key.Secret); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), file); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(file))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
+func writeCredentials(file string, key AccessKey) error {
+	return writePrivate(file, fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n", key.ID, key.Secret))
 }

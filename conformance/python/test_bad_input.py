@@ -4,6 +4,7 @@ import base64
 import json
 import socket
 import struct
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -114,8 +115,11 @@ def test_image_over_five_mebibytes(server, filled):
 
 
 def test_huge_dimensions(server, filled):
-    """A PNG of 30,000 x 30,000: honest (110 KB), and one that has no more than a header."""
-    for image in (pictures.png(30_000, 30_000, bits=1), pictures.png(30_000, 30_000, data=b"")):
+    """A PNG of 30,000 x 30,000: honest (110 KB), and one of a few kilobytes that has only its beginning."""
+    whole = pictures.png(30_000, 30_000, bits=1)
+    beginning = pictures.png(30_000, 30_000, data=zlib.compress(bytes(4_000_000)))
+    assert len(beginning) < 5000
+    for image in (whole, beginning):
         for operation, body in with_image(filled, image).items():
             refused(server, operation, body, "ImageTooLargeException", "Image size is too large")
 
@@ -125,7 +129,8 @@ def test_lying_dimensions(server, filled):
     jpeg = bytearray(pictures.group("cf_010_2.jpg"))
     frame = jpeg.index(b"\xff\xc0") if b"\xff\xc0" in jpeg else jpeg.index(b"\xff\xc2")
     jpeg[frame + 5 : frame + 9] = struct.pack(">HH", 65_500, 65_500)
-    for image in (bytes(jpeg), pictures.png(2**31 - 1, 2**31 - 1, data=b""), pictures.png(5_000, 5_000, data=b"x")):
+    sides = (5_000, 30_000, 2**31 - 1)
+    for image in (bytes(jpeg), *(pictures.png(side, side, data=data) for side in sides for data in (b"", b"x"))):
         for operation, body in with_image(filled, image).items():
             response = call(server, operation.split()[0], body)
             assert response.status == 400

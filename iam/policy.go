@@ -1,0 +1,138 @@
+package iam
+
+import (
+	"strings"
+)
+
+// The versions of the policy language. Only the newer one has policy variables; it must be asked for.
+const (
+	version2008 = "2008-10-17" // of a document that names none
+	version2012 = "2012-10-17"
+)
+
+// Policy is an identity policy in IAM's JSON policy language, compiled. It is immutable.
+//
+// What is known of the language here is what an identity policy can say: Version, Id, Statement, Sid, Effect, Action,
+// NotAction, Resource, NotResource and Condition, with all condition operators. The context keys that a request has are those of
+// [Request]; any other can be named and is always missing.
+type Policy struct {
+	statements []statement
+}
+
+// statement allows or denies what it applies to.
+type statement struct {
+	deny         bool
+	actions      []pattern // lower case
+	notActions   bool      // it applies to actions that match none of them
+	resources    []arnPattern
+	notResources bool // it applies to resources that match none of them
+	conditions   []*condition
+}
+
+// appliesTo reports whether the statement is about a request, given its action in lower case.
+func (s *statement) appliesTo(action string, r *Request) bool {
+	return s.matchesAction(action) != s.notActions && s.coversResource(r) && s.conditionsHold(r)
+}
+
+func (s *statement) matchesAction(action string) bool {
+	for _, p := range s.actions {
+		if p.match(action) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *statement) coversResource(r *Request) bool {
+	for _, p := range s.resources {
+		if p.match(r.Resource, r) {
+			return !s.notResources
+		}
+		// All but what cannot be told: an Allow must not become one for everything.
+		if s.notResources && !s.deny && !p.resolvable(r) {
+			return false
+		}
+	}
+	return s.notResources
+}
+
+func (s *statement) conditionsHold(r *Request) bool {
+	for _, c := range s.conditions {
+		if !c.holds(r) {
+			return false
+		}
+	}
+	return true
+}
+
+// Decision is what policies say to a request.
+type Decision int
+
+// The decisions. The zero value denies.
+const (
+	ImplicitDeny     Decision = iota // no policy allows it
+	ExplicitDeny                     // a policy denies it
+	CrossAccountDeny                 // the resource is another account's, which only a policy there could allow
+	Allow
+)
+
+// Evaluate decides about a request under the identity policies of its principal. A statement that denies wins over
+// any that allows, and what none allows is denied. The root of an account may do everything with what the account has.
+func Evaluate(policies []*Policy, r *Request) Decision {
+	if account := accountOf(r.Resource); account != "" && account != r.Principal.Account {
+		return CrossAccountDeny
+	}
+	if r.Principal.IsRoot() {
+		return Allow
+	}
+	decision := ImplicitDeny
+	action := strings.ToLower(r.Action)
+	for _, p := range policies {
+		for i := range p.statements {
+			s := &p.statements[i]
+			if !s.deny && decision == Allow || !s.appliesTo(action, r) {
+				continue
+			}
+			if s.deny {
+				return ExplicitDeny
+			}
+			decision = Allow
+		}
+	}
+	return decision
+}
+
+// accountOf returns the account that owns the resource of an ARN; empty if it names none.
+func accountOf(resource string) string {
+	parts := splitARN(resource, false)
+	if len(parts) != arnParts {
+		return ""
+	}
+	return parts[4]
+}
+
+// DeniedError says that a principal may not do what it asked for, in the service's words.
+type DeniedError struct {
+	Principal Principal
+	Action    string
+	Resource  string // * for an action that has none
+	Decision  Decision
+}
+
+// Error is safe to show to the caller: it tells nothing but what the request said and whether a policy denies it.
+func (e *DeniedError) Error() string {
+	var b strings.Builder
+	b.WriteString("User: " + e.Principal.ARN + " is not authorized to perform: " + e.Action)
+	if e.Resource != "*" {
+		b.WriteString(" on resource: " + e.Resource)
+	}
+	switch e.Decision {
+	case ExplicitDeny:
+		b.WriteString(" with an explicit deny in an identity-based policy")
+	case CrossAccountDeny:
+		b.WriteString(" because no resource-based policy allows the " + e.Action + " action")
+	default:
+		b.WriteString(" because no identity-based policy allows the " + e.Action + " action")
+	}
+	return b.String()
+}

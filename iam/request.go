@@ -1,0 +1,98 @@
+package iam
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Request is what policies decide about: who wants to do what with which resource, and the circumstances. A circumstance that
+// is left at its zero value is missing from the request, which conditions can tell.
+type Request struct {
+	Principal Principal
+	Action    string // for example rekognition:IndexFaces
+	Resource  string // an ARN, or * for an action that has no resource
+
+	Time            time.Time         // aws:CurrentTime, aws:EpochTime
+	SourceIP        netip.Addr        // aws:SourceIp
+	SecureTransport bool              // aws:SecureTransport; never missing
+	Region          string            // aws:RequestedRegion
+	UserAgent       string            // aws:UserAgent
+	ResourceTags    map[string]string // aws:ResourceTag/...: the tags that the resource has
+	RequestTags     map[string]string // aws:RequestTag/...: the tags that the request brings
+	TagKeys         []string          // aws:TagKeys: the keys of tags that the request sets or removes
+}
+
+// Names of context keys, in the lower case that they are compared in.
+const (
+	resourceTagPrefix = "aws:resourcetag/"
+	requestTagPrefix  = "aws:requesttag/"
+)
+
+// values returns what the request has for a context key, given in lower case. None: the key is missing. Tag keys are compared
+// without regard to case, so that a resource which is tagged with both Team and team has two values for one key.
+func (r *Request) values(key string) []string {
+	if tag, ok := strings.CutPrefix(key, resourceTagPrefix); ok {
+		return tagValues(r.ResourceTags, tag)
+	}
+	if tag, ok := strings.CutPrefix(key, requestTagPrefix); ok {
+		return tagValues(r.RequestTags, tag)
+	}
+	switch key {
+	case "aws:tagkeys":
+		return r.TagKeys
+	case "aws:username":
+		return present(r.Principal.UserName)
+	case "aws:userid":
+		return present(r.Principal.UserID)
+	case "aws:principalarn":
+		return present(r.Principal.ARN)
+	case "aws:principalaccount":
+		return present(r.Principal.Account)
+	case "aws:principaltype":
+		if r.Principal.IsRoot() {
+			return []string{"Account"}
+		}
+		return []string{"User"}
+	case "aws:sourceip":
+		if r.SourceIP.IsValid() {
+			return []string{r.SourceIP.Unmap().WithZone("").String()}
+		}
+	case "aws:securetransport":
+		return []string{strconv.FormatBool(r.SecureTransport)}
+	case "aws:requestedregion":
+		return present(r.Region)
+	case "aws:useragent":
+		return present(r.UserAgent)
+	case "aws:currenttime":
+		if !r.Time.IsZero() {
+			return []string{r.Time.UTC().Format(time.RFC3339)}
+		}
+	case "aws:epochtime":
+		if !r.Time.IsZero() {
+			return []string{strconv.FormatInt(r.Time.Unix(), 10)}
+		}
+	}
+	return nil
+}
+
+func present(value string) []string {
+	if value == "" {
+		return nil
+	}
+	return []string{value}
+}
+
+// tagValues returns the values of the tags with this key, sorted.
+func tagValues(tags map[string]string, key string) []string {
+	var values []string
+	for k, v := range tags {
+		if strings.EqualFold(k, key) {
+			values = append(values, v)
+		}
+	}
+	slices.Sort(values)
+	return values
+}

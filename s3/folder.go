@@ -1,0 +1,106 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// Folder is an image source on disk: each subfolder is a bucket, and the path of a file within it is a key. There are no
+// versions. It is safe for concurrent use.
+//
+// Nothing outside a bucket's folder can be read: not by .. or an absolute path in a key, and not by a symbolic link that leads
+// out of it, whoever made it and whenever (see [os.Root]). What is no regular file is not there: opening a pipe would wait, and
+// opening a device may do something.
+type Folder struct {
+	root *os.Root
+}
+
+// NewFolder opens a folder. It must be there already.
+func NewFolder(dir string) (*Folder, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the folder of buckets: %w", err)
+	}
+	return &Folder{root: root}, nil
+}
+
+// Close lets go of the folder.
+func (f *Folder) Close() error { return f.root.Close() }
+
+// Get returns an object of at most maxBytes.
+func (f *Folder) Get(ctx context.Context, bucket, key, version string, maxBytes int64) ([]byte, error) {
+	object, err := f.get(ctx, bucket, key, version, maxBytes)
+	if err != nil {
+		return nil, fmt.Errorf("read object %q of bucket %q: %w", key, bucket, classifyFileError(err))
+	}
+	return object, nil
+}
+
+func (f *Folder) get(ctx context.Context, bucket, key, version string, maxBytes int64) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := checkName(bucket, key); err != nil {
+		return nil, err
+	}
+	if version != "" {
+		return nil, fmt.Errorf("a folder keeps no versions: %w", ErrNotFound)
+	}
+	// On S3 these are ordinary keys. No file has such a name, and what the path would mean instead is another object.
+	elements := strings.Split(key, "/")
+	if slices.Contains(elements, "") || slices.Contains(elements, ".") || slices.Contains(elements, "..") {
+		return nil, fmt.Errorf("no file can have this key: %w", ErrNotFound)
+	}
+	info, err := f.root.Stat(bucket)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("the bucket is not a folder: %w", ErrNotFound)
+	}
+	folder, err := f.root.OpenRoot(bucket)
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Close()
+	info, err = folder.Stat(key)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("not a regular file: %w", ErrNotFound)
+	}
+	// It may be another file by now: O_NONBLOCK keeps a pipe from waiting for a writer.
+	file, err := folder.OpenFile(key, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err = file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("not a regular file: %w", ErrNotFound)
+	}
+	return readAll(file, info.Size(), maxBytes)
+}
+
+// classifyFileError says which of the package's errors an operating system's error is.
+func classifyFileError(err error) error {
+	for _, none := range []error{fs.ErrNotExist, syscall.ENOTDIR, syscall.ENAMETOOLONG, syscall.EINVAL, syscall.EILSEQ} {
+		if errors.Is(err, none) {
+			return fmt.Errorf("%w: %w", ErrNotFound, err)
+		}
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: %w", ErrDenied, err)
+	}
+	return err
+}

@@ -1,0 +1,61 @@
+// Package s3 reads pictures that a request names by bucket, key and version: from any S3 endpoint ([Client]), or from a folder
+// whose subfolders are the buckets ([Folder]).
+package s3
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+)
+
+// Why an object cannot be had. Errors of Get wrap one of these, or none if the endpoint or the disk is at fault in another way; a
+// caller that goes away gets its context's error.
+var (
+	ErrNotFound = errors.New("no such object")    // or no such bucket or version
+	ErrDenied   = errors.New("access denied")     // to this program
+	ErrTimeout  = errors.New("no answer in time") // of the endpoint
+	ErrTooLarge = errors.New("object too large")
+)
+
+// bucketName is the API's own constraint, which is wider than what S3 allows today.
+var bucketName = regexp.MustCompile(`^[0-9A-Za-z._-]{3,255}$`)
+
+// checkName refuses names that no object can have.
+func checkName(bucket, key string) error {
+	switch {
+	case !bucketName.MatchString(bucket):
+		return fmt.Errorf("the bucket's name is impossible: %w", ErrNotFound)
+	case key == "" || len(key) > 1024:
+		return fmt.Errorf("the key is empty or longer than 1024 bytes: %w", ErrNotFound)
+	}
+	return nil
+}
+
+// readAll reads an object that says it has size bytes, or -1 if it does not say. It reads at most max bytes, whatever was said.
+func readAll(r io.Reader, size, max int64) ([]byte, error) {
+	if size > max {
+		return nil, fmt.Errorf("%d bytes of at most %d: %w", size, max, ErrTooLarge)
+	}
+	if size >= 0 {
+		// A file can grow while it is read.
+		object := make([]byte, size)
+		if _, err := io.ReadFull(r, object); err != nil {
+			return nil, err
+		}
+		if n, err := io.ReadFull(r, make([]byte, 1)); n != 0 {
+			return nil, errors.New("it has more bytes than it says")
+		} else if !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		return object, nil
+	}
+	object, err := io.ReadAll(io.LimitReader(r, max+1))
+	if err == nil && int64(len(object)) > max {
+		err = fmt.Errorf("more than %d bytes: %w", max, ErrTooLarge)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return object, nil
+}
