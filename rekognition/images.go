@@ -2,6 +2,7 @@ package rekognition
 
 import (
 	"context"
+	"errors"
 
 	"github.com/recollect-dev/recollect"
 	"github.com/recollect-dev/recollect/wire"
@@ -9,8 +10,11 @@ import (
 
 const defaultSimilarityThreshold = 80
 
+// maxS3Object is the size of the largest picture that is read from S3, in bytes.
+const maxS3Object = 15 << 20
+
 func (s *Server) detectFaces(ctx context.Context, _ recollect.Realm, in *wire.DetectFacesRequest) (*wire.DetectFacesResponse, error) {
-	picture, err := pictureOf(in.Image)
+	picture, err := s.picture(ctx, in.Image)
 	if err != nil {
 		return nil, err
 	}
@@ -26,11 +30,11 @@ func (s *Server) detectFaces(ctx context.Context, _ recollect.Realm, in *wire.De
 }
 
 func (s *Server) compareFaces(ctx context.Context, _ recollect.Realm, in *wire.CompareFacesRequest) (*wire.CompareFacesResponse, error) {
-	source, err := pictureOf(in.SourceImage)
+	source, err := s.picture(ctx, in.SourceImage)
 	if err != nil {
 		return nil, err
 	}
-	target, err := pictureOf(in.TargetImage)
+	target, err := s.picture(ctx, in.TargetImage)
 	if err != nil {
 		return nil, err
 	}
@@ -59,16 +63,23 @@ func (s *Server) compareFaces(ctx context.Context, _ recollect.Realm, in *wire.C
 	return out, nil
 }
 
-// pictureOf returns the bytes of an image. An image is given either as bytes or as an object in S3.
-func pictureOf(image *wire.Image) ([]byte, error) {
-	switch {
-	case (image.Bytes != nil) == (image.S3Object != nil):
+// picture returns the bytes of an image. An image is given either as bytes or as an object in S3.
+func (s *Server) picture(ctx context.Context, image *wire.Image) ([]byte, error) {
+	if (image.Bytes != nil) == (image.S3Object != nil) {
 		return nil, recollect.Errorf(recollect.CodeInvalidParameter, "Request has invalid parameters")
-	case image.S3Object != nil:
-		return nil, recollect.Errorf(recollect.CodeInvalidS3Object,
-			"Unable to get object metadata from S3. Check object key, region and/or access permissions.")
 	}
-	return image.Bytes, nil
+	if image.Bytes != nil {
+		return image.Bytes, nil
+	}
+	object := image.S3Object
+	if object.Bucket == nil || object.Name == nil {
+		return nil, recollect.Errorf(recollect.CodeInvalidS3Object, "Request has invalid S3 object.")
+	}
+	if s.images == nil {
+		return nil, &recollect.Error{Code: recollect.CodeInvalidS3Object, Err: errors.New("no source of S3 objects is configured"),
+			Message: "Unable to get object metadata from S3. Check object key, region and/or access permissions."}
+	}
+	return s.images.Get(ctx, *object.Bucket, *object.Name, deref(object.Version), maxS3Object)
 }
 
 // attributesOf reads a list of attribute names. An empty list asks for the default ones.

@@ -40,10 +40,18 @@ type Keys interface {
 	AccessKey(ctx context.Context, id string) (key iam.AccessKey, ok bool, err error)
 }
 
-// Config is what a [Server] needs. All fields are required.
+// Images finds the pictures that callers name instead of sending them.
+type Images interface {
+	// Get returns an object of at most maxBytes; an empty version stands for the newest. CodeImageTooLarge if it is larger,
+	// CodeInvalidS3Object if it cannot be had.
+	Get(ctx context.Context, bucket, name, version string, maxBytes int64) ([]byte, error)
+}
+
+// Config is what a [Server] needs. All fields but Images are required.
 type Config struct {
 	Service  *recollect.Service
 	Keys     Keys
+	Images   Images // nil: no object can be had
 	Region   string
 	TokenKey []byte // secret that authenticates pagination tokens
 	Log      *slog.Logger
@@ -53,6 +61,7 @@ type Config struct {
 type Server struct {
 	service    *recollect.Service
 	keys       Keys
+	images     Images
 	scope      sigv4.Scope
 	tokens     tokens
 	log        *slog.Logger
@@ -66,6 +75,7 @@ func New(cfg Config) *Server {
 	s := &Server{
 		service: cfg.Service,
 		keys:    cfg.Keys,
+		images:  cfg.Images,
 		scope:   sigv4.Scope{Region: cfg.Region, Service: wire.SigningName},
 		tokens:  tokens{key: cfg.TokenKey},
 		log:     cfg.Log,
@@ -119,6 +129,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	level := slog.LevelInfo
 	if err != nil {
 		attrs = append(attrs, slog.String("error_code", code))
+		if e, ok := errors.AsType[*recollect.Error](err); ok && e.Err != nil {
+			attrs = append(attrs, slog.String("cause", e.Err.Error()))
+		}
 		if status >= http.StatusInternalServerError && status != http.StatusNotImplemented {
 			level = slog.LevelError
 			attrs = append(attrs, slog.String("error", err.Error()))

@@ -45,6 +45,17 @@ type door struct {
 	log *lockedBuffer
 }
 
+// bucket is the one bucket "pictures", by key.
+type bucket map[string][]byte
+
+func (b bucket) Get(_ context.Context, name, key, version string, maxBytes int64) ([]byte, error) {
+	picture, ok := b[key]
+	if name != "pictures" || !ok || version != "" || maxBytes != 15<<20 {
+		return nil, recollect.Errorf(recollect.CodeInvalidS3Object, "Unable to get object metadata from S3. Check object key, region and/or access permissions.")
+	}
+	return picture, nil
+}
+
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -77,6 +88,7 @@ func open(t testing.TB) *door {
 	server := httptest.NewServer(rekognition.New(rekognition.Config{
 		Service:  service,
 		Keys:     iam.NewRoot(key),
+		Images:   bucket{"two.json": enginetest.Picture(enginetest.Face{Person: 1, Size: 0.5}, enginetest.Face{Person: 2, Size: 0.25})},
 		Region:   "us-east-1",
 		TokenKey: []byte("a key for the tokens of this test"),
 		Log:      slog.New(slog.NewJSONHandler(d.log, nil)),

@@ -34,6 +34,11 @@ type serveConfig struct {
 	Region  string
 	Account string
 	LogJSON bool
+
+	S3Root        string // folder whose subfolders are buckets
+	S3Endpoint    string // URL
+	S3Region      string // empty: Region
+	S3VirtualHost bool   // the bucket is a part of the host's name
 }
 
 // Validate reports every fault at once.
@@ -50,6 +55,9 @@ func (c serveConfig) Validate() error {
 	}
 	if !regexp.MustCompile(`^\d{12}$`).MatchString(c.Account) {
 		faults = append(faults, fmt.Errorf("--account %q is not twelve digits", c.Account))
+	}
+	if c.S3Root != "" && c.S3Endpoint != "" {
+		faults = append(faults, errors.New("--s3-root and --s3-endpoint exclude each other"))
 	}
 	return errors.Join(faults...)
 }
@@ -76,6 +84,10 @@ func serveCommand() *cobra.Command {
 	flags.StringVar(&cfg.Library, "library", defaultLibrary(), "folder of ONNX Runtime and the model packs")
 	flags.StringVar(&cfg.Region, "region", "us-east-1", "region that the server stands for")
 	flags.StringVar(&cfg.Account, "account", "123456789012", "account of the root key")
+	flags.StringVar(&cfg.S3Root, "s3-root", "", "folder whose subfolders are the buckets of S3Object")
+	flags.StringVar(&cfg.S3Endpoint, "s3-endpoint", "", "URL of the S3 endpoint of S3Object; its key is in "+s3AccessKeyIDEnv+" and "+s3SecretAccessKeyEnv)
+	flags.StringVar(&cfg.S3Region, "s3-region", "", "region of the S3 endpoint (default: --region)")
+	flags.BoolVar(&cfg.S3VirtualHost, "s3-virtual-host", false, "address buckets as bucket.host instead of host/bucket")
 	flags.BoolVar(&cfg.LogJSON, "log-json", false, "write the log as JSON")
 	return cmd
 }
@@ -107,6 +119,10 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 	tokenKey, err := store.SettingOrCreate(ctx, "pagination-token-key", newSecret)
 	if err != nil {
 		return fmt.Errorf("read the key of pagination tokens: %w", err)
+	}
+	images, err := openImages(cfg)
+	if err != nil {
+		return fmt.Errorf("open the source of pictures in S3: %w", err)
 	}
 
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
@@ -140,6 +156,7 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 	front.open(store, rekognition.New(rekognition.Config{
 		Service:  service,
 		Keys:     iam.NewRoot(key),
+		Images:   images,
 		Region:   cfg.Region,
 		TokenKey: tokenKey,
 		Log:      log,
