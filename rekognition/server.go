@@ -92,7 +92,6 @@ type exchange struct {
 	start     time.Time
 	principal iam.Principal
 	operation string
-	failure   error // of a request that was answered with an error
 }
 
 // ServeHTTP answers one request and logs it.

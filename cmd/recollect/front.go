@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -26,11 +27,17 @@ func newFront(log *slog.Logger) *front {
 	f := &front{mux: http.NewServeMux(), log: log}
 	f.mux.HandleFunc("GET /health/live", func(w http.ResponseWriter, r *http.Request) { respond(w, http.StatusOK, "live\n") })
 	f.mux.HandleFunc("GET /health/ready", f.health)
-	f.mux.HandleFunc("/", f.api)
 	return f
 }
 
-func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) { f.mux.ServeHTTP(w, r) }
+// ServeHTTP keeps the API's requests from the mux, which would redirect paths that are not clean.
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/health/") {
+		f.mux.ServeHTTP(w, r)
+		return
+	}
+	f.api(w, r)
+}
 
 // open lets the API's requests in.
 func (f *front) open(store interface{ Ping(context.Context) error }, api http.Handler) {

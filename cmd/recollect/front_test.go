@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+)
+
+type pinger struct{ err error }
+
+func (p pinger) Ping(context.Context) error { return p.err }
+
+func TestFront(t *testing.T) {
+	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "api "+r.URL.Path) })
+	f := newFront(slog.New(slog.DiscardHandler))
+	check := func(state, method, path string, status int, body string) {
+		t.Helper()
+		w := httptest.NewRecorder()
+		f.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, nil))
+		if w.Code != status || body != "" && w.Body.String() != body {
+			t.Errorf("%s: %s %s answers %d %q, want %d %q", state, method, path, w.Code, w.Body, status, body)
+		}
+	}
+	const wait = `{"__type":"ThrottlingException","Code":"ThrottlingException","Message":"Service Unavailable"}`
+	check("starting", "GET", "/health/live", 200, "live\n")
+	check("starting", "GET", "/health/ready", 503, "")
+	check("starting", "POST", "/", 500, wait)
+	f.open(pinger{}, api)
+	check("open", "GET", "/health/ready", 200, "ready\n")
+	check("open", "POST", "/health/ready", 405, "")
+	check("open", "GET", "/health/other", 404, "")
+	check("open", "POST", "/", 200, "api /")
+	check("open", "POST", "//", 200, "api //")
+	f.open(pinger{errors.New("the disk is gone")}, api)
+	check("without a store", "GET", "/health/ready", 503, "the store does not answer\n")
+	check("without a store", "GET", "/health/live", 200, "")
+	f.close()
+	check("stopping", "GET", "/health/ready", 503, "")
+	check("stopping", "POST", "/", 500, wait)
+}
