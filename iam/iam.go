@@ -118,19 +118,3 @@ type Store interface {
 	// DeleteKey deletes a key. ErrNotFound if there is none.
 	DeleteKey(ctx context.Context, id string) error
 }
-
-// Root is a keyring that holds the root key alone.
-type Root struct {
-	key AccessKey
-}
-
-// NewRoot returns the keyring of a server whose only key is the root key.
-func NewRoot(key AccessKey) *Root { return &Root{key: key} }
-
-// AccessKey returns the key with this id, and whether there is one.
-func (r *Root) AccessKey(_ context.Context, id string) (AccessKey, bool, error) {
-	if id != r.key.ID {
-		return AccessKey{}, false, nil
-	}
-	return r.key, true, nil
-}

@@ -1,7 +1,6 @@
 package iam
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -103,15 +102,5 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		if strings.Contains(s, key.Secret) {
 			t.Errorf("the secret is in %q", s)
 		}
-	}
-}
-
-func TestRootKeyring(t *testing.T) {
-	ring := NewRoot(AccessKey{ID: "AKIDEXAMPLE00000", Secret: "s", Principal: Principal{Account: "1"}})
-	if key, ok, err := ring.AccessKey(context.Background(), "AKIDEXAMPLE00000"); !ok || err != nil || key.Principal.Account != "1" {
-		t.Errorf("AccessKey = %v, %v, %v", key, ok, err)
-	}
-	if _, ok, _ := ring.AccessKey(context.Background(), "AKIDEXAMPLE00001"); ok {
-		t.Error("an unknown id has a key")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/recollect-dev/recollect"
 	"github.com/recollect-dev/recollect/wire"
@@ -51,13 +52,13 @@ func (s *Server) createCollection(ctx context.Context, realm recollect.Realm, in
 	return &wire.CreateCollectionResponse{
 		StatusCode: new(int32(http.StatusOK)),
 		// The service leaves the "arn:" out here, and here alone.
-		CollectionArn:    new(arnWithoutPrefix(c)),
+		CollectionArn:    new(strings.TrimPrefix(collectionARN(realm, c.ID), "arn:")),
 		FaceModelVersion: new(c.FaceModelVersion),
 	}, nil
 }
 
-func arnWithoutPrefix(c recollect.Collection) string {
-	return fmt.Sprintf("aws:rekognition:%s:%s:collection/%s", c.Realm.Region, c.Realm.Account, c.ID)
+func collectionARN(realm recollect.Realm, id string) string {
+	return fmt.Sprintf("arn:aws:rekognition:%s:%s:collection/%s", realm.Region, realm.Account, id)
 }
 
 func (s *Server) listCollections(ctx context.Context, realm recollect.Realm, in *wire.ListCollectionsRequest) (*wire.ListCollectionsResponse, error) {
@@ -108,7 +109,7 @@ func (s *Server) describeCollection(ctx context.Context, realm recollect.Realm, 
 		return nil, err
 	}
 	return &wire.DescribeCollectionResponse{
-		CollectionARN:     new("arn:" + arnWithoutPrefix(c)),
+		CollectionARN:     new(collectionARN(realm, c.ID)),
 		CreationTimestamp: new(wire.Timestamp(c.CreatedAt)),
 		FaceCount:         new(c.FaceCount),
 		FaceModelVersion:  new(c.FaceModelVersion),

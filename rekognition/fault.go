@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/recollect-dev/recollect"
+	"github.com/recollect-dev/recollect/iam"
 	"github.com/recollect-dev/recollect/sigv4"
 	"github.com/recollect-dev/recollect/wire"
 )
@@ -52,6 +53,9 @@ func faultOf(err error) *fault {
 	}
 	if e, ok := errors.AsType[*wire.ValidationError](err); ok {
 		return &fault{status: http.StatusBadRequest, name: "ValidationException", message: e.Error()}
+	}
+	if e, ok := errors.AsType[*iam.DeniedError](err); ok {
+		return &fault{status: http.StatusBadRequest, name: "AccessDeniedException", message: e.Error(), modelled: true}
 	}
 	if e, ok := errors.AsType[*recollect.Error](err); ok && e.Code != recollect.CodeInternal {
 		return &fault{status: statusOf(e.Code), name: exceptionOf(e.Code), message: e.Message, modelled: e.Code != recollect.CodeNotImplemented}

@@ -1,7 +1,7 @@
 // Package rekognition is the front door: it speaks Amazon Rekognition's wire protocol over HTTP.
 //
 // A request passes these stations, and any of them may answer it with an error: read the signature's claim, look the
-// access key up, read the body, verify the signature, find the operation, decode, validate, run the operation, encode.
+// access key up, read the body, verify the signature, find the operation, decode, validate, authorise, run the operation, encode.
 // What costs memory or time comes after what is cheap, and nothing is read from a caller who names no known key.
 package rekognition
 
@@ -34,10 +34,13 @@ const (
 	bodyMemory = 512 << 20
 )
 
-// Keys finds access keys.
-type Keys interface {
-	// AccessKey returns the key with this id, and whether there is one.
+// Identities knows who callers are and what they may do.
+type Identities interface {
+	// AccessKey returns the key with this id, and whether there is one that may sign requests.
 	AccessKey(ctx context.Context, id string) (key iam.AccessKey, ok bool, err error)
+
+	// Authorize returns nil if the request is allowed, and an [*iam.DeniedError] if it is not.
+	Authorize(ctx context.Context, r *iam.Request) error
 }
 
 // Images finds the pictures that callers name instead of sending them.
@@ -49,18 +52,18 @@ type Images interface {
 
 // Config is what a [Server] needs. All fields but Images are required.
 type Config struct {
-	Service  *recollect.Service
-	Keys     Keys
-	Images   Images // nil: no object can be had
-	Region   string
-	TokenKey []byte // secret that authenticates pagination tokens
-	Log      *slog.Logger
+	Service    *recollect.Service
+	Identities Identities
+	Images     Images // nil: no object can be had
+	Region     string
+	TokenKey   []byte // secret that authenticates pagination tokens
+	Log        *slog.Logger
 }
 
 // Server answers the API's requests. It is safe for concurrent use.
 type Server struct {
 	service    *recollect.Service
-	keys       Keys
+	identities Identities
 	images     Images
 	scope      sigv4.Scope
 	tokens     tokens
@@ -73,14 +76,14 @@ type Server struct {
 // New returns a server.
 func New(cfg Config) *Server {
 	s := &Server{
-		service: cfg.Service,
-		keys:    cfg.Keys,
-		images:  cfg.Images,
-		scope:   sigv4.Scope{Region: cfg.Region, Service: wire.SigningName},
-		tokens:  tokens{key: cfg.TokenKey},
-		log:     cfg.Log,
-		now:     time.Now,
-		bodies:  semaphore.NewWeighted(bodyMemory),
+		service:    cfg.Service,
+		identities: cfg.Identities,
+		images:     cfg.Images,
+		scope:      sigv4.Scope{Region: cfg.Region, Service: wire.SigningName},
+		tokens:     tokens{key: cfg.TokenKey},
+		log:        cfg.Log,
+		now:        time.Now,
+		bodies:     semaphore.NewWeighted(bodyMemory),
 	}
 	s.operations = s.bindings()
 	return s
@@ -176,11 +179,15 @@ func (s *Server) answer(x *exchange, w http.ResponseWriter, r *http.Request) (ou
 	if err := wire.Validate(input); err != nil {
 		return nil, err
 	}
+	realm := recollect.Realm{Account: x.principal.Account, Region: s.scope.Region}
+	if err := s.identities.Authorize(r.Context(), s.authorization(x, r, realm, name, input)); err != nil {
+		return nil, err
+	}
 	run, ok := s.operations[name]
 	if !ok {
 		return nil, recollect.Errorf(recollect.CodeNotImplemented, "Recollect does not implement %s.", name)
 	}
-	return run(r.Context(), recollect.Realm{Account: x.principal.Account, Region: s.scope.Region}, input)
+	return run(r.Context(), realm, input)
 }
 
 // identify reads who claims to have signed the request, and finds the key to verify it with.
@@ -189,7 +196,7 @@ func (s *Server) identify(x *exchange, r *http.Request) (*sigv4.Signature, iam.A
 	if err != nil {
 		return nil, iam.AccessKey{}, err
 	}
-	key, ok, err := s.keys.AccessKey(r.Context(), signature.AccessKeyID)
+	key, ok, err := s.identities.AccessKey(r.Context(), signature.AccessKeyID)
 	if err != nil {
 		return nil, iam.AccessKey{}, fmt.Errorf("look up an access key: %w", err)
 	}

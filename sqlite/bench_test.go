@@ -77,7 +77,7 @@ func BenchmarkAddFaces(b *testing.B) {
 			working.Wait()
 			perSecond(b, b.N, "faces")
 			s.Close()
-			if info, err := os.Stat(dir + "/" + databaseName); err == nil && b.N > 1000 {
+			if info, err := os.Stat(dir + "/" + DatabaseName); err == nil && b.N > 1000 {
 				b.ReportMetric(float64(info.Size())/float64(b.N), "bytes/face")
 			}
 		})

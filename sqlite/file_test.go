@@ -56,7 +56,7 @@ func addFaces(t testing.TB, s *Store, c recollect.CollectionKey, n int) []recoll
 // raw runs a statement on the file itself.
 func raw(t testing.TB, dir, statement string) {
 	t.Helper()
-	db, err := sql.Open("sqlite3", dsn(filepath.Join(dir, databaseName), url.Values{}))
+	db, err := sql.Open("sqlite3", dsn(filepath.Join(dir, DatabaseName), url.Values{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestFileModesAndPragmas(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "data folder?#%41") // with what a URI gives a meaning to
 	s := mustOpen(t, dir)
 	addFaces(t, s, newCollection(t, s, "c"), 1)
-	for name, want := range map[string]fs.FileMode{"": 0o700, databaseName: 0o600, databaseName + "-wal": 0o600, lockName: 0o600} {
+	for name, want := range map[string]fs.FileMode{"": 0o700, DatabaseName: 0o600, DatabaseName + "-wal": 0o600, lockName: 0o600} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
@@ -131,7 +131,7 @@ func TestReopen(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Errorf("closed again: %v", err)
 	}
-	if info, err := os.Stat(filepath.Join(dir, databaseName+"-wal")); err == nil && info.Size() > 0 {
+	if info, err := os.Stat(filepath.Join(dir, DatabaseName+"-wal")); err == nil && info.Size() > 0 {
 		t.Errorf("the write-ahead log still has %d bytes", info.Size())
 	}
 	if _, _, err := s.AddFaces(t.Context(), c, newFaces(1), 100); !errors.Is(err, ErrClosed) {
@@ -167,11 +167,11 @@ func TestForeignFilesAreRefused(t *testing.T) {
 	t.Run("not a database", func(t *testing.T) {
 		dir := t.TempDir()
 		text := []byte(strings.Repeat("this is no database\n", 1000))
-		if err := os.WriteFile(filepath.Join(dir, databaseName), text, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, DatabaseName), text, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		wantRefused(t, dir, "not a database")
-		if left, err := os.ReadFile(filepath.Join(dir, databaseName)); err != nil || string(left) != string(text) {
+		if left, err := os.ReadFile(filepath.Join(dir, DatabaseName)); err != nil || string(left) != string(text) {
 			t.Error("the file was changed")
 		}
 	})
@@ -196,7 +196,7 @@ func TestForeignFilesAreRefused(t *testing.T) {
 		s := mustOpen(t, dir)
 		addFaces(t, s, newCollection(t, s, "c"), 100)
 		s.Close()
-		f, err := os.OpenFile(filepath.Join(dir, databaseName), os.O_RDWR, 0)
+		f, err := os.OpenFile(filepath.Join(dir, DatabaseName), os.O_RDWR, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -219,7 +219,7 @@ func TestMigrationIsAllOrNothing(t *testing.T) {
 	dir := t.TempDir()
 	raw(t, dir, fmt.Sprintf("PRAGMA application_id = %d; CREATE TABLE faces (theirs)", applicationID))
 	wantRefused(t, dir, "migrate to schema version 1")
-	db, err := sql.Open("sqlite3", dsn(filepath.Join(dir, databaseName), url.Values{}))
+	db, err := sql.Open("sqlite3", dsn(filepath.Join(dir, DatabaseName), url.Values{}))
 	if err != nil {
 		t.Fatal(err)
 	}

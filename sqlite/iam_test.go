@@ -184,7 +184,7 @@ func TestIAMSurvivesAndHidesSecrets(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	file, err := os.ReadFile(filepath.Join(dir, databaseName))
+	file, err := os.ReadFile(filepath.Join(dir, DatabaseName))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,10 +35,10 @@ func prepareFile(ctx context.Context, conn *sql.Conn) error {
 			return err
 		}
 		if objects > 0 {
-			return fmt.Errorf("%s is another program's database", databaseName)
+			return fmt.Errorf("%s is another program's database", DatabaseName)
 		}
 	} else if id != applicationID {
-		return fmt.Errorf("%s is another program's database (application id %#x)", databaseName, id)
+		return fmt.Errorf("%s is another program's database (application id %#x)", DatabaseName, id)
 	}
 	version, err := pragma(ctx, conn, "user_version")
 	if err != nil {
@@ -50,7 +50,7 @@ func prepareFile(ctx context.Context, conn *sql.Conn) error {
 	}
 	if version < 0 || version > len(scripts) {
 		return fmt.Errorf("%s has schema version %d, and this program knows versions up to %d: use the newer program that wrote it",
-			databaseName, version, len(scripts))
+			DatabaseName, version, len(scripts))
 	}
 
 	// Page size and auto_vacuum take effect only while the file is empty. auto_vacuum keeps free pages findable, so that

@@ -18,11 +18,10 @@ import (
 	"github.com/recollect-dev/recollect"
 )
 
-// The files of a data folder.
-const (
-	databaseName = "recollect.db"
-	lockName     = "lock"
-)
+// DatabaseName is the name of the store's file in a data folder.
+const DatabaseName = "recollect.db"
+
+const lockName = "lock"
 
 // Store is the system of record in the file recollect.db of a data folder.
 //
@@ -54,6 +53,10 @@ var _ recollect.Store = (*Store)(nil)
 // Options are what a store can be opened with. The zero value is ready to use.
 type Options struct {
 	Logger *slog.Logger // told when work in the background fails; nil: nobody is
+
+	// Beside opens the store also while a server has it, for a short administrative change: SQLite keeps the two
+	// apart, and what the server cached of keys and policies it forgets within a second. Nothing is done in the background.
+	Beside bool
 }
 
 // Open opens the store in the folder dir and makes both if they are not there, for their owner's eyes only. It fails if another
@@ -79,16 +82,16 @@ func open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 		return nil, err
 	}
 	s.lock, err = lockFolder(dir)
-	if err != nil {
+	if err != nil && !(o.Beside && errors.Is(err, ErrInUse)) {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			s.lock.Close()
+			s.unlock()
 		}
 	}()
 
-	path := filepath.Join(dir, databaseName)
+	path := filepath.Join(dir, DatabaseName)
 	if err := makeOwnFile(path); err != nil {
 		return nil, err
 	}
@@ -121,7 +124,9 @@ func open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	s.writer = startWriter(conn)
 	sweepContext, stop := context.WithCancel(context.Background())
 	s.stopSweeps = stop
-	s.sweeper.Go(func() { s.sweepAll(sweepContext) })
+	if !o.Beside {
+		s.sweeper.Go(func() { s.sweepAll(sweepContext) })
+	}
 	s.close = sync.OnceValue(func() error { return s.shutDown(db) })
 	return s, nil
 }
@@ -172,6 +177,14 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// unlock lets go of the folder, if this store has it.
+func (s *Store) unlock() error {
+	if s.lock == nil {
+		return nil
+	}
+	return s.lock.Close()
+}
+
 func (s *Store) shutDown(db *sql.DB) error {
 	s.stopSweeps()
 	s.sweeper.Wait()
@@ -185,7 +198,7 @@ func (s *Store) shutDown(db *sql.DB) error {
 		s.writer.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved),
 		s.writer.conn.Close(),
 		db.Close(),
-		s.lock.Close(),
+		s.unlock(),
 	)
 	return errors.Join(errs...)
 }

@@ -49,7 +49,7 @@ func TestDeletedCollectionIsSwept(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Nothing of the vectors is left, not in free space either.
-	for _, name := range []string{databaseName, databaseName + "-wal"} {
+	for _, name := range []string{DatabaseName, DatabaseName + "-wal"} {
 		content, err := os.ReadFile(filepath.Join(dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // Close leaves no log

@@ -131,12 +131,16 @@ func open(ctx context.Context, library string, stages *stopwatch) (*bench, error
 		return nil, err
 	}
 	key := iam.AccessKey{ID: "AKIDBENCH0000000", Secret: "a secret for the benchmark", Principal: iam.Principal{Account: "123456789012"}}
+	sealer, err := iam.OpenSealer(dir)
+	if err != nil {
+		return nil, err
+	}
 	server := httptest.NewServer(rekognition.New(rekognition.Config{
-		Service:  service,
-		Keys:     iam.NewRoot(key),
-		Region:   "us-east-1",
-		TokenKey: []byte("a key for the benchmark's tokens"),
-		Log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Service:    service,
+		Identities: iam.NewService(store.Identities(), sealer, key),
+		Region:     "us-east-1",
+		TokenKey:   []byte("a key for the benchmark's tokens"),
+		Log:        slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}))
 	return &bench{engine: engine, server: server, stages: stages, store: store, dir: dir, client: &client{address: server.Listener.Addr().String(), key: key}}, nil
 }

@@ -31,6 +31,6 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(serveCommand())
+	root.AddCommand(serveCommand(), keysCommand())
 	return root
 }

@@ -116,6 +116,10 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 	if err != nil {
 		return err
 	}
+	sealer, err := iam.OpenSealer(cfg.Data)
+	if err != nil {
+		return err
+	}
 	tokenKey, err := store.SettingOrCreate(ctx, "pagination-token-key", newSecret)
 	if err != nil {
 		return fmt.Errorf("read the key of pagination tokens: %w", err)
@@ -154,12 +158,12 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 		return err
 	}
 	front.open(store, rekognition.New(rekognition.Config{
-		Service:  service,
-		Keys:     iam.NewRoot(key),
-		Images:   images,
-		Region:   cfg.Region,
-		TokenKey: tokenKey,
-		Log:      log,
+		Service:    service,
+		Identities: iam.NewService(store.Identities(), sealer, key),
+		Images:     images,
+		Region:     cfg.Region,
+		TokenKey:   tokenKey,
+		Log:        log,
 	}))
 	greet(stdout, cfg, "http://"+listener.Addr().String(), credentials)
 
