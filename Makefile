@@ -27,8 +27,10 @@ run: build
 
 test: test-go conformance-python conformance-js
 
+# The accuracy on LFW takes minutes, and many more with the race detector on.
 test-go: networks versitygw
-	$(GO) test -race -timeout 20m ./...
+	$(GO) test -race -short -timeout 20m ./...
+	$(GO) test -timeout 20m -v -run LFW ./vision
 	cd wire/gen && $(GO) test ./...
 
 # Every fuzz target for FUZZTIME.
