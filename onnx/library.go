@@ -81,8 +81,8 @@ func Verify(path string) error {
 //
 // Small networks use one core well and two badly: the work is split and joined again at each of a hundred layers. So a
 // run that finds the machine idle takes the fast way, spread over several cores, and one that does not takes a
-// single core beside the others. On two cores the default pack's embedding takes one client 4.5 ms (6.1 ms on a single
-// core), and eight clients get 320 of them a second (225 if every run were spread). The results of both ways are the
+// single core beside the others. On two cores the default pack's embedding takes one client 6.6 ms (9.4 ms on a single
+// core), and eight clients get 210 of them a second (155 if every run were spread). The results of both ways are the
 // same, bit for bit.
 type Runtime struct {
 	cores  int64
