@@ -148,20 +148,12 @@ func (s *scratch) resize(out []float32, p *plane, part rect, width, height int, 
 	columns.set(p.width, part.x0/p.subX, part.x1/p.subX, width)
 	rows.set(p.height, part.y0/p.subY, part.y1/p.subY, height)
 
-	// Only the lines that a row takes something from are stretched.
-	top, bottom := p.height, 0
-	for _, first := range rows.first {
-		if first >= 0 {
-			top, bottom = min(top, first), max(bottom, first+rows.count)
-		}
-	}
-	if n := max(bottom-top, 0) * width; cap(s.lines) < n {
-		s.lines = make([]float32, n)
-	}
-	lines := s.lines[:cap(s.lines)]
-	for y := top; y < bottom; y++ {
-		columns.stretch(lines[(y-top)*width:][:width], p.row(y), p.step, border)
-	}
+	// Only the lines that a row takes something from are stretched, each once, and only as many are kept as a row
+	// takes: they stay in the processor's first cache.
+	count := rows.count
+	s.lines = slices.Grow(s.lines[:0], count*width)[:count*width]
+	line := func(y int) []float32 { return s.lines[y%count*width:][:width] }
+	next := 0 // the first line that is not stretched yet
 	for y, first := range rows.first {
 		row := out[y*width:][:width]
 		if first < 0 {
@@ -170,16 +162,21 @@ func (s *scratch) resize(out []float32, p *plane, part rect, width, height int, 
 			}
 			continue
 		}
-		for k, w := range rows.weights[y*rows.count:][:rows.count] {
-			line := lines[(first+k-top)*width:][:width]
-			if k == 0 {
-				for x, v := range line {
-					row[x] = w * v
-				}
-			} else if w != 0 {
-				for x, v := range line {
-					row[x] += w * v
-				}
+		for next = max(next, first); next < first+count; next++ {
+			columns.stretch(line(next), p.row(next), p.step, border)
+		}
+		weights := rows.weights[y*count:][:count]
+		if count == 2 {
+			upper, lower := line(first)[:len(row)], line(first + 1)[:len(row)]
+			for x := range row {
+				row[x] = weights[0]*upper[x] + weights[1]*lower[x]
+			}
+			continue
+		}
+		clear(row)
+		for k, w := range weights {
+			for x, v := range line(first + k)[:len(row)] {
+				row[x] += w * v
 			}
 		}
 	}

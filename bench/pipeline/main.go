@@ -55,6 +55,8 @@ func main() {
 }
 
 func run(ctx context.Context, library, picture, out string, duration time.Duration) error {
+	floor := make([]byte, 128<<20) // as the server has: heapFloor of cmd/recollect
+	defer runtime.KeepAlive(floor)
 	small, err := findPicture(picture)
 	if err != nil {
 		return err

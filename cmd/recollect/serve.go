@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -101,8 +102,15 @@ func defaultLibrary() string {
 	return filepath.Join(filepath.Dir(program), "..", "lib", "recollect")
 }
 
+// heapFloor is memory that is reserved and never touched, so that it counts for the garbage collector and costs nothing. Without
+// it a server with few faces is collected every few requests, on cores that the networks are using without Go's
+// knowing: a tenth of the time of a small picture.
+const heapFloor = 128 << 20
+
 // serve runs the server until ctx ends, and then for as long as requests in flight need.
 func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err error) {
+	floor := make([]byte, heapFloor)
+	defer runtime.KeepAlive(floor)
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	if cfg.LogJSON {
 		log = slog.New(slog.NewJSONHandler(stderr, nil))
