@@ -200,7 +200,7 @@ func newSecret() []byte {
 // greet tells a person what to do next.
 func greet(w io.Writer, cfg serveConfig, url, credentials string) {
 	fmt.Fprintf(w, "Recollect %s is ready on %s (region %s, account %s).\n\n", version, url, cfg.Region, cfg.Account)
-	cli, python := "", "import boto3"
+	cli, profile, python, session := "", "", "import boto3", "boto3"
 	if credentials == "" {
 		fmt.Fprintf(w, "The root key is the one in %s. Give it to the clients as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.\n", iam.RootAccessKeyIDEnv)
 	} else {
@@ -208,20 +208,22 @@ func greet(w io.Writer, cfg serveConfig, url, credentials string) {
 			credentials = abs
 		}
 		fmt.Fprintf(w, "The root key is in %s, which only you can read.\n", credentials)
+		// Naming the profile keeps a key that the environment may have out of it.
+		profile, session = " --profile default", `boto3.Session(profile_name="default")`
 		cli = fmt.Sprintf("AWS_SHARED_CREDENTIALS_FILE=%q ", credentials)
 		python = fmt.Sprintf("import os, boto3\n    os.environ[\"AWS_SHARED_CREDENTIALS_FILE\"] = %q", credentials)
 	}
 	fmt.Fprintf(w, `
 AWS CLI:
 
-    %[1]saws rekognition list-collections --endpoint-url %[3]s --region %[4]s
+    %[1]saws rekognition list-collections --endpoint-url %[3]s --region %[4]s%[5]s
 
 Python:
 
     %[2]s
-    client = boto3.client("rekognition", endpoint_url=%[3]q, region_name=%[4]q)
+    client = %[6]s.client("rekognition", endpoint_url=%[3]q, region_name=%[4]q)
     answer = client.list_collections()
     print(answer["CollectionIds"], answer["FaceModelVersions"])
 
-`, cli, python, url, cfg.Region)
+`, cli, python, url, cfg.Region, profile, session)
 }

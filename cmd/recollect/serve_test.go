@@ -24,14 +24,15 @@ func TestGreetingSaysWhatToPaste(t *testing.T) {
 	greet(&file, cfg, "http://127.0.0.1:7180", "/srv/data/credentials")
 	greet(&env, cfg, "http://127.0.0.1:7180", "")
 	for _, want := range []string{
-		"http://127.0.0.1:7180", `AWS_SHARED_CREDENTIALS_FILE="/srv/data/credentials" aws rekognition list-collections --endpoint-url http://127.0.0.1:7180 --region eu-west-1`,
+		"http://127.0.0.1:7180", `AWS_SHARED_CREDENTIALS_FILE="/srv/data/credentials" aws rekognition list-collections --endpoint-url http://127.0.0.1:7180 --region eu-west-1 --profile default`,
+		`client = boto3.Session(profile_name="default").client("rekognition", endpoint_url="http://127.0.0.1:7180", region_name="eu-west-1")`,
 		`os.environ["AWS_SHARED_CREDENTIALS_FILE"] = "/srv/data/credentials"`, "client.list_collections()",
 	} {
 		if !strings.Contains(file.String(), want) {
 			t.Errorf("the greeting lacks %s:\n%s", want, file.String())
 		}
 	}
-	if strings.Contains(env.String(), "CREDENTIALS_FILE") || !strings.Contains(env.String(), "    import boto3\n") {
+	if strings.Contains(env.String(), "CREDENTIALS_FILE") || !strings.Contains(env.String(), "    import boto3\n    client = boto3.client(") {
 		t.Errorf("with a key from the environment:\n%s", env.String())
 	}
 }
