@@ -36,9 +36,9 @@ test-go: networks versitygw
 # Every fuzz target for FUZZTIME.
 FUZZTIME ?= 10s
 fuzz: networks
-	@set -e; for target in $$(grep -rhoE --include='*_test.go' '^func Fuzz\w+' . | awk '{print $$2}' | sort -u); do \
-		package=$$(dirname $$(grep -rlE --include='*_test.go' "^func $$target\(" . | head -n 1)); \
-		echo "$$package $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; \
+	@set -e; grep -roE --include='*_test.go' '^func Fuzz\w+' . | sort -u | while IFS=: read -r file target; do \
+		target=$${target#func }; echo "$$(dirname $$file) $$target"; \
+		$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$(dirname $$file); \
 	done
 
 # The linters are pinned in a module of their own. The vulnerability database is asked over the network, and only a
