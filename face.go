@@ -45,7 +45,7 @@ func (s *Service) IndexFaces(ctx context.Context, realm Realm, collection string
 	if err != nil {
 		return nil, err
 	}
-	photo, err := engine.Detect(ctx, req.Picture, req.Attributes|AttributeEmbedding)
+	photo, err := engine.Detect(ctx, req.Picture, req.Attributes)
 	if err != nil {
 		return nil, err
 	}

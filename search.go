@@ -52,7 +52,7 @@ func (s *Service) SearchFacesByImage(ctx context.Context, realm Realm, collectio
 	if err != nil {
 		return nil, err
 	}
-	photo, err := engine.Detect(ctx, picture, AttributeEmbedding)
+	photo, err := engine.Detect(ctx, picture, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ type ComparedMatch struct {
 // CompareFaces compares the largest face of the source picture with all faces of the target picture.
 // CodeInvalidParameter if either has no face that passes the filter, and the codes of [Engine.Detect].
 func (s *Service) CompareFaces(ctx context.Context, source, target []byte, threshold float32, filter QualityFilter) (*Comparison, error) {
-	sourcePhoto, err := s.current.Detect(ctx, source, AttributeEmbedding)
+	sourcePhoto, err := s.current.Detect(ctx, source, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func (s *Service) CompareFaces(ctx context.Context, source, target []byte, thres
 	if len(from) == 0 {
 		return nil, Errorf(CodeInvalidParameter, "Request has invalid parameters")
 	}
-	targetPhoto, err := s.current.Detect(ctx, target, AttributeEmbedding)
+	targetPhoto, err := s.current.Detect(ctx, target, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -93,10 +93,6 @@ const (
 	AttributesAll = AttributeAllLandmarks<<1 - 1
 )
 
-// AttributeEmbedding says that the caller will embed the faces, so that the engine may begin at once. It is no attribute of the
-// API's, and not part of [AttributesAll].
-const AttributeEmbedding Attributes = 1 << 31
-
 // QualityFilter is the least quality that a face must have to be used.
 type QualityFilter string
 

@@ -75,11 +75,19 @@ func (s *Server) picture(ctx context.Context, image *wire.Image) ([]byte, error)
 	if object.Bucket == nil || object.Name == nil {
 		return nil, recollect.Errorf(recollect.CodeInvalidS3Object, "Request has invalid S3 object.")
 	}
-	if s.images == nil {
-		return nil, &recollect.Error{Code: recollect.CodeInvalidS3Object, Err: errors.New("no source of S3 objects is configured"),
+	picture, err := s.images.Get(ctx, *object.Bucket, *object.Name, deref(object.Version), maxS3Object)
+	if err != nil && ctx.Err() == nil && recollect.CodeOf(err) == recollect.CodeInternal {
+		err = &recollect.Error{Code: recollect.CodeInvalidS3Object, Err: err,
 			Message: "Unable to get object metadata from S3. Check object key, region and/or access permissions."}
 	}
-	return s.images.Get(ctx, *object.Bucket, *object.Name, deref(object.Version), maxS3Object)
+	return picture, err
+}
+
+// noImages has no object.
+type noImages struct{}
+
+func (noImages) Get(context.Context, string, string, string, int64) ([]byte, error) {
+	return nil, errors.New("no source of S3 objects is configured")
 }
 
 // attributesOf reads a list of attribute names. An empty list asks for the default ones.

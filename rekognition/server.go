@@ -45,8 +45,8 @@ type Identities interface {
 
 // Images finds the pictures that callers name instead of sending them.
 type Images interface {
-	// Get returns an object of at most maxBytes; an empty version stands for the newest. CodeImageTooLarge if it is larger,
-	// CodeInvalidS3Object if it cannot be had.
+	// Get returns an object of at most maxBytes; an empty version stands for the newest. CodeImageTooLarge if it is larger; any
+	// error without a code means that the object cannot be had, and its text goes to the log alone.
 	Get(ctx context.Context, bucket, name, version string, maxBytes int64) ([]byte, error)
 }
 
@@ -84,6 +84,9 @@ func New(cfg Config) *Server {
 		log:        cfg.Log,
 		now:        time.Now,
 		bodies:     semaphore.NewWeighted(bodyMemory),
+	}
+	if s.images == nil {
+		s.images = noImages{}
 	}
 	s.operations = s.bindings()
 	return s

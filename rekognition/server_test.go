@@ -52,7 +52,7 @@ type bucket map[string][]byte
 func (b bucket) Get(_ context.Context, name, key, version string, maxBytes int64) ([]byte, error) {
 	picture, ok := b[key]
 	if name != "pictures" || !ok || version != "" || maxBytes != 15<<20 {
-		return nil, recollect.Errorf(recollect.CodeInvalidS3Object, "Unable to get object metadata from S3. Check object key, region and/or access permissions.")
+		return nil, fmt.Errorf("bucket %q has no %q", name, key)
 	}
 	return picture, nil
 }
@@ -285,7 +285,8 @@ func TestErrorsOnTheWire(t *testing.T) {
 		"no image given": {"DetectFaces", `{"Image":{}}`, nil, 400, `{"__type":"InvalidParameterException",.*"Message":"Request has invalid parameters"}`},
 		"two images given": {"DetectFaces", `{"Image":{"Bytes":"W10=","S3Object":{"Bucket":"bucket","Name":"x"}}}`, nil, 400,
 			`{"__type":"InvalidParameterException",.*"Message":"Request has invalid parameters"}`},
-		"an image in S3":          {"DetectFaces", `{"Image":{"S3Object":{"Bucket":"bucket","Name":"x"}}}`, nil, 400, `{"__type":"InvalidS3ObjectException",.*}`},
+		"an image in S3": {"DetectFaces", `{"Image":{"S3Object":{"Bucket":"bucket","Name":"x"}}}`, nil, 400,
+			`{"__type":"InvalidS3ObjectException",.*"Message":"Unable to get object metadata from S3. Check object key, region and/or access permissions."}`},
 		"not an image":            {"DetectFaces", `{"Image":{"Bytes":"bm8="}}`, nil, 400, `{"__type":"InvalidImageFormatException",.*"Message":"Request has invalid image format"}`},
 		"a picture without faces": {"IndexFaces", `{"CollectionId":"x","Image":{"Bytes":"W10="}}`, nil, 400, `{"__type":"ResourceNotFoundException",.*}`},
 		"tags":                    {"CreateCollection", `{"CollectionId":"x","Tags":{"a":"b"}}`, nil, 501, `{"__type":"NotImplementedException",.*}`},

@@ -56,7 +56,7 @@ type Engine struct {
 	pose     *poser
 	embed    *embedder
 	options  Options
-	runtime  *onnx.Runtime
+	cores    int
 }
 
 var _ recollect.Engine = (*Engine)(nil)
@@ -75,7 +75,7 @@ func New(p *pack.Pack, r *onnx.Runtime, options Options) (*Engine, error) {
 		curve:   newCurve(p.Similarity),
 		decoder: newDecoder(options.DecodeMemory),
 		options: options,
-		runtime: r,
+		cores:   r.Cores(),
 	}
 	var faults [4]error
 	e.detect, faults[0] = newDetector(r, &p.Detect, p.Detection)
@@ -126,10 +126,8 @@ func (e *Engine) Cosine(similarity float32) float32 { return e.curve.cosine(simi
 
 // Detect decodes a picture, turns it upright and finds the faces in it, as [recollect.Engine] says.
 //
-// Attributes beyond the default ones are not in this pack's networks, and wanting them changes nothing. A face that is
-// alone and will be embedded is embedded at once, beside its pose: two networks on two cores take less than one after the
-// other on both.
-func (e *Engine) Detect(ctx context.Context, data []byte, want recollect.Attributes) (recollect.Photo, error) {
+// Attributes beyond the default ones are not in this pack's networks, and wanting them changes nothing.
+func (e *Engine) Detect(ctx context.Context, data []byte, _ recollect.Attributes) (recollect.Photo, error) {
 	stop := e.clock(StageDecode)
 	p, release, err := e.decoder.decode(ctx, data)
 	if err != nil {
@@ -145,15 +143,10 @@ func (e *Engine) Detect(ctx context.Context, data []byte, want recollect.Attribu
 	}
 	stop()
 
-	photo := &photo{
-		engine:  e,
-		faces:   make([]recollect.FaceDetail, len(found)),
-		crops:   make([]crop, len(found)),
-		vectors: make([][]float32, len(found)),
-	}
-	embed := want&recollect.AttributeEmbedding != 0 && len(found) == 1 && e.runtime.Cores() > 1
-	err = e.each(ctx, len(found), func(ctx context.Context, i int) error {
-		return e.look(ctx, p, found[i], photo, i, embed)
+	photo := &photo{engine: e, faces: make([]recollect.FaceDetail, len(found)), crops: make([]crop, len(found))}
+	err = e.each(ctx, len(found), func(ctx context.Context, i int) (err error) {
+		photo.faces[i], photo.crops[i], err = e.look(ctx, p, found[i])
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -161,40 +154,28 @@ func (e *Engine) Detect(ctx context.Context, data []byte, want recollect.Attribu
 	return photo, nil
 }
 
-// look finds what there is to know of one face, and puts it in photo at i.
-func (e *Engine) look(ctx context.Context, p *picture, face box, photo *photo, i int, embed bool) error {
+// look finds what there is to know of one face.
+func (e *Engine) look(ctx context.Context, p *picture, face box) (recollect.FaceDetail, crop, error) {
 	width, height := p.size()
 
 	stop := e.clock(StageLandmarks)
 	points, err := e.landmark.find(ctx, p, face)
 	if err != nil {
-		return fmt.Errorf("finding landmarks: %w", err)
+		return recollect.FaceDetail{}, nil, fmt.Errorf("finding landmarks: %w", err)
+	}
+	stop()
+
+	stop = e.clock(StagePose)
+	pose, err := e.pose.estimate(ctx, p, face, points)
+	if err != nil {
+		return recollect.FaceDetail{}, nil, fmt.Errorf("estimating the pose: %w", err)
 	}
 	stop()
 
 	stop = e.clock(StageAlign)
-	photo.crops[i] = e.embed.align(p, face, points)
-	quality := rate(photo.crops[i])
+	aligned := e.embed.align(p, face, points)
+	quality := rate(aligned)
 	stop()
-
-	var pose recollect.Pose
-	steps := []func(context.Context) error{
-		func(ctx context.Context) (err error) {
-			stop := e.clock(StagePose)
-			if pose, err = e.pose.estimate(ctx, p, face, points); err != nil {
-				return fmt.Errorf("estimating the pose: %w", err)
-			}
-			stop()
-			return nil
-		},
-		func(ctx context.Context) error { return photo.embed(ctx, i) },
-	}
-	if !embed {
-		steps = steps[:1]
-	}
-	if err := e.each(ctx, len(steps), func(ctx context.Context, i int) error { return steps[i](ctx) }); err != nil {
-		return err
-	}
 
 	detail := recollect.FaceDetail{
 		BoundingBox: recollect.BoundingBox{
@@ -207,15 +188,14 @@ func (e *Engine) look(ctx context.Context, p *picture, face box, photo *photo, i
 		Pose:       pose,
 		Quality:    quality,
 	}
-	for k, name := range fiveNames {
+	for i, name := range fiveNames {
 		detail.Landmarks = append(detail.Landmarks, recollect.Landmark{
 			Type: name,
-			X:    float32(points[k].x / float64(width)),
-			Y:    float32(points[k].y / float64(height)),
+			X:    float32(points[i].x / float64(width)),
+			Y:    float32(points[i].y / float64(height)),
 		})
 	}
-	photo.faces[i] = detail
-	return nil
+	return detail, aligned, nil
 }
 
 // each calls f for 0 to n-1, as many at a time as there are cores. A panic of f is an error: in a goroutine of its own
@@ -224,9 +204,8 @@ func (e *Engine) each(ctx context.Context, n int, f func(ctx context.Context, i 
 	if n == 1 {
 		return f(ctx, 0)
 	}
-	defer e.runtime.Share()()
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(e.runtime.Cores())
+	group.SetLimit(e.cores)
 	for i := range n {
 		group.Go(func() (err error) {
 			defer func() {
@@ -249,9 +228,8 @@ func (e *Engine) clock(stage Stage) func() {
 	return func() { e.options.Observe(stage, time.Since(start)) }
 }
 
-// RunNetworks runs the detector once and the networks of a face once, with nothing around them: what a picture with one
-// face costs at least. It returns how long each took. They see what the last pictures left in their inputs: some take
-// half as long again for a face as for the zeros that are there before the first picture.
+// RunNetworks runs the detector once and the networks of a face once, on whatever their inputs hold, with nothing
+// around them: what a picture with one face costs at least. It returns how long each took.
 func (e *Engine) RunNetworks(ctx context.Context) (map[Stage]time.Duration, error) {
 	took := map[Stage]time.Duration{}
 	for i, stage := range []Stage{StageDetect, StageLandmarks, StagePose, StageEmbed} {
@@ -267,10 +245,9 @@ func (e *Engine) RunNetworks(ctx context.Context) (map[Stage]time.Duration, erro
 
 // photo is a picture that was looked at. It implements [recollect.Photo].
 type photo struct {
-	engine  *Engine
-	faces   []recollect.FaceDetail
-	crops   []crop      // of each face
-	vectors [][]float32 // of each face that is embedded already
+	engine *Engine
+	faces  []recollect.FaceDetail
+	crops  []crop // of each face
 }
 
 func (p *photo) Faces() []recollect.FaceDetail { return slices.Clone(p.faces) }
@@ -282,31 +259,13 @@ func (p *photo) Embed(ctx context.Context, faces ...int) ([][]float32, error) {
 		}
 	}
 	vectors := make([][]float32, len(faces))
-	err := p.engine.each(ctx, len(faces), func(ctx context.Context, k int) (err error) {
-		i := faces[k]
-		if vectors[k] = p.vectors[i]; vectors[k] == nil {
-			vectors[k], err = p.vector(ctx, i)
-		}
+	err := p.engine.each(ctx, len(faces), func(ctx context.Context, i int) (err error) {
+		defer p.engine.clock(StageEmbed)()
+		vectors[i], err = p.engine.embed.vector(ctx, p.crops[faces[i]])
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("embedding faces: %w", err)
 	}
 	return vectors, nil
-}
-
-// embed embeds face i ahead of [photo.Embed].
-func (p *photo) embed(ctx context.Context, i int) (err error) {
-	p.vectors[i], err = p.vector(ctx, i)
-	return err
-}
-
-func (p *photo) vector(ctx context.Context, i int) ([]float32, error) {
-	stop := p.engine.clock(StageEmbed)
-	vector, err := p.engine.embed.vector(ctx, p.crops[i])
-	if err != nil {
-		return nil, fmt.Errorf("embedding a face: %w", err)
-	}
-	stop()
-	return vector, nil
 }

@@ -21,7 +21,7 @@ type objects interface {
 	Get(ctx context.Context, bucket, name, version string, maxBytes int64) ([]byte, error)
 }
 
-// images gives the failures of an object source the API's codes.
+// images gives an object that is too large the API's code.
 type images struct {
 	source objects
 }
@@ -60,13 +60,8 @@ func openImages(cfg serveConfig) (rekognition.Images, error) {
 // Get implements [rekognition.Images].
 func (i images) Get(ctx context.Context, bucket, name, version string, maxBytes int64) ([]byte, error) {
 	data, err := i.source.Get(ctx, bucket, name, version, maxBytes)
-	switch {
-	case err == nil, ctx.Err() != nil:
-		return data, err
-	case errors.Is(err, s3.ErrTooLarge):
-		return nil, &recollect.Error{Code: recollect.CodeImageTooLarge, Message: "Image size is too large.", Err: err}
-	default:
-		return nil, &recollect.Error{Code: recollect.CodeInvalidS3Object, Err: err,
-			Message: "Unable to get object metadata from S3. Check object key, region and/or access permissions."}
+	if errors.Is(err, s3.ErrTooLarge) {
+		err = &recollect.Error{Code: recollect.CodeImageTooLarge, Message: "Image size is too large.", Err: err}
 	}
+	return data, err
 }

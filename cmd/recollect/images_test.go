@@ -27,9 +27,9 @@ func TestImagesOfAFolder(t *testing.T) {
 	}{
 		"there":         {"holiday", "anna.jpg", 100, -1},
 		"too large":     {"holiday", "anna.jpg", 3, recollect.CodeImageTooLarge},
-		"no such key":   {"holiday", "bob.jpg", 100, recollect.CodeInvalidS3Object},
-		"no bucket":     {"work", "anna.jpg", 100, recollect.CodeInvalidS3Object},
-		"out of bucket": {"holiday", "../holiday/anna.jpg", 100, recollect.CodeInvalidS3Object},
+		"no such key":   {"holiday", "bob.jpg", 100, recollect.CodeInternal},
+		"no bucket":     {"work", "anna.jpg", 100, recollect.CodeInternal},
+		"out of bucket": {"holiday", "../holiday/anna.jpg", 100, recollect.CodeInternal},
 	} {
 		data, err := source.Get(t.Context(), c.bucket, c.key, "", c.max)
 		if c.code < 0 && (err != nil || string(data) != "a picture") {
