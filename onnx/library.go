@@ -10,7 +10,6 @@ import (
 	"os"
 	"runtime"
 	"sync"
-	"sync/atomic"
 
 	"github.com/yalue/onnxruntime_go"
 	"golang.org/x/sync/semaphore"
@@ -88,14 +87,6 @@ type Runtime struct {
 	cores  int64
 	spread int // cores that one spread run uses
 	budget *semaphore.Weighted
-	shared atomic.Int64 // calls of Share that are not over
-}
-
-// Share announces that several runs will be wanted at once, so that the first of them leaves room for the others: until
-// done is called, every run takes a single core.
-func (r *Runtime) Share() (done func()) {
-	r.shared.Add(1)
-	return func() { r.shared.Add(-1) }
 }
 
 // maxSpread bounds a spread run: more cores than this make networks of a few milliseconds no faster.

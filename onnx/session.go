@@ -166,7 +166,7 @@ func (r *Runtime) run(ctx context.Context, s *Session, t *tensors) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if r.shared.Load() > 0 || !r.budget.TryAcquire(cores) {
+	if !r.budget.TryAcquire(cores) {
 		session, cores = s.single, 1
 		if err := r.budget.Acquire(ctx, cores); err != nil {
 			return fmt.Errorf("waiting for a core: %w", err)
