@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// Folder is an image source on disk: each subfolder is a bucket, and the path of a file within it is a key. There are no
-// versions. It is safe for concurrent use.
+// Folder is an image source on disk: each subfolder is a bucket, and the path of a file within it is a key. There is one
+// version of each, "null", as of an object in a bucket without versioning. It is safe for concurrent use.
 //
 // Nothing outside a bucket's folder can be read: not by .. or an absolute path in a key, and not by a symbolic link that leads
 // out of it, whoever made it and whenever (see [os.Root]). What is no regular file is not there: opening a pipe would wait, and
@@ -20,6 +20,9 @@ import (
 type Folder struct {
 	root *os.Root
 }
+
+// nullVersion is S3's id of the version that an object has without versioning.
+const nullVersion = "null"
 
 // NewFolder opens a folder. It must be there already.
 func NewFolder(dir string) (*Folder, error) {
@@ -49,8 +52,8 @@ func (f *Folder) get(ctx context.Context, bucket, key, version string, maxBytes 
 	if err := checkName(bucket, key); err != nil {
 		return nil, err
 	}
-	if version != "" {
-		return nil, fmt.Errorf("a folder keeps no versions: %w", ErrNotFound)
+	if version != "" && version != nullVersion {
+		return nil, fmt.Errorf("a folder keeps no old versions: %w", ErrNotFound)
 	}
 	// On S3 these are ordinary keys. No file has such a name, and what the path would mean instead is another object.
 	elements := strings.Split(key, "/")

@@ -53,6 +53,9 @@ func TestFolderGet(t *testing.T) {
 			t.Errorf("%s: %q, %v", key, got, err)
 		}
 	}
+	if got, err := f.Get(t.Context(), "photos", "a.jpg", "null", 9); err != nil || string(got) != "picture a" {
+		t.Errorf("the version that an object has without versioning: %q, %v", got, err)
+	}
 	if _, err := f.Get(t.Context(), "photos", "a.jpg", "", 8); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("9 bytes of at most 8: %v", err)
 	}
