@@ -134,10 +134,11 @@ func embeddings(ctx context.Context, s recollect.Store, c recollect.CollectionKe
 		if err != nil {
 			return nil, err
 		}
-		if _, ok := all[e.Key]; ok {
+		key := recollect.FaceKey(e.Key)
+		if _, ok := all[key]; ok {
 			return nil, errors.New("a key came twice")
 		}
-		all[e.Key] = e.Vector
+		all[key] = e.Vector
 	}
 	return all, nil
 }
