@@ -47,8 +47,12 @@ func (s *Store) CreateUser(ctx context.Context, c recollect.CollectionKey, u rec
 		if err != nil {
 			return nil, err
 		}
-		if n, err := result.RowsAffected(); err != nil || n == 0 {
-			return nil, errors.Join(err, recollect.Errorf(recollect.CodeConflict, "The user id: %s already exists", u.ID))
+		n, err := result.RowsAffected()
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			return nil, recollect.Errorf(recollect.CodeConflict, "The user id: %s already exists", u.ID)
 		}
 		if count >= maxUsers {
 			return nil, recollect.Errorf(recollect.CodeQuota, "The collection cannot hold more than %d users", maxUsers)
