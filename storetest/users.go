@@ -50,7 +50,7 @@ func bare(u recollect.User) recollect.User {
 // give makes faces a user's by a decision that takes those that are free. Its answer is what it did.
 func give(ctx context.Context, s recollect.Store, c recollect.CollectionKey, user string, once recollect.Once, faceIDs ...string) ([]byte, recollect.UserKey, error) {
 	return s.ChangeUser(ctx, c, user, faceIDs, once, func(state recollect.UserState) (recollect.UserChange, error) {
-		change := recollect.UserChange{Vector: marker(len(state.Members))}
+		var change recollect.UserChange
 		for _, f := range state.Faces {
 			if f.UserID == "" {
 				change.Add = append(change.Add, f.Key)
