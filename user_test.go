@@ -478,6 +478,112 @@ func TestAggregate(t *testing.T) {
 	}
 }
 
+// heldIndex holds its first Add back.
+type heldIndex struct {
+	recollect.Index
+	holding chan struct{} // closed when the first Add has come
+	release chan struct{} // closed to let it go on
+	came    *atomic.Bool
+}
+
+func (x heldIndex) Add(ctx context.Context, c recollect.CollectionKey, embeddings ...recollect.Embedding) error {
+	if x.came.CompareAndSwap(false, true) {
+		close(x.holding)
+		<-x.release
+	}
+	return x.Index.Add(ctx, c, embeddings...)
+}
+
+// The vector of an earlier commit that comes late to the index must not overwrite that of a later one.
+func TestUserVectorsDoNotOvertake(t *testing.T) {
+	store, ctx := openStore(t), t.Context()
+	users := heldIndex{usersOf(store), make(chan struct{}), make(chan struct{}), new(atomic.Bool)}
+	s, err := recollect.NewService(store, exact.New(store, exact.Options{}), users, enginetest.Engine("1.0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := s.CreateCollection(ctx, realm, "people")
+	if err != nil {
+		t.Fatal(err)
+	}
+	createUser(t, s, "ann")
+	first, second := shoot(t, s, 1, 1), shoot(t, s, 2, 1)
+	seen(t, s, 1, alike) // loads the index
+
+	var calls sync.WaitGroup
+	give := func(face string) {
+		calls.Go(func() {
+			if _, err := s.AssociateFaces(ctx, realm, "people", "ann", []string{face}, 0, ""); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	give(first)
+	<-users.holding
+	give(second)
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+		if u, err := store.User(ctx, c.Key, "ann"); err != nil || time.Now().After(deadline) {
+			t.Fatalf("the second face was not stored: %v", err)
+		} else if u.FaceCount == 2 {
+			break
+		}
+	}
+	time.Sleep(20 * time.Millisecond) // in which the second call would reach the index, were it let
+	close(users.release)
+	calls.Wait()
+
+	want := 100 * cosine(recollect.Aggregate([][]float32{enginetest.Vector(person{Person: 1, Shot: 1}), enginetest.Vector(person{Person: 2, Shot: 1})}),
+		enginetest.Vector(person{Person: 2, Shot: 99}))
+	result, err := s.SearchUsersByImage(ctx, realm, "people", picture(person{Person: 2, Shot: 99, Size: 0.5}), "", recollect.UserSearchRequest{Threshold: 1, MaxUsers: 1})
+	if err != nil || len(result.Matches) != 1 || math.Abs(float64(result.Matches[0].Similarity)-want) > 0.001 {
+		t.Errorf("found %+v, %v; want similarity %v", result, err, want)
+	}
+}
+
+// interleavedStore does something else right after it has read users.
+type interleavedStore struct {
+	recollect.Store
+	then func()
+}
+
+func (x *interleavedStore) UsersByKey(ctx context.Context, c recollect.CollectionKey, keys []recollect.UserKey) (map[recollect.UserKey]recollect.User, error) {
+	users, err := x.Store.UsersByKey(ctx, c, keys)
+	if then := x.then; then != nil {
+		x.then = nil
+		then()
+	}
+	return users, err
+}
+
+// A search that sees a user without faces must not take it out of the index if it has got one meanwhile.
+func TestSearchKeepsUsersThatComeBack(t *testing.T) {
+	sqlite, ctx := openStore(t), t.Context()
+	store := &interleavedStore{Store: sqlite}
+	s, err := recollect.NewService(store, exact.New(store, exact.Options{}), usersOf(sqlite), enginetest.Engine("1.0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := s.CreateCollection(ctx, realm, "people")
+	if err != nil {
+		t.Fatal(err)
+	}
+	createUser(t, s, "ann")
+	first, second := shoot(t, s, 1, 1), shoot(t, s, 1, 2)
+	associate(t, s, "ann", 0, first)
+	seen(t, s, 1, alike) // loads the index
+	_, _, err = sqlite.ChangeUser(ctx, c.Key, "ann", nil, recollect.Once{}, func(state recollect.UserState) (recollect.UserChange, error) {
+		return recollect.UserChange{Remove: []recollect.FaceKey{recollect.FaceKey(state.Members[0].Key)}}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.then = func() { associate(t, s, "ann", 0, second) }
+	seen(t, s, 1, alike)
+	if got := seen(t, s, 1, alike); !slices.Equal(got, []string{"ann"}) {
+		t.Errorf("found %v, want the user that came back", got)
+	}
+}
+
 // Associating, deleting and searching at once: at rest everything is found as the store has it, and a user that keeps a face
 // throughout is found throughout.
 func TestUsersConcurrently(t *testing.T) {

@@ -69,7 +69,8 @@ func run(ctx context.Context, library, pictures, out string, least, splits int) 
 			fmt.Fprintf(w, "%d pictures of LFW (%d without a face), %d people. The %d people with at least %d pictures are users; the faces that\n"+
 				"they are enrolled with are drawn at random, and their other pictures are the probes. The pictures of everybody else are\n"+
 				"impostors, and one picture of each of them is in the gallery for rank 1: %d people in all. Averages over %d draws, with\n"+
-				"their standard deviation; thresholds are those of each way's own impostors.\n",
+				"their standard deviation; thresholds are those of each way's own impostors. A user is one vector to scan, whatever number of\n"+
+				"faces it has.\n",
 				len(shots), faceless, e.peopleInAll(), len(e.people), least, e.peopleInAll(), splits)
 		}
 		e.report(w, engine, splits)
