@@ -42,14 +42,16 @@ func (s *Service) Collection(ctx context.Context, realm Realm, id string) (Colle
 	return c, collectionError(err, id)
 }
 
-// DeleteCollection deletes a collection with all its faces. CodeNotFound if there is none.
+// DeleteCollection deletes a collection with all its faces and users. CodeNotFound if there is none.
 func (s *Service) DeleteCollection(ctx context.Context, realm Realm, id string) error {
 	c, err := s.store.DeleteCollection(ctx, realm, id)
 	if err != nil {
 		return collectionError(err, id)
 	}
-	if err := s.index.Drop(ctx, c.Key); err != nil {
-		return fmt.Errorf("drop the index of collection %q: %w", id, err)
+	for _, index := range []Index{s.index, s.users} {
+		if err := index.Drop(ctx, c.Key); err != nil {
+			return fmt.Errorf("drop an index of collection %q: %w", id, err)
+		}
 	}
 	return nil
 }

@@ -76,14 +76,14 @@ func (s *Service) IndexFaces(ctx context.Context, realm Realm, collection string
 			Vector:          vectors[i],
 		}
 	}
-	stored, isNew, err := s.store.AddFaces(ctx, c.Key, faces, MaxFacesPerCollection)
+	stored, isNew, err := s.store.AddFaces(ctx, c.Key, faces, s.limits.facesPerCollection)
 	if err != nil {
 		return nil, collectionError(err, collection)
 	}
 	var added []Embedding
 	for i, f := range stored {
 		if isNew[i] {
-			added = append(added, Embedding{Key: f.Key, Vector: vectors[i]})
+			added = append(added, Embedding{Key: VectorKey(f.Key), Vector: vectors[i]})
 		}
 		faces[i].Key, faces[i].ID, faces[i].UserID = f.Key, f.ID, f.UserID
 		result.Indexed = append(result.Indexed, IndexedFace{Face: faces[i], Detail: photo.Faces()[keep[i]]})
@@ -111,7 +111,9 @@ func newImageID(picture []byte, externalImageID string) string {
 // there are more. CodeNotFound if the collection is gone or the filter names a user that it does not have.
 func (s *Service) Faces(ctx context.Context, c Collection, filter FaceFilter, limit int) (page []Face, more bool, err error) {
 	if filter.UserID != "" {
-		return nil, false, Errorf(CodeNotFound, "The user id: %s does not exist", filter.UserID)
+		if _, err := s.store.User(ctx, c.Key, filter.UserID); err != nil {
+			return nil, false, userError(err, filter.UserID)
+		}
 	}
 	page, err = s.store.Faces(ctx, c.Key, filter, limit+1)
 	if err != nil {
@@ -134,9 +136,9 @@ func (s *Service) DeleteFaces(ctx context.Context, realm Realm, collection strin
 	if err != nil {
 		return nil, nil, collectionError(err, collection)
 	}
-	keys := make([]FaceKey, len(deleted))
+	keys := make([]VectorKey, len(deleted))
 	for i, f := range deleted {
-		keys[i] = f.Key
+		keys[i] = VectorKey(f.Key)
 	}
 	if err := s.index.Remove(context.WithoutCancel(ctx), c.Key, keys...); err != nil {
 		return nil, nil, fmt.Errorf("remove faces from the index of collection %q: %w", collection, err)

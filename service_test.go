@@ -35,10 +35,14 @@ func openStore(t *testing.T) *sqlite.Store {
 	return store
 }
 
+func usersOf(store *sqlite.Store) *exact.Index {
+	return exact.New(exact.SourceFunc(store.UserVectors), exact.Options{})
+}
+
 func newService(t *testing.T) *recollect.Service {
 	t.Helper()
 	store := openStore(t)
-	s, err := recollect.NewService(store, exact.New(store, exact.Options{}), enginetest.Engine("1.0"))
+	s, err := recollect.NewService(store, exact.New(store, exact.Options{}), usersOf(store), enginetest.Engine("1.0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +234,7 @@ func TestSearch(t *testing.T) {
 // A face that is deleted from the store while the index still knows it must neither be found nor push others out.
 func TestSearchPassesOverDeletedFaces(t *testing.T) {
 	store, ctx := openStore(t), t.Context()
-	s, err := recollect.NewService(store, exact.New(store, exact.Options{}), enginetest.Engine("1.0"))
+	s, err := recollect.NewService(store, exact.New(store, exact.Options{}), usersOf(store), enginetest.Engine("1.0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,7 +286,7 @@ func TestCollectionKeepsItsModelVersion(t *testing.T) {
 		for _, v := range versions {
 			engines = append(engines, enginetest.Engine(v))
 		}
-		s, err := recollect.NewService(store, exact.New(store, exact.Options{}), engines...)
+		s, err := recollect.NewService(store, exact.New(store, exact.Options{}), usersOf(store), engines...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -302,10 +306,10 @@ func TestCollectionKeepsItsModelVersion(t *testing.T) {
 	if err == nil || recollect.CodeOf(err) != recollect.CodeInternal || !strings.Contains(err.Error(), `"1.0"`) {
 		t.Errorf("a collection without its model: %v", err)
 	}
-	if _, err := recollect.NewService(store, nil, enginetest.Engine("1.0"), enginetest.Engine("1.0")); err == nil {
+	if _, err := recollect.NewService(store, nil, nil, enginetest.Engine("1.0"), enginetest.Engine("1.0")); err == nil {
 		t.Error("two engines of one version were accepted")
 	}
-	if _, err := recollect.NewService(store, nil); err == nil {
+	if _, err := recollect.NewService(store, nil, nil); err == nil {
 		t.Error("no engine was accepted")
 	}
 }

@@ -2,14 +2,18 @@ package recollect
 
 import "time"
 
-// CollectionKey and FaceKey identify a collection and a face inside the server. They are positive, given
+// CollectionKey, FaceKey and UserKey identify a collection, a face and a user inside the server. They are positive, given
 // by the store, and never used again.
 type (
 	CollectionKey int64
 	FaceKey       int64
+	UserKey       int64
 )
 
-// Collection is a named set of faces, all embedded by one face model version.
+// VectorKey identifies a vector in an index: it is the [FaceKey] of a face's vector, and the [UserKey] of a user's.
+type VectorKey int64
+
+// Collection is a named set of faces, all embedded by one face model version, and of users who own some of them.
 type Collection struct {
 	Key              CollectionKey
 	Realm            Realm

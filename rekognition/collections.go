@@ -38,6 +38,13 @@ func (s *Server) bindings() map[string]operation {
 		"SearchFacesByImage": bind(s.searchFacesByImage),
 		"DetectFaces":        bind(s.detectFaces),
 		"CompareFaces":       bind(s.compareFaces),
+		"CreateUser":         bind(s.createUser),
+		"DeleteUser":         bind(s.deleteUser),
+		"ListUsers":          bind(s.listUsers),
+		"AssociateFaces":     bind(s.associateFaces),
+		"DisassociateFaces":  bind(s.disassociateFaces),
+		"SearchUsers":        bind(s.searchUsers),
+		"SearchUsersByImage": bind(s.searchUsersByImage),
 	}
 }
 

@@ -89,6 +89,10 @@ func exceptionOf(c recollect.Code) string {
 		return "ResourceNotFoundException"
 	case recollect.CodeAlreadyExists:
 		return "ResourceAlreadyExistsException"
+	case recollect.CodeConflict:
+		return "ConflictException"
+	case recollect.CodeIdempotentMismatch:
+		return "IdempotentParameterMismatchException"
 	case recollect.CodeQuota:
 		return "ServiceQuotaExceededException"
 	case recollect.CodeThrottled:

@@ -81,7 +81,8 @@ func open(t testing.TB) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	service, err := recollect.NewService(store, exact.New(store, exact.Options{}), enginetest.Engine("1.0"))
+	service, err := recollect.NewService(store, exact.New(store, exact.Options{}),
+		exact.New(exact.SourceFunc(store.UserVectors), exact.Options{}), enginetest.Engine("1.0"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/recollect-dev/recollect"
 )
 
-const collectionColumns = "key, account, region, id, face_model_version, created_ms, face_count"
+const collectionColumns = "key, account, region, id, face_model_version, created_ms, face_count, user_count"
 
 // scanner is what a row of collectionColumns or faceColumns is read from.
 type scanner interface {
@@ -20,7 +20,7 @@ type scanner interface {
 func scanCollection(row scanner) (recollect.Collection, error) {
 	var c recollect.Collection
 	var createdMillis int64
-	err := row.Scan(&c.Key, &c.Realm.Account, &c.Realm.Region, &c.ID, &c.FaceModelVersion, &createdMillis, &c.FaceCount)
+	err := row.Scan(&c.Key, &c.Realm.Account, &c.Realm.Region, &c.ID, &c.FaceModelVersion, &createdMillis, &c.FaceCount, &c.UserCount)
 	c.CreatedAt = time.UnixMilli(createdMillis).UTC()
 	return c, err
 }
@@ -73,7 +73,7 @@ func (s *Store) Collections(ctx context.Context, realm recollect.Realm, after st
 	return collections, nil
 }
 
-// DeleteCollection implements [recollect.Store]. The faces go in the background.
+// DeleteCollection implements [recollect.Store]. The faces and users go in the background.
 func (s *Store) DeleteCollection(ctx context.Context, realm recollect.Realm, id string) (recollect.Collection, error) {
 	var deleted recollect.Collection
 	err := s.writer.do(ctx, func(t tx) (err error) {

@@ -19,6 +19,7 @@ import (
 func testCancelled(t *testing.T, s recollect.Store) {
 	c := create(t, s, home(), "c")
 	f := add(t, s, c.Key, NewFace())[0]
+	u := createUser(t, s, c.Key, "u")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, call := range map[string]func() error{
@@ -35,12 +36,20 @@ func testCancelled(t *testing.T, s recollect.Store) {
 		"Face":             func() error { _, err := s.Face(ctx, c.Key, f.ID); return err },
 		"DeleteFaces":      func() error { _, _, err := s.DeleteFaces(ctx, c.Key, []string{f.ID}); return err },
 		"Embeddings":       func() error { _, err := embeddings(ctx, s, c.Key); return err },
+		"CreateUser":       func() error { return s.CreateUser(ctx, c.Key, newUser("new"), recollect.Once{}, unlimited) },
+		"User":             func() error { _, err := s.User(ctx, c.Key, "u"); return err },
+		"Users":            func() error { _, err := s.Users(ctx, c.Key, "", 10); return err },
+		"UsersByKey":       func() error { _, err := s.UsersByKey(ctx, c.Key, []recollect.UserKey{u.Key}); return err },
+		"DeleteUser":       func() error { _, err := s.DeleteUser(ctx, c.Key, "u", recollect.Once{}); return err },
+		"ChangeUser":       func() error { _, _, err := give(ctx, s, c.Key, "u", recollect.Once{}, f.ID); return err },
+		"UserVector":       func() error { _, err := s.UserVector(ctx, c.Key, u.Key); return err },
+		"UserVectors":      func() error { _, err := users(ctx, s, c.Key); return err },
 	} {
 		if err := call(); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if got, err := s.Collections(t.Context(), home(), "", 10); err != nil || len(got) != 1 || got[0].FaceCount != 1 {
+	if got, err := s.Collections(t.Context(), home(), "", 10); err != nil || len(got) != 1 || got[0].FaceCount != 1 || got[0].UserCount != 1 {
 		t.Errorf("afterwards: %+v, %v", got, err)
 	}
 }

@@ -48,6 +48,16 @@ func Run(t *testing.T, open func(t *testing.T) recollect.Store) {
 		{"Embeddings", testEmbeddings},
 		{"EmbeddingsAreOfOneMoment", testEmbeddingsAreOfOneMoment},
 		{"KeysAreNotReused", testKeysAreNotReused},
+		{"CreateUser", testCreateUser},
+		{"UsersOrderAndPages", testUsersOrderAndPages},
+		{"ChangeUser", testChangeUser},
+		{"FacesOfUsers", testFacesOfUsers},
+		{"DeleteUser", testDeleteUser},
+		{"UsersOfDeletedCollection", testUsersOfDeletedCollection},
+		{"ConcurrentChanges", testConcurrentChanges},
+		{"Once", testOnce},
+		{"OnceExpires", testOnceExpires},
+		{"OnceConcurrent", testOnceConcurrent},
 		{"Cancelled", testCancelled},
 		{"ConcurrentWritersAndReaders", testConcurrentWritersAndReaders},
 		{"ConcurrentCreate", testConcurrentCreate},
@@ -134,10 +144,11 @@ func embeddings(ctx context.Context, s recollect.Store, c recollect.CollectionKe
 		if err != nil {
 			return nil, err
 		}
-		if _, ok := all[e.Key]; ok {
+		key := recollect.FaceKey(e.Key)
+		if _, ok := all[key]; ok {
 			return nil, errors.New("a key came twice")
 		}
-		all[e.Key] = e.Vector
+		all[key] = e.Vector
 	}
 	return all, nil
 }

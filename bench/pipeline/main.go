@@ -128,7 +128,8 @@ func open(ctx context.Context, library string, stages *stopwatch) (*bench, error
 	if err != nil {
 		return nil, err
 	}
-	service, err := recollect.NewService(timedStore{store, stages}, timedIndex{exact.New(store, exact.Options{}), stages}, engine)
+	service, err := recollect.NewService(timedStore{store, stages}, timedIndex{exact.New(store, exact.Options{}), stages},
+		exact.New(exact.SourceFunc(store.UserVectors), exact.Options{}), engine)
 	if err != nil {
 		return nil, err
 	}

@@ -159,9 +159,11 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	index := exact.New(store, exact.Options{})
-	defer func() { err = errors.Join(err, index.Close()) }()
-	service, err := recollect.NewService(store, index, engine)
+	faces := exact.New(store, exact.Options{})
+	defer func() { err = errors.Join(err, faces.Close()) }()
+	users := exact.New(exact.SourceFunc(store.UserVectors), exact.Options{MaxBytes: exact.DefaultMaxBytes / 4})
+	defer func() { err = errors.Join(err, users.Close()) }()
+	service, err := recollect.NewService(store, faces, users, engine)
 	if err != nil {
 		return err
 	}
