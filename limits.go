@@ -6,16 +6,8 @@ import (
 	"math"
 )
 
-// The service's own quotas.
-const (
-	MaxFacesPerCollection = 20_000_000
-	maxUsersPerCollection = 10_000_000
-	maxFacesPerUser       = 100
-	maxTagsPerResource    = 50
-)
-
-// mostTags is the most that an answer of ListTagsForResource can hold.
-const mostTags = 200
+// MostTagsPerResource is the highest that the quota of tags can be set: an answer of ListTagsForResource holds no more.
+const MostTagsPerResource = 200
 
 // Limits are the quotas of a [Service]. What goes beyond one is refused with CodeQuota; what is beyond one already, because it was
 // lowered, stays.
@@ -23,17 +15,17 @@ type Limits struct {
 	CollectionsPerRealm int64 // 0: no limit
 	FacesPerCollection  int64
 	UsersPerCollection  int64
-	FacesPerUser        int64 // 1 to 100
-	TagsPerResource     int64 // 1 to 200
+	FacesPerUser        int // 1 to 100
+	TagsPerResource     int // 1 to 200
 }
 
 // DefaultLimits are the service's own.
 func DefaultLimits() Limits {
 	return Limits{
 		FacesPerCollection: MaxFacesPerCollection,
-		UsersPerCollection: maxUsersPerCollection,
-		FacesPerUser:       maxFacesPerUser,
-		TagsPerResource:    maxTagsPerResource,
+		UsersPerCollection: MaxUsersPerCollection,
+		FacesPerUser:       MaxFacesPerUser,
+		TagsPerResource:    50,
 	}
 }
 
@@ -47,8 +39,8 @@ func (l Limits) Validate() error {
 		{"CollectionsPerRealm", l.CollectionsPerRealm, 0, math.MaxInt64},
 		{"FacesPerCollection", l.FacesPerCollection, 1, math.MaxInt64},
 		{"UsersPerCollection", l.UsersPerCollection, 1, math.MaxInt64},
-		{"FacesPerUser", l.FacesPerUser, 1, maxFacesPerUser},
-		{"TagsPerResource", l.TagsPerResource, 1, mostTags},
+		{"FacesPerUser", int64(l.FacesPerUser), 1, MaxFacesPerUser},
+		{"TagsPerResource", int64(l.TagsPerResource), 1, MostTagsPerResource},
 	} {
 		if f.value < f.least || f.value > f.most {
 			faults = append(faults, fmt.Errorf("%s is %d, and must be %d to %d", f.name, f.value, f.least, f.most))

@@ -7,6 +7,13 @@ import (
 	"time"
 )
 
+// The service's own limits.
+const (
+	MaxFacesPerCollection = 20_000_000
+	MaxUsersPerCollection = 10_000_000
+	MaxFacesPerUser       = 100
+)
+
 // Service is the face API without its wire: every operation is one method, which takes the realm that the caller
 // was authorised in. Its methods are safe for concurrent use.
 //

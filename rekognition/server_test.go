@@ -76,12 +76,18 @@ func (l *lockedBuffer) String() string {
 
 func open(t testing.TB) *door {
 	t.Helper()
+	return openWith(t, enginetest.Engine("1.0"), func(*rekognition.Config) {}, func(*httptest.Server) {})
+}
+
+// openWith opens a server whose parts may be changed before it starts.
+func openWith(t testing.TB, engine recollect.Engine, change func(*rekognition.Config), changeHTTP func(*httptest.Server)) *door {
+	t.Helper()
 	dir := t.TempDir()
 	store, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	service, err := recollect.NewService(store, exact.New(store, exact.Options{}), enginetest.Engine("1.0"))
+	service, err := recollect.NewService(store, exact.New(store, exact.Options{}), engine)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,14 +98,18 @@ func open(t testing.TB) *door {
 		t.Fatal(err)
 	}
 	d.identities = iam.NewService(store.Identities(), sealer, key)
-	server := httptest.NewServer(rekognition.New(rekognition.Config{
+	cfg := rekognition.Config{
 		Service:    service,
 		Identities: d.identities,
 		Images:     bucket{"two.json": enginetest.Picture(enginetest.Face{Person: 1, Size: 0.5}, enginetest.Face{Person: 2, Size: 0.25})},
 		Region:     "us-east-1",
 		TokenKey:   []byte("a key for the tokens of this test"),
 		Log:        slog.New(slog.NewJSONHandler(d.log, nil)),
-	}))
+	}
+	change(&cfg)
+	server := httptest.NewUnstartedServer(rekognition.New(cfg))
+	changeHTTP(server)
+	server.Start()
 	t.Cleanup(func() {
 		server.Close()
 		if err := store.Close(); err != nil {
