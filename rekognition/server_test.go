@@ -133,8 +133,8 @@ func (d *door) clientOf(key iam.AccessKey) *sdk.Client {
 	})
 }
 
-// post sends a signed request with any body, and returns the answer with its body.
-func (d *door) post(t testing.TB, operation string, body []byte, change ...func(*http.Request)) (*http.Response, string) {
+// request makes a signed request with any body.
+func (d *door) request(t testing.TB, operation string, body []byte, before ...func(*http.Request)) *http.Request {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.url+"/", bytes.NewReader(body))
 	if err != nil {
@@ -142,11 +142,31 @@ func (d *door) post(t testing.TB, operation string, body []byte, change ...func(
 	}
 	req.Header.Set("X-Amz-Target", "RekognitionService."+operation)
 	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	for _, f := range before {
+		f(req)
+	}
 	sum := sha256.Sum256(body)
 	credentials := aws.Credentials{AccessKeyID: keyID, SecretAccessKey: secret}
 	if err := v4.NewSigner().SignHTTP(t.Context(), credentials, req, hex.EncodeToString(sum[:]), "rekognition", "us-east-1", time.Now()); err != nil {
 		t.Fatal(err)
 	}
+	return req
+}
+
+// raw is a signed request as bytes.
+func (d *door) raw(t testing.TB, operation string, body []byte, before ...func(*http.Request)) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := d.request(t, operation, body, before...).Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// post sends a signed request with any body, and returns the answer with its body.
+func (d *door) post(t testing.TB, operation string, body []byte, change ...func(*http.Request)) (*http.Response, string) {
+	t.Helper()
+	req := d.request(t, operation, body)
 	for _, f := range change {
 		f(req)
 	}
