@@ -63,7 +63,7 @@ func (s *Service) AssociateFaces(ctx context.Context, realm Realm, collection, u
 	input := append([]string{userID, strconv.FormatFloat(float64(threshold), 'g', -1, 32)}, faceIDs...)
 	return s.changeUser(ctx, c, userID, faceIDs, s.once(c, "AssociateFaces", token, input...), func(state UserState, result *AssociationResult) ([]Face, []Face, error) {
 		add := result.associate(state, faceIDs, threshold, engine)
-		if most := s.limits.facesPerUser; len(add) > 0 && len(state.Members)+len(add) > most {
+		if most := s.Limits.FacesPerUser; len(add) > 0 && len(state.Members)+len(add) > most {
 			return nil, nil, Errorf(CodeQuota, "A user cannot have more than %d faces", most)
 		}
 		return add, nil, nil

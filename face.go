@@ -76,7 +76,7 @@ func (s *Service) IndexFaces(ctx context.Context, realm Realm, collection string
 			Vector:          vectors[i],
 		}
 	}
-	stored, isNew, err := s.store.AddFaces(ctx, c.Key, faces, s.limits.facesPerCollection)
+	stored, isNew, err := s.store.AddFaces(ctx, c.Key, faces, s.Limits.FacesPerCollection)
 	if err != nil {
 		return nil, collectionError(err, collection)
 	}

@@ -23,8 +23,9 @@ type Realm struct {
 // a key is never used twice, so that a collection which is deleted and made again is another collection.
 type Store interface {
 	// CreateCollection stores c under its realm and id and returns it with its Key set.
-	// CodeAlreadyExists if the realm has a collection with that id.
-	CreateCollection(ctx context.Context, c Collection) (Collection, error)
+	// CodeAlreadyExists if the realm has a collection with that id; CodeQuota, and nothing is stored, if the realm would have more
+	// than maxCollections, where 0 stands for no limit.
+	CreateCollection(ctx context.Context, c Collection, maxCollections int64) (Collection, error)
 
 	// Collection returns one collection with its counts. CodeNotFound if there is none.
 	Collection(ctx context.Context, realm Realm, id string) (Collection, error)

@@ -15,13 +15,6 @@ const (
 	MaxFacesPerUser       = 100
 )
 
-// limits are how much the service lets a collection and a user hold.
-type limits struct {
-	facesPerCollection int64
-	usersPerCollection int64
-	facesPerUser       int
-}
-
 // Service is the face API without its wire: every operation is one method, which takes the realm that the caller
 // was authorised in. Its methods are safe for concurrent use.
 //
@@ -29,12 +22,14 @@ type limits struct {
 // nothing: the index reads the store again. Searches go to the index first and to the store for what was found;
 // a hit that the store does not know is a face that was deleted meanwhile, and is dropped.
 type Service struct {
+	// Limits are the quotas. They may be set before the service is used, and not afterwards.
+	Limits Limits
+
 	store   Store
 	index   Index // of faces
 	users   Index
 	engines map[string]Engine
 	current Engine // for new collections and for pictures that belong to none
-	limits  limits
 	now     func() time.Time
 
 	following [64]sync.Mutex // by a user's key, see followUser
@@ -42,17 +37,18 @@ type Service struct {
 
 // NewService joins a store, an index of the vectors of faces, one of those of users, and at least one engine. The first engine is
 // the one that new collections get; the others serve the collections made with them. Versions must differ.
+// The quotas are [DefaultLimits].
 func NewService(store Store, faces, users Index, engines ...Engine) (*Service, error) {
 	if len(engines) == 0 {
 		return nil, errors.New("no face model is loaded")
 	}
 	s := &Service{
+		Limits:  DefaultLimits(),
 		store:   store,
 		index:   faces,
 		users:   users,
 		engines: make(map[string]Engine),
 		current: engines[0],
-		limits:  limits{facesPerCollection: MaxFacesPerCollection, usersPerCollection: MaxUsersPerCollection, facesPerUser: MaxFacesPerUser},
 		now:     time.Now,
 	}
 	for _, e := range engines {

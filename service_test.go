@@ -340,3 +340,26 @@ func TestCancelledRequestChangesNothing(t *testing.T) {
 		t.Errorf("%d faces (%v)", c.FaceCount, err)
 	}
 }
+
+func TestLimits(t *testing.T) {
+	s, ctx := newService(t), t.Context()
+	if s.Limits != recollect.DefaultLimits() || s.Limits.Validate() != nil {
+		t.Errorf("a new service has the limits %+v", s.Limits)
+	}
+	s.Limits.CollectionsPerRealm, s.Limits.FacesPerCollection = 2, 3
+	if _, err := s.CreateCollection(ctx, realm, "second"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.CreateCollection(ctx, realm, "third")
+	wantError(t, err, recollect.CodeQuota, "The account cannot have more than 2 collections in this region")
+	index(t, s, recollect.IndexRequest{Picture: picture(person{Person: 1, Size: 0.5}, person{Person: 2, Size: 0.4})})
+	_, err = s.IndexFaces(ctx, realm, "people", recollect.IndexRequest{Picture: picture(person{Person: 3, Size: 0.5}, person{Person: 4, Size: 0.4})})
+	wantError(t, err, recollect.CodeQuota, "The collection cannot hold more than 3 faces")
+
+	err = recollect.Limits{CollectionsPerRealm: -1, UsersPerCollection: 1, FacesPerUser: 101, TagsPerResource: 201}.Validate()
+	for _, want := range []string{"CollectionsPerRealm is -1", "FacesPerCollection is 0", "FacesPerUser is 101, and must be 1 to 100", "TagsPerResource is 201"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not mention %s", err, want)
+		}
+	}
+}

@@ -51,7 +51,7 @@ func (s *Service) CreateUser(ctx context.Context, realm Realm, collection, userI
 		return fmt.Errorf("make a user's system id: %w", err)
 	}
 	u := User{ID: userID, SystemID: id.String(), CreatedAt: s.now().Truncate(time.Millisecond)}
-	err = s.store.CreateUser(ctx, c.Key, u, s.once(c, "CreateUser", token, userID), s.limits.usersPerCollection)
+	err = s.store.CreateUser(ctx, c.Key, u, s.once(c, "CreateUser", token, userID), s.Limits.UsersPerCollection)
 	if CodeOf(err) == CodeConflict {
 		return &Error{Code: CodeConflict, Message: fmt.Sprintf("The user id: %s already exists", userID), Err: err}
 	}

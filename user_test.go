@@ -125,7 +125,7 @@ func TestUserErrors(t *testing.T) {
 		t.Errorf("faces of a user without any: %v, %v", page, err)
 	}
 
-	s.SetUserLimits(1, 100)
+	s.Limits.UsersPerCollection, s.Limits.FacesPerUser = 1, 100
 	wantError(t, s.CreateUser(ctx, realm, "people", "bob", ""), recollect.CodeQuota, "The collection cannot hold more than 1 users")
 }
 
@@ -207,7 +207,7 @@ func cosine(a, b []float32) (sum float64) {
 
 func TestFacesPerUser(t *testing.T) {
 	s, ctx := newService(t), t.Context()
-	s.SetUserLimits(10, 3)
+	s.Limits.UsersPerCollection, s.Limits.FacesPerUser = 10, 3
 	createUser(t, s, "ann")
 	faces := []string{shoot(t, s, 1, 1), shoot(t, s, 1, 2), shoot(t, s, 1, 3), shoot(t, s, 1, 4)}
 	_, err := s.AssociateFaces(ctx, realm, "people", "ann", faces, 75, "")

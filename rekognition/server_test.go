@@ -76,13 +76,19 @@ func (l *lockedBuffer) String() string {
 
 func open(t testing.TB) *door {
 	t.Helper()
+	return openWith(t, enginetest.Engine("1.0"), func(*rekognition.Config) {}, func(*httptest.Server) {})
+}
+
+// openWith opens a server whose parts may be changed before it starts.
+func openWith(t testing.TB, engine recollect.Engine, change func(*rekognition.Config), changeHTTP func(*httptest.Server)) *door {
+	t.Helper()
 	dir := t.TempDir()
 	store, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	service, err := recollect.NewService(store, exact.New(store, exact.Options{}),
-		exact.New(exact.SourceFunc(store.UserVectors), exact.Options{}), enginetest.Engine("1.0"))
+		exact.New(exact.SourceFunc(store.UserVectors), exact.Options{}), engine)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,14 +99,18 @@ func open(t testing.TB) *door {
 		t.Fatal(err)
 	}
 	d.identities = iam.NewService(store.Identities(), sealer, key)
-	server := httptest.NewServer(rekognition.New(rekognition.Config{
+	cfg := rekognition.Config{
 		Service:    service,
 		Identities: d.identities,
 		Images:     bucket{"two.json": enginetest.Picture(enginetest.Face{Person: 1, Size: 0.5}, enginetest.Face{Person: 2, Size: 0.25})},
 		Region:     "us-east-1",
 		TokenKey:   []byte("a key for the tokens of this test"),
 		Log:        slog.New(slog.NewJSONHandler(d.log, nil)),
-	}))
+	}
+	change(&cfg)
+	server := httptest.NewUnstartedServer(rekognition.New(cfg))
+	changeHTTP(server)
+	server.Start()
 	t.Cleanup(func() {
 		server.Close()
 		if err := store.Close(); err != nil {
@@ -124,8 +134,8 @@ func (d *door) clientOf(key iam.AccessKey) *sdk.Client {
 	})
 }
 
-// post sends a signed request with any body, and returns the answer with its body.
-func (d *door) post(t testing.TB, operation string, body []byte, change ...func(*http.Request)) (*http.Response, string) {
+// request makes a signed request with any body.
+func (d *door) request(t testing.TB, operation string, body []byte, before ...func(*http.Request)) *http.Request {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.url+"/", bytes.NewReader(body))
 	if err != nil {
@@ -133,11 +143,31 @@ func (d *door) post(t testing.TB, operation string, body []byte, change ...func(
 	}
 	req.Header.Set("X-Amz-Target", "RekognitionService."+operation)
 	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	for _, f := range before {
+		f(req)
+	}
 	sum := sha256.Sum256(body)
 	credentials := aws.Credentials{AccessKeyID: keyID, SecretAccessKey: secret}
 	if err := v4.NewSigner().SignHTTP(t.Context(), credentials, req, hex.EncodeToString(sum[:]), "rekognition", "us-east-1", time.Now()); err != nil {
 		t.Fatal(err)
 	}
+	return req
+}
+
+// raw is a signed request as bytes.
+func (d *door) raw(t testing.TB, operation string, body []byte, before ...func(*http.Request)) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := d.request(t, operation, body, before...).Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// post sends a signed request with any body, and returns the answer with its body.
+func (d *door) post(t testing.TB, operation string, body []byte, change ...func(*http.Request)) (*http.Response, string) {
+	t.Helper()
+	req := d.request(t, operation, body)
 	for _, f := range change {
 		f(req)
 	}

@@ -26,7 +26,7 @@ func scanCollection(row scanner) (recollect.Collection, error) {
 }
 
 // CreateCollection implements [recollect.Store].
-func (s *Store) CreateCollection(ctx context.Context, c recollect.Collection) (recollect.Collection, error) {
+func (s *Store) CreateCollection(ctx context.Context, c recollect.Collection, maxCollections int64) (recollect.Collection, error) {
 	var created recollect.Collection
 	err := s.writer.do(ctx, func(t tx) (err error) {
 		// A name that is taken yields no row.
@@ -36,6 +36,16 @@ func (s *Store) CreateCollection(ctx context.Context, c recollect.Collection) (r
 			c.Realm.Account, c.Realm.Region, c.ID, c.FaceModelVersion, c.CreatedAt.UnixMilli()))
 		if errors.Is(err, sql.ErrNoRows) {
 			return recollect.Errorf(recollect.CodeAlreadyExists, "The collection id: %s already exists", c.ID)
+		}
+		if err != nil || maxCollections == 0 {
+			return err
+		}
+		// With the new one, which an error takes back.
+		var more bool
+		err = t.queryRow("SELECT EXISTS (SELECT 1 FROM collections WHERE account = ? AND region = ? LIMIT 1 OFFSET ?)",
+			c.Realm.Account, c.Realm.Region, maxCollections).Scan(&more)
+		if err == nil && more {
+			err = recollect.Errorf(recollect.CodeQuota, "The account cannot have more than %d collections in this region", maxCollections)
 		}
 		return err
 	})

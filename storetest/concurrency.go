@@ -24,7 +24,7 @@ func testCancelled(t *testing.T, s recollect.Store) {
 	cancel()
 	for name, call := range map[string]func() error{
 		"CreateCollection": func() error {
-			_, err := s.CreateCollection(ctx, recollect.Collection{Realm: home(), ID: "new"})
+			_, err := s.CreateCollection(ctx, recollect.Collection{Realm: home(), ID: "new"}, 0)
 			return err
 		},
 		"Collection":       func() error { _, err := s.Collection(ctx, home(), "c"); return err },
@@ -141,7 +141,7 @@ func testConcurrentCreate(t *testing.T, s recollect.Store) {
 	var callers sync.WaitGroup
 	for range 16 {
 		callers.Go(func() {
-			switch _, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: home(), ID: "c", CreatedAt: now()}); {
+			switch _, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: home(), ID: "c", CreatedAt: now()}, 0); {
 			case err == nil:
 				created.Add(1)
 			case recollect.CodeOf(err) == recollect.CodeAlreadyExists:

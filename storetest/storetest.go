@@ -28,6 +28,7 @@ func Run(t *testing.T, open func(t *testing.T) recollect.Store) {
 		run  func(*testing.T, recollect.Store)
 	}{
 		{"CreateCollection", testCreateCollection},
+		{"CreateCollectionQuota", testCreateCollectionQuota},
 		{"CollectionNotFound", testCollectionNotFound},
 		{"DeleteCollection", testDeleteCollection},
 		{"CollectionsOrderAndPages", testCollectionsOrderAndPages},
@@ -106,7 +107,7 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
 func create(t *testing.T, s recollect.Store, realm recollect.Realm, id string) recollect.Collection {
 	t.Helper()
-	c, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: realm, ID: id, FaceModelVersion: "7.0", CreatedAt: now()})
+	c, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: realm, ID: id, FaceModelVersion: "7.0", CreatedAt: now()}, 0)
 	must(t, err)
 	return c
 }

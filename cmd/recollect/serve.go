@@ -35,6 +35,10 @@ type serveConfig struct {
 	Region  string
 	Account string
 	LogJSON bool
+	Limits  string // file of rates and quotas; empty: none
+
+	MaxRequests        int // 0: the default
+	MaxPictureRequests int
 
 	S3Root        string // folder whose subfolders are buckets
 	S3Endpoint    string // URL
@@ -59,6 +63,9 @@ func (c serveConfig) Validate() error {
 	}
 	if c.S3Root != "" && c.S3Endpoint != "" {
 		faults = append(faults, errors.New("--s3-root and --s3-endpoint exclude each other"))
+	}
+	if c.MaxRequests < 0 || c.MaxPictureRequests < 0 {
+		faults = append(faults, errors.New("--max-requests and --max-picture-requests must be 0 or more"))
 	}
 	return errors.Join(faults...)
 }
@@ -89,6 +96,9 @@ func serveCommand() *cobra.Command {
 	flags.StringVar(&cfg.S3Endpoint, "s3-endpoint", "", "URL of the S3 endpoint of S3Object; its key is in "+s3AccessKeyIDEnv+" and "+s3SecretAccessKeyEnv)
 	flags.StringVar(&cfg.S3Region, "s3-region", "", "region of the S3 endpoint (default: --region)")
 	flags.BoolVar(&cfg.S3VirtualHost, "s3-virtual-host", false, "address buckets as bucket.host instead of host/bucket")
+	flags.StringVar(&cfg.Limits, "limits", "", "JSON file of request rates and quotas")
+	flags.IntVar(&cfg.MaxRequests, "max-requests", 0, "requests served at one moment (default: 256 for each core)")
+	flags.IntVar(&cfg.MaxPictureRequests, "max-picture-requests", 0, "of them, those that run networks (default: 16 for each core)")
 	flags.BoolVar(&cfg.LogJSON, "log-json", false, "write the log as JSON")
 	return cmd
 }
@@ -114,6 +124,10 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	if cfg.LogJSON {
 		log = slog.New(slog.NewJSONHandler(stderr, nil))
+	}
+	limits, err := readLimits(cfg.Limits)
+	if err != nil {
+		return err
 	}
 	store, err := sqlite.Open(ctx, cfg.Data, sqlite.Options{Logger: log})
 	if err != nil {
@@ -146,9 +160,12 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 		Handler:           front,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       2 * time.Minute,
+		WriteTimeout:      5 * time.Minute, // from the headers to the last byte of the answer
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		// "OPTIONS *" is answered as every other request that is none of the API's.
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
@@ -167,13 +184,17 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 	if err != nil {
 		return err
 	}
+	service.Limits = limits.Quotas
 	front.open(store, rekognition.New(rekognition.Config{
-		Service:    service,
-		Identities: iam.NewService(store.Identities(), sealer, key),
-		Images:     images,
-		Region:     cfg.Region,
-		TokenKey:   tokenKey,
-		Log:        log,
+		Service:     service,
+		Identities:  iam.NewService(store.Identities(), sealer, key),
+		Images:      images,
+		Region:      cfg.Region,
+		TokenKey:    tokenKey,
+		Log:         log,
+		Rates:       limits.Rates,
+		MaxRequests: cfg.MaxRequests,
+		MaxPictures: cfg.MaxPictureRequests,
 	}))
 	greet(stdout, cfg, "http://"+listener.Addr().String(), credentials)
 
