@@ -11,7 +11,7 @@ import (
 
 // IndexRequest says what IndexFaces does with a picture.
 type IndexRequest struct {
-	Picture         []byte
+	Picture         Picture
 	ExternalImageID string
 	MaxFaces        int           // 0: as many as are found
 	QualityFilter   QualityFilter // empty: AUTO
@@ -45,7 +45,11 @@ func (s *Service) IndexFaces(ctx context.Context, realm Realm, collection string
 	if err != nil {
 		return nil, err
 	}
-	photo, err := engine.Detect(ctx, req.Picture, req.Attributes)
+	picture, err := req.Picture(ctx)
+	if err != nil {
+		return nil, err
+	}
+	photo, err := engine.Detect(ctx, picture, req.Attributes)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +64,7 @@ func (s *Service) IndexFaces(ctx context.Context, realm Realm, collection string
 	}
 
 	faces := make([]Face, len(keep))
-	imageID := newImageID(req.Picture, req.ExternalImageID)
+	imageID := newImageID(picture, req.ExternalImageID)
 	for i, k := range keep {
 		detail := photo.Faces()[k]
 		id, err := uuid.NewRandom()
@@ -147,10 +151,19 @@ func (s *Service) DeleteFaces(ctx context.Context, realm Realm, collection strin
 }
 
 // DetectFaces finds the faces in a picture with the current face model.
-func (s *Service) DetectFaces(ctx context.Context, picture []byte, want Attributes) ([]FaceDetail, error) {
-	photo, err := s.current.Detect(ctx, picture, want)
+func (s *Service) DetectFaces(ctx context.Context, picture Picture, want Attributes) ([]FaceDetail, error) {
+	photo, err := detect(ctx, s.current, picture, want)
 	if err != nil {
 		return nil, err
 	}
 	return photo.Faces(), nil
+}
+
+// detect gets a picture and finds the faces in it.
+func detect(ctx context.Context, engine Engine, picture Picture, want Attributes) (Photo, error) {
+	data, err := picture(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return engine.Detect(ctx, data, want)
 }

@@ -22,10 +22,10 @@ type Realm struct {
 // its comment names a code. Collections are addressed by realm and id at the door, and by [CollectionKey] inside:
 // a key is never used twice, so that a collection which is deleted and made again is another collection.
 type Store interface {
-	// CreateCollection stores c under its realm and id and returns it with its Key set.
+	// CreateCollection stores c, with tags, under its realm and id and returns it with its Key set.
 	// CodeAlreadyExists if the realm has a collection with that id; CodeQuota, and nothing is stored, if the realm would have more
 	// than maxCollections, where 0 stands for no limit.
-	CreateCollection(ctx context.Context, c Collection, maxCollections int64) (Collection, error)
+	CreateCollection(ctx context.Context, c Collection, tags map[string]string, maxCollections int64) (Collection, error)
 
 	// Collection returns one collection with its counts. CodeNotFound if there is none.
 	Collection(ctx context.Context, realm Realm, id string) (Collection, error)
@@ -93,6 +93,14 @@ type Store interface {
 
 	// UserVectors yields the key and vector of every user that has faces, as Embeddings does for faces.
 	UserVectors(ctx context.Context, c CollectionKey) iter.Seq2[Embedding, error]
+
+	// ChangeTags removes the tags with these keys from a collection, passing over those that it does not have, and then sets tags,
+	// over those of the same keys. CodeNotFound if the collection is gone; CodeQuota, and nothing changes, if tags are set and it
+	// would have more than maxTags.
+	ChangeTags(ctx context.Context, c CollectionKey, set map[string]string, remove []string, maxTags int) error
+
+	// Tags returns a collection's tags: none for a collection that is gone.
+	Tags(ctx context.Context, c CollectionKey) (map[string]string, error)
 }
 
 // Embedding is a vector with the key of the face or the user that it stands for.

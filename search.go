@@ -53,12 +53,12 @@ type ImageSearch struct {
 // SearchFacesByImage finds the faces of a collection that are similar to the largest face of a picture that passes
 // the filter. CodeNotFound if there is no such collection, CodeInvalidParameter if there is no such face, and the codes of
 // [Engine.Detect].
-func (s *Service) SearchFacesByImage(ctx context.Context, realm Realm, collection string, picture []byte, filter QualityFilter, req SearchRequest) (*ImageSearch, error) {
+func (s *Service) SearchFacesByImage(ctx context.Context, realm Realm, collection string, picture Picture, filter QualityFilter, req SearchRequest) (*ImageSearch, error) {
 	c, engine, err := s.open(ctx, realm, collection)
 	if err != nil {
 		return nil, err
 	}
-	photo, err := engine.Detect(ctx, picture, 0)
+	photo, err := detect(ctx, engine, picture, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -166,8 +166,8 @@ type ComparedMatch struct {
 
 // CompareFaces compares the largest face of the source picture with all faces of the target picture.
 // CodeInvalidParameter if either has no face that passes the filter, and the codes of [Engine.Detect].
-func (s *Service) CompareFaces(ctx context.Context, source, target []byte, threshold float32, filter QualityFilter) (*Comparison, error) {
-	sourcePhoto, err := s.current.Detect(ctx, source, 0)
+func (s *Service) CompareFaces(ctx context.Context, source, target Picture, threshold float32, filter QualityFilter) (*Comparison, error) {
+	sourcePhoto, err := detect(ctx, s.current, source, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +175,7 @@ func (s *Service) CompareFaces(ctx context.Context, source, target []byte, thres
 	if len(from) == 0 {
 		return nil, Errorf(CodeInvalidParameter, "Request has invalid parameters")
 	}
-	targetPhoto, err := s.current.Detect(ctx, target, 0)
+	targetPhoto, err := detect(ctx, s.current, target, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -61,12 +61,12 @@ type UserImageSearch struct {
 
 // SearchUsersByImage finds the users of a collection that are similar to the largest face of a picture that passes the
 // filter. A picture without such a face is no error. CodeNotFound if there is no such collection, and the codes of [Engine.Detect].
-func (s *Service) SearchUsersByImage(ctx context.Context, realm Realm, collection string, picture []byte, filter QualityFilter, req UserSearchRequest) (*UserImageSearch, error) {
+func (s *Service) SearchUsersByImage(ctx context.Context, realm Realm, collection string, picture Picture, filter QualityFilter, req UserSearchRequest) (*UserImageSearch, error) {
 	c, engine, err := s.open(ctx, realm, collection)
 	if err != nil {
 		return nil, err
 	}
-	photo, err := engine.Detect(ctx, picture, 0)
+	photo, err := detect(ctx, engine, picture, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -15,11 +15,12 @@ import (
 )
 
 var (
-	realm   = recollect.Realm{Account: "123456789012", Region: "us-east-1"}
-	picture = enginetest.Picture
+	realm = recollect.Realm{Account: "123456789012", Region: "us-east-1"}
 )
 
 type person = enginetest.Face
+
+func picture(faces ...person) recollect.Picture { return recollect.Bytes(enginetest.Picture(faces...)) }
 
 func openStore(t *testing.T) *sqlite.Store {
 	t.Helper()
@@ -46,7 +47,7 @@ func newService(t *testing.T) *recollect.Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.CreateCollection(t.Context(), realm, "people"); err != nil {
+	if _, err := s.CreateCollection(t.Context(), realm, "people", nil); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -71,7 +72,7 @@ func wantError(t *testing.T, err error, code recollect.Code, message string) {
 
 func TestCollectionErrors(t *testing.T) {
 	s, ctx := newService(t), t.Context()
-	_, err := s.CreateCollection(ctx, realm, "people")
+	_, err := s.CreateCollection(ctx, realm, "people", nil)
 	wantError(t, err, recollect.CodeAlreadyExists, "The collection id: people already exists")
 	const missing = "The collection id: absent does not exist"
 	_, err = s.Collection(ctx, realm, "absent")
@@ -92,7 +93,7 @@ func TestCollectionErrors(t *testing.T) {
 func TestCollectionsPage(t *testing.T) {
 	s := newService(t)
 	for i := range 5 {
-		if _, err := s.CreateCollection(t.Context(), realm, fmt.Sprintf("c%d", i)); err != nil {
+		if _, err := s.CreateCollection(t.Context(), realm, fmt.Sprintf("c%d", i), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -216,7 +217,7 @@ func TestSearch(t *testing.T) {
 	if err != nil || result.Searched.BoundingBox.Width != 0.4 {
 		t.Fatalf("SearchFacesByImage with a filter = %+v, %v", result, err)
 	}
-	for _, none := range [][]byte{picture(), picture(person{Size: 0.5, Poor: true})} {
+	for _, none := range []recollect.Picture{picture(), picture(person{Size: 0.5, Poor: true})} {
 		_, err = s.SearchFacesByImage(ctx, realm, "people", none, recollect.QualityAuto, recollect.SearchRequest{MaxFaces: 1})
 		wantError(t, err, recollect.CodeInvalidParameter, "There are no faces in the image. Should be at least 1.")
 	}
@@ -238,7 +239,7 @@ func TestSearchPassesOverDeletedFaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := s.CreateCollection(ctx, realm, "people")
+	c, err := s.CreateCollection(ctx, realm, "people", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +274,7 @@ func TestCompareFaces(t *testing.T) {
 	if len(c.Unmatched) != 1 || c.Unmatched[0].BoundingBox.Width != 0.6 || c.Source.BoundingBox.Width != 0.5 {
 		t.Errorf("source %+v, unmatched %+v", c.Source, c.Unmatched)
 	}
-	for _, pair := range [][2][]byte{{picture(), target}, {source, picture()}} {
+	for _, pair := range [][2]recollect.Picture{{picture(), target}, {source, picture()}} {
 		_, err := s.CompareFaces(ctx, pair[0], pair[1], 80, "")
 		wantError(t, err, recollect.CodeInvalidParameter, "Request has invalid parameters")
 	}
@@ -292,11 +293,11 @@ func TestCollectionKeepsItsModelVersion(t *testing.T) {
 		}
 		return s
 	}
-	if _, err := service("1.0").CreateCollection(ctx, realm, "people"); err != nil {
+	if _, err := service("1.0").CreateCollection(ctx, realm, "people", nil); err != nil {
 		t.Fatal(err)
 	}
 	newer := service("2.0", "1.0")
-	if c, err := newer.CreateCollection(ctx, realm, "newer"); err != nil || c.FaceModelVersion != "2.0" {
+	if c, err := newer.CreateCollection(ctx, realm, "newer", nil); err != nil || c.FaceModelVersion != "2.0" {
 		t.Errorf("a new collection has version %q (%v)", c.FaceModelVersion, err)
 	}
 	if r, err := newer.IndexFaces(ctx, realm, "people", recollect.IndexRequest{Picture: picture(person{Size: 0.5})}); err != nil || r.FaceModelVersion != "1.0" {
@@ -323,7 +324,7 @@ func TestRealmsSeeNothingOfEachOther(t *testing.T) {
 		if _, err := s.Collection(t.Context(), other, "people"); recollect.CodeOf(err) != recollect.CodeNotFound {
 			t.Errorf("%v sees the collection: %v", other, err)
 		}
-		if _, err := s.CreateCollection(t.Context(), other, "people"); err != nil {
+		if _, err := s.CreateCollection(t.Context(), other, "people", nil); err != nil {
 			t.Errorf("%v cannot have a collection of the same name: %v", other, err)
 		}
 	}
@@ -347,10 +348,10 @@ func TestLimits(t *testing.T) {
 		t.Errorf("a new service has the limits %+v", s.Limits)
 	}
 	s.Limits.CollectionsPerRealm, s.Limits.FacesPerCollection = 2, 3
-	if _, err := s.CreateCollection(ctx, realm, "second"); err != nil {
+	if _, err := s.CreateCollection(ctx, realm, "second", nil); err != nil {
 		t.Fatal(err)
 	}
-	_, err := s.CreateCollection(ctx, realm, "third")
+	_, err := s.CreateCollection(ctx, realm, "third", nil)
 	wantError(t, err, recollect.CodeQuota, "The account cannot have more than 2 collections in this region")
 	index(t, s, recollect.IndexRequest{Picture: picture(person{Person: 1, Size: 0.5}, person{Person: 2, Size: 0.4})})
 	_, err = s.IndexFaces(ctx, realm, "people", recollect.IndexRequest{Picture: picture(person{Person: 3, Size: 0.5}, person{Person: 4, Size: 0.4})})

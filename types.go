@@ -1,6 +1,9 @@
 package recollect
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // CollectionKey, FaceKey and UserKey identify a collection, a face and a user inside the server. They are positive, given
 // by the store, and never used again.
@@ -12,6 +15,15 @@ type (
 
 // VectorKey identifies a vector in an index: it is the [FaceKey] of a face's vector, and the [UserKey] of a user's.
 type VectorKey int64
+
+// Picture yields the bytes of a picture. It is asked once they are wanted, so that a collection which is missing is told before
+// anything is fetched.
+type Picture func(ctx context.Context) ([]byte, error)
+
+// Bytes is a picture that is there already.
+func Bytes(picture []byte) Picture {
+	return func(context.Context) ([]byte, error) { return picture, nil }
+}
 
 // Collection is a named set of faces, all embedded by one face model version, and of users who own some of them.
 type Collection struct {

@@ -299,7 +299,7 @@ func TestSearchUsers(t *testing.T) {
 	if err := s.DeleteCollection(ctx, realm, "people"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.CreateCollection(ctx, realm, "people"); err != nil {
+	if _, err := s.CreateCollection(ctx, realm, "people", nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := seen(t, s, 1, alike); len(got) != 0 {
@@ -332,7 +332,7 @@ func TestSearchUsersByImageSelects(t *testing.T) {
 			t.Errorf("%q: the others are passed over for %s, want %s", filter, reasons, want.reasons)
 		}
 	}
-	for name, p := range map[string][]byte{"no face": picture(), "a poor face": picture(person{Person: 1, Size: 0.5, Poor: true})} {
+	for name, p := range map[string]recollect.Picture{"no face": picture(), "a poor face": picture(person{Person: 1, Size: 0.5, Poor: true})} {
 		result, err := s.SearchUsersByImage(ctx, realm, "people", p, recollect.QualityAuto, alike)
 		if err != nil || result.Searched != nil || len(result.Matches) != 0 || result.FaceModelVersion != "1.0" {
 			t.Errorf("%s: %+v, %v", name, result, err)
@@ -347,7 +347,7 @@ func TestSearchUsersPassesOverWhatIsGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := s.CreateCollection(ctx, realm, "people")
+	c, err := s.CreateCollection(ctx, realm, "people", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -438,7 +438,7 @@ func TestRepeatedCalls(t *testing.T) {
 	if err := s.CreateUser(ctx, realm, "people", "ann", "t-1"); err != nil || len(statuses(t, s)) != 0 {
 		t.Errorf("a day later, nearly: %v, %v", err, statuses(t, s))
 	}
-	if _, err := s.CreateCollection(ctx, realm, "others"); err != nil {
+	if _, err := s.CreateCollection(ctx, realm, "others", nil); err != nil {
 		t.Fatal(err)
 	}
 	wantError(t, s.CreateUser(ctx, realm, "others", "ann", "t-1"), recollect.CodeIdempotentMismatch, inUse("t-1"))
@@ -502,7 +502,7 @@ func TestUserVectorsDoNotOvertake(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := s.CreateCollection(ctx, realm, "people")
+	c, err := s.CreateCollection(ctx, realm, "people", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -563,7 +563,7 @@ func TestSearchKeepsUsersThatComeBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := s.CreateCollection(ctx, realm, "people")
+	c, err := s.CreateCollection(ctx, realm, "people", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ const (
 )
 
 func (s *Server) indexFaces(ctx context.Context, realm recollect.Realm, in *wire.IndexFacesRequest) (*wire.IndexFacesResponse, error) {
-	picture, err := s.picture(ctx, in.Image)
+	picture, err := s.picture(in.Image)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (s *Server) searchFaces(ctx context.Context, realm recollect.Realm, in *wir
 }
 
 func (s *Server) searchFacesByImage(ctx context.Context, realm recollect.Realm, in *wire.SearchFacesByImageRequest) (*wire.SearchFacesByImageResponse, error) {
-	picture, err := s.picture(ctx, in.Image)
+	picture, err := s.picture(in.Image)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,9 +47,9 @@ type Images interface {
 type Config struct {
 	Service    *recollect.Service
 	Identities Identities
-	Images     Images // nil: no object can be had
-	Region     string
-	TokenKey   []byte // secret that authenticates pagination tokens
+	Images     Images   // nil: no object can be had
+	Regions    []string // that signatures may be for; nothing of one is visible in another
+	TokenKey   []byte   // secret that authenticates pagination tokens
 	Log        *slog.Logger
 
 	Rates       Rates // the zero value limits nothing
@@ -61,7 +62,7 @@ type Server struct {
 	service    *recollect.Service
 	identities Identities
 	images     Images
-	scope      sigv4.Scope
+	regions    []string
 	tokens     tokens
 	log        *slog.Logger
 	now        func() time.Time
@@ -78,7 +79,7 @@ func New(cfg Config) *Server {
 		service:    cfg.Service,
 		identities: cfg.Identities,
 		images:     cfg.Images,
-		scope:      sigv4.Scope{Region: cfg.Region, Service: wire.SigningName},
+		regions:    cfg.Regions,
 		tokens:     tokens{key: cfg.TokenKey},
 		log:        cfg.Log,
 		now:        time.Now,
@@ -188,7 +189,7 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := signature.Verify(r, sha256.Sum256(body), key.Secret, s.scope, x.start); err != nil {
+	if err := signature.Verify(r, sha256.Sum256(body), key.Secret, s.scope(signature), x.start); err != nil {
 		return nil, err
 	}
 	x.principal = key.Principal
@@ -215,8 +216,8 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 	if err := wire.Validate(input); err != nil {
 		return nil, err
 	}
-	realm := recollect.Realm{Account: x.principal.Account, Region: s.scope.Region}
-	if err := s.identities.Authorize(r.Context(), s.authorization(x, r, realm, name, input)); err != nil {
+	realm := recollect.Realm{Account: x.principal.Account, Region: signature.Region}
+	if err := s.authorize(x, r, realm, name, input); err != nil {
 		return nil, err
 	}
 	run, ok := s.operations[name]
@@ -249,5 +250,14 @@ func (s *Server) identify(x *exchange, r *http.Request) (*sigv4.Signature, iam.A
 	if !ok || signature.SessionToken != "" {
 		return nil, iam.AccessKey{}, sigv4.UnrecognizedClientError()
 	}
-	return signature, key, signature.CheckScope(s.scope, x.start)
+	return signature, key, signature.CheckScope(s.scope(signature), x.start)
+}
+
+// scope is what a signature must be for: any of the server's regions.
+func (s *Server) scope(signature *sigv4.Signature) sigv4.Scope {
+	scope := sigv4.Scope{Region: s.regions[0], Service: wire.SigningName}
+	if slices.Contains(s.regions, signature.Region) {
+		scope.Region = signature.Region
+	}
+	return scope
 }

@@ -121,7 +121,7 @@ func (s *Server) searchUsers(ctx context.Context, realm recollect.Realm, in *wir
 }
 
 func (s *Server) searchUsersByImage(ctx context.Context, realm recollect.Realm, in *wire.SearchUsersByImageRequest) (*wire.SearchUsersByImageResponse, error) {
-	picture, err := s.picture(ctx, in.Image)
+	picture, err := s.picture(in.Image)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func scanCollection(row scanner) (recollect.Collection, error) {
 }
 
 // CreateCollection implements [recollect.Store].
-func (s *Store) CreateCollection(ctx context.Context, c recollect.Collection, maxCollections int64) (recollect.Collection, error) {
+func (s *Store) CreateCollection(ctx context.Context, c recollect.Collection, tags map[string]string, maxCollections int64) (recollect.Collection, error) {
 	var created recollect.Collection
 	err := s.writer.do(ctx, func(t tx) (err error) {
 		// A name that is taken yields no row.
@@ -37,7 +37,10 @@ func (s *Store) CreateCollection(ctx context.Context, c recollect.Collection, ma
 		if errors.Is(err, sql.ErrNoRows) {
 			return recollect.Errorf(recollect.CodeAlreadyExists, "The collection id: %s already exists", c.ID)
 		}
-		if err != nil || maxCollections == 0 {
+		if err != nil {
+			return err
+		}
+		if err := setTags(t, created.Key, tags, len(tags)); err != nil || maxCollections == 0 {
 			return err
 		}
 		// With the new one, which an error takes back.

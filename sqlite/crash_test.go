@@ -38,7 +38,7 @@ func writeUntilKilled(dir string) error {
 	if err != nil {
 		return err
 	}
-	c, err := s.CreateCollection(ctx, recollect.Collection{Realm: recollect.Realm{Account: "1", Region: "r"}, ID: uuid.NewString()}, 0)
+	c, err := s.CreateCollection(ctx, recollect.Collection{Realm: recollect.Realm{Account: "1", Region: "r"}, ID: uuid.NewString()}, nil, 0)
 	if err != nil {
 		return err
 	}

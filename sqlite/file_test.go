@@ -29,7 +29,7 @@ func mustOpen(t testing.TB, dir string) *Store {
 
 func newCollection(t testing.TB, s *Store, id string) recollect.CollectionKey {
 	t.Helper()
-	c, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: recollect.Realm{Account: "123456789012", Region: "us-east-1"}, ID: id, CreatedAt: time.Now()}, 0)
+	c, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: recollect.Realm{Account: "123456789012", Region: "us-east-1"}, ID: id, CreatedAt: time.Now()}, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

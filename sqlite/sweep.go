@@ -75,7 +75,7 @@ func (s *Store) sweepOnce(ctx context.Context) (more bool, err error) {
 	return more, nil
 }
 
-// wipeDoomed deletes some faces of the first doomed collection, after them its users, and its mark with the last of those.
+// wipeDoomed deletes some faces of the first doomed collection, after them its users, and its tags and its mark with the last of those.
 func wipeDoomed(t tx) (more bool, err error) {
 	var c recollect.CollectionKey
 	err = t.queryRow("SELECT collection_key FROM doomed ORDER BY collection_key LIMIT 1").Scan(&c)
@@ -94,6 +94,10 @@ func wipeDoomed(t tx) (more bool, err error) {
 		if err != nil || n == sweepFaces {
 			return true, err
 		}
+	}
+	// A collection has few tags.
+	if _, err := t.exec("DELETE FROM tags WHERE collection_key = ?", c); err != nil {
+		return false, err
 	}
 	_, err = t.exec("DELETE FROM doomed WHERE collection_key = ?", c)
 	return true, err

@@ -15,7 +15,7 @@ import (
 
 func testCreateCollection(t *testing.T, s recollect.Store) {
 	want := recollect.Collection{Realm: home(), ID: "family.2-b_X", FaceModelVersion: "7.0", CreatedAt: now()}
-	created, err := s.CreateCollection(t.Context(), want, 0)
+	created, err := s.CreateCollection(t.Context(), want, nil, 0)
 	must(t, err)
 	if created.Key <= 0 {
 		t.Errorf("key %d is not positive", created.Key)
@@ -30,7 +30,7 @@ func testCreateCollection(t *testing.T, s recollect.Store) {
 		t.Errorf("read %+v, want %+v", got, want)
 	}
 
-	_, err = s.CreateCollection(t.Context(), recollect.Collection{Realm: home(), ID: want.ID, FaceModelVersion: "8.0", CreatedAt: now()}, 0)
+	_, err = s.CreateCollection(t.Context(), recollect.Collection{Realm: home(), ID: want.ID, FaceModelVersion: "8.0", CreatedAt: now()}, nil, 0)
 	wantCode(t, err, recollect.CodeAlreadyExists)
 	if got, err := s.Collection(t.Context(), home(), want.ID); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("after the refused creation: %+v, %v; want %+v", got, err, want)
@@ -41,7 +41,7 @@ func testCreateCollection(t *testing.T, s recollect.Store) {
 func testCreateCollectionQuota(t *testing.T, s recollect.Store) {
 	const quota = 3
 	create := func(realm recollect.Realm, id string, most int64) error {
-		_, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: realm, ID: id, FaceModelVersion: "7.0", CreatedAt: now()}, most)
+		_, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: realm, ID: id, FaceModelVersion: "7.0", CreatedAt: now()}, nil, most)
 		return err
 	}
 	// Callers that come together must not pass it either.
@@ -207,7 +207,7 @@ func testCollectionsWalkUnderChange(t *testing.T, s recollect.Store) {
 			if lasting[id] {
 				continue
 			}
-			_, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: home(), ID: id, CreatedAt: now()}, 0)
+			_, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: home(), ID: id, CreatedAt: now()}, nil, 0)
 			if recollect.CodeOf(err) == recollect.CodeAlreadyExists {
 				_, err = s.DeleteCollection(t.Context(), home(), id)
 			}

@@ -24,7 +24,7 @@ func testCancelled(t *testing.T, s recollect.Store) {
 	cancel()
 	for name, call := range map[string]func() error{
 		"CreateCollection": func() error {
-			_, err := s.CreateCollection(ctx, recollect.Collection{Realm: home(), ID: "new"}, 0)
+			_, err := s.CreateCollection(ctx, recollect.Collection{Realm: home(), ID: "new"}, nil, 0)
 			return err
 		},
 		"Collection":       func() error { _, err := s.Collection(ctx, home(), "c"); return err },
@@ -44,6 +44,8 @@ func testCancelled(t *testing.T, s recollect.Store) {
 		"ChangeUser":       func() error { _, _, err := give(ctx, s, c.Key, "u", recollect.Once{}, f.ID); return err },
 		"UserVector":       func() error { _, err := s.UserVector(ctx, c.Key, u.Key); return err },
 		"UserVectors":      func() error { _, err := users(ctx, s, c.Key); return err },
+		"ChangeTags":       func() error { return s.ChangeTags(ctx, c.Key, map[string]string{"a": "b"}, nil, 50) },
+		"Tags":             func() error { _, err := s.Tags(ctx, c.Key); return err },
 	} {
 		if err := call(); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", name, err)
@@ -141,7 +143,7 @@ func testConcurrentCreate(t *testing.T, s recollect.Store) {
 	var callers sync.WaitGroup
 	for range 16 {
 		callers.Go(func() {
-			switch _, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: home(), ID: "c", CreatedAt: now()}, 0); {
+			switch _, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: home(), ID: "c", CreatedAt: now()}, nil, 0); {
 			case err == nil:
 				created.Add(1)
 			case recollect.CodeOf(err) == recollect.CodeAlreadyExists:

@@ -59,6 +59,9 @@ func Run(t *testing.T, open func(t *testing.T) recollect.Store) {
 		{"Once", testOnce},
 		{"OnceExpires", testOnceExpires},
 		{"OnceConcurrent", testOnceConcurrent},
+		{"Tags", testTags},
+		{"TagsQuota", testTagsQuota},
+		{"TagsOfDeletedCollection", testTagsOfDeletedCollection},
 		{"Cancelled", testCancelled},
 		{"ConcurrentWritersAndReaders", testConcurrentWritersAndReaders},
 		{"ConcurrentCreate", testConcurrentCreate},
@@ -107,7 +110,7 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
 func create(t *testing.T, s recollect.Store, realm recollect.Realm, id string) recollect.Collection {
 	t.Helper()
-	c, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: realm, ID: id, FaceModelVersion: "7.0", CreatedAt: now()}, 0)
+	c, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: realm, ID: id, FaceModelVersion: "7.0", CreatedAt: now()}, nil, 0)
 	must(t, err)
 	return c
 }

@@ -153,7 +153,7 @@ func open(ctx context.Context, engine recollect.Engine, bounded bool, pictures i
 	cfg := rekognition.Config{
 		Service:     service,
 		Identities:  iam.NewService(store.Identities(), sealer, key),
-		Region:      "us-east-1",
+		Regions:     []string{"us-east-1"},
 		TokenKey:    []byte("a key for the benchmark's tokens"),
 		Log:         slog.New(slog.NewTextHandler(io.Discard, nil)),
 		MaxPictures: pictures,

@@ -141,7 +141,7 @@ func open(ctx context.Context, library string, stages *stopwatch) (*bench, error
 	server := httptest.NewServer(rekognition.New(rekognition.Config{
 		Service:    service,
 		Identities: iam.NewService(store.Identities(), sealer, key),
-		Region:     "us-east-1",
+		Regions:    []string{"us-east-1"},
 		TokenKey:   []byte("a key for the benchmark's tokens"),
 		Log:        slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}))

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,10 +30,10 @@ const shutdownTimeout = 30 * time.Second
 
 // serveConfig is what the server can be told.
 type serveConfig struct {
-	Listen  string // host:port
-	Data    string // folder of the store and the root key
-	Library string // folder of ONNX Runtime and the model packs
-	Region  string
+	Listen  string   // host:port
+	Data    string   // folder of the store and the root key
+	Library string   // folder of ONNX Runtime and the model packs
+	Regions []string // the first one stands for all where there can be one only
 	Account string
 	LogJSON bool
 	Limits  string // file of rates and quotas; empty: none
@@ -42,7 +43,7 @@ type serveConfig struct {
 
 	S3Root        string // folder whose subfolders are buckets
 	S3Endpoint    string // URL
-	S3Region      string // empty: Region
+	S3Region      string // empty: the first of Regions
 	S3VirtualHost bool   // the bucket is a part of the host's name
 }
 
@@ -55,8 +56,13 @@ func (c serveConfig) Validate() error {
 	if c.Data == "" {
 		faults = append(faults, errors.New("--data names no folder"))
 	}
-	if !regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d+$`).MatchString(c.Region) {
-		faults = append(faults, fmt.Errorf("--region %q does not look like a region, for example us-east-1", c.Region))
+	if len(c.Regions) == 0 {
+		faults = append(faults, errors.New("--region names no region"))
+	}
+	for _, region := range c.Regions {
+		if !regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d+$`).MatchString(region) {
+			faults = append(faults, fmt.Errorf("--region %q does not look like a region, for example us-east-1", region))
+		}
 	}
 	if !regexp.MustCompile(`^\d{12}$`).MatchString(c.Account) {
 		faults = append(faults, fmt.Errorf("--account %q is not twelve digits", c.Account))
@@ -90,11 +96,11 @@ func serveCommand() *cobra.Command {
 	flags.StringVar(&cfg.Listen, "listen", "127.0.0.1:7180", "address and port to listen on")
 	flags.StringVar(&cfg.Data, "data", "data", "folder of the database and the root key")
 	flags.StringVar(&cfg.Library, "library", defaultLibrary(), "folder of ONNX Runtime and the model packs")
-	flags.StringVar(&cfg.Region, "region", "us-east-1", "region that the server stands for")
+	flags.StringSliceVar(&cfg.Regions, "region", []string{"us-east-1"}, "regions that the server stands for, separated by commas; each has collections of its own")
 	flags.StringVar(&cfg.Account, "account", "123456789012", "account of the root key")
 	flags.StringVar(&cfg.S3Root, "s3-root", "", "folder whose subfolders are the buckets of S3Object")
 	flags.StringVar(&cfg.S3Endpoint, "s3-endpoint", "", "URL of the S3 endpoint of S3Object; its key is in "+s3AccessKeyIDEnv+" and "+s3SecretAccessKeyEnv)
-	flags.StringVar(&cfg.S3Region, "s3-region", "", "region of the S3 endpoint (default: --region)")
+	flags.StringVar(&cfg.S3Region, "s3-region", "", "region of the S3 endpoint (default: the first --region)")
 	flags.BoolVar(&cfg.S3VirtualHost, "s3-virtual-host", false, "address buckets as bucket.host instead of host/bucket")
 	flags.StringVar(&cfg.Limits, "limits", "", "JSON file of request rates and quotas")
 	flags.IntVar(&cfg.MaxRequests, "max-requests", 0, "requests served at one moment (default: 256 for each core)")
@@ -189,7 +195,7 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 		Service:     service,
 		Identities:  iam.NewService(store.Identities(), sealer, key),
 		Images:      images,
-		Region:      cfg.Region,
+		Regions:     cfg.Regions,
 		TokenKey:    tokenKey,
 		Log:         log,
 		Rates:       limits.Rates,
@@ -222,7 +228,7 @@ func newSecret() []byte {
 
 // greet tells a person what to do next.
 func greet(w io.Writer, cfg serveConfig, url, credentials string) {
-	fmt.Fprintf(w, "Recollect %s is ready on %s (region %s, account %s).\n\n", version, url, cfg.Region, cfg.Account)
+	fmt.Fprintf(w, "Recollect %s is ready on %s (region %s, account %s).\n\n", version, url, strings.Join(cfg.Regions, ", "), cfg.Account)
 	cli, profile, python, session := "", "", "import boto3", "boto3"
 	if credentials == "" {
 		fmt.Fprintf(w, "The root key is the one in %s. Give it to the clients as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.\n", iam.RootAccessKeyIDEnv)
@@ -248,5 +254,5 @@ Python:
     answer = client.list_collections()
     print(answer["CollectionIds"], answer["FaceModelVersions"])
 
-`, cli, python, url, cfg.Region, profile, session)
+`, cli, python, url, cfg.Regions[0], profile, session)
 }
