@@ -100,10 +100,10 @@ func run(ctx context.Context, o options) error {
 
 	var report strings.Builder
 	w := io.MultiWriter(os.Stdout, &report)
-	fmt.Fprintf(w, "# More callers than can be served\n\n`go run ./bench/overload`, %s, %d cores, %s/%s.\n",
-		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintf(w, "# More callers than can be served\n\n`go run ./bench/overload -duration %v`, %s, %d cores, %s/%s.\n",
+		o.duration, time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
 	fmt.Fprintf(w, "SearchFacesByImage by clients that call without a pause and try again as SDKs do, %v for each line; clients and server share the cores. "+
-		"*Served* is what a request that was let in took, *a CPU second* one of this process, which other programs of the machine do not disturb, *call* the same with the attempts and waits before it, *failed* the calls a second that "+
+		"*Served* is what a request that was let in took, *a CPU second* one of this process, which other programs of the machine disturb less, *call* the same with the attempts and waits before it, *failed* the calls a second that "+
 		"were refused three times, and *ListCollections* what another caller waited meanwhile. Times in milliseconds.\n\n", o.duration)
 	for _, picture := range []struct {
 		name  string
