@@ -26,8 +26,9 @@ import (
 
 // What SDKs do in their standard mode.
 const (
-	attempts   = 3
-	maxBackoff = 20 * time.Second
+	attempts    = 3
+	maxBackoff  = 20 * time.Second
+	readTimeout = 60 * time.Second
 )
 
 // sign returns the bytes of a signed request. They may be sent again and again for five minutes, which leaves the cores to the server.
@@ -63,6 +64,9 @@ func (c *client) send(request []byte) (status int, answer string, err error) {
 			return 0, "", err
 		}
 		c.r = bufio.NewReader(c.conn)
+	}
+	if err := c.conn.SetDeadline(time.Now().Add(readTimeout)); err != nil {
+		return 0, "", err
 	}
 	_, sendErr := c.conn.Write(request)
 	resp, err := http.ReadResponse(c.r, nil)
