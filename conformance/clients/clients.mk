@@ -11,7 +11,11 @@ CONFORMANCE_CLIENT_JS   := $(CONFORMANCE_CLIENTS)/js/driver.mjs
 CONFORMANCE_CLIENT_GO   := .cache/conformance-client-go
 CONFORMANCE_CLIENT_JAVA := .cache/conformance-client-java/driver.jar
 
-.PHONY: conformance-client-python conformance-client-js conformance-client-go conformance-client-java
+.PHONY: conformance-client-python conformance-client-js conformance-client-go conformance-client-java conformance-clients-test
+
+# What the drivers do without a server. The Go driver's tests are part of go test ./...
+conformance-clients-test: conformance-client-python
+	PYTHONDONTWRITEBYTECODE=1 $(CONFORMANCE_VENV)/bin/python -m pytest -p no:cacheprovider $(CONFORMANCE_CLIENTS)/python
 
 conformance-client-python: $(CONFORMANCE_VENV)/installed
 

@@ -8,6 +8,7 @@ import java.lang.reflect.Method;
 import java.net.URI;
 import java.time.Duration;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Optional;
 import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
 import software.amazon.awssdk.auth.credentials.AwsCredentials;
@@ -83,7 +84,10 @@ final class Client implements AutoCloseable {
             JsonObject answer = new JsonObject();
             answer.add("output", Values.encode(response));
             answer.addProperty("status", response.sdkHttpResponse().statusCode());
-            answer.addProperty("requestId", response.responseMetadata().requestId());
+            String id = response.responseMetadata().requestId();
+            if (!id.equals("UNKNOWN")) { // which stands for none
+                answer.addProperty("requestId", id);
+            }
             return answer;
         });
     }
@@ -152,7 +156,7 @@ final class Client implements AutoCloseable {
         } else if (e instanceof AwsServiceException fault && fault.awsErrorDetails() != null && fault.awsErrorDetails().errorCode() != null) {
             JsonObject error = new JsonObject();
             error.addProperty("code", fault.awsErrorDetails().errorCode());
-            error.addProperty("message", fault.awsErrorDetails().errorMessage());
+            error.addProperty("message", Objects.requireNonNullElse(fault.awsErrorDetails().errorMessage(), ""));
             error.addProperty("status", fault.statusCode());
             error.addProperty("requestId", fault.requestId());
             error.addProperty("modelled", fault.getClass() != RekognitionException.class);
