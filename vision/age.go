@@ -1,0 +1,39 @@
+package vision
+
+import (
+	"context"
+	"math"
+
+	"github.com/recollect-dev/recollect"
+	"github.com/recollect-dev/recollect/onnx"
+	"github.com/recollect-dev/recollect/pack"
+)
+
+const oldest = 101 // years: the age that the network's 1 stands for
+
+// ager estimates how old a face looks.
+type ager struct {
+	*regressor
+	margin float64 // years
+}
+
+func newAger(r *onnx.Runtime, n *pack.Network, margin float32) (*ager, error) {
+	regressor, err := newRegressor(r, n)
+	if err != nil {
+		return nil, err
+	}
+	return &ager{regressor, float64(margin)}, nil
+}
+
+// estimate returns the range around the estimate that the pack's margin makes.
+func (a *ager) estimate(ctx context.Context, face seen) (*recollect.AgeRange, error) {
+	value, err := a.regressor.estimate(ctx, face)
+	if err != nil {
+		return nil, err
+	}
+	age := value * oldest
+	return &recollect.AgeRange{
+		Low:  int32(math.Round(max(0, age-a.margin))),
+		High: int32(math.Round(age + a.margin)),
+	}, nil
+}
