@@ -80,8 +80,8 @@ type Attributes struct {
 	Expression *Network `json:"expression,omitempty"` // classes are names of the API's emotions, HAPPY among them
 	Eyes       *Network `json:"eyes,omitempty"`       // of one eye; classes OPEN and CLOSED
 
-	// AgeMargin is half the width of an age range, in years: it says how far off an estimate must be expected to be.
-	AgeMargin float32 `json:"ageMargin,omitempty"`
+	AgeSpan   float32 `json:"ageSpan,omitempty"`   // the age in years that the network's 1 stands for; its 0 is birth
+	AgeMargin float32 `json:"ageMargin,omitempty"` // half the width of an age range in years: how far off to expect an estimate to be
 }
 
 // Input describes a network's input: one float32 tensor of shape 1 x channels x height x width, each value

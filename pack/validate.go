@@ -39,8 +39,13 @@ func (p *Pack) Validate() error {
 			fault("%s: %w", role, err)
 		}
 	}
-	if margin := p.Attributes.AgeMargin; p.Attributes.Age != nil && !(margin >= 0 && margin <= 100) {
-		fault("attributes: ageMargin is %v, not 0 to 100", margin)
+	if a := p.Attributes; a.Age != nil {
+		if !(a.AgeSpan > 0 && a.AgeSpan <= 200) {
+			fault("attributes: ageSpan is %v, not above 0 and at most 200", a.AgeSpan)
+		}
+		if !(a.AgeMargin >= 0 && a.AgeMargin <= 100) {
+			fault("attributes: ageMargin is %v, not 0 to 100", a.AgeMargin)
+		}
 	}
 	for name, value := range map[string]float32{"score": p.Detection.Score, "overlap": p.Detection.Overlap} {
 		if !(value > 0 && value < 1) {

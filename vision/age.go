@@ -9,20 +9,18 @@ import (
 	"github.com/recollect-dev/recollect/pack"
 )
 
-const oldest = 101 // years: the age that the network's 1 stands for
-
 // ager estimates how old a face looks.
 type ager struct {
 	*regressor
-	margin float64 // years
+	span, margin float64 // years
 }
 
-func newAger(r *onnx.Runtime, n *pack.Network, margin float32) (*ager, error) {
+func newAger(r *onnx.Runtime, n *pack.Network, span, margin float32) (*ager, error) {
 	regressor, err := newRegressor(r, n)
 	if err != nil {
 		return nil, err
 	}
-	return &ager{regressor, float64(margin)}, nil
+	return &ager{regressor, float64(span), float64(margin)}, nil
 }
 
 // estimate returns the range around the estimate that the pack's margin makes.
@@ -31,7 +29,7 @@ func (a *ager) estimate(ctx context.Context, face seen) (*recollect.AgeRange, er
 	if err != nil {
 		return nil, err
 	}
-	age := value * oldest
+	age := value * a.span
 	return &recollect.AgeRange{
 		Low:  int32(math.Round(max(0, age-a.margin))),
 		High: int32(math.Round(age + a.margin)),

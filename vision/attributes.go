@@ -22,7 +22,7 @@ type attributes struct {
 func newAttributes(r *onnx.Runtime, p pack.Attributes) (a attributes, err error) {
 	var faults [4]error
 	if p.Age != nil {
-		a.age, faults[0] = newAger(r, p.Age, p.AgeMargin)
+		a.age, faults[0] = newAger(r, p.Age, p.AgeSpan, p.AgeMargin)
 	}
 	if p.Gender != nil {
 		a.gender, faults[1] = newGenderer(r, p.Gender)
