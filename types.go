@@ -78,13 +78,44 @@ type Quality struct {
 	Brightness, Sharpness float32
 }
 
-// FaceDetail is what is seen of one face in a picture.
+// FaceDetail is what is seen of one face in a picture. The attributes below Quality are there if they were asked for and the
+// engine has them.
 type FaceDetail struct {
 	BoundingBox BoundingBox
-	Confidence  float32 // that this is a face, 0 to 100
-	Landmarks   []Landmark
+	Confidence  float32    // that this is a face, 0 to 100
+	Landmarks   []Landmark // five, or thirty if AttributeAllLandmarks was asked for
 	Pose        Pose
 	Quality     Quality
+
+	AgeRange  *AgeRange
+	Gender    *Gender
+	Emotions  []Emotion // those that the engine can tell, the highest confidence first
+	EyesOpen  *Judgement
+	MouthOpen *Judgement
+	Smile     *Judgement
+}
+
+// AgeRange is a range that a person seems to be in, in years, both ends included. Low is at least 0.
+type AgeRange struct {
+	Low, High int32
+}
+
+// Gender is how a face looks, which says nothing of who the person is.
+type Gender struct {
+	Value      string  // Female or Male
+	Confidence float32 // in Value, 50 to 100
+}
+
+// Emotion is an emotion that a face seems to show.
+type Emotion struct {
+	Type       string  // a value of the API's EmotionName, for example HAPPY
+	Confidence float32 // 0 to 100
+}
+
+// Judgement is an attribute that a face has or has not.
+type Judgement struct {
+	Value      bool
+	Confidence float32 // in Value, be it true or false, 50 to 100
 }
 
 // Attributes is the set of facial attributes that a caller wants beside the default ones.

@@ -146,13 +146,32 @@ func quality(q recollect.Quality) *wire.ImageQuality {
 }
 
 func faceDetail(d recollect.FaceDetail) wire.FaceDetail {
-	return wire.FaceDetail{
+	out := wire.FaceDetail{
 		BoundingBox: new(boundingBox(d.BoundingBox)),
 		Confidence:  new(wire.Float(d.Confidence)),
 		Landmarks:   landmarks(d.Landmarks),
 		Pose:        pose(d.Pose),
 		Quality:     quality(d.Quality),
 	}
+	if r := d.AgeRange; r != nil {
+		out.AgeRange = &wire.AgeRange{Low: new(r.Low), High: new(r.High)}
+	}
+	if g := d.Gender; g != nil {
+		out.Gender = &wire.Gender{Value: new(g.Value), Confidence: new(wire.Float(g.Confidence))}
+	}
+	for _, e := range d.Emotions {
+		out.Emotions = append(out.Emotions, wire.Emotion{Type: new(e.Type), Confidence: new(wire.Float(e.Confidence))})
+	}
+	if j := d.EyesOpen; j != nil {
+		out.EyesOpen = &wire.EyeOpen{Value: new(j.Value), Confidence: new(wire.Float(j.Confidence))}
+	}
+	if j := d.MouthOpen; j != nil {
+		out.MouthOpen = &wire.MouthOpen{Value: new(j.Value), Confidence: new(wire.Float(j.Confidence))}
+	}
+	if j := d.Smile; j != nil {
+		out.Smile = &wire.Smile{Value: new(j.Value), Confidence: new(wire.Float(j.Confidence))}
+	}
+	return out
 }
 
 func comparedFace(d recollect.FaceDetail) wire.ComparedFace {

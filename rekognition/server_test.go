@@ -221,7 +221,7 @@ func TestUnmodifiedSDK(t *testing.T) {
 		t.Fatalf("CompareFaces = %+v, %v", compared, err)
 	}
 	detected, err := client.DetectFaces(ctx, &sdk.DetectFacesInput{Image: image, Attributes: []types.Attribute{types.AttributeAll}})
-	if err != nil || len(detected.FaceDetails) != 2 || detected.FaceDetails[0].Pose == nil || detected.FaceDetails[0].AgeRange != nil {
+	if err != nil || len(detected.FaceDetails) != 2 || detected.FaceDetails[0].Pose == nil || detected.FaceDetails[0].AgeRange == nil {
 		t.Fatalf("DetectFaces = %+v, %v", detected, err)
 	}
 	unknown := "00000000-0000-4000-8000-000000000000"
