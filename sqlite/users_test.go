@@ -150,7 +150,7 @@ func TestAnswersArePurged(t *testing.T) {
 	}
 }
 
-// Deleting overwrites what was kept of users, too: of a user alone, and of one in a deleted collection.
+// Deleting overwrites what was kept of users, too: of a user alone, and of one in a deleted collection, whose tags go with it.
 func TestUsersAreWiped(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, dir)
@@ -165,9 +165,14 @@ func TestUsersAreWiped(t *testing.T) {
 		t.Fatal(err)
 	}
 	addUser(t, s, kept, "you", recollect.Once{}, pair[1].ID)
+	for _, c := range []recollect.CollectionKey{doomed, kept} {
+		if err := s.ChangeTags(t.Context(), c, map[string]string{"a": "1", "b": "2"}, nil, 50); err != nil {
+			t.Fatal(err)
+		}
+	}
 	deleteCollection(t, s, "doomed")
 	waitSwept(t, s)
-	for table, want := range map[string]int64{"users": 1, "user_vectors": 1, "faces": 2} {
+	for table, want := range map[string]int64{"users": 1, "user_vectors": 1, "faces": 2, "tags": 2} {
 		if n := s.number(t, "SELECT count(*) FROM "+table); n != want {
 			t.Errorf("%d rows are left in %s, want %d", n, table, want)
 		}
