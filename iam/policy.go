@@ -80,12 +80,17 @@ const (
 // Evaluate decides about a request under the identity policies of its principal. A statement that denies wins over
 // any that allows, and what none allows is denied. The root of an account may do everything with what the account has.
 func Evaluate(policies []*Policy, r *Request) Decision {
-	if account := accountOf(r.Resource); account != "" && account != r.Principal.Account {
+	decision := Allow
+	if !r.Principal.IsRoot() {
+		decision = evaluate(policies, r)
+	}
+	if account := accountOf(r.Resource); decision == Allow && account != "" && account != r.Principal.Account {
 		return CrossAccountDeny
 	}
-	if r.Principal.IsRoot() {
-		return Allow
-	}
+	return decision
+}
+
+func evaluate(policies []*Policy, r *Request) Decision {
 	decision := ImplicitDeny
 	action := strings.ToLower(r.Action)
 	for _, p := range policies {

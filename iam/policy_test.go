@@ -77,6 +77,12 @@ func TestRootAndOtherAccounts(t *testing.T) {
 	if got := Evaluate([]*Policy{mustPolicy(t, one(allow))}, r); got != CrossAccountDeny {
 		t.Errorf("another account's user: %v", got)
 	}
+	if got := Evaluate(nil, r); got != ImplicitDeny {
+		t.Errorf("another account's user without a policy: %v", got)
+	}
+	if got := Evaluate(deny, r); got != ExplicitDeny {
+		t.Errorf("another account's user whom a policy denies it: %v", got)
+	}
 	for _, p := range []Principal{{}, {Account: "123456789012"}, {Account: "123456789012", ARN: "arn:aws:iam::123456789012:user/root"}, {ARN: "arn:aws:iam:::root"}} {
 		if p.IsRoot() {
 			t.Errorf("%+v is a root", p)
@@ -151,6 +157,10 @@ func TestConditions(t *testing.T) {
 		{`{"StringEquals":{"aws:PrincipalAccount":"123456789012","aws:PrincipalType":"User","aws:userid":"AIDAEXAMPLE","aws:RequestedRegion":"us-east-1"}}`, yes},
 		{`{"StringEquals":{"aws:RequestTag/Team":"${aws:ResourceTag/Team}"}}`, no},
 		{`{"StringEquals":{"aws:username":"${aws:ResourceTag/Missing,'anna'}"}}`, yes},
+
+		{`{"StringEquals":{"aws:ResourceAccount":"${aws:PrincipalAccount}"}}`, yes},
+		{`{"StringNotEquals":{"aws:ResourceAccount":"123456789012"}}`, no},
+		{`{"Bool":{"aws:ViaAWSService":"false","aws:PrincipalIsAWSService":"false"}}`, yes},
 
 		{`{"NumericEquals":{"aws:ResourceTag/level":"5.0"}}`, yes},
 		{`{"NumericEquals":{"aws:ResourceTag/level":5}}`, yes},

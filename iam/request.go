@@ -60,6 +60,13 @@ func (r *Request) values(key string) []string {
 			return []string{"Account"}
 		}
 		return []string{"User"}
+	case "aws:resourceaccount":
+		if r.Resource == "*" { // of what is the caller's own
+			return present(r.Principal.Account)
+		}
+		return present(accountOf(r.Resource))
+	case "aws:principalisawsservice", "aws:viaawsservice":
+		return []string{"false"}
 	case "aws:sourceip":
 		if r.SourceIP.IsValid() {
 			return []string{r.SourceIP.Unmap().WithZone("").String()}

@@ -304,3 +304,50 @@ func BenchmarkAuthorize(b *testing.B) {
 		}
 	})
 }
+
+// Tags of a resource cost a read, which only a policy that asks for one is worth.
+func TestTagsOfTheResourceAreReadWhenAPolicyAsks(t *testing.T) {
+	const all = `"Effect":"Allow","Action":"*","Resource":"*"`
+	failure := errors.New("the disk is gone")
+	for name, c := range map[string]struct {
+		statement string
+		reads     int
+		allowed   bool
+	}{
+		"no policy asks":            {all, 0, true},
+		"a condition":               {all + `,"Condition":{"StringEquals":{"aws:ResourceTag/Team":"Blue"}}`, 1, true},
+		"a condition on its being":  {all + `,"Condition":{"Null":{"AWS:resourcetag/x":"true"}}`, 1, true},
+		"a variable of a condition": {all + `,"Condition":{"StringEquals":{"aws:username":"${aws:ResourceTag/Owner}"}}`, 1, true},
+		"a variable of a resource":  {`"Effect":"Allow","Action":"*","Resource":"arn:aws:rekognition:*:*:collection/${aws:ResourceTag/Team}"`, 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := newService(t)
+			ctx := t.Context()
+			user, err := s.CreateUser(ctx, account, "anna")
+			if err != nil {
+				t.Fatal(err)
+			}
+			document := `{"Version":"2012-10-17","Statement":{` + c.statement + `}}`
+			if err := s.PutUserPolicy(ctx, account, "anna", iam.PolicyDocument{Name: "p", Document: document}); err != nil {
+				t.Fatal(err)
+			}
+			reads, fails := 0, error(nil)
+			r := index(user.Principal())
+			r.LoadResourceTags = func(context.Context) (map[string]string, error) {
+				reads++
+				return map[string]string{"Team": "Blue", "Owner": "anna"}, fails
+			}
+			if err := s.Authorize(ctx, r); (err == nil) != c.allowed || reads != c.reads {
+				t.Errorf("%v after %d reads, want allowed: %v after %d", err, reads, c.allowed, c.reads)
+			}
+			fails = failure
+			if err := s.Authorize(ctx, r); c.reads > 0 && !errors.Is(err, failure) {
+				t.Errorf("tags cannot be read: %v", err)
+			}
+			r.Principal = iam.Principal{Account: account, ARN: "arn:aws:iam::" + account + ":root"}
+			if err := s.Authorize(ctx, r); err != nil {
+				t.Errorf("the root, for whom no tag counts: %v", err)
+			}
+		})
+	}
+}
