@@ -12,7 +12,7 @@ conformance-python: build $(CONFORMANCE_VENV)/installed
 conformance-js: build $(CONFORMANCE_JS)
 	node --test conformance/js/*.test.mjs
 
-$(CONFORMANCE_VENV)/installed: conformance/python/requirements.txt
+$(CONFORMANCE_VENV)/installed: conformance/clients/python/requirements.txt
 	rm -rf $(CONFORMANCE_VENV)
 	python3 -m venv $(CONFORMANCE_VENV)
 	$(CONFORMANCE_VENV)/bin/python -m pip install --quiet --require-hashes --only-binary :all: --requirement $<
