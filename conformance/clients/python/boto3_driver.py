@@ -15,6 +15,7 @@ from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import ClientError, ParamValidationError
 
+
 class Driver:
     def __init__(self):
         self.client = make_client({})
