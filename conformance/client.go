@@ -19,11 +19,11 @@ type client struct {
 	merges bool
 }
 
-// What make installs and builds; conformance.mk has the same paths.
+// What make installs and builds; conformance.mk and clients/clients.mk have the same paths.
 const (
 	pythonPath = ".cache/conformance-python/bin/python"
-	goPath     = ".cache/conformance-go/driver"
-	javaPath   = ".cache/conformance-java/driver.jar"
+	goPath     = ".cache/conformance-client-go"
+	javaPath   = ".cache/conformance-client-java/driver.jar"
 	driverPath = "conformance/clients"
 )
 
@@ -34,7 +34,7 @@ func clients() []client {
 		{name: "cli", title: "AWS CLI", command: []string{pythonPath, driverPath + "/python/cli_driver.py"}, terse: true, merges: true},
 		{name: "js", title: "JavaScript", command: []string{"node", driverPath + "/js/driver.mjs"}},
 		{name: "go", title: "Go", command: []string{goPath}},
-		{name: "java", title: "Java", command: []string{"java", "-jar", javaPath}},
+		{name: "java", title: "Java", command: []string{"java", "-XX:TieredStopAtLevel=1", "-jar", javaPath}},
 	}
 }
 

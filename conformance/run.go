@@ -236,7 +236,7 @@ func (r *runner) configure(ctx context.Context, settings map[string]any) error {
 		return err
 	}
 	if !a.OK {
-		return errors.New("the driver could not be configured")
+		return fmt.Errorf("the client could not be configured: %s", a.shown())
 	}
 	r.identity = settings
 	return nil

@@ -166,7 +166,7 @@ func (s *scenario) prepare() error {
 		return fmt.Errorf("it needs a name and steps")
 	}
 	server := *s.Server
-	server.Limits, server.Objects = plainMap(server.Limits), plainMap(server.Objects)
+	server.Limits, server.Objects, server.Flags = plainMap(server.Limits), plainMap(server.Objects), plainMap(server.Flags)
 	server.Users = maps.Clone(server.Users)
 	for name, u := range server.Users {
 		u.Policy = plain(u.Policy)

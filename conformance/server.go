@@ -32,6 +32,7 @@ type needs struct {
 	Limits  map[string]any  `yaml:"limits" json:",omitempty"`  // content of the file of limits
 	Users   map[string]user `yaml:"users" json:",omitempty"`
 	Objects map[string]any  `yaml:"objects" json:",omitempty"` // by bucket and key, with a slash between
+	Flags   map[string]any  `yaml:"flags" json:",omitempty"`   // further ones of recollect serve
 }
 
 // user has a key of its own beside the root key. Scenarios know it as ${keys.NAME.id} and ${keys.NAME.secret}.
@@ -122,6 +123,9 @@ func (s *server) arguments(n needs, values *values) ([]string, error) {
 		}
 	}
 	args := []string{"serve", "--listen", s.address, "--data", s.data(), "--region", strings.Join(s.regions, ","), "--account", rootAccount, "--s3-root", buckets}
+	for _, name := range slices.Sorted(maps.Keys(n.Flags)) {
+		args = append(args, fmt.Sprintf("--%s=%v", name, n.Flags[name]))
+	}
 	if n.Limits != nil {
 		text, err := json.Marshal(n.Limits)
 		if err != nil {

@@ -6,6 +6,7 @@ It calls boto3 as anybody does and expects nothing of the answers.
 import base64
 import datetime
 import json
+import os
 import platform
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -25,8 +26,7 @@ class Driver:
             case {"describe": True}:
                 return {"client": "boto3", "version": boto3.__version__, "runtime": f"Python {platform.python_version()}"}
             case {"configure": settings}:
-                self.client = make_client(settings)
-                return {"ok": True}
+                return outcome(lambda: self.configure(settings))
             case {"paginate": operation}:
                 return outcome(lambda: self.paginate(operation, decode(request["input"]), request.get("pageSize")))
             case {"concurrent": count, "call": operation}:
@@ -37,6 +37,10 @@ class Driver:
             case {"call": operation}:
                 return outcome(lambda: self.call(operation, decode(request["input"])))
         return {"failed": "the request is none that this driver knows"}
+
+    def configure(self, settings: dict) -> dict:
+        self.client = make_client(settings)
+        return {"ok": True}
 
     def call(self, operation: str, arguments: dict) -> dict:
         response = getattr(self.client, xform_name(operation))(**arguments)
@@ -64,14 +68,16 @@ def make_client(settings: dict):
         retries["total_max_attempts"] = settings["maxAttempts"]
     if retries:
         config["retries"] = retries
+    # boto3 takes a key as a whole from one place: if a part of it is given, the others are given as well.
+    key = {}
+    if {"accessKeyId", "secretAccessKey", "sessionToken"} & settings.keys():
+        key = {
+            "aws_access_key_id": settings.get("accessKeyId", os.environ.get("AWS_ACCESS_KEY_ID")),
+            "aws_secret_access_key": settings.get("secretAccessKey", os.environ.get("AWS_SECRET_ACCESS_KEY")),
+            "aws_session_token": settings.get("sessionToken", os.environ.get("AWS_SESSION_TOKEN")),
+        }
     return boto3.session.Session().client(
-        "rekognition",
-        region_name=settings.get("region"),
-        endpoint_url=settings.get("endpoint"),
-        aws_access_key_id=settings.get("accessKeyId"),
-        aws_secret_access_key=settings.get("secretAccessKey"),
-        aws_session_token=settings.get("sessionToken"),
-        config=Config(**config),
+        "rekognition", region_name=settings.get("region"), endpoint_url=settings.get("endpoint"), config=Config(**config), **key
     )
 
 
