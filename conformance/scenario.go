@@ -36,7 +36,7 @@ type scenario struct {
 	vars map[string]any // of the case
 }
 
-// step is one thing that is done and what has to come of it. Exactly one of Call, Paginate, Configure and Let says what it is.
+// step is one thing that is done and what has to come of it. Exactly one of Call, Paginate, Configure, Let and Hold says what it is.
 type step struct {
 	// Call is an operation that is called with In.
 	Call string `yaml:"call"`
@@ -48,6 +48,8 @@ type step struct {
 	Configure map[string]any `yaml:"configure"`
 	// Let gives variables values.
 	Let map[string]any `yaml:"let"`
+	// Hold is how many requests the server is kept busy with, until the scenario ends.
+	Hold int `yaml:"hold"`
 
 	In       any `yaml:"in"`
 	PageSize any `yaml:"page_size"`
@@ -199,13 +201,13 @@ func (s *scenario) check() error {
 
 func (s *scenario) checkStep(st step) error {
 	kinds := 0
-	for _, given := range []bool{st.Call != "", st.Paginate != "", st.Configure != nil, st.Let != nil} {
+	for _, given := range []bool{st.Call != "", st.Paginate != "", st.Configure != nil, st.Let != nil, st.Hold > 0} {
 		if given {
 			kinds++
 		}
 	}
 	if kinds != 1 {
-		return fmt.Errorf("it has to be one of call, paginate, configure and let")
+		return fmt.Errorf("it has to be one of call, paginate, configure, let and hold")
 	}
 	if name := st.operation(); name != "" {
 		vars := values{vars: s.vars}

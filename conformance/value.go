@@ -38,6 +38,9 @@ import (
 //
 // Bytes are objects with the one member $blob, in base64, as drivers get them.
 
+// later is a variable whose value is made where it is used, with what is known there.
+type later struct{ value any }
+
 // values makes values.
 type values struct {
 	pictures pictures
@@ -157,6 +160,12 @@ func (v *values) variable(name string) (any, error) {
 		}
 		if !ok {
 			return nil, fmt.Errorf("there is no variable ${%s}", name)
+		}
+		if l, ok := value.(later); ok {
+			var err error
+			if value, err = v.expand(l.value); err != nil {
+				return nil, fmt.Errorf("variable %s: %w", name, err)
+			}
 		}
 	}
 	return value, nil
