@@ -25,7 +25,7 @@ bin/recollect:
 run: build
 	bin/recollect serve --listen $(LISTEN) --data $(DATA)
 
-test: test-go conformance-python conformance-js
+test: test-go conformance-python conformance
 
 # The accuracy on LFW takes minutes, and many more with the race detector on.
 test-go: networks versitygw
