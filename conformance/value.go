@@ -28,6 +28,7 @@ import (
 //	{$tags: n}               a map with n tags
 //	{$merge: [map, ...]}     one map; later ones win
 //	{$concat: [list, ...]}   one list
+//	{$join: [text, list]}    the texts of the list with the text between
 //	{$get: [expression, value]}   what a JMESPath expression finds in the value
 //	{$tamper: text}          the text with another last character
 //	{$lfw: [person, number]}, {$group: name}, {$bad: name}   pictures of the test data
@@ -62,6 +63,7 @@ var makers = map[string]func(*values, any) (any, error){
 	"$tags":   (*values).tags,
 	"$merge":  (*values).merge,
 	"$concat": (*values).concat,
+	"$join":   (*values).join,
 	"$get":    (*values).get,
 	"$tamper": (*values).tamper,
 	"$lfw":    (*values).lfw,
@@ -323,6 +325,28 @@ func (v *values) concat(argument any) (any, error) {
 		out = append(out, elements...)
 	}
 	return out, nil
+}
+
+func (v *values) join(argument any) (any, error) {
+	pair, err := list(argument, 2)
+	if err != nil {
+		return nil, err
+	}
+	elements, err := list(pair[1], -1)
+	if err != nil {
+		return nil, err
+	}
+	separator, ok := pair[0].(string)
+	texts := make([]string, len(elements))
+	for i, e := range elements {
+		if ok {
+			texts[i], ok = e.(string)
+		}
+	}
+	if !ok {
+		return nil, fmt.Errorf("%s are not texts", shortened(argument))
+	}
+	return strings.Join(texts, separator), nil
 }
 
 func (v *values) get(argument any) (any, error) {
