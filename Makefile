@@ -10,7 +10,7 @@ LISTEN ?= 127.0.0.1:7180
 DATA ?= data
 
 .DEFAULT_GOAL := build
-.PHONY: build run test test-go fuzz lint generate bench clean
+.PHONY: build run test test-go fuzz lint generate bench bench-users clean
 
 include networks/networks.mk
 include s3/s3.mk
@@ -54,6 +54,10 @@ generate:
 
 bench: networks
 	$(GO) run ./bench/pipeline
+
+# Some minutes, and LFW beside the project.
+bench-users: networks
+	$(GO) run ./bench/users
 
 clean:
 	rm -rf bin lib .cache

@@ -9,14 +9,18 @@ import (
 // DefaultPageSize is how many results a page has when the caller does not say, and also the most it can have.
 const DefaultPageSize = 4096
 
-// CreateCollection makes an empty collection that uses the current face model. CodeAlreadyExists if the realm has one of that id.
-func (s *Service) CreateCollection(ctx context.Context, realm Realm, id string) (Collection, error) {
+// CreateCollection makes an empty collection with tags that uses the current face model. CodeAlreadyExists if the realm has one of
+// that id, CodeQuota if it has as many as it may or these are too many tags.
+func (s *Service) CreateCollection(ctx context.Context, realm Realm, id string, tags map[string]string) (Collection, error) {
+	if most := s.Limits.TagsPerResource; len(tags) > most {
+		return Collection{}, TooManyTagsError(most)
+	}
 	c, err := s.store.CreateCollection(ctx, Collection{
 		Realm:            realm,
 		ID:               id,
 		FaceModelVersion: s.current.Version(),
 		CreatedAt:        s.now().Truncate(time.Millisecond),
-	})
+	}, tags, s.Limits.CollectionsPerRealm)
 	if CodeOf(err) == CodeAlreadyExists {
 		err = &Error{Code: CodeAlreadyExists, Message: fmt.Sprintf("The collection id: %s already exists", id), Err: err}
 	}
@@ -42,14 +46,16 @@ func (s *Service) Collection(ctx context.Context, realm Realm, id string) (Colle
 	return c, collectionError(err, id)
 }
 
-// DeleteCollection deletes a collection with all its faces. CodeNotFound if there is none.
+// DeleteCollection deletes a collection with all its faces and users. CodeNotFound if there is none.
 func (s *Service) DeleteCollection(ctx context.Context, realm Realm, id string) error {
 	c, err := s.store.DeleteCollection(ctx, realm, id)
 	if err != nil {
 		return collectionError(err, id)
 	}
-	if err := s.index.Drop(ctx, c.Key); err != nil {
-		return fmt.Errorf("drop the index of collection %q: %w", id, err)
+	for _, index := range []Index{s.index, s.users} {
+		if err := index.Drop(ctx, c.Key); err != nil {
+			return fmt.Errorf("drop an index of collection %q: %w", id, err)
+		}
 	}
 	return nil
 }

@@ -17,6 +17,8 @@ const (
 	CodeInvalidPaginationToken
 	CodeNotFound
 	CodeAlreadyExists
+	CodeConflict
+	CodeIdempotentMismatch
 	CodeQuota
 	CodeThrottled
 	CodeInvalidS3Object

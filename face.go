@@ -11,7 +11,7 @@ import (
 
 // IndexRequest says what IndexFaces does with a picture.
 type IndexRequest struct {
-	Picture         []byte
+	Picture         Picture
 	ExternalImageID string
 	MaxFaces        int           // 0: as many as are found
 	QualityFilter   QualityFilter // empty: AUTO
@@ -45,7 +45,11 @@ func (s *Service) IndexFaces(ctx context.Context, realm Realm, collection string
 	if err != nil {
 		return nil, err
 	}
-	photo, err := engine.Detect(ctx, req.Picture, req.Attributes)
+	picture, err := req.Picture(ctx)
+	if err != nil {
+		return nil, err
+	}
+	photo, err := engine.Detect(ctx, picture, req.Attributes)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +64,7 @@ func (s *Service) IndexFaces(ctx context.Context, realm Realm, collection string
 	}
 
 	faces := make([]Face, len(keep))
-	imageID := newImageID(req.Picture, req.ExternalImageID)
+	imageID := newImageID(picture, req.ExternalImageID)
 	for i, k := range keep {
 		detail := photo.Faces()[k]
 		id, err := uuid.NewRandom()
@@ -76,14 +80,14 @@ func (s *Service) IndexFaces(ctx context.Context, realm Realm, collection string
 			Vector:          vectors[i],
 		}
 	}
-	stored, isNew, err := s.store.AddFaces(ctx, c.Key, faces, MaxFacesPerCollection)
+	stored, isNew, err := s.store.AddFaces(ctx, c.Key, faces, s.Limits.FacesPerCollection)
 	if err != nil {
 		return nil, collectionError(err, collection)
 	}
 	var added []Embedding
 	for i, f := range stored {
 		if isNew[i] {
-			added = append(added, Embedding{Key: f.Key, Vector: vectors[i]})
+			added = append(added, Embedding{Key: VectorKey(f.Key), Vector: vectors[i]})
 		}
 		faces[i].Key, faces[i].ID, faces[i].UserID = f.Key, f.ID, f.UserID
 		result.Indexed = append(result.Indexed, IndexedFace{Face: faces[i], Detail: photo.Faces()[keep[i]]})
@@ -111,7 +115,9 @@ func newImageID(picture []byte, externalImageID string) string {
 // there are more. CodeNotFound if the collection is gone or the filter names a user that it does not have.
 func (s *Service) Faces(ctx context.Context, c Collection, filter FaceFilter, limit int) (page []Face, more bool, err error) {
 	if filter.UserID != "" {
-		return nil, false, Errorf(CodeNotFound, "The user id: %s does not exist", filter.UserID)
+		if _, err := s.store.User(ctx, c.Key, filter.UserID); err != nil {
+			return nil, false, userError(err, filter.UserID)
+		}
 	}
 	page, err = s.store.Faces(ctx, c.Key, filter, limit+1)
 	if err != nil {
@@ -134,9 +140,9 @@ func (s *Service) DeleteFaces(ctx context.Context, realm Realm, collection strin
 	if err != nil {
 		return nil, nil, collectionError(err, collection)
 	}
-	keys := make([]FaceKey, len(deleted))
+	keys := make([]VectorKey, len(deleted))
 	for i, f := range deleted {
-		keys[i] = f.Key
+		keys[i] = VectorKey(f.Key)
 	}
 	if err := s.index.Remove(context.WithoutCancel(ctx), c.Key, keys...); err != nil {
 		return nil, nil, fmt.Errorf("remove faces from the index of collection %q: %w", collection, err)
@@ -145,10 +151,19 @@ func (s *Service) DeleteFaces(ctx context.Context, realm Realm, collection strin
 }
 
 // DetectFaces finds the faces in a picture with the current face model.
-func (s *Service) DetectFaces(ctx context.Context, picture []byte, want Attributes) ([]FaceDetail, error) {
-	photo, err := s.current.Detect(ctx, picture, want)
+func (s *Service) DetectFaces(ctx context.Context, picture Picture, want Attributes) ([]FaceDetail, error) {
+	photo, err := detect(ctx, s.current, picture, want)
 	if err != nil {
 		return nil, err
 	}
 	return photo.Faces(), nil
+}
+
+// detect gets a picture and finds the faces in it.
+func detect(ctx context.Context, engine Engine, picture Picture, want Attributes) (Photo, error) {
+	data, err := picture(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return engine.Detect(ctx, data, want)
 }

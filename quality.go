@@ -6,6 +6,7 @@ type Reason string
 // The reasons of the API that the default attributes can tell.
 const (
 	ReasonExceedsMaxFaces  Reason = "EXCEEDS_MAX_FACES"
+	ReasonFaceNotLargest   Reason = "FACE_NOT_LARGEST"
 	ReasonExtremePose      Reason = "EXTREME_POSE"
 	ReasonLowBrightness    Reason = "LOW_BRIGHTNESS"
 	ReasonLowSharpness     Reason = "LOW_SHARPNESS"

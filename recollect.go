@@ -22,9 +22,10 @@ type Realm struct {
 // its comment names a code. Collections are addressed by realm and id at the door, and by [CollectionKey] inside:
 // a key is never used twice, so that a collection which is deleted and made again is another collection.
 type Store interface {
-	// CreateCollection stores c under its realm and id and returns it with its Key set.
-	// CodeAlreadyExists if the realm has a collection with that id.
-	CreateCollection(ctx context.Context, c Collection) (Collection, error)
+	// CreateCollection stores c, with tags, under its realm and id and returns it with its Key set.
+	// CodeAlreadyExists if the realm has a collection with that id; CodeQuota, and nothing is stored, if the realm would have more
+	// than maxCollections, where 0 stands for no limit.
+	CreateCollection(ctx context.Context, c Collection, tags map[string]string, maxCollections int64) (Collection, error)
 
 	// Collection returns one collection with its counts. CodeNotFound if there is none.
 	Collection(ctx context.Context, realm Realm, id string) (Collection, error)
@@ -54,21 +55,61 @@ type Store interface {
 	Face(ctx context.Context, c CollectionKey, id string) (Face, error)
 
 	// DeleteFaces removes the faces with these ids and returns those it removed, in the order of ids; unknown
-	// and repeated ids are passed over. A face that belongs to a user is kept and returned in kept.
+	// and repeated ids are passed over. A face that belongs to a user is kept and returned in kept, in the same order.
 	DeleteFaces(ctx context.Context, c CollectionKey, ids []string) (deleted, kept []Face, err error)
 
 	// Embeddings yields the key and unit vector of every face of the collection, once each, as of one moment.
 	// A yielded vector is the caller's to keep. An error ends the sequence.
 	Embeddings(ctx context.Context, c CollectionKey) iter.Seq2[Embedding, error]
+
+	// CreateUser stores a user without faces, whose ID, SystemID and CreatedAt are set by the caller. CodeNotFound if the
+	// collection is gone, CodeConflict if it has a user with that id, CodeQuota if it has maxUsers already,
+	// CodeIdempotentMismatch (see [Once]).
+	CreateUser(ctx context.Context, c CollectionKey, u User, once Once, maxUsers int64) error
+
+	// User returns one user with its vector. CodeNotFound if the collection has no such user.
+	User(ctx context.Context, c CollectionKey, id string) (User, error)
+
+	// Users returns at most limit users whose SystemID sorts after the given one, in ascending order of it, without vectors.
+	Users(ctx context.Context, c CollectionKey, after string, limit int) ([]User, error)
+
+	// UsersByKey returns the users with these keys, without vectors; a key that is unknown is missing from the map.
+	UsersByKey(ctx context.Context, c CollectionKey, keys []UserKey) (map[UserKey]User, error)
+
+	// DeleteUser removes a user; its faces stay and belong to nobody. It returns the user's key, or 0 if the call is repeated.
+	// CodeNotFound if the collection has no such user, CodeIdempotentMismatch.
+	DeleteUser(ctx context.Context, c CollectionKey, id string, once Once) (UserKey, error)
+
+	// ChangeUser changes which faces belong to a user. It shows decide the user and the faces with these ids, does what decide
+	// says, and returns its answer, with the user's key if anything was changed and 0 if not. All of that is one
+	// transaction, in which nobody else changes anything; decide must be quick and must not call the store. If it returns an
+	// error, nothing changes and the error is returned. A repeated call returns the answer recorded, without deciding.
+	// CodeNotFound if the collection has no such user, CodeIdempotentMismatch.
+	ChangeUser(ctx context.Context, c CollectionKey, id string, faceIDs []string, once Once,
+		decide func(UserState) (UserChange, error)) (answer []byte, changed UserKey, err error)
+
+	// UserVector returns the vector that a user has now; nil if it has no faces, or is gone.
+	UserVector(ctx context.Context, c CollectionKey, key UserKey) ([]float32, error)
+
+	// UserVectors yields the key and vector of every user that has faces, as Embeddings does for faces.
+	UserVectors(ctx context.Context, c CollectionKey) iter.Seq2[Embedding, error]
+
+	// ChangeTags removes the tags with these keys from a collection, passing over those that it does not have, and then sets tags,
+	// over those of the same keys. CodeNotFound if the collection is gone; CodeQuota, and nothing changes, if tags are set and it
+	// would have more than maxTags.
+	ChangeTags(ctx context.Context, c CollectionKey, set map[string]string, remove []string, maxTags int) error
+
+	// Tags returns a collection's tags: none for a collection that is gone.
+	Tags(ctx context.Context, c CollectionKey) (map[string]string, error)
 }
 
-// Embedding is a face's vector with the face's key.
+// Embedding is a vector with the key of the face or the user that it stands for.
 type Embedding struct {
-	Key    FaceKey
+	Key    VectorKey
 	Vector []float32 // L2-normalised
 }
 
-// Index finds the nearest vectors of one collection, exactly. The store is the truth: an index can always be rebuilt from
+// Index finds the nearest vectors of one collection, exactly: those of its faces, or in another index those of its users. The store is the truth: an index can always be rebuilt from
 // it, and reads a collection from it the first time the collection is asked for. Add and Remove follow the
 // store's commit; a hit that the store does not know (any more) is dropped by the caller.
 // Every method is safe for concurrent use.
@@ -77,7 +118,7 @@ type Index interface {
 	Add(ctx context.Context, c CollectionKey, embeddings ...Embedding) error
 
 	// Remove forgets vectors; unknown keys are passed over.
-	Remove(ctx context.Context, c CollectionKey, keys ...FaceKey) error
+	Remove(ctx context.Context, c CollectionKey, keys ...VectorKey) error
 
 	// Search returns at most k hits whose cosine with the unit vector query is at least least, the highest
 	// cosine first and the lower key first among equals.
@@ -89,7 +130,7 @@ type Index interface {
 
 // Hit is one result of a search.
 type Hit struct {
-	Key    FaceKey
+	Key    VectorKey
 	Cosine float32 // -1 to 1
 }
 

@@ -26,15 +26,21 @@ func (s *Service) SearchFaces(ctx context.Context, realm Realm, collection, face
 	if err != nil {
 		return c, nil, err
 	}
-	face, err := s.store.Face(ctx, c.Key, faceID)
-	if CodeOf(err) == CodeNotFound {
-		err = &Error{Code: CodeInvalidParameter, Message: "faceId was not found in the collection.", Err: err}
-	}
+	face, err := s.face(ctx, c, faceID)
 	if err != nil {
 		return c, nil, err
 	}
 	matches, err := s.search(ctx, c, engine, face.Vector, face.Key, req)
 	return c, matches, err
+}
+
+// face returns a face to search with.
+func (s *Service) face(ctx context.Context, c Collection, id string) (Face, error) {
+	face, err := s.store.Face(ctx, c.Key, id)
+	if CodeOf(err) == CodeNotFound {
+		err = &Error{Code: CodeInvalidParameter, Message: "faceId was not found in the collection.", Err: err}
+	}
+	return face, err
 }
 
 // ImageSearch is the answer of SearchFacesByImage.
@@ -47,12 +53,12 @@ type ImageSearch struct {
 // SearchFacesByImage finds the faces of a collection that are similar to the largest face of a picture that passes
 // the filter. CodeNotFound if there is no such collection, CodeInvalidParameter if there is no such face, and the codes of
 // [Engine.Detect].
-func (s *Service) SearchFacesByImage(ctx context.Context, realm Realm, collection string, picture []byte, filter QualityFilter, req SearchRequest) (*ImageSearch, error) {
+func (s *Service) SearchFacesByImage(ctx context.Context, realm Realm, collection string, picture Picture, filter QualityFilter, req SearchRequest) (*ImageSearch, error) {
 	c, engine, err := s.open(ctx, realm, collection)
 	if err != nil {
 		return nil, err
 	}
-	photo, err := engine.Detect(ctx, picture, 0)
+	photo, err := detect(ctx, engine, picture, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -73,45 +79,75 @@ func (s *Service) SearchFacesByImage(ctx context.Context, realm Realm, collectio
 
 // search returns the faces of c nearest to query, without the face self (0: none).
 func (s *Service) search(ctx context.Context, c Collection, engine Engine, query []float32, self FaceKey, req SearchRequest) ([]Match, error) {
-	least := engine.Cosine(req.Threshold)
-	want := req.MaxFaces
+	faces := gallery[FaceKey, Face]{
+		index:  s.index,
+		lookup: s.store.FacesByKey,
+		// A face's key is not used again, so that what is gone is gone for good.
+		forget: func(ctx context.Context, c CollectionKey, key FaceKey) error {
+			return s.index.Remove(ctx, c, VectorKey(key))
+		},
+	}
+	found, err := faces.nearest(ctx, c, query, self, engine.Cosine(req.Threshold), req.MaxFaces)
+	if err != nil {
+		return nil, err
+	}
+	matches := make([]Match, len(found))
+	for i, f := range found {
+		matches[i] = Match{Similarity: engine.Similarity(f.cosine), Face: f.value}
+	}
+	return matches, nil
+}
+
+// gallery is what a collection is searched for: its faces or its users.
+type gallery[K ~int64, T any] struct {
+	index  Index
+	lookup func(context.Context, CollectionKey, []K) (map[K]T, error) // in the store
+	forget func(context.Context, CollectionKey, K) error              // what the index has and the store has not
+}
+
+type found[T any] struct {
+	cosine float32
+	value  T
+}
+
+// nearest returns the most values nearest to query whose cosine is at least least, without the one with the key self (0: none).
+func (g gallery[K, T]) nearest(ctx context.Context, c Collection, query []float32, self K, least float32, most int) ([]found[T], error) {
+	want := most
 	if self != 0 {
 		want++
 	}
 	for {
-		hits, err := s.index.Search(ctx, c.Key, query, want, least)
+		hits, err := g.index.Search(ctx, c.Key, query, want, least)
 		if err != nil {
 			return nil, fmt.Errorf("search collection %q: %w", c.ID, err)
 		}
-		keys := make([]FaceKey, len(hits))
+		keys := make([]K, len(hits))
 		for i, h := range hits {
-			keys[i] = h.Key
+			keys[i] = K(h.Key)
 		}
-		faces, err := s.store.FacesByKey(ctx, c.Key, keys)
+		known, err := g.lookup(ctx, c.Key, keys)
 		if err != nil {
 			return nil, err
 		}
-		var gone []FaceKey
-		matches := make([]Match, 0, len(hits))
-		for _, h := range hits {
-			face, ok := faces[h.Key]
+		gone := false
+		matches := make([]found[T], 0, len(hits))
+		for i, h := range hits {
+			value, ok := known[keys[i]]
 			switch {
 			case !ok:
-				gone = append(gone, h.Key)
-			case h.Key != self:
-				matches = append(matches, Match{Similarity: engine.Similarity(h.Cosine), Face: face})
+				gone = true
+				if err := g.forget(ctx, c.Key, keys[i]); err != nil {
+					return nil, fmt.Errorf("remove what was deleted from an index of collection %q: %w", c.ID, err)
+				}
+			case keys[i] != self:
+				matches = append(matches, found[T]{cosine: h.Cosine, value: value})
 			}
 		}
-		// A full list with deleted faces in it may have pushed out others: forget those, and look again.
-		if len(gone) > 0 {
-			if err := s.index.Remove(ctx, c.Key, gone...); err != nil {
-				return nil, fmt.Errorf("remove deleted faces from the index of collection %q: %w", c.ID, err)
-			}
-			if len(hits) == want {
-				continue
-			}
+		// A full list with deleted ones in it may have pushed out others: those are forgotten now, so look again.
+		if gone && len(hits) == want {
+			continue
 		}
-		return matches[:min(len(matches), req.MaxFaces)], nil
+		return matches[:min(len(matches), most)], nil
 	}
 }
 
@@ -130,8 +166,8 @@ type ComparedMatch struct {
 
 // CompareFaces compares the largest face of the source picture with all faces of the target picture.
 // CodeInvalidParameter if either has no face that passes the filter, and the codes of [Engine.Detect].
-func (s *Service) CompareFaces(ctx context.Context, source, target []byte, threshold float32, filter QualityFilter) (*Comparison, error) {
-	sourcePhoto, err := s.current.Detect(ctx, source, 0)
+func (s *Service) CompareFaces(ctx context.Context, source, target Picture, threshold float32, filter QualityFilter) (*Comparison, error) {
+	sourcePhoto, err := detect(ctx, s.current, source, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +175,7 @@ func (s *Service) CompareFaces(ctx context.Context, source, target []byte, thres
 	if len(from) == 0 {
 		return nil, Errorf(CodeInvalidParameter, "Request has invalid parameters")
 	}
-	targetPhoto, err := s.current.Detect(ctx, target, 0)
+	targetPhoto, err := detect(ctx, s.current, target, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -4,11 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
-// MaxFacesPerCollection is the service's own limit.
-const MaxFacesPerCollection = 20_000_000
+// The service's own limits.
+const (
+	MaxFacesPerCollection = 20_000_000
+	MaxUsersPerCollection = 10_000_000
+	MaxFacesPerUser       = 100
+)
 
 // Service is the face API without its wire: every operation is one method, which takes the realm that the caller
 // was authorised in. Its methods are safe for concurrent use.
@@ -17,20 +22,35 @@ const MaxFacesPerCollection = 20_000_000
 // nothing: the index reads the store again. Searches go to the index first and to the store for what was found;
 // a hit that the store does not know is a face that was deleted meanwhile, and is dropped.
 type Service struct {
+	// Limits are the quotas. They may be set before the service is used, and not afterwards.
+	Limits Limits
+
 	store   Store
-	index   Index
+	index   Index // of faces
+	users   Index
 	engines map[string]Engine
 	current Engine // for new collections and for pictures that belong to none
 	now     func() time.Time
+
+	following [64]sync.Mutex // by a user's key, see followUser
 }
 
-// NewService joins a store, an index and at least one engine. The first engine is the one that new collections
-// get; the others serve the collections made with them. Versions must differ.
-func NewService(store Store, index Index, engines ...Engine) (*Service, error) {
+// NewService joins a store, an index of the vectors of faces, one of those of users, and at least one engine. The first engine is
+// the one that new collections get; the others serve the collections made with them. Versions must differ.
+// The quotas are [DefaultLimits].
+func NewService(store Store, faces, users Index, engines ...Engine) (*Service, error) {
 	if len(engines) == 0 {
 		return nil, errors.New("no face model is loaded")
 	}
-	s := &Service{store: store, index: index, engines: make(map[string]Engine), current: engines[0], now: time.Now}
+	s := &Service{
+		Limits:  DefaultLimits(),
+		store:   store,
+		index:   faces,
+		users:   users,
+		engines: make(map[string]Engine),
+		current: engines[0],
+		now:     time.Now,
+	}
 	for _, e := range engines {
 		if _, ok := s.engines[e.Version()]; ok {
 			return nil, fmt.Errorf("two face models have the version %q", e.Version())

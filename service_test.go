@@ -15,11 +15,12 @@ import (
 )
 
 var (
-	realm   = recollect.Realm{Account: "123456789012", Region: "us-east-1"}
-	picture = enginetest.Picture
+	realm = recollect.Realm{Account: "123456789012", Region: "us-east-1"}
 )
 
 type person = enginetest.Face
+
+func picture(faces ...person) recollect.Picture { return recollect.Bytes(enginetest.Picture(faces...)) }
 
 func openStore(t *testing.T) *sqlite.Store {
 	t.Helper()
@@ -35,14 +36,18 @@ func openStore(t *testing.T) *sqlite.Store {
 	return store
 }
 
+func usersOf(store *sqlite.Store) *exact.Index {
+	return exact.New(exact.SourceFunc(store.UserVectors), exact.Options{})
+}
+
 func newService(t *testing.T) *recollect.Service {
 	t.Helper()
 	store := openStore(t)
-	s, err := recollect.NewService(store, exact.New(store, exact.Options{}), enginetest.Engine("1.0"))
+	s, err := recollect.NewService(store, exact.New(store, exact.Options{}), usersOf(store), enginetest.Engine("1.0"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.CreateCollection(t.Context(), realm, "people"); err != nil {
+	if _, err := s.CreateCollection(t.Context(), realm, "people", nil); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -67,7 +72,7 @@ func wantError(t *testing.T, err error, code recollect.Code, message string) {
 
 func TestCollectionErrors(t *testing.T) {
 	s, ctx := newService(t), t.Context()
-	_, err := s.CreateCollection(ctx, realm, "people")
+	_, err := s.CreateCollection(ctx, realm, "people", nil)
 	wantError(t, err, recollect.CodeAlreadyExists, "The collection id: people already exists")
 	const missing = "The collection id: absent does not exist"
 	_, err = s.Collection(ctx, realm, "absent")
@@ -88,7 +93,7 @@ func TestCollectionErrors(t *testing.T) {
 func TestCollectionsPage(t *testing.T) {
 	s := newService(t)
 	for i := range 5 {
-		if _, err := s.CreateCollection(t.Context(), realm, fmt.Sprintf("c%d", i)); err != nil {
+		if _, err := s.CreateCollection(t.Context(), realm, fmt.Sprintf("c%d", i), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -212,7 +217,7 @@ func TestSearch(t *testing.T) {
 	if err != nil || result.Searched.BoundingBox.Width != 0.4 {
 		t.Fatalf("SearchFacesByImage with a filter = %+v, %v", result, err)
 	}
-	for _, none := range [][]byte{picture(), picture(person{Size: 0.5, Poor: true})} {
+	for _, none := range []recollect.Picture{picture(), picture(person{Size: 0.5, Poor: true})} {
 		_, err = s.SearchFacesByImage(ctx, realm, "people", none, recollect.QualityAuto, recollect.SearchRequest{MaxFaces: 1})
 		wantError(t, err, recollect.CodeInvalidParameter, "There are no faces in the image. Should be at least 1.")
 	}
@@ -230,11 +235,11 @@ func TestSearch(t *testing.T) {
 // A face that is deleted from the store while the index still knows it must neither be found nor push others out.
 func TestSearchPassesOverDeletedFaces(t *testing.T) {
 	store, ctx := openStore(t), t.Context()
-	s, err := recollect.NewService(store, exact.New(store, exact.Options{}), enginetest.Engine("1.0"))
+	s, err := recollect.NewService(store, exact.New(store, exact.Options{}), usersOf(store), enginetest.Engine("1.0"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := s.CreateCollection(ctx, realm, "people")
+	c, err := s.CreateCollection(ctx, realm, "people", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +274,7 @@ func TestCompareFaces(t *testing.T) {
 	if len(c.Unmatched) != 1 || c.Unmatched[0].BoundingBox.Width != 0.6 || c.Source.BoundingBox.Width != 0.5 {
 		t.Errorf("source %+v, unmatched %+v", c.Source, c.Unmatched)
 	}
-	for _, pair := range [][2][]byte{{picture(), target}, {source, picture()}} {
+	for _, pair := range [][2]recollect.Picture{{picture(), target}, {source, picture()}} {
 		_, err := s.CompareFaces(ctx, pair[0], pair[1], 80, "")
 		wantError(t, err, recollect.CodeInvalidParameter, "Request has invalid parameters")
 	}
@@ -282,17 +287,17 @@ func TestCollectionKeepsItsModelVersion(t *testing.T) {
 		for _, v := range versions {
 			engines = append(engines, enginetest.Engine(v))
 		}
-		s, err := recollect.NewService(store, exact.New(store, exact.Options{}), engines...)
+		s, err := recollect.NewService(store, exact.New(store, exact.Options{}), usersOf(store), engines...)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return s
 	}
-	if _, err := service("1.0").CreateCollection(ctx, realm, "people"); err != nil {
+	if _, err := service("1.0").CreateCollection(ctx, realm, "people", nil); err != nil {
 		t.Fatal(err)
 	}
 	newer := service("2.0", "1.0")
-	if c, err := newer.CreateCollection(ctx, realm, "newer"); err != nil || c.FaceModelVersion != "2.0" {
+	if c, err := newer.CreateCollection(ctx, realm, "newer", nil); err != nil || c.FaceModelVersion != "2.0" {
 		t.Errorf("a new collection has version %q (%v)", c.FaceModelVersion, err)
 	}
 	if r, err := newer.IndexFaces(ctx, realm, "people", recollect.IndexRequest{Picture: picture(person{Size: 0.5})}); err != nil || r.FaceModelVersion != "1.0" {
@@ -302,10 +307,10 @@ func TestCollectionKeepsItsModelVersion(t *testing.T) {
 	if err == nil || recollect.CodeOf(err) != recollect.CodeInternal || !strings.Contains(err.Error(), `"1.0"`) {
 		t.Errorf("a collection without its model: %v", err)
 	}
-	if _, err := recollect.NewService(store, nil, enginetest.Engine("1.0"), enginetest.Engine("1.0")); err == nil {
+	if _, err := recollect.NewService(store, nil, nil, enginetest.Engine("1.0"), enginetest.Engine("1.0")); err == nil {
 		t.Error("two engines of one version were accepted")
 	}
-	if _, err := recollect.NewService(store, nil); err == nil {
+	if _, err := recollect.NewService(store, nil, nil); err == nil {
 		t.Error("no engine was accepted")
 	}
 }
@@ -319,7 +324,7 @@ func TestRealmsSeeNothingOfEachOther(t *testing.T) {
 		if _, err := s.Collection(t.Context(), other, "people"); recollect.CodeOf(err) != recollect.CodeNotFound {
 			t.Errorf("%v sees the collection: %v", other, err)
 		}
-		if _, err := s.CreateCollection(t.Context(), other, "people"); err != nil {
+		if _, err := s.CreateCollection(t.Context(), other, "people", nil); err != nil {
 			t.Errorf("%v cannot have a collection of the same name: %v", other, err)
 		}
 	}
@@ -334,5 +339,28 @@ func TestCancelledRequestChangesNothing(t *testing.T) {
 	}
 	if c, err := s.Collection(t.Context(), realm, "people"); err != nil || c.FaceCount != 0 {
 		t.Errorf("%d faces (%v)", c.FaceCount, err)
+	}
+}
+
+func TestLimits(t *testing.T) {
+	s, ctx := newService(t), t.Context()
+	if s.Limits != recollect.DefaultLimits() || s.Limits.Validate() != nil {
+		t.Errorf("a new service has the limits %+v", s.Limits)
+	}
+	s.Limits.CollectionsPerRealm, s.Limits.FacesPerCollection = 2, 3
+	if _, err := s.CreateCollection(ctx, realm, "second", nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.CreateCollection(ctx, realm, "third", nil)
+	wantError(t, err, recollect.CodeQuota, "The account cannot have more than 2 collections in this region")
+	index(t, s, recollect.IndexRequest{Picture: picture(person{Person: 1, Size: 0.5}, person{Person: 2, Size: 0.4})})
+	_, err = s.IndexFaces(ctx, realm, "people", recollect.IndexRequest{Picture: picture(person{Person: 3, Size: 0.5}, person{Person: 4, Size: 0.4})})
+	wantError(t, err, recollect.CodeQuota, "The collection cannot hold more than 3 faces")
+
+	err = recollect.Limits{CollectionsPerRealm: -1, UsersPerCollection: 1, FacesPerUser: 101, TagsPerResource: 201}.Validate()
+	for _, want := range []string{"CollectionsPerRealm is -1", "FacesPerCollection is 0", "FacesPerUser is 101, and must be 1 to 100", "TagsPerResource is 201"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not mention %s", err, want)
+		}
 	}
 }

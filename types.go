@@ -1,15 +1,31 @@
 package recollect
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
-// CollectionKey and FaceKey identify a collection and a face inside the server. They are positive, given
+// CollectionKey, FaceKey and UserKey identify a collection, a face and a user inside the server. They are positive, given
 // by the store, and never used again.
 type (
 	CollectionKey int64
 	FaceKey       int64
+	UserKey       int64
 )
 
-// Collection is a named set of faces, all embedded by one face model version.
+// VectorKey identifies a vector in an index: it is the [FaceKey] of a face's vector, and the [UserKey] of a user's.
+type VectorKey int64
+
+// Picture yields the bytes of a picture. It is asked once they are wanted, so that a collection which is missing is told before
+// anything is fetched.
+type Picture func(ctx context.Context) ([]byte, error)
+
+// Bytes is a picture that is there already.
+func Bytes(picture []byte) Picture {
+	return func(context.Context) ([]byte, error) { return picture, nil }
+}
+
+// Collection is a named set of faces, all embedded by one face model version, and of users who own some of them.
 type Collection struct {
 	Key              CollectionKey
 	Realm            Realm
@@ -62,13 +78,44 @@ type Quality struct {
 	Brightness, Sharpness float32
 }
 
-// FaceDetail is what is seen of one face in a picture.
+// FaceDetail is what is seen of one face in a picture. The attributes below Quality are there if they were asked for and the
+// engine has them.
 type FaceDetail struct {
 	BoundingBox BoundingBox
-	Confidence  float32 // that this is a face, 0 to 100
-	Landmarks   []Landmark
+	Confidence  float32    // that this is a face, 0 to 100
+	Landmarks   []Landmark // five, or thirty if AttributeAllLandmarks was asked for
 	Pose        Pose
 	Quality     Quality
+
+	AgeRange  *AgeRange
+	Gender    *Gender
+	Emotions  []Emotion // those that the engine can tell, the highest confidence first
+	EyesOpen  *Judgement
+	MouthOpen *Judgement
+	Smile     *Judgement
+}
+
+// AgeRange is a range that a person seems to be in, in years, both ends included. Low is at least 0.
+type AgeRange struct {
+	Low, High int32
+}
+
+// Gender is how a face looks, which says nothing of who the person is.
+type Gender struct {
+	Value      string  // Female or Male
+	Confidence float32 // in Value, 50 to 100
+}
+
+// Emotion is an emotion that a face seems to show.
+type Emotion struct {
+	Type       string  // a value of the API's EmotionName, for example HAPPY
+	Confidence float32 // 0 to 100
+}
+
+// Judgement is an attribute that a face has or has not.
+type Judgement struct {
+	Value      bool
+	Confidence float32 // in Value, be it true or false, 50 to 100
 }
 
 // Attributes is the set of facial attributes that a caller wants beside the default ones.

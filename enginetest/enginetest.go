@@ -38,7 +38,9 @@ type Engine string
 func (e Engine) Version() string { return string(e) }
 
 // Detect reads a picture that [Picture] made.
-func (e Engine) Detect(ctx context.Context, picture []byte, _ recollect.Attributes) (recollect.Photo, error) {
+//
+// Every face has the same attributes, and of them those that are wanted; glasses, beards and the like it cannot see.
+func (e Engine) Detect(ctx context.Context, picture []byte, want recollect.Attributes) (recollect.Photo, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -58,9 +60,34 @@ func (e Engine) Detect(ctx context.Context, picture []byte, _ recollect.Attribut
 		if f.Poor {
 			d.Quality = recollect.Quality{}
 		}
+		addAttributes(&d, want)
 		p.details = append(p.details, d)
 	}
 	return p, nil
+}
+
+func addAttributes(d *recollect.FaceDetail, want recollect.Attributes) {
+	if want&recollect.AttributeAgeRange != 0 {
+		d.AgeRange = &recollect.AgeRange{Low: 0, High: 18}
+	}
+	if want&recollect.AttributeGender != 0 {
+		d.Gender = &recollect.Gender{Value: "Female", Confidence: 97.5}
+	}
+	if want&recollect.AttributeEmotions != 0 {
+		d.Emotions = []recollect.Emotion{{Type: "HAPPY", Confidence: 90}, {Type: "CALM", Confidence: 10}, {Type: "FEAR", Confidence: 0}}
+	}
+	if want&recollect.AttributeEyesOpen != 0 {
+		d.EyesOpen = &recollect.Judgement{Value: true, Confidence: 99}
+	}
+	if want&recollect.AttributeMouthOpen != 0 {
+		d.MouthOpen = &recollect.Judgement{Value: false, Confidence: 98}
+	}
+	if want&recollect.AttributeSmile != 0 {
+		d.Smile = &recollect.Judgement{Value: true, Confidence: 90}
+	}
+	if want&recollect.AttributeAllLandmarks != 0 {
+		d.Landmarks = append(d.Landmarks, recollect.Landmark{Type: "chinBottom", X: 0.4, Y: 0.75})
+	}
 }
 
 // Similarity is the cosine in percent, if it is positive.

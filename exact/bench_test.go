@@ -14,7 +14,7 @@ func BenchmarkSearch(b *testing.B) {
 			var g gallery
 			g.beginLoad()
 			random := rand.New(rand.NewPCG(1, 1))
-			for key := range recollect.FaceKey(n) {
+			for key := range recollect.VectorKey(n) {
 				if err := g.add([]recollect.Embedding{{Key: key + 1, Vector: unit(random, 512)}}); err != nil {
 					b.Fatal(err)
 				}
@@ -36,7 +36,7 @@ func BenchmarkAdd(b *testing.B) {
 	g.beginLoad()
 	v := unit(rand.New(rand.NewPCG(1, 1)), 512)
 	for i := range b.N {
-		if err := g.add([]recollect.Embedding{{Key: recollect.FaceKey(i%1_000_000 + 1), Vector: v}}); err != nil {
+		if err := g.add([]recollect.Embedding{{Key: recollect.VectorKey(i%1_000_000 + 1), Vector: v}}); err != nil {
 			b.Fatal(err)
 		}
 		if i%1_000_000 == 999_999 {

@@ -14,10 +14,19 @@ import (
 	"github.com/recollect-dev/recollect"
 )
 
-// Source is where a collection's vectors are read from when it is first searched. A [recollect.Store] is one.
+// Source is where a collection's vectors are read from when it is first searched. A [recollect.Store] is one for the
+// vectors of faces, and a [SourceFunc] of its UserVectors one for those of users.
 type Source interface {
 	// Embeddings yields what a collection holds at one moment, which is not before the call. An error ends it.
 	Embeddings(ctx context.Context, c recollect.CollectionKey) iter.Seq2[recollect.Embedding, error]
+}
+
+// SourceFunc is a function that is a [Source].
+type SourceFunc func(context.Context, recollect.CollectionKey) iter.Seq2[recollect.Embedding, error]
+
+// Embeddings calls f.
+func (f SourceFunc) Embeddings(ctx context.Context, c recollect.CollectionKey) iter.Seq2[recollect.Embedding, error] {
+	return f(ctx, c)
 }
 
 // DefaultMaxBytes is 4 GiB: two million vectors of 512 numbers.
@@ -111,7 +120,7 @@ func (x *Index) Add(_ context.Context, c recollect.CollectionKey, embeddings ...
 }
 
 // Remove implements [recollect.Index].
-func (x *Index) Remove(_ context.Context, c recollect.CollectionKey, keys ...recollect.FaceKey) error {
+func (x *Index) Remove(_ context.Context, c recollect.CollectionKey, keys ...recollect.VectorKey) error {
 	if e := x.find(c); e != nil {
 		e.gallery.remove(keys)
 		x.account(e)

@@ -55,9 +55,9 @@ func TestSearchAgreesWithSorting(t *testing.T) {
 		t.Run(fmt.Sprintf("%dx%d", test.n, test.dimension), func(t *testing.T) {
 			var source indextest.Source
 			x := newIndex(t, &source, Options{})
-			vectors := map[recollect.FaceKey][]float32{}
+			vectors := map[recollect.VectorKey][]float32{}
 			for i := range test.n {
-				key := recollect.FaceKey(i + 1)
+				key := recollect.VectorKey(i + 1)
 				vectors[key] = unit(random, test.dimension)
 				if i%10 == 9 {
 					vectors[key] = slices.Clone(vectors[key-5])
@@ -143,7 +143,7 @@ func TestConcurrentUse(t *testing.T) {
 	var source indextest.Source
 	random := rand.New(rand.NewPCG(7, 8))
 	probe := unit(random, 8)
-	for key := range recollect.FaceKey(1500) {
+	for key := range recollect.VectorKey(1500) {
 		source.Put(1, recollect.Embedding{Key: key + 1, Vector: probe})
 	}
 	x := newIndex(t, &source, Options{MaxBytes: 1}) // so that collections come and go
@@ -153,12 +153,12 @@ func TestConcurrentUse(t *testing.T) {
 	keysGiven.Store(10_000)
 	var searches atomic.Int64
 	var working sync.WaitGroup
-	found := func(k int) map[recollect.FaceKey]bool {
+	found := func(k int) map[recollect.VectorKey]bool {
 		hits, err := x.Search(t.Context(), 1, probe, k, -1)
 		if err != nil {
 			t.Error(err)
 		}
-		there := map[recollect.FaceKey]bool{}
+		there := map[recollect.VectorKey]bool{}
 		for _, h := range hits {
 			if there[h.Key] {
 				t.Errorf("%d was found twice", h.Key)
@@ -172,9 +172,9 @@ func TestConcurrentUse(t *testing.T) {
 		working.Go(func() {
 			for ctx.Err() == nil && !t.Failed() {
 				var own []recollect.Embedding
-				var ownKeys []recollect.FaceKey
+				var ownKeys []recollect.VectorKey
 				for range 20 {
-					key := recollect.FaceKey(keysGiven.Add(1))
+					key := recollect.VectorKey(keysGiven.Add(1))
 					own = append(own, recollect.Embedding{Key: key, Vector: probe})
 					ownKeys = append(ownKeys, key)
 				}
@@ -204,7 +204,7 @@ func TestConcurrentUse(t *testing.T) {
 	working.Go(func() { // watches those that are there throughout
 		for ctx.Err() == nil && !t.Failed() {
 			there := found(100_000)
-			for key := range recollect.FaceKey(1500) {
+			for key := range recollect.VectorKey(1500) {
 				if !there[key+1] {
 					t.Errorf("%d is not found", key+1)
 				}
@@ -236,13 +236,13 @@ func TestViewsDoNotChange(t *testing.T) {
 	var g gallery
 	g.beginLoad()
 	random := rand.New(rand.NewPCG(4, 4))
-	for key := range recollect.FaceKey(slabSlots + 2) {
+	for key := range recollect.VectorKey(slabSlots + 2) {
 		held := g.view.Load()
 		var before []*slab
 		for _, s := range held.slabs {
 			before = append(before, s.resized(len(s.keys), 8))
 		}
-		for _, k := range []recollect.FaceKey{key + 1, 1, key / 2, key + 1} { // a new one, and in the place of old ones
+		for _, k := range []recollect.VectorKey{key + 1, 1, key / 2, key + 1} { // a new one, and in the place of old ones
 			if k == 0 {
 				continue
 			}

@@ -32,9 +32,9 @@ type gallery struct {
 	view atomic.Pointer[view]
 
 	mu      sync.Mutex // held by whoever changes anything
-	slots   map[recollect.FaceKey]int
+	slots   map[recollect.VectorKey]int
 	loading bool
-	removed map[recollect.FaceKey]struct{} // while loading: not to be brought back by the load
+	removed map[recollect.VectorKey]struct{} // while loading: not to be brought back by the load
 }
 
 // view is a gallery at one moment. It does not change, except that keys are cleared.
@@ -66,8 +66,8 @@ func (s *slab) resized(slots, dimension int) *slab {
 
 func (g *gallery) beginLoad() {
 	g.view.Store(&view{})
-	g.slots = map[recollect.FaceKey]int{}
-	g.loading, g.removed = true, map[recollect.FaceKey]struct{}{}
+	g.slots = map[recollect.VectorKey]int{}
+	g.loading, g.removed = true, map[recollect.VectorKey]struct{}{}
 }
 
 func (g *gallery) endLoad() {
@@ -143,7 +143,7 @@ func (g *gallery) put(embeddings []recollect.Embedding) error {
 }
 
 // remove takes vectors out; unknown keys are passed over.
-func (g *gallery) remove(keys []recollect.FaceKey) {
+func (g *gallery) remove(keys []recollect.VectorKey) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	v := g.view.Load()
@@ -183,7 +183,7 @@ func (g *gallery) compact(old *view) {
 		to := v.slabs[place]
 		to.keys[j].Store(key)
 		copy(to.vectors[j*v.dimension:(j+1)*v.dimension], from.vectors[i*v.dimension:])
-		g.slots[recollect.FaceKey(key)] = v.n
+		g.slots[recollect.VectorKey(key)] = v.n
 		v.n++
 	}
 	g.view.Store(v)
@@ -250,7 +250,7 @@ func (s *slab) scan(query []float32, n int, best *nearest) {
 		c := cosine(query, s.vectors[i*d:(i+1)*d])
 		if c >= best.least { // never for NaN
 			if key := s.keys[i].Load(); key != 0 {
-				best.offer(recollect.Hit{Key: recollect.FaceKey(key), Cosine: c})
+				best.offer(recollect.Hit{Key: recollect.VectorKey(key), Cosine: c})
 			}
 		}
 	}

@@ -56,8 +56,8 @@ func axis(i int) []float32 {
 	return v
 }
 
-func keys(hits []recollect.Hit) []recollect.FaceKey {
-	all := make([]recollect.FaceKey, len(hits))
+func keys(hits []recollect.Hit) []recollect.VectorKey {
+	all := make([]recollect.VectorKey, len(hits))
 	for i, h := range hits {
 		all[i] = h.Key
 	}
@@ -80,7 +80,7 @@ func searchAll(ctx context.Context, x *Index) <-chan answer {
 	return answers
 }
 
-func wantKeys(t *testing.T, a answer, want ...recollect.FaceKey) {
+func wantKeys(t *testing.T, a answer, want ...recollect.VectorKey) {
 	t.Helper()
 	if a.err != nil || !slices.Equal(keys(a.hits), want) {
 		t.Errorf("found %v, %v; want %v", keys(a.hits), a.err, want)
@@ -129,7 +129,7 @@ func TestFailedLoadIsNotKept(t *testing.T) {
 // What is added or removed while a collection is read counts, whichever of it the reading has seen.
 func TestChangesDuringLoad(t *testing.T) {
 	source := newGated()
-	for key := range recollect.FaceKey(4) {
+	for key := range recollect.VectorKey(4) {
 		source.inner.Put(1, recollect.Embedding{Key: key + 1, Vector: axis(0)})
 	}
 	x := newIndex(t, source, Options{})
@@ -201,7 +201,7 @@ func TestMemoryBound(t *testing.T) {
 	const collections, n = 10, 200
 	random := rand.New(rand.NewPCG(3, 4))
 	for c := range recollect.CollectionKey(collections) {
-		for key := range recollect.FaceKey(n) {
+		for key := range recollect.VectorKey(n) {
 			source.inner.Put(c+1, recollect.Embedding{Key: key + 1, Vector: unit(random, 64)})
 		}
 	}
@@ -246,7 +246,7 @@ func TestMemoryBound(t *testing.T) {
 		}
 	}
 	// Adding counts, and dropping gives back.
-	for key := range recollect.FaceKey(5 * n) {
+	for key := range recollect.VectorKey(5 * n) {
 		if err := x.Add(t.Context(), collections, recollect.Embedding{Key: 1000 + key, Vector: unit(random, 64)}); err != nil {
 			t.Fatal(err)
 		}

@@ -14,6 +14,7 @@ var policyFiles embed.FS
 //
 //   - full-access: every operation on everything
 //   - read-only: every operation that changes nothing; unlike AWS's policy of that purpose also DescribeCollection and those of users
+//   - s3-read: reading pictures that are objects of S3, for those who call with S3Object; as on AWS the other two do not allow it
 func BuiltinPolicies() []PolicyDocument {
 	files, err := fs.Glob(policyFiles, "policies/*.json")
 	if err != nil {

@@ -109,6 +109,13 @@ type parser struct {
 	syntax
 	base string          // where in the document the decoder's input stands
 	sids map[string]bool // those seen
+
+	resourceTags bool // a tag of the resource was asked for
+}
+
+// asksFor takes note of the context keys in a string of the policy.
+func (p *parser) asksFor(s string) {
+	p.resourceTags = p.resourceTags || strings.Contains(strings.ToLower(s), resourceTagPrefix)
 }
 
 // element is what an object may have under one name.
@@ -215,6 +222,7 @@ func (p *parser) policy() (*Policy, error) {
 		policy.statements = append(policy.statements, s)
 		return err
 	})
+	policy.resourceTags = p.resourceTags
 	return policy, err
 }
 
@@ -301,6 +309,7 @@ func (p *parser) resources(s *statement, not bool) error {
 		if err != nil {
 			return err
 		}
+		p.asksFor(text)
 		pattern, err := parseARNPattern(text, p.syntax)
 		if err != nil {
 			return p.faultf("%v", err)
@@ -337,6 +346,7 @@ func (p *parser) conditions(s *statement) error {
 			if err != nil {
 				return p.faultf("%v", err)
 			}
+			p.asksFor(key)
 			s.conditions = append(s.conditions, c)
 			return p.oneOrMore(func() error {
 				token, err := p.dec.ReadToken()
@@ -348,6 +358,7 @@ func (p *parser) conditions(s *statement) error {
 				default:
 					return p.faultf("must be a string, a number or a truth value, or a list of these")
 				}
+				p.asksFor(token.String())
 				if err := c.add(token.String(), p.syntax); err != nil {
 					return p.faultf("%v", err)
 				}

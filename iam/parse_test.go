@@ -191,7 +191,7 @@ func TestAWSManagedPolicies(t *testing.T) {
 			t.Errorf("publish to %s: %v, want %v", resource, got, want)
 		}
 	}
-	if names := fmt.Sprintln(len(BuiltinPolicies()), BuiltinPolicies()[0].Name, BuiltinPolicies()[1].Name); names != "2 full-access read-only\n" {
+	if names := fmt.Sprintln(len(BuiltinPolicies()), BuiltinPolicies()[0].Name, BuiltinPolicies()[1].Name, BuiltinPolicies()[2].Name); names != "3 full-access read-only s3-read\n" {
 		t.Errorf("built-in policies: %s", names)
 	}
 }

@@ -16,7 +16,8 @@ const (
 // NotAction, Resource, NotResource and Condition, with all condition operators. The context keys that a request has are those of
 // [Request]; any other can be named and is always missing.
 type Policy struct {
-	statements []statement
+	statements   []statement
+	resourceTags bool // a condition or a variable asks for a tag of the resource
 }
 
 // statement allows or denies what it applies to.

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"context"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -23,6 +24,9 @@ type Request struct {
 	ResourceTags    map[string]string // aws:ResourceTag/...: the tags that the resource has
 	RequestTags     map[string]string // aws:RequestTag/...: the tags that the request brings
 	TagKeys         []string          // aws:TagKeys: the keys of tags that the request sets or removes
+
+	// LoadResourceTags, if set, is where [Service.Authorize] gets ResourceTags from, once a policy of the principal asks for one.
+	LoadResourceTags func(context.Context) (map[string]string, error)
 }
 
 // Names of context keys, in the lower case that they are compared in.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -68,6 +69,15 @@ func (s *Service) Authorize(ctx context.Context, r *Request) error {
 		if policies, err = s.policiesOf(ctx, r.Principal); err != nil {
 			return err
 		}
+	}
+	if r.LoadResourceTags != nil && slices.ContainsFunc(policies, func(p *Policy) bool { return p.resourceTags }) {
+		tags, err := r.LoadResourceTags(ctx)
+		if err != nil {
+			return fmt.Errorf("read the tags of %s: %w", r.Resource, err)
+		}
+		tagged := *r
+		tagged.ResourceTags = tags
+		r = &tagged
 	}
 	if d := Evaluate(policies, r); d != Allow {
 		return &DeniedError{Principal: r.Principal, Action: r.Action, Resource: r.Resource, Decision: d}

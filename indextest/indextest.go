@@ -22,7 +22,7 @@ const Dimension = 16
 // Source is a system of record in memory: what an index under test reads a collection from at first.
 type Source struct {
 	mu          sync.Mutex
-	collections map[recollect.CollectionKey]map[recollect.FaceKey][]float32
+	collections map[recollect.CollectionKey]map[recollect.VectorKey][]float32
 }
 
 // Put commits vectors.
@@ -30,10 +30,10 @@ func (s *Source) Put(c recollect.CollectionKey, embeddings ...recollect.Embeddin
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.collections == nil {
-		s.collections = map[recollect.CollectionKey]map[recollect.FaceKey][]float32{}
+		s.collections = map[recollect.CollectionKey]map[recollect.VectorKey][]float32{}
 	}
 	if s.collections[c] == nil {
-		s.collections[c] = map[recollect.FaceKey][]float32{}
+		s.collections[c] = map[recollect.VectorKey][]float32{}
 	}
 	for _, e := range embeddings {
 		s.collections[c][e.Key] = e.Vector
@@ -41,7 +41,7 @@ func (s *Source) Put(c recollect.CollectionKey, embeddings ...recollect.Embeddin
 }
 
 // Delete commits that vectors are gone.
-func (s *Source) Delete(c recollect.CollectionKey, keys ...recollect.FaceKey) {
+func (s *Source) Delete(c recollect.CollectionKey, keys ...recollect.VectorKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, key := range keys {
@@ -156,7 +156,7 @@ func put(t *testing.T, x recollect.Index, s *Source, c recollect.CollectionKey, 
 	}
 }
 
-func remove(t *testing.T, x recollect.Index, s *Source, c recollect.CollectionKey, keys ...recollect.FaceKey) {
+func remove(t *testing.T, x recollect.Index, s *Source, c recollect.CollectionKey, keys ...recollect.VectorKey) {
 	t.Helper()
 	s.Delete(c, keys...)
 	if err := x.Remove(t.Context(), c, keys...); err != nil {
@@ -191,7 +191,7 @@ func testOrderAndBounds(t *testing.T, x recollect.Index, s *Source) {
 	random := newRandom(t)
 	var all []recollect.Embedding
 	for key := range 300 {
-		all = append(all, recollect.Embedding{Key: recollect.FaceKey(key + 1), Vector: vector(random)})
+		all = append(all, recollect.Embedding{Key: recollect.VectorKey(key + 1), Vector: vector(random)})
 	}
 	all[17].Vector = make([]float32, Dimension) // zero
 	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
@@ -214,9 +214,9 @@ func testRandom(t *testing.T, x recollect.Index, s *Source) {
 	random := newRandom(t)
 	for step := range 600 {
 		c := recollect.CollectionKey(1 + random.IntN(2))
-		var keys []recollect.FaceKey
+		var keys []recollect.VectorKey
 		for range random.IntN(60) {
-			keys = append(keys, recollect.FaceKey(1+random.IntN(400))) // repeated ones, too
+			keys = append(keys, recollect.VectorKey(1+random.IntN(400))) // repeated ones, too
 		}
 		switch random.IntN(5) {
 		case 0, 1:
@@ -252,7 +252,7 @@ func testRandom(t *testing.T, x recollect.Index, s *Source) {
 func testSourceIsRead(t *testing.T, x recollect.Index, s *Source) {
 	random := newRandom(t)
 	for key := range 700 {
-		s.Put(1, recollect.Embedding{Key: recollect.FaceKey(key + 1), Vector: vector(random)})
+		s.Put(1, recollect.Embedding{Key: recollect.VectorKey(key + 1), Vector: vector(random)})
 	}
 	put(t, x, s, 1, recollect.Embedding{Key: 5000, Vector: vector(random)})
 	remove(t, x, s, 1, 1, 2, 3)
@@ -281,7 +281,7 @@ func testCollectionsAreApart(t *testing.T, x recollect.Index, s *Source) {
 	put(t, x, s, 1, recollect.Embedding{Key: 1, Vector: v})
 	put(t, x, s, 2, recollect.Embedding{Key: 2, Vector: v})
 	for c := range recollect.CollectionKey(2) {
-		if hits := search(t, x, c+1, v, 10, -1); len(hits) != 1 || hits[0].Key != recollect.FaceKey(c+1) {
+		if hits := search(t, x, c+1, v, 10, -1); len(hits) != 1 || hits[0].Key != recollect.VectorKey(c+1) {
 			t.Errorf("collection %d: %v", c+1, hits)
 		}
 	}

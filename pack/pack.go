@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 )
@@ -42,6 +43,9 @@ type Pack struct {
 	Pose     Network `json:"pose"`
 	Embed    Network `json:"embed"`
 
+	// Attributes has the networks of the facial attributes. An attribute whose network is left out is not seen.
+	Attributes Attributes `json:"attributes,omitzero"`
+
 	Detection Detection `json:"detection"`
 
 	// Similarity has the knots of the curve that maps the cosine of two vectors to the API's similarity. Both rise
@@ -62,12 +66,26 @@ type Network struct {
 	// Crop is the part of the picture that is fed. It is left out where the decoder determines it.
 	Crop *Crop `json:"crop,omitempty"`
 
+	// Classes says what the values of an output stand for, in their order, where that is not the decoder's.
+	Classes []string `json:"classes,omitempty"`
+
 	// Model holds the file's bytes. It is set by [Load].
 	Model []byte `json:"-"`
 }
 
+// Attributes are the networks of the facial attributes, each of them optional.
+type Attributes struct {
+	Age        *Network `json:"age,omitempty"`
+	Gender     *Network `json:"gender,omitempty"`     // classes Female and Male: what the least and the highest value stand for
+	Expression *Network `json:"expression,omitempty"` // classes are names of the API's emotions, HAPPY among them
+	Eyes       *Network `json:"eyes,omitempty"`       // of one eye; classes OPEN and CLOSED
+
+	AgeSpan   float32 `json:"ageSpan,omitempty"`   // the age in years that the network's 1 stands for; its 0 is birth
+	AgeMargin float32 `json:"ageMargin,omitempty"` // half the width of an age range in years: how far off to expect an estimate to be
+}
+
 // Input describes a network's input: one float32 tensor of shape 1 x channels x height x width, each value
-// (pixel - mean) / std with the pixel in 0..255.
+// (pixel - mean) / std with the pixel in 0..255. A grey input has one channel, or three that are alike.
 type Input struct {
 	Name  string     `json:"name"`
 	Shape [4]int64   `json:"shape"`
@@ -76,10 +94,18 @@ type Input struct {
 	Std   []float32  `json:"std"`  // one per channel, in the order of Color
 }
 
-// Crop is a rectangle around a face's bounding box, with the same centre.
+// Crop is a rectangle around a face's bounding box, with the same centre, or a square that lies on the face's landmarks.
 type Crop struct {
-	Scale  float32 `json:"scale"`  // the crop's side over the box's
-	Square bool    `json:"square"` // both sides are the box's height times Scale
+	// Scale is the crop's side over the box's; where the crop lies on the landmarks, over that of the crop that is
+	// embedded; of an eye, over the distance of the eye's corners.
+	Scale float32 `json:"scale"`
+
+	Square bool `json:"square,omitempty"` // both sides are the box's height times Scale
+
+	// Aligned says that the crop lies on the landmarks as the one that is embedded does: the face in it is upright.
+	// Shift moves it down, in sides of the crop.
+	Aligned bool    `json:"aligned,omitempty"`
+	Shift   float32 `json:"shift,omitempty"`
 }
 
 // Detection has the detector's thresholds.
@@ -117,14 +143,20 @@ func (e *FileError) Unwrap() error { return e.Err }
 // ErrAltered says that a file is not the one that the manifest names.
 var ErrAltered = errors.New("its SHA-256 is not the expected one: the file is altered or incomplete")
 
-// Networks returns the pack's networks by role.
+// Networks returns the networks that the pack has, by role.
 func (p *Pack) Networks() map[string]*Network {
-	return map[string]*Network{
-		"detect":   &p.Detect,
-		"landmark": &p.Landmark,
-		"pose":     &p.Pose,
-		"embed":    &p.Embed,
+	networks := map[string]*Network{
+		"detect":     &p.Detect,
+		"landmark":   &p.Landmark,
+		"pose":       &p.Pose,
+		"embed":      &p.Embed,
+		"age":        p.Attributes.Age,
+		"gender":     p.Attributes.Gender,
+		"expression": p.Attributes.Expression,
+		"eyes":       p.Attributes.Eyes,
 	}
+	maps.DeleteFunc(networks, func(_ string, n *Network) bool { return n == nil })
+	return networks
 }
 
 // Load reads the manifest of the pack in dir and all its networks, and verifies them. Every fault is reported, joined

@@ -119,12 +119,17 @@ func TestParseRefuses(t *testing.T) {
 		"path":               {replace(t, `"fr_pose.onnx"`, `"../fr_pose.onnx"`), []string{"pose: file"}},
 		"no file":            {replace(t, `"fr_pose.onnx"`, `".."`), []string{"pose: file"}},
 		"hash":               {replace(t, `"sha256": "72`, `"sha256": "7Z`), []string{"pose: sha256"}},
-		"channels":           {replace(t, `[1, 1, 64, 64]`, `[1, 3, 64, 64]`), []string{"landmark: input: shape"}},
+		"channels":           {replace(t, `[1, 1, 64, 64]`, `[1, 2, 64, 64]`), []string{"landmark: input: shape"}},
 		"huge input":         {replace(t, `[1, 1, 64, 64]`, `[1, 1, 64, 1000000]`), []string{"landmark: input: shape"}},
 		"color":              {replace(t, `"BGR"`, `"YUV"`), []string{"embed: input: color"}},
 		"std":                {replace(t, `"std": [256]`, `"std": [0]`), []string{"landmark: input: std"}},
 		"score":              {replace(t, `"score": 0.6`, `"score": 60`), []string{"detection: score"}},
 		"crop":               {replace(t, `"scale": 1.1`, `"scale": -1`), []string{"pose: crop"}},
+		"shifted box":        {replace(t, `"scale": 1.1`, `"shift": 0.1, "scale": 1.1`), []string{"pose: crop"}},
+		"shift":              {replace(t, `"shift": -0.04`, `"shift": -2`), []string{"age: crop: shift"}},
+		"margin":             {replace(t, `"ageMargin": 12`, `"ageMargin": -12`), []string{"attributes: ageMargin"}},
+		"span":               {replace(t, `"ageSpan": 115`, `"ageSpan": 0`), []string{"attributes: ageSpan"}},
+		"attribute's file":   {replace(t, `"fr_eye.onnx"`, `"/fr_eye.onnx"`), []string{"eyes: file"}},
 		"falling curve":      {replace(t, `"similarity": 92`, `"similarity": 72`), []string{"similarity: knot 5"}},
 		"curve's end":        {replace(t, `"similarity": 100`, `"similarity": 99.5`), []string{"from 0 to 100"}},
 		"all at once": {
@@ -143,6 +148,26 @@ func TestParseRefuses(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A pack need not have networks for attributes.
+func TestParseWithoutAttributes(t *testing.T) {
+	var members map[string]any
+	if err := json.Unmarshal(manifest(t), &members); err != nil {
+		t.Fatal(err)
+	}
+	delete(members, "attributes")
+	data, err := json.Marshal(members)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := pack.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(p.Networks()); got != 4 {
+		t.Errorf("it has %d networks, want 4", got)
 	}
 }
 

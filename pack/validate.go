@@ -39,6 +39,14 @@ func (p *Pack) Validate() error {
 			fault("%s: %w", role, err)
 		}
 	}
+	if a := p.Attributes; a.Age != nil {
+		if !(a.AgeSpan > 0 && a.AgeSpan <= 200) {
+			fault("attributes: ageSpan is %v, not above 0 and at most 200", a.AgeSpan)
+		}
+		if !(a.AgeMargin >= 0 && a.AgeMargin <= 100) {
+			fault("attributes: ageMargin is %v, not 0 to 100", a.AgeMargin)
+		}
+	}
 	for name, value := range map[string]float32{"score": p.Detection.Score, "overlap": p.Detection.Overlap} {
 		if !(value > 0 && value < 1) {
 			fault("detection: %s is %v, not between 0 and 1", name, value)
@@ -74,8 +82,16 @@ func (n *Network) faults() []error {
 	if len(n.Outputs) == 0 || slices.Contains(n.Outputs, "") {
 		fault("outputs must be names, at least one")
 	}
-	if n.Crop != nil && !(n.Crop.Scale > 0 && n.Crop.Scale <= 8) {
-		fault("crop: scale is %v, not above 0 and at most 8", n.Crop.Scale)
+	if n.Crop != nil {
+		if !(n.Crop.Scale > 0 && n.Crop.Scale <= 8) {
+			fault("crop: scale is %v, not above 0 and at most 8", n.Crop.Scale)
+		}
+		if !(n.Crop.Shift >= -1 && n.Crop.Shift <= 1) {
+			fault("crop: shift is %v, not -1 to 1", n.Crop.Shift)
+		}
+		if n.Crop.Square && n.Crop.Aligned || n.Crop.Shift != 0 && !n.Crop.Aligned {
+			fault("crop: square is of the box, and shift of an aligned crop")
+		}
 	}
 
 	in := n.Input
@@ -86,7 +102,9 @@ func (n *Network) faults() []error {
 	switch in.Color {
 	case RGB, BGR:
 	case Grey:
-		channels = 1
+		if in.Shape[1] != 3 {
+			channels = 1
+		}
 	default:
 		fault("input: color is %q, not RGB, BGR or GREY", in.Color)
 	}

@@ -1,18 +1,43 @@
 package rekognition
 
 import (
+	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"net/netip"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/recollect-dev/recollect"
 	"github.com/recollect-dev/recollect/iam"
 	"github.com/recollect-dev/recollect/wire"
 )
 
-// authorization is what policies decide about before an operation runs, and before anything of its resource is revealed.
+// authorize returns nil if the caller may do what it asks for, which is decided before anything of the resource is revealed.
+func (s *Server) authorize(x *exchange, r *http.Request, realm recollect.Realm, operation string, input any) error {
+	request := s.authorization(x, r, realm, operation, input)
+	if err := s.identities.Authorize(r.Context(), request); err != nil {
+		return err
+	}
+	// Making a collection with tags is tagging it, too.
+	if in, ok := input.(*wire.CreateCollectionRequest); ok && len(in.Tags) > 0 {
+		tagging := *request
+		tagging.Action, tagging.Resource = "rekognition:TagResource", collectionARN(realm, *in.CollectionId)
+		if err := s.identities.Authorize(r.Context(), &tagging); err != nil {
+			return err
+		}
+	}
+	for _, object := range objectsOf(input) {
+		if err := s.authorizeObject(r.Context(), request, object); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// authorization is what policies decide about.
 func (s *Server) authorization(x *exchange, r *http.Request, realm recollect.Realm, operation string, input any) *iam.Request {
 	request := &iam.Request{
 		Principal:       x.principal,
@@ -37,7 +62,46 @@ func (s *Server) authorization(x *exchange, r *http.Request, realm recollect.Rea
 	if request.RequestTags != nil {
 		request.TagKeys = slices.Sorted(maps.Keys(request.RequestTags))
 	}
+	if id, ok := strings.CutPrefix(request.Resource, collectionARN(realm, "")); ok {
+		request.LoadResourceTags = func(ctx context.Context) (map[string]string, error) {
+			tags, err := s.service.CollectionTags(ctx, realm, id)
+			if recollect.CodeOf(err) == recollect.CodeNotFound {
+				return nil, nil // what is not there has no tags, and looks the same
+			}
+			return tags, err
+		}
+	}
 	return request
+}
+
+// authorizeObject makes sure that the caller itself may read an object of S3, as on the service: the server's own key must not lend anybody its
+// rights. Whoever may not learns no more than that the object cannot be had.
+func (s *Server) authorizeObject(ctx context.Context, call *iam.Request, object *wire.S3Object) error {
+	if object.Bucket == nil || object.Name == nil {
+		return nil // refused later
+	}
+	reading := *call
+	reading.Action, reading.Resource = "s3:GetObject", "arn:aws:s3:::"+*object.Bucket+"/"+*object.Name
+	if object.Version != nil {
+		reading.Action = "s3:GetObjectVersion"
+	}
+	reading.RequestTags, reading.TagKeys, reading.LoadResourceTags = nil, nil, nil
+	err := s.identities.Authorize(ctx, &reading)
+	if denied, ok := errors.AsType[*iam.DeniedError](err); ok {
+		return noObject(errors.New(denied.Error()))
+	}
+	return err
+}
+
+// objectsOf returns the objects of S3 that an input names.
+func objectsOf(input any) (objects []*wire.S3Object) {
+	in := reflect.ValueOf(input).Elem()
+	for i := range in.NumField() {
+		if image, ok := in.Field(i).Interface().(*wire.Image); ok && image != nil && image.S3Object != nil {
+			objects = append(objects, image.S3Object)
+		}
+	}
+	return objects
 }
 
 // resource is the ARN of what an operation acts on, by the service authorization reference: a collection where the input
@@ -48,7 +112,7 @@ func resource(realm recollect.Realm, operation string, input any) string {
 		return collectionARN(realm, id)
 	}
 	if arn, ok := member(in, "ResourceArn"); ok {
-		return arn
+		return fullARN(arn)
 	}
 	return "*"
 }

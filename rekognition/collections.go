@@ -27,25 +27,32 @@ func bind[In, Out any](f func(context.Context, recollect.Realm, *In) (*Out, erro
 // bindings are the operations that are built.
 func (s *Server) bindings() map[string]operation {
 	return map[string]operation{
-		"CreateCollection":   bind(s.createCollection),
-		"ListCollections":    bind(s.listCollections),
-		"DescribeCollection": bind(s.describeCollection),
-		"DeleteCollection":   bind(s.deleteCollection),
-		"IndexFaces":         bind(s.indexFaces),
-		"ListFaces":          bind(s.listFaces),
-		"DeleteFaces":        bind(s.deleteFaces),
-		"SearchFaces":        bind(s.searchFaces),
-		"SearchFacesByImage": bind(s.searchFacesByImage),
-		"DetectFaces":        bind(s.detectFaces),
-		"CompareFaces":       bind(s.compareFaces),
+		"CreateCollection":    bind(s.createCollection),
+		"ListCollections":     bind(s.listCollections),
+		"DescribeCollection":  bind(s.describeCollection),
+		"DeleteCollection":    bind(s.deleteCollection),
+		"IndexFaces":          bind(s.indexFaces),
+		"ListFaces":           bind(s.listFaces),
+		"DeleteFaces":         bind(s.deleteFaces),
+		"SearchFaces":         bind(s.searchFaces),
+		"SearchFacesByImage":  bind(s.searchFacesByImage),
+		"DetectFaces":         bind(s.detectFaces),
+		"CompareFaces":        bind(s.compareFaces),
+		"TagResource":         bind(s.tagResource),
+		"UntagResource":       bind(s.untagResource),
+		"ListTagsForResource": bind(s.listTagsForResource),
+		"CreateUser":          bind(s.createUser),
+		"DeleteUser":          bind(s.deleteUser),
+		"ListUsers":           bind(s.listUsers),
+		"AssociateFaces":      bind(s.associateFaces),
+		"DisassociateFaces":   bind(s.disassociateFaces),
+		"SearchUsers":         bind(s.searchUsers),
+		"SearchUsersByImage":  bind(s.searchUsersByImage),
 	}
 }
 
 func (s *Server) createCollection(ctx context.Context, realm recollect.Realm, in *wire.CreateCollectionRequest) (*wire.CreateCollectionResponse, error) {
-	if len(in.Tags) > 0 {
-		return nil, recollect.Errorf(recollect.CodeNotImplemented, "Recollect does not implement tags.")
-	}
-	c, err := s.service.CreateCollection(ctx, realm, *in.CollectionId)
+	c, err := s.service.CreateCollection(ctx, realm, *in.CollectionId, in.Tags)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ const (
 )
 
 func (s *Server) indexFaces(ctx context.Context, realm recollect.Realm, in *wire.IndexFacesRequest) (*wire.IndexFacesResponse, error) {
-	picture, err := s.picture(ctx, in.Image)
+	picture, err := s.picture(in.Image)
 	if err != nil {
 		return nil, err
 	}
@@ -36,14 +36,11 @@ func (s *Server) indexFaces(ctx context.Context, realm recollect.Realm, in *wire
 		FaceModelVersion: new(result.FaceModelVersion),
 	}
 	for i, f := range result.Indexed {
+		f.Face.UserID = "" // this operation does not show it, of faces that were there already either
 		out.FaceRecords[i] = wire.FaceRecord{Face: new(face(f.Face)), FaceDetail: new(faceDetail(f.Detail))}
 	}
 	for i, f := range result.Unindexed {
-		reasons := make([]string, len(f.Reasons))
-		for j, r := range f.Reasons {
-			reasons[j] = string(r)
-		}
-		out.UnindexedFaces[i] = wire.UnindexedFace{Reasons: reasons, FaceDetail: new(faceDetail(f.Detail))}
+		out.UnindexedFaces[i] = wire.UnindexedFace{Reasons: reasons(f.Reasons), FaceDetail: new(faceDetail(f.Detail))}
 	}
 	return out, nil
 }
@@ -122,7 +119,7 @@ func (s *Server) searchFaces(ctx context.Context, realm recollect.Realm, in *wir
 }
 
 func (s *Server) searchFacesByImage(ctx context.Context, realm recollect.Realm, in *wire.SearchFacesByImageRequest) (*wire.SearchFacesByImageResponse, error) {
-	picture, err := s.picture(ctx, in.Image)
+	picture, err := s.picture(in.Image)
 	if err != nil {
 		return nil, err
 	}
@@ -159,17 +156,20 @@ func faceMatches(matches []recollect.Match) []wire.FaceMatch {
 }
 
 func face(f recollect.Face) wire.Face {
-	out := wire.Face{
-		FaceId:      new(f.ID),
-		BoundingBox: new(boundingBox(f.BoundingBox)),
-		ImageId:     new(f.ImageID),
-		Confidence:  new(wire.Float(f.Confidence)),
+	return wire.Face{
+		FaceId:          new(f.ID),
+		BoundingBox:     new(boundingBox(f.BoundingBox)),
+		ImageId:         new(f.ImageID),
+		ExternalImageId: optional(f.ExternalImageID),
+		Confidence:      new(wire.Float(f.Confidence)),
+		UserId:          optional(f.UserID),
 	}
-	if f.ExternalImageID != "" {
-		out.ExternalImageId = new(f.ExternalImageID)
-	}
-	if f.UserID != "" {
-		out.UserId = new(f.UserID)
+}
+
+func reasons(all []recollect.Reason) []string {
+	out := make([]string, len(all))
+	for i, r := range all {
+		out[i] = string(r)
 	}
 	return out
 }

@@ -29,6 +29,12 @@ func (f *fault) Error() string { return f.name + ": " + f.message }
 var (
 	errTooLarge   = &fault{status: http.StatusRequestEntityTooLarge, name: "RequestEntityTooLargeException", message: "The request is larger than 16 MiB."}
 	errBrokenBody = &fault{status: http.StatusBadRequest, name: "SerializationException", message: "The request body could not be read."}
+	// The name is one that SDKs try again for.
+	errBodyTimeout     = &fault{status: http.StatusRequestTimeout, name: "RequestTimeoutException", message: "The request body did not arrive in time."}
+	errContentEncoding = &fault{status: http.StatusBadRequest, name: "SerializationException", message: "The content encoding is not supported."}
+
+	errSlowDown     = &fault{status: http.StatusBadRequest, name: "ThrottlingException", message: "Slow down; sudden increase in rate of requests.", modelled: true}
+	errRateExceeded = &fault{status: http.StatusBadRequest, name: "ProvisionedThroughputExceededException", message: "Provisioned rate exceeded", modelled: true}
 
 	// errBodyUnread marks failures after which the connection cannot be used again.
 	errBodyUnread = errors.New("body not read")
@@ -89,6 +95,10 @@ func exceptionOf(c recollect.Code) string {
 		return "ResourceNotFoundException"
 	case recollect.CodeAlreadyExists:
 		return "ResourceAlreadyExistsException"
+	case recollect.CodeConflict:
+		return "ConflictException"
+	case recollect.CodeIdempotentMismatch:
+		return "IdempotentParameterMismatchException"
 	case recollect.CodeQuota:
 		return "ServiceQuotaExceededException"
 	case recollect.CodeThrottled:

@@ -14,7 +14,7 @@ const defaultSimilarityThreshold = 80
 const maxS3Object = 15 << 20
 
 func (s *Server) detectFaces(ctx context.Context, _ recollect.Realm, in *wire.DetectFacesRequest) (*wire.DetectFacesResponse, error) {
-	picture, err := s.picture(ctx, in.Image)
+	picture, err := s.picture(in.Image)
 	if err != nil {
 		return nil, err
 	}
@@ -30,11 +30,11 @@ func (s *Server) detectFaces(ctx context.Context, _ recollect.Realm, in *wire.De
 }
 
 func (s *Server) compareFaces(ctx context.Context, _ recollect.Realm, in *wire.CompareFacesRequest) (*wire.CompareFacesResponse, error) {
-	source, err := s.picture(ctx, in.SourceImage)
+	source, err := s.picture(in.SourceImage)
 	if err != nil {
 		return nil, err
 	}
-	target, err := s.picture(ctx, in.TargetImage)
+	target, err := s.picture(in.TargetImage)
 	if err != nil {
 		return nil, err
 	}
@@ -63,24 +63,31 @@ func (s *Server) compareFaces(ctx context.Context, _ recollect.Realm, in *wire.C
 	return out, nil
 }
 
-// picture returns the bytes of an image. An image is given either as bytes or as an object in S3.
-func (s *Server) picture(ctx context.Context, image *wire.Image) ([]byte, error) {
+// picture is where an operation gets an image from, once it wants it. An image is given either as bytes or as an object in S3.
+func (s *Server) picture(image *wire.Image) (recollect.Picture, error) {
 	if (image.Bytes != nil) == (image.S3Object != nil) {
 		return nil, recollect.Errorf(recollect.CodeInvalidParameter, "Request has invalid parameters")
 	}
 	if image.Bytes != nil {
-		return image.Bytes, nil
+		return recollect.Bytes(image.Bytes), nil
 	}
 	object := image.S3Object
 	if object.Bucket == nil || object.Name == nil {
 		return nil, recollect.Errorf(recollect.CodeInvalidS3Object, "Request has invalid S3 object.")
 	}
-	picture, err := s.images.Get(ctx, *object.Bucket, *object.Name, deref(object.Version), maxS3Object)
-	if err != nil && ctx.Err() == nil && recollect.CodeOf(err) == recollect.CodeInternal {
-		err = &recollect.Error{Code: recollect.CodeInvalidS3Object, Err: err,
-			Message: "Unable to get object metadata from S3. Check object key, region and/or access permissions."}
-	}
-	return picture, err
+	return func(ctx context.Context) ([]byte, error) {
+		picture, err := s.images.Get(ctx, *object.Bucket, *object.Name, deref(object.Version), maxS3Object)
+		if err != nil && ctx.Err() == nil && recollect.CodeOf(err) == recollect.CodeInternal {
+			err = noObject(err)
+		}
+		return picture, err
+	}, nil
+}
+
+// noObject says that an object cannot be had, and to the log alone why.
+func noObject(err error) error {
+	return &recollect.Error{Code: recollect.CodeInvalidS3Object, Err: err,
+		Message: "Unable to get object metadata from S3. Check object key, region and/or access permissions."}
 }
 
 // noImages has no object.
@@ -139,13 +146,32 @@ func quality(q recollect.Quality) *wire.ImageQuality {
 }
 
 func faceDetail(d recollect.FaceDetail) wire.FaceDetail {
-	return wire.FaceDetail{
+	out := wire.FaceDetail{
 		BoundingBox: new(boundingBox(d.BoundingBox)),
 		Confidence:  new(wire.Float(d.Confidence)),
 		Landmarks:   landmarks(d.Landmarks),
 		Pose:        pose(d.Pose),
 		Quality:     quality(d.Quality),
 	}
+	if r := d.AgeRange; r != nil {
+		out.AgeRange = &wire.AgeRange{Low: new(r.Low), High: new(r.High)}
+	}
+	if g := d.Gender; g != nil {
+		out.Gender = &wire.Gender{Value: new(g.Value), Confidence: new(wire.Float(g.Confidence))}
+	}
+	for _, e := range d.Emotions {
+		out.Emotions = append(out.Emotions, wire.Emotion{Type: new(e.Type), Confidence: new(wire.Float(e.Confidence))})
+	}
+	if j := d.EyesOpen; j != nil {
+		out.EyesOpen = &wire.EyeOpen{Value: new(j.Value), Confidence: new(wire.Float(j.Confidence))}
+	}
+	if j := d.MouthOpen; j != nil {
+		out.MouthOpen = &wire.MouthOpen{Value: new(j.Value), Confidence: new(wire.Float(j.Confidence))}
+	}
+	if j := d.Smile; j != nil {
+		out.Smile = &wire.Smile{Value: new(j.Value), Confidence: new(wire.Float(j.Confidence))}
+	}
+	return out
 }
 
 func comparedFace(d recollect.FaceDetail) wire.ComparedFace {

@@ -1,7 +1,7 @@
 // Package rekognition is the front door: it speaks Amazon Rekognition's wire protocol over HTTP.
 //
-// A request passes these stations, and any of them may answer it with an error: read the signature's claim, look the
-// access key up, read the body, verify the signature, find the operation, decode, validate, authorise, run the operation, encode.
+// A request passes these stations, and any of them may answer it with an error: find room for it, read the signature's claim, look the
+// access key up, read the body, verify the signature, find the operation, count it, decode, validate, authorise, run the operation, encode.
 // What costs memory or time comes after what is cheap, and nothing is read from a caller who names no known key.
 package rekognition
 
@@ -10,10 +10,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,13 +25,6 @@ import (
 	"github.com/recollect-dev/recollect/iam"
 	"github.com/recollect-dev/recollect/sigv4"
 	"github.com/recollect-dev/recollect/wire"
-)
-
-const (
-	// maxBody holds two pictures of 5 MiB in base64, which is the most that an operation takes, and some more.
-	maxBody = 16 << 20
-	// bodyMemory bounds the bodies of all requests that are served at one moment.
-	bodyMemory = 512 << 20
 )
 
 // Identities knows who callers are and what they may do.
@@ -50,14 +43,18 @@ type Images interface {
 	Get(ctx context.Context, bucket, name, version string, maxBytes int64) ([]byte, error)
 }
 
-// Config is what a [Server] needs. All fields but Images are required.
+// Config is what a [Server] needs. The fields up to Log are required, except Images.
 type Config struct {
 	Service    *recollect.Service
 	Identities Identities
-	Images     Images // nil: no object can be had
-	Region     string
-	TokenKey   []byte // secret that authenticates pagination tokens
+	Images     Images   // nil: no object can be had
+	Regions    []string // that signatures may be for; nothing of one is visible in another
+	TokenKey   []byte   // secret that authenticates pagination tokens
 	Log        *slog.Logger
+
+	Rates       Rates // the zero value limits nothing
+	MaxRequests int   // served at one moment; 0: 256 for each core
+	MaxPictures int   // of them, those whose operations run networks; 0: 16 for each core
 }
 
 // Server answers the API's requests. It is safe for concurrent use.
@@ -65,12 +62,15 @@ type Server struct {
 	service    *recollect.Service
 	identities Identities
 	images     Images
-	scope      sigv4.Scope
+	regions    []string
 	tokens     tokens
 	log        *slog.Logger
 	now        func() time.Time
 	operations map[string]operation
+	admission  *admission
+	limiter    *limiter
 	bodies     *semaphore.Weighted
+	compressor *compressor
 }
 
 // New returns a server.
@@ -79,11 +79,14 @@ func New(cfg Config) *Server {
 		service:    cfg.Service,
 		identities: cfg.Identities,
 		images:     cfg.Images,
-		scope:      sigv4.Scope{Region: cfg.Region, Service: wire.SigningName},
+		regions:    cfg.Regions,
 		tokens:     tokens{key: cfg.TokenKey},
 		log:        cfg.Log,
 		now:        time.Now,
+		admission:  newAdmission(cfg.MaxRequests, cfg.MaxPictures),
+		limiter:    newLimiter(cfg.Rates),
 		bodies:     semaphore.NewWeighted(bodyMemory),
+		compressor: newCompressor(),
 	}
 	if s.images == nil {
 		s.images = noImages{}
@@ -104,12 +107,11 @@ type exchange struct {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{id: uuid.NewString(), start: s.now()}
 	w.Header().Set("x-amzn-RequestId", x.id)
-	output, err := s.answer(x, w, r)
 	var body []byte
-	if err == nil {
-		if body, err = wire.Encode(output); err != nil {
-			err = fmt.Errorf("encode the answer: %w", err)
-		}
+	err := turnAway(r, errSlowDown)
+	if s.admission.requests.TryAcquire(1) {
+		defer s.admission.requests.Release(1)
+		body, err = s.serve(x, w.Header(), r)
 	}
 	status, code := http.StatusOK, ""
 	if err != nil {
@@ -145,8 +147,21 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.log.LogAttrs(r.Context(), level, "request", attrs...)
 }
 
+// serve takes a request through all stations.
+func (s *Server) serve(x *exchange, header http.Header, r *http.Request) ([]byte, error) {
+	output, err := s.answer(x, r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := wire.Encode(output)
+	if err != nil {
+		return nil, fmt.Errorf("encode the answer: %w", err)
+	}
+	return s.compressor.compress(header, r, body)
+}
+
 // answer takes a request through the stations up to its output.
-func (s *Server) answer(x *exchange, w http.ResponseWriter, r *http.Request) (output any, err error) {
+func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
@@ -159,22 +174,41 @@ func (s *Server) answer(x *exchange, w http.ResponseWriter, r *http.Request) (ou
 	if err != nil {
 		return nil, unread(err)
 	}
-	body, release, err := s.readBody(w, r)
-	if err != nil {
-		return nil, unread(err)
+	described, known := operationOf(r)
+	if known {
+		x.operation = described.Name
 	}
-	defer release()
-	if err := signature.Verify(r, sha256.Sum256(body), key.Secret, s.scope, x.start); err != nil {
+	place, err := s.admission.enter(x.operation)
+	if err != nil {
+		return nil, turnAway(r, err)
+	}
+	defer place.leave()
+	memory := &budget{pool: s.bodies}
+	defer memory.release()
+	body, err := s.readBody(r, memory)
+	if err != nil {
+		return nil, err
+	}
+	if err := signature.Verify(r, sha256.Sum256(body), key.Secret, s.scope(signature), x.start); err != nil {
 		return nil, err
 	}
 	x.principal = key.Principal
 
-	name, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), wire.TargetPrefix+".")
-	described, known := wire.Lookup(name)
-	if !ok || !known {
+	if !known {
 		return nil, unknownOperation(http.StatusBadRequest)
 	}
-	x.operation = name
+	name := described.Name
+	if !s.limiter.allow(x.principal.Account, name, x.start) {
+		return nil, errRateExceeded
+	}
+	if err := place.settle(r.Context()); err != nil {
+		return nil, err
+	}
+	unpacked := &budget{pool: s.bodies}
+	defer unpacked.release()
+	if body, err = decompressed(r, body, unpacked); err != nil {
+		return nil, err
+	}
 	input := described.NewInput()
 	if err := wire.Decode(body, input); err != nil {
 		return nil, err
@@ -182,8 +216,8 @@ func (s *Server) answer(x *exchange, w http.ResponseWriter, r *http.Request) (ou
 	if err := wire.Validate(input); err != nil {
 		return nil, err
 	}
-	realm := recollect.Realm{Account: x.principal.Account, Region: s.scope.Region}
-	if err := s.identities.Authorize(r.Context(), s.authorization(x, r, realm, name, input)); err != nil {
+	realm := recollect.Realm{Account: x.principal.Account, Region: signature.Region}
+	if err := s.authorize(x, r, realm, name, input); err != nil {
 		return nil, err
 	}
 	run, ok := s.operations[name]
@@ -191,6 +225,15 @@ func (s *Server) answer(x *exchange, w http.ResponseWriter, r *http.Request) (ou
 		return nil, recollect.Errorf(recollect.CodeNotImplemented, "Recollect does not implement %s.", name)
 	}
 	return run(r.Context(), realm, input)
+}
+
+// operationOf finds the operation that the headers name.
+func operationOf(r *http.Request) (*wire.Operation, bool) {
+	name, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), wire.TargetPrefix+".")
+	if !ok {
+		return nil, false
+	}
+	return wire.Lookup(name)
 }
 
 // identify reads who claims to have signed the request, and finds the key to verify it with.
@@ -207,38 +250,14 @@ func (s *Server) identify(x *exchange, r *http.Request) (*sigv4.Signature, iam.A
 	if !ok || signature.SessionToken != "" {
 		return nil, iam.AccessKey{}, sigv4.UnrecognizedClientError()
 	}
-	return signature, key, signature.CheckScope(s.scope, x.start)
+	return signature, key, signature.CheckScope(s.scope(signature), x.start)
 }
 
-// readBody reads a body of at most maxBody bytes. It waits while the bodies of other requests fill the memory set
-// apart for them; release gives this body's part back.
-func (s *Server) readBody(w http.ResponseWriter, r *http.Request) (body []byte, release func(), err error) {
-	size := r.ContentLength
-	if size > maxBody {
-		return nil, nil, errTooLarge
+// scope is what a signature must be for: any of the server's regions.
+func (s *Server) scope(signature *sigv4.Signature) sigv4.Scope {
+	scope := sigv4.Scope{Region: s.regions[0], Service: wire.SigningName}
+	if slices.Contains(s.regions, signature.Region) {
+		scope.Region = signature.Region
 	}
-	if size < 0 {
-		size = maxBody
-	}
-	if err := s.bodies.Acquire(r.Context(), size); err != nil {
-		return nil, nil, fmt.Errorf("wait for memory: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			s.bodies.Release(size)
-		}
-	}()
-	if r.ContentLength >= 0 {
-		body = make([]byte, size)
-		_, err = io.ReadFull(r.Body, body)
-	} else {
-		body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	}
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, nil, errTooLarge
-	}
-	if err != nil {
-		return nil, nil, errBrokenBody
-	}
-	return body, func() { s.bodies.Release(size) }, nil
+	return scope
 }

@@ -282,3 +282,113 @@ func TestServer(t *testing.T) {
 		}
 	}
 }
+
+// TestOtherSpellings verifies requests that say the same as a signed one in another way, as proxies and other clients do.
+func TestOtherSpellings(t *testing.T) {
+	scope := sigv4.Scope{Region: "us-east-1", Service: "rekognition"}
+	body := []byte("{}")
+	signed := func(t *testing.T, target string, headers ...string) *http.Request {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), "POST", "http://127.0.0.1:7180"+target, bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i < len(headers); i += 2 {
+			r.Header.Add(headers[i], headers[i+1])
+		}
+		return sign(t, r, body, exampleSecret, "", scope, exampleTime)
+	}
+	authorization := func(old, new string) func(*http.Request) {
+		return func(r *http.Request) {
+			r.Header.Set("Authorization", strings.ReplaceAll(r.Header.Get("Authorization"), old, new))
+		}
+	}
+	query := func(raw string) func(*http.Request) { return func(r *http.Request) { r.URL.RawQuery = raw } }
+	for _, test := range []struct {
+		name    string
+		request *http.Request
+		change  func(*http.Request)
+		ok      bool
+	}{
+		{"no space behind commas", signed(t, "/"), authorization(", ", ","), true},
+		{"tabs behind commas", signed(t, "/"), authorization(", ", ",\t "), true},
+		{"two spaces behind the algorithm", signed(t, "/"), authorization("AWS4-HMAC-SHA256 ", "AWS4-HMAC-SHA256  "), true},
+		{"other order of parameters", signed(t, "/"), func(r *http.Request) {
+			algorithm, list, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+			parts := strings.Split(list, ", ")
+			slices.Reverse(parts)
+			r.Header.Set("Authorization", algorithm+" "+strings.Join(parts, ","))
+		}, true},
+		{"lower-case escapes", signed(t, "/?a=%E1%88%B4&b=%2F"), query("a=%e1%88%b4&b=%2f"), true},
+		{"bare UTF-8", signed(t, "/?a=%E1%88%B4"), query("a=\u1234"), true},
+		{"plus for a space", signed(t, "/?a=b%20c"), query("a=b+c"), true},
+		{"needless escapes", signed(t, "/?abc=1"), query("%61bc=%31"), true},
+		{"other order of the query", signed(t, "/?a=1&b=2"), query("b=2&a=1"), true},
+		{"a name without equal sign", signed(t, "/?a="), query("a"), true},
+		{"ampersands too many", signed(t, "/?a=1&b=2"), query("&a=1&&b=2&"), true},
+		{"a plus that is one", signed(t, "/?a=b%2Bc"), query("a=b+c"), false},
+		{"a name more", signed(t, "/?a=1"), query("a=1&a=1"), false},
+		{"no query", signed(t, "/?a=1"), query(""), false},
+		{"a query more", signed(t, "/"), query("a=1"), false},
+		{"half an escape", signed(t, "/?a=1"), query("a=1&b=%e"), false},
+		{"spaces around and within", signed(t, "/", "X-Amz-Meta", "a b \u00e9"), func(r *http.Request) { r.Header.Set("X-Amz-Meta", "  a    b  \u00e9\t") }, true},
+		{"spaces left out", signed(t, "/", "X-Amz-Meta", "a b"), func(r *http.Request) { r.Header.Set("X-Amz-Meta", "ab") }, false},
+		{"a tab for a space", signed(t, "/", "X-Amz-Meta", "a b"), func(r *http.Request) { r.Header.Set("X-Amz-Meta", "a\tb") }, false},
+		{"other UTF-8 of the same letter", signed(t, "/", "X-Amz-Meta", "\u00e9"), func(r *http.Request) { r.Header.Set("X-Amz-Meta", "e\u0301") }, false},
+		{"a repeated header as one", signed(t, "/", "X-Amz-Meta", "a", "X-Amz-Meta", "b"), func(r *http.Request) { r.Header["X-Amz-Meta"] = []string{"a,b"} }, true},
+		{"a repeated header turned round", signed(t, "/", "X-Amz-Meta", "a", "X-Amz-Meta", "b"), func(r *http.Request) { r.Header["X-Amz-Meta"] = []string{"b", "a"} }, false},
+		{"a repeated header cut short", signed(t, "/", "X-Amz-Meta", "a", "X-Amz-Meta", "b"), func(r *http.Request) { r.Header["X-Amz-Meta"] = []string{"a"} }, false},
+		{"a signed header lost", signed(t, "/", "X-Amz-Meta", "a"), func(r *http.Request) { r.Header.Del("X-Amz-Meta") }, false},
+		{"a signed header emptied and lost", signed(t, "/", "X-Amz-Meta", ""), func(r *http.Request) { r.Header.Del("X-Amz-Meta") }, true}, // both are empty
+		{"a Date beside X-Amz-Date", signed(t, "/"), func(r *http.Request) { r.Header.Set("Date", "Mon, 01 Jan 2001 00:00:00 GMT") }, true},
+		{"the length as a header", signed(t, "/"), func(r *http.Request) { r.Header.Set("Content-Length", "2") }, true},
+		{"another length", signed(t, "/"), func(r *http.Request) { r.Header.Set("Content-Length", "3") }, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if err := verify(test.request, body, exampleSecret, scope, exampleTime); err != nil {
+				t.Fatalf("as it was signed: %v", err)
+			}
+			test.change(test.request)
+			err := verify(test.request, body, exampleSecret, scope, exampleTime)
+			if test.ok && err != nil {
+				t.Error(err)
+			}
+			if !test.ok {
+				wantError(t, err, sigv4.InvalidSignature, "does not match the signature you provided")
+			}
+		})
+	}
+}
+
+// TestSessionToken: a token is a part of what is signed.
+func TestSessionToken(t *testing.T) {
+	scope := sigv4.Scope{Region: "us-east-1", Service: "rekognition"}
+	const name = "X-Amz-Security-Token"
+	for _, test := range []struct {
+		name, message string
+		change        func(http.Header)
+	}{
+		{"as signed", "", func(http.Header) {}},
+		{"another", "does not match the signature", func(h http.Header) { h.Set(name, "other") }},
+		{"none", "does not match the signature", func(h http.Header) { h.Del(name) }},
+		{"twice", "does not match the signature", func(h http.Header) { h.Add(name, "token") }},
+		{"not signed", "'x-amz-security-token' must be a 'SignedHeader'", func(h http.Header) {
+			h.Set("Authorization", strings.Replace(h.Get("Authorization"), ";x-amz-security-token", "", 1))
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r, err := http.NewRequestWithContext(t.Context(), "POST", "http://127.0.0.1:7180/", strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r = sign(t, r, []byte("{}"), exampleSecret, "token", scope, exampleTime)
+			test.change(r.Header)
+			err = verify(r, []byte("{}"), exampleSecret, scope, exampleTime)
+			if test.message != "" {
+				wantError(t, err, sigv4.InvalidSignature, test.message)
+			} else if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -166,4 +167,49 @@ func BenchmarkEmbeddings(b *testing.B) {
 		}
 	}
 	perSecond(b, n*b.N, "vectors")
+}
+
+// BenchmarkChangeUser takes one face away from a user and gives it back, a change each.
+func BenchmarkChangeUser(b *testing.B) {
+	for _, members := range []int{2, 10, 100} {
+		for _, callers := range []int{1, 64} {
+			b.Run(fmt.Sprintf("faces=%d/callers=%d", members, callers), func(b *testing.B) {
+				s := mustOpen(b, b.TempDir())
+				c := newCollection(b, s, "c")
+				faces := make([][]string, callers)
+				for i := range faces {
+					faces[i] = fill(b, s, c, members)
+					addUser(b, s, c, fmt.Sprint("u", i), recollect.Once{}, faces[i]...)
+				}
+				toggle := func(state recollect.UserState) (recollect.UserChange, error) {
+					vectors := make([][]float32, len(state.Members))
+					for i, m := range state.Members {
+						vectors[i] = m.Vector
+					}
+					change := recollect.UserChange{Vector: recollect.Aggregate(vectors)}
+					if f := state.Faces[0]; f.UserID == "" {
+						change.Add = []recollect.FaceKey{f.Key}
+					} else {
+						change.Remove = []recollect.FaceKey{f.Key}
+					}
+					return change, nil
+				}
+				b.ResetTimer()
+				var working sync.WaitGroup
+				for caller := range callers {
+					working.Go(func() {
+						for i := caller; i < b.N; i += callers {
+							call := once(uuid.NewString(), time.Now())
+							if _, _, err := s.ChangeUser(b.Context(), c, fmt.Sprint("u", caller), faces[caller][:1], call, toggle); err != nil {
+								b.Error(err)
+								return
+							}
+						}
+					})
+				}
+				working.Wait()
+				perSecond(b, b.N, "changes")
+			})
+		}
+	}
 }

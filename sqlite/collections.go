@@ -10,7 +10,7 @@ import (
 	"github.com/recollect-dev/recollect"
 )
 
-const collectionColumns = "key, account, region, id, face_model_version, created_ms, face_count"
+const collectionColumns = "key, account, region, id, face_model_version, created_ms, face_count, user_count"
 
 // scanner is what a row of collectionColumns or faceColumns is read from.
 type scanner interface {
@@ -20,13 +20,13 @@ type scanner interface {
 func scanCollection(row scanner) (recollect.Collection, error) {
 	var c recollect.Collection
 	var createdMillis int64
-	err := row.Scan(&c.Key, &c.Realm.Account, &c.Realm.Region, &c.ID, &c.FaceModelVersion, &createdMillis, &c.FaceCount)
+	err := row.Scan(&c.Key, &c.Realm.Account, &c.Realm.Region, &c.ID, &c.FaceModelVersion, &createdMillis, &c.FaceCount, &c.UserCount)
 	c.CreatedAt = time.UnixMilli(createdMillis).UTC()
 	return c, err
 }
 
 // CreateCollection implements [recollect.Store].
-func (s *Store) CreateCollection(ctx context.Context, c recollect.Collection) (recollect.Collection, error) {
+func (s *Store) CreateCollection(ctx context.Context, c recollect.Collection, tags map[string]string, maxCollections int64) (recollect.Collection, error) {
 	var created recollect.Collection
 	err := s.writer.do(ctx, func(t tx) (err error) {
 		// A name that is taken yields no row.
@@ -36,6 +36,19 @@ func (s *Store) CreateCollection(ctx context.Context, c recollect.Collection) (r
 			c.Realm.Account, c.Realm.Region, c.ID, c.FaceModelVersion, c.CreatedAt.UnixMilli()))
 		if errors.Is(err, sql.ErrNoRows) {
 			return recollect.Errorf(recollect.CodeAlreadyExists, "The collection id: %s already exists", c.ID)
+		}
+		if err != nil {
+			return err
+		}
+		if err := setTags(t, created.Key, tags, len(tags)); err != nil || maxCollections == 0 {
+			return err
+		}
+		// With the new one, which an error takes back.
+		var more bool
+		err = t.queryRow("SELECT EXISTS (SELECT 1 FROM collections WHERE account = ? AND region = ? LIMIT 1 OFFSET ?)",
+			c.Realm.Account, c.Realm.Region, maxCollections).Scan(&more)
+		if err == nil && more {
+			err = recollect.Errorf(recollect.CodeQuota, "The account cannot have more than %d collections in this region", maxCollections)
 		}
 		return err
 	})
@@ -73,7 +86,7 @@ func (s *Store) Collections(ctx context.Context, realm recollect.Realm, after st
 	return collections, nil
 }
 
-// DeleteCollection implements [recollect.Store]. The faces go in the background.
+// DeleteCollection implements [recollect.Store]. The faces and users go in the background.
 func (s *Store) DeleteCollection(ctx context.Context, realm recollect.Realm, id string) (recollect.Collection, error) {
 	var deleted recollect.Collection
 	err := s.writer.do(ctx, func(t tx) (err error) {

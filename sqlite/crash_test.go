@@ -30,15 +30,15 @@ func TestMain(m *testing.M) {
 // crashCallers add crashBatch faces at a time each.
 const crashCallers, crashBatch = 16, 4
 
-// writeUntilKilled adds faces and deletes some, from many callers, and prints what was acknowledged: "+ ID" for a face that
-// was added, "? ID" before it is deleted and "- ID" after.
+// writeUntilKilled adds faces, deletes some and makes users of others, from many callers, and prints what was acknowledged:
+// "+ ID" for a face that was added, "? ID" before it is deleted and "- ID" after, "u ID" for one that was given to a user.
 func writeUntilKilled(dir string) error {
 	ctx := context.Background()
 	s, err := Open(ctx, dir, Options{})
 	if err != nil {
 		return err
 	}
-	c, err := s.CreateCollection(ctx, recollect.Collection{Realm: recollect.Realm{Account: "1", Region: "r"}, ID: uuid.NewString()})
+	c, err := s.CreateCollection(ctx, recollect.Collection{Realm: recollect.Realm{Account: "1", Region: "r"}, ID: uuid.NewString()}, nil, 0)
 	if err != nil {
 		return err
 	}
@@ -61,6 +61,17 @@ func writeUntilKilled(dir string) error {
 					fmt.Println("+", f.ID)
 				}
 				print.Unlock()
+				if caller%4 == 1 {
+					if err := makeUser(ctx, s, c.Key, stored); err != nil {
+						failures <- err
+						return
+					}
+					print.Lock()
+					for _, f := range stored {
+						fmt.Println("u", f.ID)
+					}
+					print.Unlock()
+				}
 				if caller%4 != 0 {
 					continue
 				}
@@ -78,6 +89,22 @@ func writeUntilKilled(dir string) error {
 		}()
 	}
 	return <-failures
+}
+
+// makeUser makes a user of faces, in two calls.
+func makeUser(ctx context.Context, s *Store, c recollect.CollectionKey, faces []recollect.Face) error {
+	u := recollect.User{ID: faces[0].ID, SystemID: uuid.NewString(), CreatedAt: time.Now()}
+	if err := s.CreateUser(ctx, c, u, once(u.ID, time.Now()), 1<<40); err != nil {
+		return err
+	}
+	_, _, err := s.ChangeUser(ctx, c, u.ID, faceIDs(faces), once(uuid.NewString(), time.Now()), func(state recollect.UserState) (recollect.UserChange, error) {
+		change := recollect.UserChange{Vector: faces[0].Vector}
+		for _, f := range state.Faces {
+			change.Add = append(change.Add, f.Key)
+		}
+		return change, nil
+	})
+	return err
 }
 
 // What was acknowledged before a SIGKILL is there afterwards, and nothing is there by half.
@@ -113,7 +140,7 @@ func TestKill(t *testing.T) {
 
 		s := mustOpen(t, dir)
 		wantIntact(t, s)
-		there, calls := map[string]bool{}, map[string]int{}
+		there, calls, owner := map[string]bool{}, map[string]int{}, map[string]string{}
 		rows, err := s.readers.QueryContext(t.Context(), "SELECT "+faceColumns+" FROM faces")
 		unknown := 0
 		faces, err := collect(rows, err, func(row scanner) (recollect.Face, error) { return scanFace(row) })
@@ -123,14 +150,21 @@ func TestKill(t *testing.T) {
 		for _, f := range faces {
 			there[f.ID] = true
 			calls[f.ImageID]++
+			owner[f.ID] = f.UserID
 			if acknowledged[f.ID] == 0 {
 				unknown++
 			}
 		}
 		for id, state := range acknowledged {
-			if state == '+' && !there[id] || state == '-' && there[id] {
-				t.Errorf("face %s is acknowledged as %c, and there: %v", id, state, there[id])
+			if (state == '+' || state == 'u') && !there[id] || state == '-' && there[id] || state == 'u' && owner[id] == "" {
+				t.Errorf("face %s is acknowledged as %c, and there: %v, of user %q", id, state, there[id], owner[id])
 			}
+		}
+		if n := s.number(t, fmt.Sprintf("SELECT count(*) FROM users WHERE face_count NOT IN (0, %d)", crashBatch)); n != 0 {
+			t.Errorf("%d users have a part of their faces", n)
+		}
+		if n := s.number(t, "SELECT abs((SELECT count(*) FROM users) + (SELECT count(*) FROM users WHERE face_count > 0) - count(*)) FROM answers"); n != 0 {
+			t.Errorf("%d answers are missing or superfluous", n)
 		}
 		for _, n := range calls {
 			if n < crashBatch-1 { // one of them may have been deleted

@@ -12,7 +12,8 @@ import (
 	"github.com/recollect-dev/recollect"
 )
 
-const faceColumns = "key, face_id, image_id, coalesce(external_image_id, ''), box_left, box_top, box_width, box_height, confidence"
+const faceColumns = `key, face_id, image_id, coalesce(external_image_id, ''), box_left, box_top, box_width, box_height, confidence,
+	coalesce((SELECT user_id FROM users WHERE users.key = faces.user_key), '')`
 
 // thereIs holds while the collection with the key :c has not been deleted.
 const thereIs = "EXISTS (SELECT 1 FROM collections WHERE key = :c)"
@@ -23,7 +24,7 @@ func scanFace(row scanner, more ...any) (recollect.Face, error) {
 	var id, image uuid.UUID
 	box := &f.BoundingBox
 	err := row.Scan(append([]any{&f.Key, (*blobID)(&id), (*blobID)(&image), &f.ExternalImageID,
-		&box.Left, &box.Top, &box.Width, &box.Height, &f.Confidence}, more...)...)
+		&box.Left, &box.Top, &box.Width, &box.Height, &f.Confidence, &f.UserID}, more...)...)
 	if err != nil {
 		return recollect.Face{}, err
 	}
@@ -116,11 +117,17 @@ func addFace(t tx, c recollect.CollectionKey, r record) (_ recollect.Face, isNew
 
 // Faces implements [recollect.Store]. The filter's After must be empty or an id.
 func (s *Store) Faces(ctx context.Context, c recollect.CollectionKey, filter recollect.FaceFilter, limit int) ([]recollect.Face, error) {
-	if limit <= 0 || filter.UserID != "" { // no face belongs to a user yet
+	if limit <= 0 {
 		return nil, nil
 	}
 	query := "SELECT " + faceColumns + " FROM faces WHERE collection_key = :c AND " + thereIs
 	args := []any{sql.Named("c", c), sql.Named("limit", limit)}
+	if filter.UserID != "" {
+		// The + keeps the collection's index, which has all the faces, out of the way of the user's.
+		query = "SELECT " + faceColumns + " FROM faces WHERE +collection_key = :c AND " + thereIs +
+			" AND user_key = (SELECT key FROM users WHERE collection_key = :c AND user_id = :user)"
+		args = append(args, sql.Named("user", filter.UserID))
+	}
 	if filter.After != "" {
 		after, ok := parseID(filter.After)
 		if !ok {
@@ -186,56 +193,66 @@ func (s *Store) face(ctx context.Context, c recollect.CollectionKey, id string) 
 	return face, err
 }
 
-// DeleteFaces implements [recollect.Store]. No face belongs to a user yet, so none is kept.
+// DeleteFaces implements [recollect.Store].
 func (s *Store) DeleteFaces(ctx context.Context, c recollect.CollectionKey, ids []string) (deleted, kept []recollect.Face, err error) {
-	byID := make(map[string]recollect.Face, len(ids))
-	err = s.writer.do(ctx, func(t tx) error {
-		rows, err := t.query("DELETE FROM faces WHERE collection_key = :c AND "+thereIs+`
-			AND face_id IN (SELECT unhex(value, '-') FROM json_each(:ids)) RETURNING `+faceColumns,
-			sql.Named("c", c), sql.Named("ids", parseIDs(ids)))
-		faces, err := collect(rows, err, func(row scanner) (recollect.Face, error) { return scanFace(row) })
+	named := " collection_key = :c AND " + thereIs + " AND face_id IN (SELECT unhex(value, '-') FROM json_each(:ids))"
+	args := []any{sql.Named("c", c), sql.Named("ids", parseIDs(ids))}
+	err = s.writer.do(ctx, func(t tx) (err error) {
+		rows, err := t.query("SELECT "+faceColumns+" FROM faces WHERE user_key IS NOT NULL AND"+named, args...)
+		kept, err = collect(rows, err, func(row scanner) (recollect.Face, error) { return scanFace(row) })
 		if err != nil {
 			return err
 		}
-		for _, f := range faces {
-			byID[f.ID] = f
+		rows, err = t.query("DELETE FROM faces WHERE user_key IS NULL AND"+named+" RETURNING "+faceColumns, args...)
+		deleted, err = collect(rows, err, func(row scanner) (recollect.Face, error) { return scanFace(row) })
+		if err != nil {
+			return err
 		}
-		_, err = t.exec("UPDATE collections SET face_count = face_count - ? WHERE key = ?", len(faces), c)
+		_, err = t.exec("UPDATE collections SET face_count = face_count - ? WHERE key = ?", len(deleted), c)
 		return err
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("delete faces: %w", err)
 	}
+	s.wakeSweeper()
+	return inOrder(deleted, ids), inOrder(kept, ids), nil
+}
+
+// inOrder returns the faces in the order of ids, in which some may be unknown or repeated.
+func inOrder(faces []recollect.Face, ids []string) []recollect.Face {
+	byID := make(map[string]recollect.Face, len(faces))
+	for _, f := range faces {
+		byID[f.ID] = f
+	}
+	ordered := make([]recollect.Face, 0, len(faces))
 	for _, id := range ids {
 		if f, ok := byID[id]; ok {
-			deleted = append(deleted, f)
+			ordered = append(ordered, f)
 			delete(byID, id)
 		}
 	}
-	s.wakeSweeper()
-	return deleted, nil, nil
+	return ordered
 }
 
 // Embeddings implements [recollect.Store]. It holds one of the readers' connections while it is read.
 func (s *Store) Embeddings(ctx context.Context, c recollect.CollectionKey) iter.Seq2[recollect.Embedding, error] {
+	return s.vectors(ctx, `SELECT face_key, encoding, vector
+		FROM faces JOIN embeddings ON face_key = key WHERE collection_key = :c AND `+thereIs+` ORDER BY key`, c)
+}
+
+// vectors yields what a query for a key, an encoding and a vector finds in the collection :c.
+func (s *Store) vectors(ctx context.Context, query string, c recollect.CollectionKey) iter.Seq2[recollect.Embedding, error] {
 	return func(yield func(recollect.Embedding, error) bool) {
-		rows, err := s.readers.QueryContext(ctx, `SELECT face_key, encoding, vector
-			FROM faces JOIN embeddings ON face_key = key WHERE collection_key = :c AND `+thereIs+` ORDER BY key`, sql.Named("c", c))
+		rows, err := s.readers.QueryContext(ctx, query, sql.Named("c", c))
 		if err != nil {
-			yield(recollect.Embedding{}, fmt.Errorf("read embeddings: %w", err))
+			yield(recollect.Embedding{}, fmt.Errorf("read vectors: %w", err))
 			return
 		}
 		defer rows.Close()
-		var vector sql.RawBytes
 		for rows.Next() {
-			var e recollect.Embedding
-			var encoding int
-			err := rows.Scan(&e.Key, &encoding, &vector)
-			if err == nil {
-				e.Vector, err = decodeVector(encoding, vector)
-			}
+			e, err := scanEmbedding(rows)
 			if err != nil {
-				yield(recollect.Embedding{}, fmt.Errorf("read embeddings: %w", err))
+				yield(recollect.Embedding{}, fmt.Errorf("read vectors: %w", err))
 				return
 			}
 			if !yield(e, nil) {
@@ -243,7 +260,17 @@ func (s *Store) Embeddings(ctx context.Context, c recollect.CollectionKey) iter.
 			}
 		}
 		if err := rows.Err(); err != nil {
-			yield(recollect.Embedding{}, fmt.Errorf("read embeddings: %w", err))
+			yield(recollect.Embedding{}, fmt.Errorf("read vectors: %w", err))
 		}
 	}
+}
+
+// scanEmbedding reads a key, an encoding and a vector.
+func scanEmbedding(row scanner) (e recollect.Embedding, err error) {
+	var encoding int
+	var vector sql.RawBytes
+	if err = row.Scan(&e.Key, &encoding, &vector); err == nil {
+		e.Vector, err = decodeVector(encoding, vector)
+	}
+	return e, err
 }

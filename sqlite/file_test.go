@@ -29,7 +29,7 @@ func mustOpen(t testing.TB, dir string) *Store {
 
 func newCollection(t testing.TB, s *Store, id string) recollect.CollectionKey {
 	t.Helper()
-	c, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: recollect.Realm{Account: "123456789012", Region: "us-east-1"}, ID: id, CreatedAt: time.Now()})
+	c, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: recollect.Realm{Account: "123456789012", Region: "us-east-1"}, ID: id, CreatedAt: time.Now()}, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -283,20 +283,35 @@ func wantIntact(t testing.TB, s *Store) {
 	if n := s.number(t, "SELECT count(*) FROM collections c WHERE face_count <> (SELECT count(*) FROM faces WHERE collection_key = c.key)"); n != 0 {
 		t.Errorf("%d collections are miscounted", n)
 	}
+	if n := s.number(t, "SELECT count(*) FROM collections c WHERE user_count <> (SELECT count(*) FROM users WHERE collection_key = c.key)"); n != 0 {
+		t.Errorf("the users of %d collections are miscounted", n)
+	}
+	if n := s.number(t, "SELECT count(*) FROM users u WHERE face_count <> (SELECT count(*) FROM faces WHERE user_key = u.key)"); n != 0 {
+		t.Errorf("the faces of %d users are miscounted", n)
+	}
+	if n := s.number(t, "SELECT count(*) FROM users u WHERE (face_count > 0) <> EXISTS (SELECT 1 FROM user_vectors WHERE user_key = u.key)"); n != 0 {
+		t.Errorf("%d users have a vector too many or too few", n)
+	}
 }
 
 // Queries go by an index: their cost does not grow with what they pass over.
 func TestQueryPlans(t *testing.T) {
 	s := mustOpen(t, t.TempDir())
 	for query, want := range map[string]string{
-		"SELECT * FROM collections WHERE account = 1 AND region = 2 AND id > 3 ORDER BY id LIMIT 4":                         "(account=? AND region=? AND id>?)",
-		"SELECT * FROM faces WHERE collection_key = :c AND " + thereIs + " AND face_id > 1 ORDER BY face_id LIMIT 2":        "(collection_key=? AND face_id>?)",
-		"SELECT * FROM faces WHERE collection_key = :c AND " + thereIs + " ORDER BY face_id LIMIT 2":                        "sqlite_autoindex_faces_1 (collection_key=?)",
-		"SELECT * FROM faces WHERE collection_key = 1 AND image_id = 2 AND external_image_id = ?":                           "faces_by_image",
-		"SELECT face_key, vector FROM faces JOIN embeddings ON face_key = key WHERE collection_key = :c ORDER BY key":       "faces_by_collection",
-		"DELETE FROM faces WHERE key IN (SELECT key FROM faces WHERE collection_key = 1 ORDER BY key LIMIT 2)":              "faces_by_collection",
-		"SELECT * FROM faces WHERE key IN (SELECT value FROM json_each(?)) AND collection_key = :c AND " + thereIs:          "PRIMARY KEY",
-		"SELECT * FROM faces WHERE collection_key = :c AND face_id IN (SELECT unhex(value, '-') FROM json_each(?)) LIMIT 1": "(collection_key=? AND face_id=?)",
+		"SELECT * FROM collections WHERE account = 1 AND region = 2 AND id > 3 ORDER BY id LIMIT 4":                                                                                              "(account=? AND region=? AND id>?)",
+		"SELECT * FROM faces WHERE collection_key = :c AND " + thereIs + " AND face_id > 1 ORDER BY face_id LIMIT 2":                                                                             "(collection_key=? AND face_id>?)",
+		"SELECT * FROM faces WHERE collection_key = :c AND " + thereIs + " ORDER BY face_id LIMIT 2":                                                                                             "sqlite_autoindex_faces_1 (collection_key=?)",
+		"SELECT " + faceColumns + " FROM faces WHERE collection_key = :c AND face_id > 1 ORDER BY face_id LIMIT 2":                                                                               "(collection_key=? AND face_id>?)",
+		"SELECT * FROM faces WHERE +collection_key = :c AND " + thereIs + " AND user_key = (SELECT key FROM users WHERE collection_key = :c AND user_id = 'u') AND face_id > 1 ORDER BY face_id": "faces_by_user (user_key=? AND face_id>?)",
+		"SELECT * FROM users WHERE collection_key = :c AND " + thereIs + " AND system_id > 1 ORDER BY system_id LIMIT 2":                                                                         "(collection_key=? AND system_id>?)",
+		"SELECT user_key, vector FROM users JOIN user_vectors ON user_key = key WHERE collection_key = :c ORDER BY key":                                                                          "users_by_collection",
+		"DELETE FROM users WHERE collection_key = :c AND user_id = 'u'":                                                                                                                          "faces_by_user",
+		"DELETE FROM answers WHERE rowid IN (SELECT rowid FROM answers WHERE expires_ms <= 1 ORDER BY expires_ms LIMIT 4)":                                                                       "answers_by_expiry",
+		"SELECT * FROM faces WHERE collection_key = 1 AND image_id = 2 AND external_image_id = ?":                                                                                                "faces_by_image",
+		"SELECT face_key, vector FROM faces JOIN embeddings ON face_key = key WHERE collection_key = :c ORDER BY key":                                                                            "faces_by_collection",
+		"DELETE FROM faces WHERE key IN (SELECT key FROM faces WHERE collection_key = 1 ORDER BY key LIMIT 2)":                                                                                   "faces_by_collection",
+		"SELECT * FROM faces WHERE key IN (SELECT value FROM json_each(?)) AND collection_key = :c AND " + thereIs:                                                                               "PRIMARY KEY",
+		"SELECT * FROM faces WHERE collection_key = :c AND face_id IN (SELECT unhex(value, '-') FROM json_each(?)) LIMIT 1":                                                                      "(collection_key=? AND face_id=?)",
 	} {
 		rows, err := s.readers.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, sql.Named("c", 1), "x")
 		plan, err := collect(rows, err, func(row scanner) (string, error) {
@@ -309,7 +324,7 @@ func TestQueryPlans(t *testing.T) {
 			t.Fatalf("%s: %v", query, err)
 		}
 		steps := strings.Join(plan, "; ")
-		if !strings.Contains(steps, want) || strings.Contains(steps, "TEMP B-TREE") || strings.Contains(steps, "SCAN faces") {
+		if !strings.Contains(steps, want) || strings.Contains(steps, "TEMP B-TREE") || strings.Contains(steps, "SCAN faces") || strings.Contains(steps, "SCAN users") {
 			t.Errorf("%s\nis done by %s\nwant %s", query, steps, want)
 		}
 	}

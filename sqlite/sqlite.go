@@ -1,4 +1,4 @@
-// Package sqlite keeps collections and faces in one SQLite file. It is the [recollect.Store] of a single machine.
+// Package sqlite keeps collections, faces and users in one SQLite file. It is the [recollect.Store] of a single machine.
 package sqlite
 
 import (
@@ -31,7 +31,7 @@ const lockName = "lock"
 // for it and time out under load; a queue does neither. Readers see the last commit and never wait for the
 // writer, which the write-ahead log gives.
 //
-// A deleted collection is gone at once, but its faces are wiped in the background, a few at a time, so that a million of
+// A deleted collection is gone at once, but its faces and users are wiped in the background, a few at a time, so that a million of
 // them do not keep other changes waiting. That goes on after a restart.
 //
 // Freed space is overwritten with zeros (secure_delete), since vectors are biometric data. What was deleted may

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// sweepFaces is how many faces of a deleted collection are wiped in one transaction: some milliseconds of work.
+	// sweepFaces is how many faces, or users, of a deleted collection are wiped in one transaction: some milliseconds of work.
 	sweepFaces = 256
 
 	// sweepPages is how many free pages are given back to the file system in one transaction.
@@ -62,7 +62,7 @@ func (s *Store) sweepAll(ctx context.Context) {
 // sweepOnce takes one step and reports whether there is more to do.
 func (s *Store) sweepOnce(ctx context.Context) (more bool, err error) {
 	err = s.writer.do(ctx, func(t tx) error {
-		more, err = wipeFaces(t)
+		more, err = wipeDoomed(t)
 		if err != nil || more {
 			return err
 		}
@@ -75,8 +75,8 @@ func (s *Store) sweepOnce(ctx context.Context) (more bool, err error) {
 	return more, nil
 }
 
-// wipeFaces deletes some faces of the first doomed collection, and its mark with the last of them.
-func wipeFaces(t tx) (more bool, err error) {
+// wipeDoomed deletes some faces of the first doomed collection, after them its users, and its tags and its mark with the last of those.
+func wipeDoomed(t tx) (more bool, err error) {
 	var c recollect.CollectionKey
 	err = t.queryRow("SELECT collection_key FROM doomed ORDER BY collection_key LIMIT 1").Scan(&c)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -85,17 +85,21 @@ func wipeFaces(t tx) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	result, err := t.exec("DELETE FROM faces WHERE key IN (SELECT key FROM faces WHERE collection_key = ? ORDER BY key LIMIT ?)", c, sweepFaces)
-	if err != nil {
+	for _, table := range []string{"faces", "users"} {
+		result, err := t.exec("DELETE FROM "+table+" WHERE key IN (SELECT key FROM "+table+" WHERE collection_key = ? ORDER BY key LIMIT ?)", c, sweepFaces)
+		if err != nil {
+			return false, err
+		}
+		n, err := result.RowsAffected()
+		if err != nil || n == sweepFaces {
+			return true, err
+		}
+	}
+	// A collection has few tags.
+	if _, err := t.exec("DELETE FROM tags WHERE collection_key = ?", c); err != nil {
 		return false, err
 	}
-	n, err := result.RowsAffected()
-	if err != nil {
-		return false, err
-	}
-	if n < sweepFaces {
-		_, err = t.exec("DELETE FROM doomed WHERE collection_key = ?", c)
-	}
+	_, err = t.exec("DELETE FROM doomed WHERE collection_key = ?", c)
 	return true, err
 }
 

@@ -15,7 +15,7 @@ import (
 
 func testCreateCollection(t *testing.T, s recollect.Store) {
 	want := recollect.Collection{Realm: home(), ID: "family.2-b_X", FaceModelVersion: "7.0", CreatedAt: now()}
-	created, err := s.CreateCollection(t.Context(), want)
+	created, err := s.CreateCollection(t.Context(), want, nil, 0)
 	must(t, err)
 	if created.Key <= 0 {
 		t.Errorf("key %d is not positive", created.Key)
@@ -30,12 +30,46 @@ func testCreateCollection(t *testing.T, s recollect.Store) {
 		t.Errorf("read %+v, want %+v", got, want)
 	}
 
-	_, err = s.CreateCollection(t.Context(), recollect.Collection{Realm: home(), ID: want.ID, FaceModelVersion: "8.0", CreatedAt: now()})
+	_, err = s.CreateCollection(t.Context(), recollect.Collection{Realm: home(), ID: want.ID, FaceModelVersion: "8.0", CreatedAt: now()}, nil, 0)
 	wantCode(t, err, recollect.CodeAlreadyExists)
 	if got, err := s.Collection(t.Context(), home(), want.ID); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("after the refused creation: %+v, %v; want %+v", got, err, want)
 	}
 	create(t, s, home(), "FAMILY.2-b_X") // ids are case-sensitive
+}
+
+func testCreateCollectionQuota(t *testing.T, s recollect.Store) {
+	const quota = 3
+	create := func(realm recollect.Realm, id string, most int64) error {
+		_, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: realm, ID: id, FaceModelVersion: "7.0", CreatedAt: now()}, nil, most)
+		return err
+	}
+	// Callers that come together must not pass it either.
+	errs := make(chan error, 5*quota)
+	for i := range cap(errs) {
+		go func() { errs <- create(home(), fmt.Sprintf("c%d", i), quota) }()
+	}
+	made := 0
+	for range cap(errs) {
+		if err := <-errs; err != nil {
+			wantCode(t, err, recollect.CodeQuota)
+		} else {
+			made++
+		}
+	}
+	page, err := s.Collections(t.Context(), home(), "", 100)
+	must(t, err)
+	if made != quota || len(page) != quota {
+		t.Errorf("%d were made, %d are there, want %d", made, len(page), quota)
+	}
+	wantCode(t, create(home(), page[0].ID, quota), recollect.CodeAlreadyExists)
+	must(t, create(recollect.Realm{Account: "123456789012", Region: "eu-west-1"}, "c", quota))
+	_, err = s.DeleteCollection(t.Context(), home(), page[0].ID)
+	must(t, err)
+	must(t, create(home(), "again", quota))
+	wantCode(t, create(home(), "more", quota), recollect.CodeQuota)
+	must(t, create(home(), "more", 0))
+	wantCode(t, create(home(), "lowered", 1), recollect.CodeQuota)
 }
 
 func testCollectionNotFound(t *testing.T, s recollect.Store) {
@@ -173,7 +207,7 @@ func testCollectionsWalkUnderChange(t *testing.T, s recollect.Store) {
 			if lasting[id] {
 				continue
 			}
-			_, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: home(), ID: id, CreatedAt: now()})
+			_, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: home(), ID: id, CreatedAt: now()}, nil, 0)
 			if recollect.CodeOf(err) == recollect.CodeAlreadyExists {
 				_, err = s.DeleteCollection(t.Context(), home(), id)
 			}

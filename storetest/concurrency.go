@@ -19,11 +19,12 @@ import (
 func testCancelled(t *testing.T, s recollect.Store) {
 	c := create(t, s, home(), "c")
 	f := add(t, s, c.Key, NewFace())[0]
+	u := createUser(t, s, c.Key, "u")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, call := range map[string]func() error{
 		"CreateCollection": func() error {
-			_, err := s.CreateCollection(ctx, recollect.Collection{Realm: home(), ID: "new"})
+			_, err := s.CreateCollection(ctx, recollect.Collection{Realm: home(), ID: "new"}, nil, 0)
 			return err
 		},
 		"Collection":       func() error { _, err := s.Collection(ctx, home(), "c"); return err },
@@ -35,12 +36,22 @@ func testCancelled(t *testing.T, s recollect.Store) {
 		"Face":             func() error { _, err := s.Face(ctx, c.Key, f.ID); return err },
 		"DeleteFaces":      func() error { _, _, err := s.DeleteFaces(ctx, c.Key, []string{f.ID}); return err },
 		"Embeddings":       func() error { _, err := embeddings(ctx, s, c.Key); return err },
+		"CreateUser":       func() error { return s.CreateUser(ctx, c.Key, newUser("new"), recollect.Once{}, unlimited) },
+		"User":             func() error { _, err := s.User(ctx, c.Key, "u"); return err },
+		"Users":            func() error { _, err := s.Users(ctx, c.Key, "", 10); return err },
+		"UsersByKey":       func() error { _, err := s.UsersByKey(ctx, c.Key, []recollect.UserKey{u.Key}); return err },
+		"DeleteUser":       func() error { _, err := s.DeleteUser(ctx, c.Key, "u", recollect.Once{}); return err },
+		"ChangeUser":       func() error { _, _, err := give(ctx, s, c.Key, "u", recollect.Once{}, f.ID); return err },
+		"UserVector":       func() error { _, err := s.UserVector(ctx, c.Key, u.Key); return err },
+		"UserVectors":      func() error { _, err := users(ctx, s, c.Key); return err },
+		"ChangeTags":       func() error { return s.ChangeTags(ctx, c.Key, map[string]string{"a": "b"}, nil, 50) },
+		"Tags":             func() error { _, err := s.Tags(ctx, c.Key); return err },
 	} {
 		if err := call(); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if got, err := s.Collections(t.Context(), home(), "", 10); err != nil || len(got) != 1 || got[0].FaceCount != 1 {
+	if got, err := s.Collections(t.Context(), home(), "", 10); err != nil || len(got) != 1 || got[0].FaceCount != 1 || got[0].UserCount != 1 {
 		t.Errorf("afterwards: %+v, %v", got, err)
 	}
 }
@@ -132,7 +143,7 @@ func testConcurrentCreate(t *testing.T, s recollect.Store) {
 	var callers sync.WaitGroup
 	for range 16 {
 		callers.Go(func() {
-			switch _, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: home(), ID: "c", CreatedAt: now()}); {
+			switch _, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: home(), ID: "c", CreatedAt: now()}, nil, 0); {
 			case err == nil:
 				created.Add(1)
 			case recollect.CodeOf(err) == recollect.CodeAlreadyExists:

@@ -375,7 +375,7 @@ func testEmbeddingsAreOfOneMoment(t *testing.T, s recollect.Store) {
 			must(t, err)
 			add(t, s, c.Key, newFaces(500)...)
 		}
-		if e.Key > faces[499].Key {
+		if e.Key > recollect.VectorKey(faces[499].Key) {
 			t.Fatal("a later face came")
 		}
 		n++

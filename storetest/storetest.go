@@ -28,6 +28,7 @@ func Run(t *testing.T, open func(t *testing.T) recollect.Store) {
 		run  func(*testing.T, recollect.Store)
 	}{
 		{"CreateCollection", testCreateCollection},
+		{"CreateCollectionQuota", testCreateCollectionQuota},
 		{"CollectionNotFound", testCollectionNotFound},
 		{"DeleteCollection", testDeleteCollection},
 		{"CollectionsOrderAndPages", testCollectionsOrderAndPages},
@@ -48,6 +49,19 @@ func Run(t *testing.T, open func(t *testing.T) recollect.Store) {
 		{"Embeddings", testEmbeddings},
 		{"EmbeddingsAreOfOneMoment", testEmbeddingsAreOfOneMoment},
 		{"KeysAreNotReused", testKeysAreNotReused},
+		{"CreateUser", testCreateUser},
+		{"UsersOrderAndPages", testUsersOrderAndPages},
+		{"ChangeUser", testChangeUser},
+		{"FacesOfUsers", testFacesOfUsers},
+		{"DeleteUser", testDeleteUser},
+		{"UsersOfDeletedCollection", testUsersOfDeletedCollection},
+		{"ConcurrentChanges", testConcurrentChanges},
+		{"Once", testOnce},
+		{"OnceExpires", testOnceExpires},
+		{"OnceConcurrent", testOnceConcurrent},
+		{"Tags", testTags},
+		{"TagsQuota", testTagsQuota},
+		{"TagsOfDeletedCollection", testTagsOfDeletedCollection},
 		{"Cancelled", testCancelled},
 		{"ConcurrentWritersAndReaders", testConcurrentWritersAndReaders},
 		{"ConcurrentCreate", testConcurrentCreate},
@@ -96,7 +110,7 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
 func create(t *testing.T, s recollect.Store, realm recollect.Realm, id string) recollect.Collection {
 	t.Helper()
-	c, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: realm, ID: id, FaceModelVersion: "7.0", CreatedAt: now()})
+	c, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: realm, ID: id, FaceModelVersion: "7.0", CreatedAt: now()}, nil, 0)
 	must(t, err)
 	return c
 }
@@ -134,10 +148,11 @@ func embeddings(ctx context.Context, s recollect.Store, c recollect.CollectionKe
 		if err != nil {
 			return nil, err
 		}
-		if _, ok := all[e.Key]; ok {
+		key := recollect.FaceKey(e.Key)
+		if _, ok := all[key]; ok {
 			return nil, errors.New("a key came twice")
 		}
-		all[e.Key] = e.Vector
+		all[key] = e.Vector
 	}
 	return all, nil
 }

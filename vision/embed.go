@@ -11,7 +11,7 @@ import (
 
 const cropSide = 112 // pixels
 
-// crop is an aligned face: cropSide x cropSide pixels of red, green and blue bytes.
+// crop is a square of red, green and blue bytes, pixel after pixel. That of an embedder has cropSide x cropSide pixels.
 type crop []uint8
 
 // template is where the five points of a face are put in a crop, in pixels (Deng et al., ArcFace: Additive Angular
@@ -32,8 +32,8 @@ func newEmbedder(r *onnx.Runtime, n *pack.Network) (*embedder, error) {
 	return &embedder{network}, nil
 }
 
-// align cuts a face out of the picture, turned and scaled so that its points lie on the template's.
-func (e *embedder) align(p *picture, face box, points five) crop {
+// uprightMap maps an embedder's crop to the picture, turned and scaled so that the template's points lie on the face's.
+func uprightMap(face box, points five) affine {
 	m, ok := similarityTransform(template, points)
 	if !ok {
 		// Points that all fall together say nothing: the box alone is left.
@@ -43,9 +43,7 @@ func (e *embedder) align(p *picture, face box, points five) crop {
 			e: scale, f: (face.y0+face.y1)/2 - scale*cropSide/2,
 		}
 	}
-	out := make(crop, 3*cropSide*cropSide)
-	p.warp(out, cropSide, m)
-	return out
+	return m
 }
 
 // similarityTransform is the rotation, uniform scale and shift that bring the points of from closest to those of to, by
@@ -76,17 +74,7 @@ func similarityTransform(from, to five) (affine, bool) {
 // vector returns the L2-normalised embedding of a crop.
 func (e *embedder) vector(ctx context.Context, face crop) ([]float32, error) {
 	var vector []float32
-	err := e.session.Run(ctx, func(input []float32) {
-		const n = cropSide * cropSide
-		for i := range n {
-			for c := range 3 {
-				input[c*n+i] = float32(face[3*i+c])
-			}
-		}
-		e.normalise(input)
-	}, func(outputs [][]float32) {
-		vector = unit(outputs[0])
-	})
+	err := e.runCrop(ctx, face, func(outputs [][]float32) { vector = unit(outputs[0]) })
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@ const (
 	StageLandmarks Stage = "landmarks" // of one face
 	StagePose      Stage = "pose"      // of one face
 	StageAlign     Stage = "align"     // of one face: its upright crop, and the quality of that
+	StageAttribute Stage = "attribute" // of one face: the attributes that are not always there, if any are wanted
 	StageEmbed     Stage = "embed"     // of one face
 )
 
@@ -48,15 +49,16 @@ type Options struct {
 
 // Engine is a loaded model pack. It implements [recollect.Engine].
 type Engine struct {
-	version  string
-	curve    curve
-	decoder  *decoder
-	detect   *detector
-	landmark *landmarker
-	pose     *poser
-	embed    *embedder
-	options  Options
-	cores    int
+	version    string
+	curve      curve
+	decoder    *decoder
+	detect     *detector
+	landmark   *landmarker
+	pose       *poser
+	embed      *embedder
+	attributes attributes
+	options    Options
+	cores      int
 }
 
 var _ recollect.Engine = (*Engine)(nil)
@@ -77,11 +79,12 @@ func New(p *pack.Pack, r *onnx.Runtime, options Options) (*Engine, error) {
 		options: options,
 		cores:   r.Cores(),
 	}
-	var faults [4]error
+	var faults [5]error
 	e.detect, faults[0] = newDetector(r, &p.Detect, p.Detection)
 	e.landmark, faults[1] = newLandmarker(r, &p.Landmark)
 	e.pose, faults[2] = newPoser(r, &p.Pose)
 	e.embed, faults[3] = newEmbedder(r, &p.Embed)
+	e.attributes, faults[4] = newAttributes(r, p.Attributes)
 	if err := errors.Join(faults[:]...); err != nil {
 		return nil, fmt.Errorf("preparing the model pack %s: %w", p.Name, errors.Join(err, e.Close()))
 	}
@@ -97,7 +100,7 @@ func (e *Engine) Close() error {
 	return errors.Join(faults...)
 }
 
-// networks are those that are loaded, in the order that a picture goes through them.
+// networks are those that are loaded, in the order that a picture goes through them, and those of the attributes.
 func (e *Engine) networks() []*network {
 	var all []*network
 	if e.detect != nil {
@@ -112,7 +115,7 @@ func (e *Engine) networks() []*network {
 	if e.embed != nil {
 		all = append(all, e.embed.network)
 	}
-	return all
+	return append(all, e.attributes.networks()...)
 }
 
 // Version is the pack's face model version.
@@ -126,8 +129,8 @@ func (e *Engine) Cosine(similarity float32) float32 { return e.curve.cosine(simi
 
 // Detect decodes a picture, turns it upright and finds the faces in it, as [recollect.Engine] says.
 //
-// Attributes beyond the default ones are not in this pack's networks, and wanting them changes nothing.
-func (e *Engine) Detect(ctx context.Context, data []byte, _ recollect.Attributes) (recollect.Photo, error) {
+// An attribute that the pack has no network for is left out of the faces. Networks of attributes run only where those are wanted.
+func (e *Engine) Detect(ctx context.Context, data []byte, want recollect.Attributes) (recollect.Photo, error) {
 	stop := e.clock(StageDecode)
 	p, release, err := e.decoder.decode(ctx, data)
 	if err != nil {
@@ -145,7 +148,7 @@ func (e *Engine) Detect(ctx context.Context, data []byte, _ recollect.Attributes
 
 	photo := &photo{engine: e, faces: make([]recollect.FaceDetail, len(found)), crops: make([]crop, len(found))}
 	err = e.each(ctx, len(found), func(ctx context.Context, i int) (err error) {
-		photo.faces[i], photo.crops[i], err = e.look(ctx, p, found[i])
+		photo.faces[i], photo.crops[i], err = e.look(ctx, p, found[i], want)
 		return err
 	})
 	if err != nil {
@@ -154,8 +157,8 @@ func (e *Engine) Detect(ctx context.Context, data []byte, _ recollect.Attributes
 	return photo, nil
 }
 
-// look finds what there is to know of one face.
-func (e *Engine) look(ctx context.Context, p *picture, face box) (recollect.FaceDetail, crop, error) {
+// look finds what is wanted to be known of one face.
+func (e *Engine) look(ctx context.Context, p *picture, face box, want recollect.Attributes) (recollect.FaceDetail, crop, error) {
 	width, height := p.size()
 
 	stop := e.clock(StageLandmarks)
@@ -166,14 +169,16 @@ func (e *Engine) look(ctx context.Context, p *picture, face box) (recollect.Face
 	stop()
 
 	stop = e.clock(StagePose)
-	pose, err := e.pose.estimate(ctx, p, face, points)
+	five := points.five()
+	pose, err := e.pose.estimate(ctx, p, face, five)
 	if err != nil {
 		return recollect.FaceDetail{}, nil, fmt.Errorf("estimating the pose: %w", err)
 	}
 	stop()
 
 	stop = e.clock(StageAlign)
-	aligned := e.embed.align(p, face, points)
+	upright := uprightMap(face, five)
+	aligned := e.embed.aligned(p, upright)
 	quality := rate(aligned)
 	stop()
 
@@ -185,15 +190,16 @@ func (e *Engine) look(ctx context.Context, p *picture, face box) (recollect.Face
 			Height: float32(face.height() / float64(height)),
 		},
 		Confidence: 100 * face.score,
+		Landmarks:  points.named(want&recollect.AttributeAllLandmarks != 0, width, height),
 		Pose:       pose,
 		Quality:    quality,
 	}
-	for i, name := range fiveNames {
-		detail.Landmarks = append(detail.Landmarks, recollect.Landmark{
-			Type: name,
-			X:    float32(points[i].x / float64(width)),
-			Y:    float32(points[i].y / float64(height)),
-		})
+	if want != 0 {
+		stop = e.clock(StageAttribute)
+		if err := e.attributes.add(ctx, &detail, seen{p, points, upright}, want); err != nil {
+			return recollect.FaceDetail{}, nil, err
+		}
+		stop()
 	}
 	return detail, aligned, nil
 }

@@ -70,18 +70,65 @@ func (n *network) around(face rect) rect {
 	return rect{x - width*scale, y - height*scale, x + width*scale, y + height*scale}
 }
 
-// run shows the network a part of a picture.
-func (n *network) run(ctx context.Context, p *picture, part rect, read func(outputs [][]float32)) error {
+// aligned cuts out the square that the network wants to see of a face that upright was made for.
+func (n *network) aligned(p *picture, upright affine) crop {
+	scale, middle := float64(n.part.Scale), float64(cropSide)/2
+	step := cropSide * scale / float64(n.input.Shape[3])
+	shift := float64(n.part.Shift) * cropSide * scale
+	corner := middle - middle*scale
+	return n.warped(p, affine{a: step, c: corner, e: step, f: corner + shift}.then(upright))
+}
+
+// warped cuts out the square of the network's input under the map from its pixels to the picture's.
+func (n *network) warped(p *picture, m affine) crop {
+	side := int(n.input.Shape[3])
+	out := make(crop, 3*side*side)
+	p.warp(out, side, m)
+	return out
+}
+
+// runCrop shows the network a crop of its input's size.
+func (n *network) runCrop(ctx context.Context, c crop, read func(outputs [][]float32)) error {
 	return n.session.Run(ctx, func(input []float32) {
-		p.crop(input, int(n.input.Shape[3]), int(n.input.Shape[2]), int(n.input.Shape[1]), part)
+		size := len(c) / 3
+		if n.input.Color == pack.Grey {
+			luma := input[:size]
+			for i := range luma {
+				luma[i] = 0.299*float32(c[3*i]) + 0.587*float32(c[3*i+1]) + 0.114*float32(c[3*i+2])
+			}
+		} else {
+			for i := range size {
+				for channel := range 3 {
+					input[channel*size+i] = float32(c[3*i+channel])
+				}
+			}
+		}
 		n.normalise(input)
 	}, read)
 }
 
-// normalise turns planes of red, green and blue, or one of luma, 0 to 255, into the network's input, in place.
+// run shows the network a part of a picture.
+func (n *network) run(ctx context.Context, p *picture, part rect, read func(outputs [][]float32)) error {
+	return n.session.Run(ctx, func(input []float32) {
+		channels := 3
+		if n.input.Color == pack.Grey {
+			channels = 1
+		}
+		p.crop(input, int(n.input.Shape[3]), int(n.input.Shape[2]), channels, part)
+		n.normalise(input)
+	}, read)
+}
+
+// normalise turns planes of red, green and blue, or one of luma, 0 to 255, into the network's input, in place. The other
+// planes of a grey input that has three are made here.
 func (n *network) normalise(planes []float32) {
 	size := len(planes) / len(n.input.Mean)
-	if n.input.Color == pack.BGR {
+	switch n.input.Color {
+	case pack.Grey:
+		for at := size; at < len(planes); at += size {
+			copy(planes[at:], planes[:size])
+		}
+	case pack.BGR:
 		red, blue := planes[:size], planes[2*size:]
 		for i := range red {
 			red[i], blue[i] = blue[i], red[i]

@@ -45,15 +45,9 @@ func (p *poser) estimate(ctx context.Context, from *picture, face box, points fi
 
 // expectedAngle is the mean angle, in degrees, of the distribution that the logits of the bins make.
 func expectedAngle(logits []float32) float64 {
-	peak := math.Inf(-1)
-	for _, l := range logits {
-		peak = max(peak, float64(l))
+	var mean float64
+	for i, p := range softmax(logits) {
+		mean += p * float64(i)
 	}
-	var sum, weighted float64
-	for i, l := range logits {
-		w := math.Exp(float64(l) - peak)
-		sum += w
-		weighted += w * float64(i)
-	}
-	return weighted/sum*poseBinSize - poseReach
+	return mean*poseBinSize - poseReach
 }

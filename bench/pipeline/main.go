@@ -128,7 +128,8 @@ func open(ctx context.Context, library string, stages *stopwatch) (*bench, error
 	if err != nil {
 		return nil, err
 	}
-	service, err := recollect.NewService(timedStore{store, stages}, timedIndex{exact.New(store, exact.Options{}), stages}, engine)
+	service, err := recollect.NewService(timedStore{store, stages}, timedIndex{exact.New(store, exact.Options{}), stages},
+		exact.New(exact.SourceFunc(store.UserVectors), exact.Options{}), engine)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +141,7 @@ func open(ctx context.Context, library string, stages *stopwatch) (*bench, error
 	server := httptest.NewServer(rekognition.New(rekognition.Config{
 		Service:    service,
 		Identities: iam.NewService(store.Identities(), sealer, key),
-		Region:     "us-east-1",
+		Regions:    []string{"us-east-1"},
 		TokenKey:   []byte("a key for the benchmark's tokens"),
 		Log:        slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}))

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // front serves health from the first moment, and the API once it is open. Until then the API's callers get the answer that
@@ -67,6 +69,7 @@ func (f *front) api(w http.ResponseWriter, r *http.Request) {
 	o := f.ready.Load()
 	if o == nil {
 		w.Header().Set("Connection", "close")
+		w.Header().Set("x-amzn-RequestId", uuid.NewString())
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		w.WriteHeader(http.StatusInternalServerError) // the service's own status for this
 		io.WriteString(w, `{"__type":"ThrottlingException","Code":"ThrottlingException","Message":"Service Unavailable"}`)

@@ -42,3 +42,44 @@ func TestFront(t *testing.T) {
 	check("stopping", "GET", "/health/ready", 503, "")
 	check("stopping", "POST", "/", 500, wait)
 }
+
+// TestHealthUnderOverload: health is answered while every request of the API waits.
+func TestHealthUnderOverload(t *testing.T) {
+	f := newFront(slog.New(slog.DiscardHandler))
+	entered, leave := make(chan struct{}), make(chan struct{})
+	f.open(pinger{}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		entered <- struct{}{}
+		<-leave
+	}))
+	server := httptest.NewServer(f)
+	defer server.Close()
+	defer close(leave)
+	for range 50 {
+		go func() {
+			if resp, err := http.Post(server.URL, "text/plain", nil); err == nil {
+				resp.Body.Close()
+			}
+		}()
+	}
+	for range 50 {
+		<-entered
+	}
+	for _, path := range []string{"/health/live", "/health/ready"} {
+		resp, err := http.Get(server.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("%s answers %d", path, resp.StatusCode)
+		}
+	}
+}
+
+func TestFrontAlwaysGivesARequestID(t *testing.T) {
+	w := httptest.NewRecorder()
+	newFront(slog.New(slog.DiscardHandler)).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "POST", "/", nil))
+	if id := w.Header().Get("x-amzn-RequestId"); len(id) != 36 {
+		t.Errorf("before the start: request id %q", id)
+	}
+}

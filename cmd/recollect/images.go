@@ -39,7 +39,7 @@ func openImages(cfg serveConfig) (rekognition.Images, error) {
 	case cfg.S3Endpoint != "":
 		region := cfg.S3Region
 		if region == "" {
-			region = cfg.Region
+			region = cfg.Regions[0]
 		}
 		client, err := s3.NewClient(s3.Config{
 			Endpoint:        cfg.S3Endpoint,

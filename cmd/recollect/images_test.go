@@ -39,7 +39,7 @@ func TestImagesOfAFolder(t *testing.T) {
 			t.Errorf("%s: %v, want code %d", name, err, c.code)
 		}
 	}
-	if source, err := openImages(serveConfig{Region: "us-east-1"}); source != nil || err != nil {
+	if source, err := openImages(serveConfig{Regions: []string{"us-east-1"}}); source != nil || err != nil {
 		t.Errorf("without a configuration: %v, %v", source, err)
 	}
 	if _, err := openImages(serveConfig{S3Root: filepath.Join(root, "absent")}); err == nil {

@@ -15,6 +15,9 @@ import (
 	"github.com/recollect-dev/recollect/sqlite"
 )
 
+const aboutPolicies = "A policy is full-access, read-only, s3-read (for pictures that are named as objects of S3), or a file in the\n" +
+	"IAM JSON policy language. A user without one may do nothing."
+
 // keysCommand manages the access keys of users, in the data folder, whether a server runs on it or not.
 func keysCommand() *cobra.Command {
 	var data, account string
@@ -30,19 +33,47 @@ func keysCommand() *cobra.Command {
 	}
 
 	var policies []string
+	var out string
 	create := &cobra.Command{
 		Use:   "create USER",
 		Short: "Make a key for a user, and the user if it is new",
 		Long: "Make a key for a user, and the user if it is new. The key is printed in the format of the AWS SDKs' credentials\n" +
-			"files, and cannot be printed again.\n\nA policy is full-access, read-only, or a file in the IAM JSON policy language. " +
-			"A user without one may do nothing.",
-		Example: "  recollect keys create anna --policy read-only > anna.credentials\n  recollect keys create camera --policy camera.json",
-		Args:    cobra.ExactArgs(1),
+			"files, or written to a new file that only you can read, and cannot be had again.\n\n" + aboutPolicies,
+		Example: "  recollect keys create anna --policy read-only --out anna.credentials\n" +
+			"  recollect keys create camera --policy camera.json --policy s3-read",
+		Args: cobra.ExactArgs(1),
 		RunE: with(func(ctx context.Context, cmd *cobra.Command, identities *iam.Service, args []string) error {
-			return createKey(ctx, cmd, identities, account, args[0], policies)
+			return createKey(ctx, cmd, identities, account, args[0], policies, out)
 		}),
 	}
-	create.Flags().StringArrayVar(&policies, "policy", nil, "policy to attach to the user: full-access, read-only or a file; can be repeated")
+	create.Flags().StringArrayVar(&policies, "policy", nil, "policy to attach to the user; can be repeated")
+	create.Flags().StringVar(&out, "out", "", "file to write the key to, instead of printing it")
+
+	attach := &cobra.Command{
+		Use:   "attach USER POLICY...",
+		Short: "Give a user policies, in place of those of the same names",
+		Long:  "Give a user policies, in place of those of the same names.\n\n" + aboutPolicies,
+		Args:  cobra.MinimumNArgs(2),
+		RunE: with(func(ctx context.Context, _ *cobra.Command, identities *iam.Service, args []string) error {
+			return attachPolicies(ctx, identities, account, args[0], args[1:])
+		}),
+	}
+	detach := &cobra.Command{
+		Use:   "detach USER POLICY",
+		Short: "Take a policy from a user, by the name that list shows",
+		Args:  cobra.ExactArgs(2),
+		RunE: with(func(ctx context.Context, _ *cobra.Command, identities *iam.Service, args []string) error {
+			return identities.DeleteUserPolicy(ctx, account, args[0], args[1])
+		}),
+	}
+	deleteUser := &cobra.Command{
+		Use:   "delete-user USER",
+		Short: "Delete a user with its policies and keys",
+		Args:  cobra.ExactArgs(1),
+		RunE: with(func(ctx context.Context, _ *cobra.Command, identities *iam.Service, args []string) error {
+			return identities.DeleteUser(ctx, account, args[0])
+		}),
+	}
 
 	list := &cobra.Command{
 		Use:   "list",
@@ -58,7 +89,7 @@ func keysCommand() *cobra.Command {
 				return do(ctx, identities, args[0])
 			})}
 	}
-	cmd.AddCommand(create, list,
+	cmd.AddCommand(create, list, attach, detach, deleteUser,
 		change("disable", "Refuse a key's requests, within a second", func(ctx context.Context, s *iam.Service, id string) error {
 			return s.SetAccessKeyActive(ctx, id, false)
 		}),
@@ -85,23 +116,42 @@ func withIdentities(ctx context.Context, data string, do func(*iam.Service) erro
 	return do(iam.NewService(store.Identities(), sealer, iam.AccessKey{}))
 }
 
-func createKey(ctx context.Context, cmd *cobra.Command, identities *iam.Service, account, user string, policies []string) error {
-	var documents []iam.PolicyDocument
-	for _, name := range policies {
-		document, ok := iam.BuiltinPolicy(name)
-		if !ok {
-			text, err := os.ReadFile(name)
-			if err != nil {
-				return fmt.Errorf("policy %q is neither full-access nor read-only nor a file: %w", name, err)
+func createKey(ctx context.Context, cmd *cobra.Command, identities *iam.Service, account, user string, policies []string, out string) (err error) {
+	w := cmd.OutOrStdout()
+	if out != "" {
+		// Before anything is changed: the key cannot be had again. A file that is there may be another key.
+		file, openErr := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if openErr != nil {
+			return openErr
+		}
+		defer func() {
+			if err = errors.Join(err, file.Close()); err != nil {
+				os.Remove(out)
 			}
-			document = iam.PolicyDocument{Name: strings.TrimSuffix(filepath.Base(name), filepath.Ext(name)), Document: string(text)}
-		}
-		if _, err := iam.ParsePolicy([]byte(document.Document)); err != nil {
-			return fmt.Errorf("policy %q: %w", name, err)
-		}
-		documents = append(documents, document)
+		}()
+		w = file
+	}
+	if _, err := readPolicies(policies); err != nil {
+		return err
 	}
 	if _, err := identities.CreateUser(ctx, account, user); err != nil && !errors.Is(err, iam.ErrExists) {
+		return err
+	}
+	if err := attachPolicies(ctx, identities, account, user, policies); err != nil {
+		return err
+	}
+	key, err := identities.CreateAccessKey(ctx, account, user)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n", key.ID, key.Secret)
+	return err
+}
+
+// attachPolicies attaches all of the policies named, or, if one of them is none, nothing.
+func attachPolicies(ctx context.Context, identities *iam.Service, account, user string, names []string) error {
+	documents, err := readPolicies(names)
+	if err != nil {
 		return err
 	}
 	for _, document := range documents {
@@ -109,12 +159,26 @@ func createKey(ctx context.Context, cmd *cobra.Command, identities *iam.Service,
 			return err
 		}
 	}
-	key, err := identities.CreateAccessKey(ctx, account, user)
-	if err != nil {
-		return err
+	return nil
+}
+
+// readPolicies finds the policies that are named: built-in ones, or files.
+func readPolicies(names []string) (documents []iam.PolicyDocument, err error) {
+	for _, name := range names {
+		document, ok := iam.BuiltinPolicy(name)
+		if !ok {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				return nil, fmt.Errorf("policy %q is neither built in nor a file: %w", name, err)
+			}
+			document = iam.PolicyDocument{Name: strings.TrimSuffix(filepath.Base(name), filepath.Ext(name)), Document: string(text)}
+		}
+		if _, err := iam.ParsePolicy([]byte(document.Document)); err != nil {
+			return nil, fmt.Errorf("policy %q: %w", name, err)
+		}
+		documents = append(documents, document)
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n", key.ID, key.Secret)
-	return err
+	return documents, nil
 }
 
 func listKeys(ctx context.Context, cmd *cobra.Command, identities *iam.Service, account string) error {

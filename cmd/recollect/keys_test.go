@@ -101,6 +101,56 @@ func TestKeysBesideAServer(t *testing.T) {
 	}
 }
 
+func TestKeysOfAUserThroughItsLife(t *testing.T) {
+	dir := t.TempDir()
+	store, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	file := filepath.Join(dir, "anna.credentials")
+	printed, err := recollectKeys(t, "create", "anna", "--policy", "read-only", "--out", file, "--data", dir)
+	if err != nil || printed != "" {
+		t.Fatalf("create printed %d bytes, %v", len(printed), err)
+	}
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().Perm() != 0o600 || info.Size() == 0 {
+		t.Fatalf("the key's file: %v, %v", info, err)
+	}
+	if _, err := recollectKeys(t, "create", "bob", "--out", file, "--data", dir); !errors.Is(err, os.ErrExist) {
+		t.Errorf("a file that is there: %v", err)
+	}
+	if _, err := recollectKeys(t, "create", "an na", "--out", file+"2", "--data", dir); err == nil {
+		t.Error("a name with a space was accepted")
+	} else if _, err := os.Stat(file + "2"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a refused command left a file behind: %v", err)
+	}
+	wantList := func(want string) {
+		t.Helper()
+		list, err := recollectKeys(t, "list", "--data", dir)
+		if match, _ := regexp.MatchString(want, list); err != nil || !match {
+			t.Errorf("list (%v), want %s:\n%s", err, want, list)
+		}
+	}
+	if _, err := recollectKeys(t, "attach", "anna", "full-access", "s3-read", "--data", dir); err != nil {
+		t.Error(err)
+	}
+	wantList(`anna +full-access,read-only,s3-read +AKIA`)
+	if _, err := recollectKeys(t, "detach", "anna", "full-access", "--data", dir); err != nil {
+		t.Error(err)
+	}
+	wantList(`anna +read-only,s3-read +AKIA`)
+	for _, args := range [][]string{{"attach", "anna", "s3-read", "absent"}, {"attach", "bob", "s3-read"}, {"attach", "anna"}, {"detach", "anna", "full-access"}, {"delete-user", "bob"}} {
+		if _, err := recollectKeys(t, append(args, "--data", dir)...); err == nil {
+			t.Errorf("%q was accepted", args)
+		}
+	}
+	if _, err := recollectKeys(t, "delete-user", "anna", "--data", dir); err != nil {
+		t.Error(err)
+	}
+	wantList(`^USER +POLICIES +KEY +STATE +CREATED\n$`)
+}
+
 func TestKeysRefuse(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := recollectKeys(t, "list", "--data", dir); err == nil || !strings.Contains(err.Error(), "--data") {

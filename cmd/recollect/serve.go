@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,16 +30,20 @@ const shutdownTimeout = 30 * time.Second
 
 // serveConfig is what the server can be told.
 type serveConfig struct {
-	Listen  string // host:port
-	Data    string // folder of the store and the root key
-	Library string // folder of ONNX Runtime and the model packs
-	Region  string
+	Listen  string   // host:port
+	Data    string   // folder of the store and the root key
+	Library string   // folder of ONNX Runtime and the model packs
+	Regions []string // the first one stands for all where there can be one only
 	Account string
 	LogJSON bool
+	Limits  string // file of rates and quotas; empty: none
+
+	MaxRequests        int // 0: the default
+	MaxPictureRequests int
 
 	S3Root        string // folder whose subfolders are buckets
 	S3Endpoint    string // URL
-	S3Region      string // empty: Region
+	S3Region      string // empty: the first of Regions
 	S3VirtualHost bool   // the bucket is a part of the host's name
 }
 
@@ -51,14 +56,22 @@ func (c serveConfig) Validate() error {
 	if c.Data == "" {
 		faults = append(faults, errors.New("--data names no folder"))
 	}
-	if !regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d+$`).MatchString(c.Region) {
-		faults = append(faults, fmt.Errorf("--region %q does not look like a region, for example us-east-1", c.Region))
+	if len(c.Regions) == 0 {
+		faults = append(faults, errors.New("--region names no region"))
+	}
+	for _, region := range c.Regions {
+		if !regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d+$`).MatchString(region) {
+			faults = append(faults, fmt.Errorf("--region %q does not look like a region, for example us-east-1", region))
+		}
 	}
 	if !regexp.MustCompile(`^\d{12}$`).MatchString(c.Account) {
 		faults = append(faults, fmt.Errorf("--account %q is not twelve digits", c.Account))
 	}
 	if c.S3Root != "" && c.S3Endpoint != "" {
 		faults = append(faults, errors.New("--s3-root and --s3-endpoint exclude each other"))
+	}
+	if c.MaxRequests < 0 || c.MaxPictureRequests < 0 {
+		faults = append(faults, errors.New("--max-requests and --max-picture-requests must be 0 or more"))
 	}
 	return errors.Join(faults...)
 }
@@ -83,12 +96,15 @@ func serveCommand() *cobra.Command {
 	flags.StringVar(&cfg.Listen, "listen", "127.0.0.1:7180", "address and port to listen on")
 	flags.StringVar(&cfg.Data, "data", "data", "folder of the database and the root key")
 	flags.StringVar(&cfg.Library, "library", defaultLibrary(), "folder of ONNX Runtime and the model packs")
-	flags.StringVar(&cfg.Region, "region", "us-east-1", "region that the server stands for")
+	flags.StringSliceVar(&cfg.Regions, "region", []string{"us-east-1"}, "regions that the server stands for, separated by commas; each has collections of its own")
 	flags.StringVar(&cfg.Account, "account", "123456789012", "account of the root key")
 	flags.StringVar(&cfg.S3Root, "s3-root", "", "folder whose subfolders are the buckets of S3Object")
 	flags.StringVar(&cfg.S3Endpoint, "s3-endpoint", "", "URL of the S3 endpoint of S3Object; its key is in "+s3AccessKeyIDEnv+" and "+s3SecretAccessKeyEnv)
-	flags.StringVar(&cfg.S3Region, "s3-region", "", "region of the S3 endpoint (default: --region)")
+	flags.StringVar(&cfg.S3Region, "s3-region", "", "region of the S3 endpoint (default: the first --region)")
 	flags.BoolVar(&cfg.S3VirtualHost, "s3-virtual-host", false, "address buckets as bucket.host instead of host/bucket")
+	flags.StringVar(&cfg.Limits, "limits", "", "JSON file of request rates and quotas")
+	flags.IntVar(&cfg.MaxRequests, "max-requests", 0, "requests served at one moment (default: 256 for each core)")
+	flags.IntVar(&cfg.MaxPictureRequests, "max-picture-requests", 0, "of them, those that run networks (default: 16 for each core)")
 	flags.BoolVar(&cfg.LogJSON, "log-json", false, "write the log as JSON")
 	return cmd
 }
@@ -114,6 +130,10 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	if cfg.LogJSON {
 		log = slog.New(slog.NewJSONHandler(stderr, nil))
+	}
+	limits, err := readLimits(cfg.Limits)
+	if err != nil {
+		return err
 	}
 	store, err := sqlite.Open(ctx, cfg.Data, sqlite.Options{Logger: log})
 	if err != nil {
@@ -146,9 +166,12 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 		Handler:           front,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       2 * time.Minute,
+		WriteTimeout:      5 * time.Minute, // from the headers to the last byte of the answer
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		// "OPTIONS *" is answered as every other request that is none of the API's.
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
@@ -159,19 +182,25 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	index := exact.New(store, exact.Options{})
-	defer func() { err = errors.Join(err, index.Close()) }()
-	service, err := recollect.NewService(store, index, engine)
+	faces := exact.New(store, exact.Options{})
+	defer func() { err = errors.Join(err, faces.Close()) }()
+	users := exact.New(exact.SourceFunc(store.UserVectors), exact.Options{MaxBytes: exact.DefaultMaxBytes / 4})
+	defer func() { err = errors.Join(err, users.Close()) }()
+	service, err := recollect.NewService(store, faces, users, engine)
 	if err != nil {
 		return err
 	}
+	service.Limits = limits.Quotas
 	front.open(store, rekognition.New(rekognition.Config{
-		Service:    service,
-		Identities: iam.NewService(store.Identities(), sealer, key),
-		Images:     images,
-		Region:     cfg.Region,
-		TokenKey:   tokenKey,
-		Log:        log,
+		Service:     service,
+		Identities:  iam.NewService(store.Identities(), sealer, key),
+		Images:      images,
+		Regions:     cfg.Regions,
+		TokenKey:    tokenKey,
+		Log:         log,
+		Rates:       limits.Rates,
+		MaxRequests: cfg.MaxRequests,
+		MaxPictures: cfg.MaxPictureRequests,
 	}))
 	greet(stdout, cfg, "http://"+listener.Addr().String(), credentials)
 
@@ -199,7 +228,7 @@ func newSecret() []byte {
 
 // greet tells a person what to do next.
 func greet(w io.Writer, cfg serveConfig, url, credentials string) {
-	fmt.Fprintf(w, "Recollect %s is ready on %s (region %s, account %s).\n\n", version, url, cfg.Region, cfg.Account)
+	fmt.Fprintf(w, "Recollect %s is ready on %s (region %s, account %s).\n\n", version, url, strings.Join(cfg.Regions, ", "), cfg.Account)
 	cli, profile, python, session := "", "", "import boto3", "boto3"
 	if credentials == "" {
 		fmt.Fprintf(w, "The root key is the one in %s. Give it to the clients as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.\n", iam.RootAccessKeyIDEnv)
@@ -225,5 +254,5 @@ Python:
     answer = client.list_collections()
     print(answer["CollectionIds"], answer["FaceModelVersions"])
 
-`, cli, python, url, cfg.Region, profile, session)
+`, cli, python, url, cfg.Regions[0], profile, session)
 }

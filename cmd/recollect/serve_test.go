@@ -6,12 +6,12 @@ import (
 )
 
 func TestConfigReportsEveryFault(t *testing.T) {
-	good := serveConfig{Listen: "127.0.0.1:7180", Data: "data", Region: "us-gov-east-1", Account: "123456789012"}
+	good := serveConfig{Listen: "127.0.0.1:7180", Data: "data", Regions: []string{"us-gov-east-1"}, Account: "123456789012"}
 	if err := good.Validate(); err != nil {
 		t.Errorf("a good configuration: %v", err)
 	}
-	err := serveConfig{Listen: "7180", Region: "here", Account: "1"}.Validate()
-	for _, want := range []string{`--listen "7180"`, "--data", `--region "here"`, `--account "1"`} {
+	err := serveConfig{Listen: "7180", Regions: []string{"here"}, Account: "1", MaxRequests: -1}.Validate()
+	for _, want := range []string{`--listen "7180"`, "--data", `--region "here"`, `--account "1"`, "--max-requests"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not mention %s", err, want)
 		}
@@ -19,7 +19,7 @@ func TestConfigReportsEveryFault(t *testing.T) {
 }
 
 func TestGreetingSaysWhatToPaste(t *testing.T) {
-	cfg := serveConfig{Region: "eu-west-1", Account: "123456789012"}
+	cfg := serveConfig{Regions: []string{"eu-west-1"}, Account: "123456789012"}
 	var file, env strings.Builder
 	greet(&file, cfg, "http://127.0.0.1:7180", "/srv/data/credentials")
 	greet(&env, cfg, "http://127.0.0.1:7180", "")

@@ -7,6 +7,14 @@ import pytest
 import pictures
 
 LANDMARKS = ["eyeLeft", "eyeRight", "mouthLeft", "mouthRight", "nose"]
+ALL_LANDMARKS = LANDMARKS + """
+leftEyeBrowLeft leftEyeBrowRight leftEyeBrowUp rightEyeBrowLeft rightEyeBrowRight rightEyeBrowUp
+leftEyeLeft leftEyeRight leftEyeUp leftEyeDown rightEyeLeft rightEyeRight rightEyeUp rightEyeDown
+noseLeft noseRight mouthUp mouthDown leftPupil rightPupil
+upperJawlineLeft midJawlineLeft chinBottom midJawlineRight upperJawlineRight
+""".split()
+DEFAULT = {"BoundingBox", "Confidence", "Landmarks", "Pose", "Quality"}
+MORE = {"AgeRange", "Gender", "Emotions", "EyesOpen", "MouthOpen", "Smile"}
 PEOPLE = 12
 
 
@@ -80,7 +88,67 @@ def check_detail(detail):
     assert where["eyeLeft"]["X"] < where["eyeRight"]["X"] and where["mouthLeft"]["X"] < where["mouthRight"]["X"]
     assert all(-180 <= detail["Pose"][axis] <= 180 for axis in ("Roll", "Yaw", "Pitch"))
     assert all(0 <= detail["Quality"][q] <= 100 for q in ("Brightness", "Sharpness"))
-    assert set(detail) == {"BoundingBox", "Confidence", "Landmarks", "Pose", "Quality"}
+    assert set(detail) == DEFAULT
+
+
+@pytest.mark.parametrize(
+    "asked, more",
+    [
+        ([], set()),
+        (["DEFAULT"], set()),
+        (["ALL"], MORE),
+        (["ALL", "DEFAULT"], MORE),
+        (["DEFAULT", "SMILE", "ALL"], MORE),
+        (["AGE_RANGE"], {"AgeRange"}),
+        (["DEFAULT", "GENDER"], {"Gender"}),
+        (["EYES_OPEN", "SMILE"], {"EyesOpen", "Smile"}),
+        (["EMOTIONS", "MOUTH_OPEN"], {"Emotions", "MouthOpen"}),
+        # No network sees these: they are accepted and left out.
+        (["BEARD", "MUSTACHE", "EYEGLASSES", "SUNGLASSES", "FACE_OCCLUDED", "EYE_DIRECTION"], set()),
+    ],
+)
+def test_attributes(client, collection, asked, more):
+    """The default attributes always come, with those that are named; DetectFaces and IndexFaces see the same."""
+    image = {"Bytes": pictures.group("cf_011_3.jpg")}
+    detected = client.detect_faces(Image=image, Attributes=asked)["FaceDetails"]
+    assert len(detected) == 3
+    indexed = client.index_faces(
+        CollectionId=collection, Image=image, DetectionAttributes=asked, MaxFaces=2, QualityFilter="NONE"
+    )
+    assert [r["FaceDetail"] for r in indexed["FaceRecords"] + indexed["UnindexedFaces"]] == detected
+    plain = client.detect_faces(Image=image)["FaceDetails"]
+    for detail, default in zip(detected, plain, strict=True):
+        assert set(detail) == DEFAULT | more
+        landmarks = ALL_LANDMARKS if "ALL" in asked else LANDMARKS
+        assert [m["Type"] for m in detail["Landmarks"]] == landmarks
+        check_detail({**{k: detail[k] for k in DEFAULT}, "Landmarks": detail["Landmarks"][:5]})
+        assert {k: v for k, v in detail.items() if k in DEFAULT - {"Landmarks"}} == {
+            k: v for k, v in default.items() if k != "Landmarks"
+        }
+        check_more(detail)
+
+
+def check_more(detail):
+    if "AgeRange" in detail:
+        assert 0 <= detail["AgeRange"]["Low"] < detail["AgeRange"]["High"] <= 120
+    if "Gender" in detail:
+        assert detail["Gender"]["Value"] in ("Female", "Male") and 50 <= detail["Gender"]["Confidence"] <= 100
+    for name in {"EyesOpen", "MouthOpen", "Smile"} & set(detail):
+        assert isinstance(detail[name]["Value"], bool) and 50 <= detail[name]["Confidence"] <= 100
+    if "Emotions" in detail:
+        confidences = [e["Confidence"] for e in detail["Emotions"]]
+        assert confidences == sorted(confidences, reverse=True) and sum(confidences) == pytest.approx(100, abs=0.01)
+        names = {e["Type"] for e in detail["Emotions"]}
+        assert names == {"HAPPY", "SAD", "ANGRY", "DISGUSTED", "SURPRISED", "CALM", "FEAR"}
+    where = {m["Type"]: (m["X"], m["Y"]) for m in detail["Landmarks"]}
+    if "leftPupil" in where:
+        assert where["leftPupil"] == where["eyeLeft"] and where["rightPupil"] == where["eyeRight"]
+
+
+def test_unknown_attribute(client):
+    with pytest.raises(client.exceptions.ClientError, match="attributes") as refused:
+        client.detect_faces(Image={"Bytes": pictures.group("cf_011_3.jpg")}, Attributes=["BEAUTY"])
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
 
 
 def test_max_faces(client, collection):

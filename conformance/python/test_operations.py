@@ -11,10 +11,11 @@ from wire import Request, call
 
 MODEL = botocore.session.get_session().get_service_model("rekognition")
 
-# What the first version promises.
+# What is promised to be built.
 BUILT = {
     "CreateCollection", "ListCollections", "DescribeCollection", "DeleteCollection", "IndexFaces", "ListFaces",
     "DeleteFaces", "SearchFaces", "SearchFacesByImage", "DetectFaces", "CompareFaces",
+    "CreateUser", "DeleteUser", "ListUsers", "AssociateFaces", "DisassociateFaces", "SearchUsers", "SearchUsersByImage",
 }  # fmt: skip
 
 # A valid value for each text with a pattern of its own.

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/recollect-dev/recollect/wire"
+)
+
+// What SDKs do in their standard mode.
+const (
+	attempts    = 3
+	maxBackoff  = 20 * time.Second
+	readTimeout = 60 * time.Second
+)
+
+// sign returns the bytes of a signed request. They may be sent again and again for five minutes, which leaves the cores to the server.
+func (b *bench) sign(operation, body string) ([]byte, error) {
+	req, err := http.NewRequest(http.MethodPost, "http://"+b.address+"/", strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("X-Amz-Target", wire.TargetPrefix+"."+operation)
+	req.Header.Set("Content-Type", wire.MediaType)
+	sum := sha256.Sum256([]byte(body))
+	credentials := aws.Credentials{AccessKeyID: b.key.ID, SecretAccessKey: b.key.Secret}
+	if err := v4.NewSigner().SignHTTP(context.Background(), credentials, req, hex.EncodeToString(sum[:]), wire.SigningName, "us-east-1", time.Now()); err != nil {
+		return nil, err
+	}
+	var raw bytes.Buffer
+	err = req.Write(&raw)
+	return raw.Bytes(), err
+}
+
+// client sends one request after the other on a connection that it keeps.
+type client struct {
+	address string
+	conn    net.Conn
+	r       *bufio.Reader
+}
+
+// send makes one attempt. As most clients do, it looks for an answer once it has sent all or cannot send more.
+func (c *client) send(request []byte) (status int, answer string, err error) {
+	if c.conn == nil {
+		if c.conn, err = net.Dial("tcp", c.address); err != nil {
+			c.conn = nil
+			return 0, "", err
+		}
+		c.r = bufio.NewReader(c.conn)
+	}
+	if err := c.conn.SetDeadline(time.Now().Add(readTimeout)); err != nil {
+		return 0, "", err
+	}
+	_, sendErr := c.conn.Write(request)
+	resp, err := http.ReadResponse(c.r, nil)
+	if err != nil {
+		c.close()
+		return 0, "", errors.Join(sendErr, err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if resp.Close || err != nil || sendErr != nil {
+		c.close()
+	}
+	return resp.StatusCode, string(body), err
+}
+
+func (c *client) close() {
+	if c.conn != nil {
+		c.conn.Close()
+		c.conn = nil
+	}
+}
+
+// tally is what a number of clients met with.
+type tally struct {
+	mu      sync.Mutex
+	served  []time.Duration // of the attempt that was served
+	calls   []time.Duration // with the attempts before it and the waits between
+	refused int             // attempts
+	broken  int             // attempts whose answer did not come through
+	failed  int             // calls, after all attempts
+
+	listed []time.Duration // of the other caller
+	took   time.Duration
+	cpu    time.Duration // of the process, clients included
+	heap   uint64        // the most in use, in bytes
+}
+
+// load has a number of clients call without a pause until the time is over. Calls that are under way then count as well.
+func (b *bench) load(t *tally, clients int, duration time.Duration, request []byte) error {
+	var (
+		group sync.WaitGroup
+		fatal error
+	)
+	start, before := time.Now(), cpuTime()
+	end := start.Add(duration)
+	for range clients {
+		group.Go(func() {
+			c := &client{address: b.address}
+			defer c.close()
+			for time.Now().Before(end) {
+				if err := t.call(c, request, end); err != nil {
+					t.mu.Lock()
+					fatal = err
+					t.mu.Unlock()
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	t.took += time.Since(start)
+	t.cpu += cpuTime() - before
+	return fatal
+}
+
+// cpuTime is what the process has had of the cores.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// call makes attempts until one is served. It gives up early when the time is over.
+func (t *tally) call(c *client, request []byte, end time.Time) error {
+	start := time.Now()
+	for attempt := range attempts {
+		begun := time.Now()
+		status, answer, err := c.send(request)
+		took := time.Since(begun)
+		t.mu.Lock()
+		switch {
+		case err != nil:
+			t.broken++
+		case status == http.StatusOK:
+			t.served = append(t.served, took)
+			t.calls = append(t.calls, time.Since(start))
+		case strings.Contains(answer, "ThrottlingException"):
+			t.refused++
+		default:
+			err = fmt.Errorf("status %d: %s", status, answer)
+			t.mu.Unlock()
+			return err
+		}
+		t.mu.Unlock()
+		if status == http.StatusOK {
+			return nil
+		}
+		wait := min(maxBackoff, time.Duration(rand.Float64()*float64(time.Second<<attempt)))
+		if time.Now().Add(wait).After(end) {
+			time.Sleep(time.Until(end))
+			return nil
+		}
+		if attempt < attempts-1 {
+			time.Sleep(wait)
+		}
+	}
+	t.mu.Lock()
+	t.failed++
+	t.mu.Unlock()
+	return nil
+}
+
+// percentile of durations, in milliseconds.
+func percentile(took []time.Duration, p float64) float64 {
+	if len(took) == 0 {
+		return 0
+	}
+	slices.Sort(took)
+	i := min(len(took)-1, int(p*float64(len(took))))
+	return float64(took[i].Microseconds()) / 1e3
+}

@@ -1,0 +1,307 @@
+// Command overload measures what a server does with more callers than it can serve, with its bounds on requests in flight
+// and without them: requests served a second, how long those wait, how many are refused, and how long a caller of an
+// operation without networks waits meanwhile.
+//
+// The requests are signed and go over HTTP on loopback to a server in this process, which has the real store, index and
+// networks; clients and server share the machine's cores. Clients call without a pause, and try again as SDKs do: three
+// attempts, with a random wait of up to 1 and 2 seconds before the second and the third.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"flag"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"io"
+	"io/fs"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/image/draw"
+
+	"github.com/recollect-dev/recollect"
+	"github.com/recollect-dev/recollect/exact"
+	"github.com/recollect-dev/recollect/iam"
+	"github.com/recollect-dev/recollect/onnx"
+	"github.com/recollect-dev/recollect/pack"
+	"github.com/recollect-dev/recollect/rekognition"
+	"github.com/recollect-dev/recollect/sqlite"
+	"github.com/recollect-dev/recollect/vision"
+)
+
+type options struct {
+	library, picture, out string
+	duration              time.Duration
+	pictures              int
+	clients               []int
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.library, "library", filepath.Join("lib", "recollect"), "folder of ONNX Runtime and the model packs")
+	flag.StringVar(&o.picture, "picture", filepath.Join("..", "shared", "data", "lfw", "images"), "a JPEG with one face, or a folder in which one is found")
+	flag.StringVar(&o.out, "out", filepath.Join("bench", "results", "overload.md"), "file for the results; empty: none")
+	flag.DurationVar(&o.duration, "duration", 20*time.Second, "time of each measurement")
+	flag.IntVar(&o.pictures, "max-picture-requests", 0, "the bound; 0: the default")
+	clients := flag.String("clients", "8,32,128,512", "numbers of clients")
+	flag.Parse()
+	err := func() error {
+		for text := range strings.SplitSeq(*clients, ",") {
+			n, err := strconv.Atoi(text)
+			if err != nil || n < 1 {
+				return fmt.Errorf("-clients: %q is no number of clients", text)
+			}
+			o.clients = append(o.clients, n)
+		}
+		return run(context.Background(), o)
+	}()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "overload:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	floor := make([]byte, 128<<20) // as the server has: heapFloor of cmd/recollect
+	defer runtime.KeepAlive(floor)
+	small, err := findPicture(o.picture)
+	if err != nil {
+		return err
+	}
+	large, err := enlarge(small, 4000, 3000)
+	if err != nil {
+		return err
+	}
+	p, err := pack.Load(filepath.Join(o.library, "packs", "default"))
+	if err != nil {
+		return err
+	}
+	ort, err := onnx.Open(filepath.Join(o.library, "onnxruntime", onnx.LibraryName()), 0)
+	if err != nil {
+		return err
+	}
+	engine, err := vision.New(p, ort, vision.Options{})
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+
+	var report strings.Builder
+	w := io.MultiWriter(os.Stdout, &report)
+	fmt.Fprintf(w, "# More callers than can be served\n\n`go run ./bench/overload -duration %v`, %s, %d cores, %s/%s.\n",
+		o.duration, time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintf(w, "SearchFacesByImage by clients that call without a pause and try again as SDKs do, %v for each line; clients and server share the cores. "+
+		"*Served* is what a request that was let in took, *a CPU second* one of this process, which other programs of the machine disturb less, *call* the same with the attempts and waits before it, *failed* the calls a second that "+
+		"were refused three times, and *ListCollections* what another caller waited meanwhile. Times in milliseconds.\n\n", o.duration)
+	for _, picture := range []struct {
+		name  string
+		data  []byte
+		share int // of the clients: large pictures take so much longer that fewer make the same crowd
+	}{{"250x250", small, 1}, {"4000x3000", large, 4}} {
+		fmt.Fprintf(w, "## %s JPEG of %d KB\n\n", picture.name, len(picture.data)/1024)
+		fmt.Fprint(w, "| bounds | clients | served a second | served a CPU second | served p50 | served p99 | call p99 | refused a second | failed a second | ListCollections p99 | heap MiB |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
+		if err := compare(ctx, w, engine, o, picture.data, picture.share); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
+	}
+	if o.out == "" {
+		return nil
+	}
+	return os.WriteFile(o.out, []byte(report.String()), 0o644)
+}
+
+// bench is the server under measurement.
+type bench struct {
+	server  *httptest.Server
+	store   *sqlite.Store
+	dir     string
+	address string
+	key     iam.AccessKey
+}
+
+// open starts a server with a collection of one face.
+func open(ctx context.Context, engine recollect.Engine, bounded bool, pictures int) (*bench, error) {
+	dir, err := os.MkdirTemp("", "recollect-bench-")
+	if err != nil {
+		return nil, err
+	}
+	store, err := sqlite.Open(ctx, dir, sqlite.Options{})
+	if err != nil {
+		return nil, err
+	}
+	service, err := recollect.NewService(store, exact.New(store, exact.Options{}), exact.New(exact.SourceFunc(store.UserVectors), exact.Options{}), engine)
+	if err != nil {
+		return nil, err
+	}
+	key := iam.AccessKey{ID: "AKIDBENCH0000000", Secret: "a secret for the benchmark", Principal: iam.Principal{Account: "123456789012", ARN: "arn:aws:iam::123456789012:root"}}
+	sealer, err := iam.OpenSealer(dir)
+	if err != nil {
+		return nil, err
+	}
+	cfg := rekognition.Config{
+		Service:     service,
+		Identities:  iam.NewService(store.Identities(), sealer, key),
+		Regions:     []string{"us-east-1"},
+		TokenKey:    []byte("a key for the benchmark's tokens"),
+		Log:         slog.New(slog.NewTextHandler(io.Discard, nil)),
+		MaxPictures: pictures,
+	}
+	if !bounded {
+		cfg.MaxRequests, cfg.MaxPictures = math.MaxInt32, math.MaxInt32
+	}
+	server := httptest.NewServer(rekognition.New(cfg))
+	return &bench{server: server, store: store, dir: dir, address: server.Listener.Addr().String(), key: key}, nil
+}
+
+func (b *bench) close() error {
+	b.server.Close()
+	return errors.Join(b.store.Close(), os.RemoveAll(b.dir))
+}
+
+// do makes one request that must be served.
+func (b *bench) do(operation, body string) error {
+	request, err := b.sign(operation, body)
+	if err != nil {
+		return err
+	}
+	c := &client{address: b.address}
+	defer c.close()
+	status, answer, err := c.send(request)
+	if err == nil && status != 200 && !strings.Contains(answer, "ResourceAlreadyExistsException") {
+		err = fmt.Errorf("status %d: %s", status, answer)
+	}
+	return err
+}
+
+// compare prints the lines of one picture. Servers without and with bounds alternate, so that whatever else the machine does falls
+// on both.
+func compare(ctx context.Context, w io.Writer, engine recollect.Engine, o options, picture []byte, share int) (err error) {
+	servers := map[bool]*bench{}
+	for _, bounded := range []bool{false, true} {
+		b, err := open(ctx, engine, bounded, o.pictures)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, b.close()) }()
+		servers[bounded] = b
+	}
+	const rounds = 2
+	for _, clients := range o.clients {
+		clients = max(1, clients/share)
+		tallies := map[bool]*tally{false: {}, true: {}}
+		for range rounds {
+			for bounded, t := range tallies {
+				if err := servers[bounded].measure(t, picture, clients, o.duration/rounds); err != nil {
+					return err
+				}
+			}
+		}
+		for _, bounded := range []bool{false, true} {
+			t := tallies[bounded]
+			perSecond := func(n int) float64 { return float64(n) / t.took.Seconds() }
+			fmt.Fprintf(w, "| %s | %d | %.1f | %.1f | %.0f | %.0f | %.0f | %.1f | %.1f | %.1f | %d |\n", map[bool]string{false: "none", true: "defaults"}[bounded], clients,
+				perSecond(len(t.served)), float64(len(t.served))/t.cpu.Seconds(), percentile(t.served, 0.5), percentile(t.served, 0.99), percentile(t.calls, 0.99),
+				perSecond(t.refused+t.broken), perSecond(t.failed), percentile(t.listed, 0.99), t.heap>>20)
+			if t.broken > 0 {
+				fmt.Fprintf(os.Stderr, "%d answers did not come through\n", t.broken)
+			}
+		}
+	}
+	return nil
+}
+
+// measure adds to a tally what a number of clients meet with.
+func (b *bench) measure(t *tally, picture []byte, clients int, duration time.Duration) error {
+	if err := b.do("CreateCollection", `{"CollectionId":"people"}`); err != nil {
+		return err
+	}
+	body := fmt.Sprintf(`{"CollectionId":"people","Image":{"Bytes":%q}}`, base64.StdEncoding.EncodeToString(picture))
+	if err := b.do("SearchFacesByImage", body); err != nil {
+		return err
+	}
+	request, err := b.sign("SearchFacesByImage", body)
+	if err != nil {
+		return err
+	}
+	list, err := b.sign("ListCollections", `{}`)
+	if err != nil {
+		return err
+	}
+
+	// Another caller, ten times a second, which looks at the heap as well.
+	stop, stopped := make(chan struct{}), make(chan error, 1)
+	go func() {
+		c := &client{address: b.address}
+		defer c.close()
+		for {
+			select {
+			case <-stop:
+				stopped <- nil
+				return
+			case <-time.After(100 * time.Millisecond):
+			}
+			start := time.Now()
+			status, answer, err := c.send(list)
+			if err != nil || status != 200 {
+				stopped <- fmt.Errorf("ListCollections: status %d: %s: %w", status, answer, err)
+				return
+			}
+			t.listed = append(t.listed, time.Since(start))
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			t.heap = max(t.heap, m.HeapInuse)
+		}
+	}()
+	err = b.load(t, clients, duration, request)
+	close(stop)
+	return errors.Join(err, <-stopped)
+}
+
+// findPicture reads the JPEG at path, or the first one of the folder at path.
+func findPicture(path string) ([]byte, error) {
+	found := path
+	errFound := errors.New("found")
+	err := filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && strings.HasSuffix(p, ".jpg") {
+			found = p
+			return errFound
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, errFound) {
+		return nil, fmt.Errorf("find a picture (name one with -picture): %w", err)
+	}
+	return os.ReadFile(found)
+}
+
+// enlarge puts the picture, six times as large, on a canvas with the noise of a camera.
+func enlarge(picture []byte, width, height int) ([]byte, error) {
+	face, err := jpeg.Decode(bytes.NewReader(picture))
+	if err != nil {
+		return nil, err
+	}
+	canvas := image.NewRGBA(image.Rect(0, 0, width, height))
+	noise := rand.New(rand.NewPCG(1, 2))
+	for i := range canvas.Pix {
+		canvas.Pix[i] = uint8(110 + noise.IntN(12))
+	}
+	side := 6 * face.Bounds().Dx()
+	at := image.Rect(0, 0, side, side).Add(image.Pt((width-side)/2, (height-side)/2))
+	draw.CatmullRom.Scale(canvas, at, face, face.Bounds(), draw.Src, nil)
+	var b bytes.Buffer
+	err = jpeg.Encode(&b, canvas, &jpeg.Options{Quality: 90})
+	return b.Bytes(), err
+}
