@@ -15,7 +15,24 @@ import (
 
 // hold keeps the server busy with a request whose body does not come, until the connection that it returns is closed. It returns once the
 // server waits for that body. How busy a server is that clients have to be turned away from is thereby not left to chance.
+//
+// The server may take a moment to notice that the requests of the scenario before are gone.
 func (s *server) hold(ctx context.Context) (net.Conn, error) {
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		conn, err := s.holdNow(ctx)
+		if err == nil || time.Now().After(deadline) {
+			return conn, err
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (s *server) holdNow(ctx context.Context) (net.Conn, error) {
 	const body = "{}"
 	const digest = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a" // of the body
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint()+"/", strings.NewReader(body))
