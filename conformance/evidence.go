@@ -2,18 +2,22 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/recollect-dev/recollect/conformance/compatibility"
 	"github.com/recollect-dev/recollect/wire"
 )
 
 // evidence is what was seen to work: by operation, the members of the input that calls which succeeded were made with, the members
 // of the output that clients received, and the codes of errors; each with the clients that saw it. A member within another is
-// written with a dot, one of a list's elements with [].
+// written with a dot; lists add nothing to it.
 type evidence struct {
 	mu         sync.Mutex
 	operations map[string]*seen
@@ -73,7 +77,7 @@ func members(path string, t reflect.Type, value any, see func(string)) {
 			return
 		}
 		for _, element := range value {
-			members(path+"[]", t.Elem(), element, see)
+			members(path, t.Elem(), element, see)
 		}
 	case map[string]any:
 		if t.Kind() != reflect.Struct {
@@ -89,6 +93,41 @@ func members(path string, t reflect.Type, value any, see func(string)) {
 			members(inner, field.Type, member, see)
 		}
 	}
+}
+
+// check holds the evidence of all clients together against the tables of a document, and what one client saw against what the
+// others saw.
+func (e *evidence) check(document string, clients []client) error {
+	file, err := os.Open(document)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	tables, err := compatibility.Read(file)
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	together := map[string]compatibility.Evidence{}
+	var faults []error
+	for _, name := range slices.Sorted(maps.Keys(e.operations)) {
+		s := e.operations[name]
+		together[name] = compatibility.Evidence{
+			Inputs:  slices.Sorted(maps.Keys(s.Input)),
+			Outputs: slices.Sorted(maps.Keys(s.Output)),
+			Errors:  slices.Sorted(maps.Keys(s.Errors)),
+		}
+		for kind, seen := range map[string]sightings{"input": s.Input, "output": s.Output, "errors": s.Errors} {
+			for what, by := range seen {
+				if len(by) < len(clients) {
+					faults = append(faults, fmt.Errorf("%s: %s %s: only %s saw it", name, kind, what, strings.Join(by, ", ")))
+				}
+			}
+		}
+	}
+	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(tables.CheckEvidence(together), errors.Join(faults...))
 }
 
 // write writes the evidence as JSON, in a fixed order.

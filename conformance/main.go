@@ -1,6 +1,6 @@
 // Command conformance runs one list of scenarios through unmodified clients of the AWS API, against servers that it starts from
 // bin/recollect: boto3, the AWS CLI, and the SDKs for JavaScript, Go and Java. It ends with a table of the calls that passed, and with
-// status 1 if any scenario failed on any client, or a client did not run.
+// status 1 if any scenario failed on any client, if a client did not run, or if what the clients saw is not what COMPATIBILITY.md says.
 //
 //	go run ./conformance [--clients boto3,cli,js,go,java] [--run regexp] [--table FILE] [--evidence FILE]
 //
@@ -109,6 +109,9 @@ func conformance(ctx context.Context, args []string, out io.Writer) error {
 	group.Wait()
 	if o.run == "" && !o.withoutPictures {
 		r.requireAll()
+		if err := r.evidence.check(filepath.Join(o.root, "COMPATIBILITY.md"), o.clients); err != nil {
+			r.fault("COMPATIBILITY.md is not what clients saw:\n%v", err)
+		}
 	}
 	table := r.table()
 	fmt.Fprintf(out, "\n%s\n", table)

@@ -428,7 +428,7 @@ func join(path, name string) string {
 func element(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
 
 // shownAtMost bounds what is shown of a value, in bytes.
-const shownAtMost = 600
+const shownAtMost = 400
 
 // shortened prints a value for a message. What is long, as pictures are, is cut.
 func shortened(value any) string {

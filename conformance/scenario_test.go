@@ -72,7 +72,7 @@ var unprovoked = map[string][]string{
 	// Declared by the model of every operation; the constraints' violations are ValidationException, and these have no other.
 	"InvalidParameterException": {
 		"AssociateFaces", "CreateCollection", "CreateUser", "DeleteCollection", "DeleteFaces", "DeleteUser", "DescribeCollection", "DisassociateFaces",
-		"ListCollections", "ListFaces", "ListTagsForResource", "ListUsers", "TagResource", "UntagResource",
+		"ListCollections", "ListFaces", "ListUsers",
 	},
 	"ResourceNotFoundException": {"ListCollections"}, // which names no resource
 	// A user is never seen in between, and only making one can collide with another.
