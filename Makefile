@@ -1,4 +1,4 @@
-# Two commands on a fresh machine with Go, Node.js (npm), Python 3 and a C compiler:
+# Two commands on a fresh machine with Go, Node.js (npm), a C compiler, and for the tests Python 3, Java and Maven:
 #
 #   make run     install the networks, build, start the server
 #   make test    install what the tests need, run all of them
@@ -25,7 +25,7 @@ bin/recollect:
 run: build
 	bin/recollect serve --listen $(LISTEN) --data $(DATA)
 
-test: test-go conformance-python conformance-js
+test: test-go conformance-python conformance
 
 # The accuracy on LFW takes minutes, and many more with the race detector on.
 test-go: networks versitygw

@@ -23,6 +23,7 @@ var mayImport = map[string][]string{
 	"/indextest":                 {""},
 	"/enginetest":                {""},
 	"/rekognition":               {"", "/iam", "/sigv4", "/wire"},
+	"/conformance":               {"/wire", "/conformance/compatibility"},
 	"/conformance/compatibility": {"/wire"},
 	"/cmd/recollect":             {"", "/exact", "/iam", "/onnx", "/pack", "/rekognition", "/s3", "/sqlite", "/vision"},
 

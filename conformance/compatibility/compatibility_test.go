@@ -120,7 +120,7 @@ func TestCheckEvidence(t *testing.T) {
 				Outputs: []string{"FaceCount", "FaceModelVersion", "CreationTimestamp"},
 				Errors:  []string{"ResourceNotFoundException"},
 			},
-			"ListFaces":  {Outputs: []string{"Faces", "Faces[].FaceId"}, Errors: []string{"AccessDeniedException"}},
+			"ListFaces":  {Outputs: []string{"Faces", "Faces.FaceId"}, Errors: []string{"AccessDeniedException"}},
 			"DetectText": {Errors: []string{"NotImplementedException"}},
 		}
 	}
@@ -142,7 +142,7 @@ func TestCheckEvidence(t *testing.T) {
 			e["DescribeCollection"] = d
 		}, "output UserCount is said to be absent, and was seen: true"},
 		"an absent member of a structure that came": {func(e map[string]Evidence) {
-			e["SearchFaces"] = Evidence{Outputs: []string{"FaceMatches[].Face.UserId"}}
+			e["SearchFaces"] = Evidence{Outputs: []string{"FaceMatches.Face.UserId"}}
 		}, "member UserId is said to be absent, and was seen: true"},
 		"an error that never came": {func(e map[string]Evidence) {
 			e["ListFaces"] = Evidence{Outputs: e["ListFaces"].Outputs}
@@ -151,7 +151,7 @@ func TestCheckEvidence(t *testing.T) {
 			e["DetectText"] = Evidence{}
 		}, "DetectText is listed as not built"},
 		"a member of no structure": {func(e map[string]Evidence) {
-			e["ListFaces"] = Evidence{Outputs: []string{"Faces[].FaceId", "Faces[].Name"}, Errors: e["ListFaces"].Errors}
+			e["ListFaces"] = Evidence{Outputs: []string{"Faces.FaceId", "Faces.Name"}, Errors: e["ListFaces"].Errors}
 		}, "Face has no member Name"},
 	} {
 		t.Run(name, func(t *testing.T) {
