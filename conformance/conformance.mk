@@ -12,7 +12,7 @@ conformance: build conformance-client-python conformance-client-js conformance-c
 	$(GO) run ./conformance $(CONFORMANCE)
 
 # What no client sends: raw requests, and servers that are killed.
-conformance-python: build $(CONFORMANCE_VENV)/installed
+conformance-python: build $(CONFORMANCE_VENV)/installed conformance-client-js
 	PYTHONDONTWRITEBYTECODE=1 $(CONFORMANCE_VENV)/bin/python -m pytest -p no:cacheprovider conformance/python conformance/clients/python
 
 $(CONFORMANCE_VENV)/installed: conformance/clients/python/requirements.txt

@@ -26,6 +26,7 @@ type report struct {
 	evidence  *evidence
 	calls     map[string]map[string]tally // by operation and client
 	scenarios map[string]tally            // by client
+	versions  map[string]string           // by client
 	refusals  int
 	faults    int // what went wrong, in scenarios and beside them
 }
@@ -42,7 +43,7 @@ func (t tally) plus(passed bool) tally {
 }
 
 func newReport(log io.Writer, clients []client) *report {
-	return &report{log: log, clients: clients, evidence: newEvidence(), calls: map[string]map[string]tally{}, scenarios: map[string]tally{}}
+	return &report{log: log, clients: clients, evidence: newEvidence(), calls: map[string]map[string]tally{}, scenarios: map[string]tally{}, versions: map[string]string{}}
 }
 
 // called counts a call that went as it should, or did not.
@@ -81,6 +82,14 @@ func (r *report) fault(format string, args ...any) {
 	fmt.Fprintf(r.log, "FAIL  "+format+"\n", args...)
 }
 
+// describe tells which version of a client it is.
+func (r *report) describe(c client, version, runtime string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.versions[c.name] = version
+	fmt.Fprintf(r.log, "      %-10s  %s, %s\n", c.title, version, runtime)
+}
+
 func (r *report) note(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -112,8 +121,9 @@ func (r *report) requireAll() {
 	}
 }
 
-// table shows how many calls passed, by operation and client. A cell with failed calls says so.
-func (r *report) table() string {
+// table shows how many calls passed, by operation and client: of all operations that were called, or of those named. A cell with failed
+// calls says so.
+func (r *report) table(only ...string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var b strings.Builder
@@ -127,6 +137,9 @@ func (r *report) table() string {
 	row(rule)
 	total := map[string]tally{}
 	for _, operation := range slices.Sorted(maps.Keys(r.calls)) {
+		if len(only) > 0 && !slices.Contains(only, operation) {
+			continue
+		}
 		cells := []string{operation}
 		for _, c := range r.clients {
 			t := r.calls[operation][c.name]
