@@ -9,6 +9,7 @@ package iam
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 )
@@ -84,6 +85,17 @@ type KeyRecord struct {
 type PolicyDocument struct {
 	Name     string // 1 to 128 of A-Z a-z 0-9 _ + = , . @ -
 	Document string // JSON
+}
+
+// Validate reports why a policy could not be attached: a [*PolicyError] if it is its text.
+func (p PolicyDocument) Validate() error {
+	if !policyNameText.MatchString(p.Name) {
+		return fmt.Errorf("policy %.100q: a name has 1 to 128 letters, digits or _+=,.@-", p.Name)
+	}
+	if _, err := ParsePolicy([]byte(p.Document)); err != nil {
+		return fmt.Errorf("policy %s: %w", p.Name, err)
+	}
+	return nil
 }
 
 // Store keeps users, their keys and their policies. Users are addressed by account and name, of which the case does not

@@ -139,11 +139,8 @@ func (s *Service) DeleteUser(ctx context.Context, account, name string) error {
 
 // PutUserPolicy attaches a policy to a user, in place of one with the same name. [*PolicyError], [ErrNotFound], [ErrLimit].
 func (s *Service) PutUserPolicy(ctx context.Context, account, user string, p PolicyDocument) error {
-	if !policyNameText.MatchString(p.Name) {
-		return fmt.Errorf("attach policy %.100q: a name has 1 to 128 letters, digits or _+=,.@-", p.Name)
-	}
-	if _, err := ParsePolicy([]byte(p.Document)); err != nil {
-		return fmt.Errorf("attach policy %s: %w", p.Name, err)
+	if err := p.Validate(); err != nil {
+		return fmt.Errorf("attach to user %s: %w", user, err)
 	}
 	return s.change(fmt.Sprintf("attach policy %s to user %s", p.Name, user), func() error {
 		return s.store.PutUserPolicy(ctx, account, user, p, MaxPoliciesPerUser)

@@ -97,7 +97,8 @@ func (s *Server) authorizeObject(ctx context.Context, call *iam.Request, object 
 func objectsOf(input any) (objects []*wire.S3Object) {
 	in := reflect.ValueOf(input).Elem()
 	for i := range in.NumField() {
-		if image, ok := in.Field(i).Interface().(*wire.Image); ok && image != nil && image.S3Object != nil {
+		// An image that is given twice is refused later, whoever may read what.
+		if image, ok := in.Field(i).Interface().(*wire.Image); ok && image != nil && image.S3Object != nil && image.Bytes == nil {
 			objects = append(objects, image.S3Object)
 		}
 	}

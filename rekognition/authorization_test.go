@@ -238,6 +238,13 @@ func TestObjectsAreReadWithTheRightsOfTheCaller(t *testing.T) {
 	}
 }
 
+// An image that is given twice is told of as such, also to who may not read it in S3.
+func TestAnImageGivenTwice(t *testing.T) {
+	c := open(t).user(t, "anna", "full-access")
+	twice := &types.Image{Bytes: []byte("[]"), S3Object: &types.S3Object{Bucket: aws.String("pictures"), Name: aws.String("two.json")}}
+	wantCode(t, last(c.DetectFaces(t.Context(), &sdk.DetectFacesInput{Image: twice})), "InvalidParameterException")
+}
+
 func TestAMissingCollectionIsToldBeforeAPictureIsFetched(t *testing.T) {
 	c, ctx := open(t).client(), t.Context()
 	image := &types.Image{S3Object: &types.S3Object{Bucket: aws.String("pictures"), Name: aws.String("none")}}

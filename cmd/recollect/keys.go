@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,6 +67,14 @@ func keysCommand() *cobra.Command {
 			return identities.DeleteUserPolicy(ctx, account, args[0], args[1])
 		}),
 	}
+	show := &cobra.Command{
+		Use:   "show USER",
+		Short: "Show a user's policies",
+		Args:  cobra.ExactArgs(1),
+		RunE: with(func(ctx context.Context, cmd *cobra.Command, identities *iam.Service, args []string) error {
+			return showPolicies(ctx, cmd.OutOrStdout(), identities, account, args[0])
+		}),
+	}
 	deleteUser := &cobra.Command{
 		Use:   "delete-user USER",
 		Short: "Delete a user with its policies and keys",
@@ -89,7 +98,7 @@ func keysCommand() *cobra.Command {
 				return do(ctx, identities, args[0])
 			})}
 	}
-	cmd.AddCommand(create, list, attach, detach, deleteUser,
+	cmd.AddCommand(create, list, show, attach, detach, deleteUser,
 		change("disable", "Refuse a key's requests, within a second", func(ctx context.Context, s *iam.Service, id string) error {
 			return s.SetAccessKeyActive(ctx, id, false)
 		}),
@@ -173,12 +182,25 @@ func readPolicies(names []string) (documents []iam.PolicyDocument, err error) {
 			}
 			document = iam.PolicyDocument{Name: strings.TrimSuffix(filepath.Base(name), filepath.Ext(name)), Document: string(text)}
 		}
-		if _, err := iam.ParsePolicy([]byte(document.Document)); err != nil {
-			return nil, fmt.Errorf("policy %q: %w", name, err)
+		if err := document.Validate(); err != nil {
+			return nil, err
 		}
 		documents = append(documents, document)
 	}
 	return documents, nil
+}
+
+func showPolicies(ctx context.Context, w io.Writer, identities *iam.Service, account, user string) error {
+	policies, err := identities.UserPolicies(ctx, account, user)
+	if err != nil {
+		return err
+	}
+	for _, p := range policies {
+		if _, err := fmt.Fprintf(w, "%s:\n%s\n", p.Name, strings.TrimSpace(p.Document)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func listKeys(ctx context.Context, cmd *cobra.Command, identities *iam.Service, account string) error {

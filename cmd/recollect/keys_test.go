@@ -136,6 +136,9 @@ func TestKeysOfAUserThroughItsLife(t *testing.T) {
 		t.Error(err)
 	}
 	wantList(`anna +full-access,read-only,s3-read +AKIA`)
+	if shown, err := recollectKeys(t, "show", "anna", "--data", dir); err != nil || !strings.HasPrefix(shown, "full-access:\n{") && !strings.Contains(shown, "\nfull-access:\n{") {
+		t.Errorf("show (%v):\n%s", err, shown)
+	}
 	if _, err := recollectKeys(t, "detach", "anna", "full-access", "--data", dir); err != nil {
 		t.Error(err)
 	}
@@ -161,12 +164,16 @@ func TestKeysRefuse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
+	misnamed := filepath.Join(dir, "a policy.json")
+	if err := os.WriteFile(misnamed, []byte(`{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	broken := filepath.Join(dir, "broken.json")
 	if err := os.WriteFile(broken, []byte(`{"Statement":[{"Effect":"Maybe"}]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{
-		{"create", "anna", "--policy", "absent"}, {"create", "anna", "--policy", broken}, {"create", "an na"}, {"create"}, {"delete", "AKIA"}, {"disable", "AKIA"},
+		{"create", "anna", "--policy", "absent"}, {"create", "anna", "--policy", broken}, {"create", "an na"}, {"create"}, {"create", "anna", "--policy", misnamed}, {"show", "anna"}, {"delete", "AKIA"}, {"disable", "AKIA"},
 	} {
 		if _, err := recollectKeys(t, append(args, "--data", dir)...); err == nil {
 			t.Errorf("%q was accepted", args)

@@ -26,8 +26,10 @@ STOPPED_WITHIN = 30  # seconds, which the server promises
 class Server:
     """The program on a data folder. It can be stopped and started again on the same data."""
 
-    def __init__(self, data: Path):
+    def __init__(self, data: Path, *options: str):
         self.data = data
+        self.options = options
+        self.environment = environment()
         self.log = data.with_name(data.name + ".log")
         self.process: subprocess.Popen | None = None
         self.port = 0
@@ -40,13 +42,24 @@ class Server:
         assert PROGRAM.exists(), f"{PROGRAM} is missing: run make build"
         self.port = free_port()
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command(self.port, self.data), env=environment(), stdout=log, stderr=log)
+            self.process = subprocess.Popen(self.command(), cwd=self.data.parent, env=self.environment, stdout=log, stderr=log)
         deadline = time.monotonic() + READY_WITHIN
         while not self.ready():
             assert self.process.poll() is None, f"the server ended with {self.process.returncode}:\n{self.log_tail()}"
             assert time.monotonic() < deadline, f"not ready within {READY_WITHIN} s:\n{self.log_tail()}"
             time.sleep(0.05)
         return self
+
+    def command(self) -> list[str]:
+        return command(self.port, self.data) + list(self.options)
+
+    def create_key(self, user: str, *options: str) -> tuple[str, str]:
+        """Makes a key while the server runs, as an operator does. Returns its id and its secret."""
+        out = subprocess.run(
+            [str(PROGRAM), "keys", "create", user, "--data", str(self.data), *options], capture_output=True, text=True, check=True
+        ).stdout
+        settings = dict(line.split(" = ", 1) for line in out.splitlines() if " = " in line)
+        return settings["aws_access_key_id"], settings["aws_secret_access_key"]
 
     def ready(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
