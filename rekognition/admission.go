@@ -15,7 +15,11 @@ import (
 // that wait to seconds: bench/results/overload.md has the measurements behind these numbers.
 const (
 	requestsPerCore = 256
-	picturesPerCore = 16 // of the operations that run networks
+	picturesPerCore = 128 // of the operations that run networks, in places
+
+	// bytesPerPlace is how many bytes of a body take a place more. A large picture takes a core as long to decode as ten small ones
+	// take it altogether.
+	bytesPerPlace = 256 << 10
 
 	// slowBody is how long a body may take to arrive before its request gives its place among the pictures to another.
 	slowBody = time.Second
@@ -30,6 +34,7 @@ const (
 type admission struct {
 	requests *semaphore.Weighted
 	pictures *semaphore.Weighted
+	places   int64 // of pictures
 	slowBody time.Duration
 	patience time.Duration
 }
@@ -46,6 +51,7 @@ func newAdmission(requests, pictures int) *admission {
 	return &admission{
 		requests: semaphore.NewWeighted(int64(requests)),
 		pictures: semaphore.NewWeighted(int64(pictures)),
+		places:   int64(pictures),
 		slowBody: slowBody,
 		patience: patience,
 	}
@@ -65,25 +71,29 @@ func runsNetworks(operation string) bool {
 // from fast ones. The nil place is that of any other request.
 type place struct {
 	in     *admission
+	size   int64 // a large body takes several places
 	timer  *time.Timer
 	giveUp sync.Once // the first taking
 	again  bool      // taken a second time
 }
 
-// enter returns a place, or errSlowDown.
-func (a *admission) enter(operation string) (*place, error) {
+// enter returns a place for a body of so many bytes, less than 0 if that is not known, or errSlowDown.
+func (a *admission) enter(operation string, bytes int64) (*place, error) {
 	if !runsNetworks(operation) {
 		return nil, nil
 	}
-	if !a.pictures.TryAcquire(1) {
+	if bytes < 0 {
+		bytes = maxBody
+	}
+	p := &place{in: a, size: min(1+bytes/bytesPerPlace, a.places)} // whoever comes alone is let in
+	if !a.pictures.TryAcquire(p.size) {
 		return nil, errSlowDown
 	}
-	p := &place{in: a}
 	p.timer = time.AfterFunc(a.slowBody, p.release)
 	return p, nil
 }
 
-func (p *place) release() { p.giveUp.Do(func() { p.in.pictures.Release(1) }) }
+func (p *place) release() { p.giveUp.Do(func() { p.in.pictures.Release(p.size) }) }
 
 // settle makes sure of the place once the body is there.
 func (p *place) settle(ctx context.Context) error {
@@ -93,7 +103,7 @@ func (p *place) settle(ctx context.Context) error {
 	p.release() // the timer's call may be under way
 	waiting, cancel := context.WithTimeout(ctx, p.in.patience)
 	defer cancel()
-	if p.in.pictures.Acquire(waiting, 1) != nil {
+	if p.in.pictures.Acquire(waiting, p.size) != nil {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -111,7 +121,7 @@ func (p *place) leave() {
 	p.timer.Stop()
 	p.release()
 	if p.again {
-		p.in.pictures.Release(1)
+		p.in.pictures.Release(p.size)
 	}
 }
 

@@ -20,7 +20,7 @@ func (a *admission) freePictures() (n int) {
 func TestPlace(t *testing.T) {
 	enter := func(t *testing.T, a *admission) *place {
 		t.Helper()
-		p, err := a.enter("DetectFaces")
+		p, err := a.enter("DetectFaces", 100)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,10 +37,10 @@ func TestPlace(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			a := newAdmission(0, 1)
 			p := enter(t, a)
-			if _, err := a.enter("IndexFaces"); !errors.Is(err, errSlowDown) {
+			if _, err := a.enter("IndexFaces", 100); !errors.Is(err, errSlowDown) {
 				t.Errorf("a second one: %v", err)
 			}
-			if p, err := a.enter("ListFaces"); p != nil || err != nil || p.settle(t.Context()) != nil {
+			if p, err := a.enter("ListFaces", 100); p != nil || err != nil || p.settle(t.Context()) != nil {
 				t.Errorf("an operation without networks: %v, %v", p, err)
 			}
 			if err := p.settle(t.Context()); err != nil {
@@ -50,6 +50,26 @@ func TestPlace(t *testing.T) {
 			free(t, a, 0)
 			p.leave()
 			free(t, a, 1)
+		})
+	})
+	t.Run("large bodies", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			a := newAdmission(0, 10)
+			for bytes, want := range map[int64]int{0: 9, bytesPerPlace - 1: 9, bytesPerPlace: 8, 8*bytesPerPlace + 1: 1, maxBody: 0, -1: 0} {
+				p, err := a.enter("IndexFaces", bytes)
+				if err != nil {
+					t.Fatalf("%d bytes alone: %v", bytes, err)
+				}
+				free(t, a, want)
+				time.Sleep(2 * slowBody) // it gives up as many as it has taken, and takes as many again
+				free(t, a, 10)
+				if err := p.settle(t.Context()); err != nil {
+					t.Error(err)
+				}
+				free(t, a, want)
+				p.leave()
+				free(t, a, 10)
+			}
 		})
 	})
 	t.Run("a slow body", func(t *testing.T) {

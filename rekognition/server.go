@@ -54,7 +54,7 @@ type Config struct {
 
 	Rates       Rates // the zero value limits nothing
 	MaxRequests int   // served at one moment; 0: 256 for each core
-	MaxPictures int   // of them, those whose operations run networks; 0: 16 for each core
+	MaxPictures int   // of them, those whose operations run networks, a large body counting for several; 0: 128 for each core
 }
 
 // Server answers the API's requests. It is safe for concurrent use.
@@ -178,7 +178,7 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 	if known {
 		x.operation = described.Name
 	}
-	place, err := s.admission.enter(x.operation)
+	place, err := s.admission.enter(x.operation, r.ContentLength)
 	if err != nil {
 		return nil, turnAway(r, err)
 	}

@@ -104,7 +104,7 @@ func serveCommand() *cobra.Command {
 	flags.BoolVar(&cfg.S3VirtualHost, "s3-virtual-host", false, "address buckets as bucket.host instead of host/bucket")
 	flags.StringVar(&cfg.Limits, "limits", "", "JSON file of request rates and quotas")
 	flags.IntVar(&cfg.MaxRequests, "max-requests", 0, "requests served at one moment (default: 256 for each core)")
-	flags.IntVar(&cfg.MaxPictureRequests, "max-picture-requests", 0, "of them, those that run networks (default: 16 for each core)")
+	flags.IntVar(&cfg.MaxPictureRequests, "max-picture-requests", 0, "of them, those that run networks and one more for each 256 KiB of a request (default: 128 for each core)")
 	flags.BoolVar(&cfg.LogJSON, "log-json", false, "write the log as JSON")
 	return cmd
 }
