@@ -2,10 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -17,11 +13,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-
-	"github.com/recollect-dev/recollect/wire"
 )
 
 // What SDKs do in their standard mode.
@@ -30,24 +21,6 @@ const (
 	maxBackoff  = 20 * time.Second
 	readTimeout = 60 * time.Second
 )
-
-// sign returns the bytes of a signed request. They may be sent again and again for five minutes, which leaves the cores to the server.
-func (b *bench) sign(operation, body string) ([]byte, error) {
-	req, err := http.NewRequest(http.MethodPost, "http://"+b.address+"/", strings.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("X-Amz-Target", wire.TargetPrefix+"."+operation)
-	req.Header.Set("Content-Type", wire.MediaType)
-	sum := sha256.Sum256([]byte(body))
-	credentials := aws.Credentials{AccessKeyID: b.key.ID, SecretAccessKey: b.key.Secret}
-	if err := v4.NewSigner().SignHTTP(context.Background(), credentials, req, hex.EncodeToString(sum[:]), wire.SigningName, "us-east-1", time.Now()); err != nil {
-		return nil, err
-	}
-	var raw bytes.Buffer
-	err = req.Write(&raw)
-	return raw.Bytes(), err
-}
 
 // client sends one request after the other on a connection that it keeps.
 type client struct {

@@ -8,19 +8,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
 	"flag"
 	"fmt"
-	"image"
-	"image/jpeg"
 	"io"
-	"io/fs"
 	"log/slog"
 	"math"
-	"math/rand/v2"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -29,9 +24,8 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/image/draw"
-
 	"github.com/recollect-dev/recollect"
+	"github.com/recollect-dev/recollect/bench/workload"
 	"github.com/recollect-dev/recollect/exact"
 	"github.com/recollect-dev/recollect/iam"
 	"github.com/recollect-dev/recollect/onnx"
@@ -76,11 +70,11 @@ func main() {
 func run(ctx context.Context, o options) error {
 	floor := make([]byte, 128<<20) // as the server has: heapFloor of cmd/recollect
 	defer runtime.KeepAlive(floor)
-	small, err := findPicture(o.picture)
+	small, err := workload.FindPicture(o.picture)
 	if err != nil {
 		return err
 	}
-	large, err := enlarge(small, 4000, 3000)
+	large, err := workload.Enlarge(small, 4000, 3000)
 	if err != nil {
 		return err
 	}
@@ -173,7 +167,7 @@ func (b *bench) close() error {
 
 // do makes one request that must be served.
 func (b *bench) do(operation, body string) error {
-	request, err := b.sign(operation, body)
+	request, err := workload.Sign(b.address, b.key, operation, body)
 	if err != nil {
 		return err
 	}
@@ -232,11 +226,11 @@ func (b *bench) measure(t *tally, picture []byte, clients int, duration time.Dur
 	if err := b.do("SearchFacesByImage", body); err != nil {
 		return err
 	}
-	request, err := b.sign("SearchFacesByImage", body)
+	request, err := workload.Sign(b.address, b.key, "SearchFacesByImage", body)
 	if err != nil {
 		return err
 	}
-	list, err := b.sign("ListCollections", `{}`)
+	list, err := workload.Sign(b.address, b.key, "ListCollections", `{}`)
 	if err != nil {
 		return err
 	}
@@ -268,40 +262,4 @@ func (b *bench) measure(t *tally, picture []byte, clients int, duration time.Dur
 	err = b.load(t, clients, duration, request)
 	close(stop)
 	return errors.Join(err, <-stopped)
-}
-
-// findPicture reads the JPEG at path, or the first one of the folder at path.
-func findPicture(path string) ([]byte, error) {
-	found := path
-	errFound := errors.New("found")
-	err := filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && strings.HasSuffix(p, ".jpg") {
-			found = p
-			return errFound
-		}
-		return err
-	})
-	if err != nil && !errors.Is(err, errFound) {
-		return nil, fmt.Errorf("find a picture (name one with -picture): %w", err)
-	}
-	return os.ReadFile(found)
-}
-
-// enlarge puts the picture, six times as large, on a canvas with the noise of a camera.
-func enlarge(picture []byte, width, height int) ([]byte, error) {
-	face, err := jpeg.Decode(bytes.NewReader(picture))
-	if err != nil {
-		return nil, err
-	}
-	canvas := image.NewRGBA(image.Rect(0, 0, width, height))
-	noise := rand.New(rand.NewPCG(1, 2))
-	for i := range canvas.Pix {
-		canvas.Pix[i] = uint8(110 + noise.IntN(12))
-	}
-	side := 6 * face.Bounds().Dx()
-	at := image.Rect(0, 0, side, side).Add(image.Pt((width-side)/2, (height-side)/2))
-	draw.CatmullRom.Scale(canvas, at, face, face.Bounds(), draw.Src, nil)
-	var b bytes.Buffer
-	err = jpeg.Encode(&b, canvas, &jpeg.Options{Quality: 90})
-	return b.Bytes(), err
 }

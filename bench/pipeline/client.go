@@ -2,48 +2,20 @@ package main
 
 import (
 	"bufio"
-	"bytes"
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"strings"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-
+	"github.com/recollect-dev/recollect/bench/workload"
 	"github.com/recollect-dev/recollect/iam"
-	"github.com/recollect-dev/recollect/wire"
 )
 
-// client makes signed requests. To leave the cores to the server, it signs a request once and sends the same bytes again and
-// again; the server verifies each.
+// client makes signed requests: it signs one once and sends the same bytes again and again.
 type client struct {
 	address string
 	key     iam.AccessKey
-}
-
-// request returns the bytes of a signed request.
-func (c *client) request(operation, body string) ([]byte, error) {
-	req, err := http.NewRequest(http.MethodPost, "http://"+c.address+"/", strings.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("X-Amz-Target", wire.TargetPrefix+"."+operation)
-	req.Header.Set("Content-Type", wire.MediaType)
-	sum := sha256.Sum256([]byte(body))
-	credentials := aws.Credentials{AccessKeyID: c.key.ID, SecretAccessKey: c.key.Secret}
-	if err := v4.NewSigner().SignHTTP(context.Background(), credentials, req, hex.EncodeToString(sum[:]), wire.SigningName, "us-east-1", time.Now()); err != nil {
-		return nil, err
-	}
-	var b bytes.Buffer
-	err = req.Write(&b)
-	return b.Bytes(), err
 }
 
 // call makes one request.
@@ -64,7 +36,7 @@ type calls struct {
 }
 
 func (c *client) prepare(clients int, operation, body string) (*calls, error) {
-	request, err := c.request(operation, body)
+	request, err := workload.Sign(c.address, c.key, operation, body)
 	if err != nil {
 		return nil, err
 	}

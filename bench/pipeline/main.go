@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/recollect-dev/recollect"
+	"github.com/recollect-dev/recollect/bench/workload"
 	"github.com/recollect-dev/recollect/exact"
 	"github.com/recollect-dev/recollect/iam"
 	"github.com/recollect-dev/recollect/onnx"
@@ -57,11 +58,11 @@ func main() {
 func run(ctx context.Context, library, picture, out string, duration time.Duration) error {
 	floor := make([]byte, 128<<20) // as the server has: heapFloor of cmd/recollect
 	defer runtime.KeepAlive(floor)
-	small, err := findPicture(picture)
+	small, err := workload.FindPicture(picture)
 	if err != nil {
 		return err
 	}
-	large, err := enlarge(small, 4000, 3000)
+	large, err := workload.Enlarge(small, 4000, 3000)
 	if err != nil {
 		return err
 	}

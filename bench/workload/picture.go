@@ -1,4 +1,5 @@
-package main
+// Package workload is what the benchmarks send to the server: pictures, and requests that are signed before time counts.
+package workload
 
 import (
 	"bytes"
@@ -15,8 +16,8 @@ import (
 	"golang.org/x/image/draw"
 )
 
-// findPicture reads the JPEG at path, or the first one of the folder at path.
-func findPicture(path string) ([]byte, error) {
+// FindPicture reads the JPEG at path, or the first one of the folder at path.
+func FindPicture(path string) ([]byte, error) {
 	found := path
 	errFound := errors.New("found")
 	err := filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
@@ -32,9 +33,9 @@ func findPicture(path string) ([]byte, error) {
 	return os.ReadFile(found)
 }
 
-// enlarge puts the picture, six times as large, on a canvas with the noise of a camera, so that it costs what a
+// Enlarge puts a JPEG, six times as large, on a canvas with the noise of a camera, so that it costs what a
 // photograph costs to decode.
-func enlarge(picture []byte, width, height int) ([]byte, error) {
+func Enlarge(picture []byte, width, height int) ([]byte, error) {
 	face, err := jpeg.Decode(bytes.NewReader(picture))
 	if err != nil {
 		return nil, err
