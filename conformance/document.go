@@ -36,7 +36,7 @@ func (r *report) section(scenarios int) string {
 	for _, c := range r.clients {
 		versions = append(versions, c.title+" "+r.versions[c.name])
 	}
-	return fmt.Sprintf("\n## Clients\n\nCalls of each operation that did what they should, over %d scenarios, with %s; `make conformance` prints it again.\n\n%s\n## ",
+	return fmt.Sprintf("\n## Clients\n\nCalls of each operation that did what they should, over %d scenarios, with %s; `make conformance` prints it again. A client has fewer where it\nrefuses an input itself.\n\n%s\n## ",
 		scenarios, strings.Join(versions, ", "), table)
 }
 
