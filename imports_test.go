@@ -16,6 +16,7 @@ var mayImport = map[string][]string{
 	"/onnx":                      {},
 	"/pack":                      {},
 	"/vision":                    {"", "/pack", "/onnx"},
+	"/verification":              {""},
 	"/exact":                     {""},
 	"/sqlite":                    {"", "/iam"},
 	"/s3":                        {},
@@ -24,7 +25,7 @@ var mayImport = map[string][]string{
 	"/enginetest":                {""},
 	"/rekognition":               {"", "/iam", "/sigv4", "/wire"},
 	"/conformance/compatibility": {"/wire"},
-	"/cmd/recollect":             {"", "/exact", "/iam", "/onnx", "/pack", "/rekognition", "/s3", "/sqlite", "/vision"},
+	"/cmd/recollect":             {"", "/exact", "/iam", "/onnx", "/pack", "/rekognition", "/s3", "/sqlite", "/verification", "/vision"},
 
 	"/conformance/clients/go": {}, // as any user's program
 }
