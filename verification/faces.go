@@ -104,11 +104,11 @@ func Cosine(a, b Face) float32 {
 	if a.Vector == nil || b.Vector == nil {
 		return NoFace
 	}
-	return dot(a.Vector, b.Vector)
+	return Dot(a.Vector, b.Vector)
 }
 
-// dot has four sums, which do not wait for each other.
-func dot(a, b []float32) float32 {
+// Dot is the cosine of two L2-normalised vectors. It has four sums, which do not wait for each other.
+func Dot(a, b []float32) float32 {
 	var s0, s1, s2, s3 float32
 	for len(a) >= 4 && len(b) >= 4 {
 		x, y := (*[4]float32)(a), (*[4]float32)(b)
@@ -146,7 +146,7 @@ func AllPairs(ctx context.Context, faces []Labelled, same func(i, j int) bool) (
 					return err
 				}
 				for j := range faces[:i] {
-					c := dot(faces[i].Vector, faces[j].Vector)
+					c := Dot(faces[i].Vector, faces[j].Vector)
 					if same(i, j) {
 						genuines[part] = append(genuines[part], c)
 					} else {

@@ -157,3 +157,15 @@ func Pictures(sets ...[]Pair) []Picture {
 	})
 	return slices.Compact(all)
 }
+
+// Split compares the pairs of each kind.
+func Split(pairs []Pair, compare func(Pair) float32) (genuine, impostor []float32) {
+	for _, p := range pairs {
+		if p.Same() {
+			genuine = append(genuine, compare(p))
+		} else {
+			impostor = append(impostor, compare(p))
+		}
+	}
+	return genuine, impostor
+}

@@ -117,7 +117,7 @@ func newEvaluation(ctx context.Context, cfg evalConfig, engine recollect.Engine,
 		}
 		scored = append(scored, scoredPair{Pair: p, Cosine: c, Similarity: engine.Similarity(c), a: index[p.A], b: index[p.B]})
 	}
-	genuine, impostor := split(pairs, compare)
+	genuine, impostor := verification.Split(pairs, compare)
 	e.Same, e.Different = len(genuine), len(impostor)
 	if e.Lost == len(pairs) {
 		return nil, fmt.Errorf("none of the %d pairs can be compared: no face was found in %d of the %d pictures", len(pairs), len(e.Faceless), len(pictures))
@@ -129,7 +129,7 @@ func newEvaluation(ctx context.Context, cfg evalConfig, engine recollect.Engine,
 	e.Threshold, e.ThresholdFrom = best, "the best threshold of these very pairs, which flatters: name others with --train"
 	if train != nil {
 		e.TrainFile = filepath.Base(cfg.Train)
-		e.Threshold, _ = verification.NewROC(split(train, compare)).Best()
+		e.Threshold, _ = verification.NewROC(verification.Split(train, compare)).Best()
 		e.ThresholdFrom = fmt.Sprintf("the best threshold of the %s pairs of %s", thousands(len(train)), e.TrainFile)
 	}
 	e.Accuracy, e.Similarity = roc.Accuracy(e.Threshold), engine.Similarity(e.Threshold)
@@ -156,18 +156,6 @@ func newEvaluation(ctx context.Context, cfg evalConfig, engine recollect.Engine,
 	}
 	e.worst = worst(scored)
 	return e, nil
-}
-
-// split compares the pairs of each kind.
-func split(pairs []verification.Pair, compare func(verification.Pair) float32) (genuine, impostor []float32) {
-	for _, p := range pairs {
-		if p.Same() {
-			genuine = append(genuine, compare(p))
-		} else {
-			impostor = append(impostor, compare(p))
-		}
-	}
-	return genuine, impostor
 }
 
 // crossImpostors compares every picture that has a face with every one of another person, or, where that would be too many pairs, every nth
