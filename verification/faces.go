@@ -2,6 +2,7 @@ package verification
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -70,6 +71,10 @@ func Embed(ctx context.Context, engine recollect.Engine, path string) (Face, err
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
+		// Whoever calls knows the path.
+		if pathErr, ok := errors.AsType[*os.PathError](err); ok {
+			err = pathErr.Err
+		}
 		return Face{}, err
 	}
 	photo, err := engine.Detect(ctx, data, 0)
