@@ -25,8 +25,10 @@ type Picture struct {
 
 // Name is the picture's path in the folder of all pictures, without its extension: "Anna/Anna_0007".
 func (p Picture) Name() string {
-	return filepath.Join(p.Person, fmt.Sprintf("%s_%04d", p.Person, p.Number))
+	return filepath.Join(p.Person, pictureID(p))
 }
+
+func pictureID(p Picture) string { return fmt.Sprintf("%s_%04d", p.Person, p.Number) }
 
 // Find is the picture's file in a folder: a JPEG or PNG. A picture that is not there is an error that wraps [os.ErrNotExist].
 func (p Picture) Find(folder string) (string, error) {
