@@ -132,6 +132,7 @@ func Dot(a, b []float32) float32 {
 // Labelled is a face and whose it is.
 type Labelled struct {
 	Person string
+	Label  string // what the data calls the person, where that matters
 	Vector []float32
 }
 

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// NoFace is the cosine of a pair that cannot be compared, because no face was found in one of its pictures.
-var NoFace = float32(math.Inf(-1))
+// NoFace stands for the cosine of a pair that cannot be compared, because no face was found in one of its pictures: it is less than any.
+const NoFace float32 = -2
 
 // ROC has the cosines of genuine and of impostor pairs, and so both rates at every threshold: the receiver operating
 // characteristic.

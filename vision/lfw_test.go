@@ -86,4 +86,97 @@ func TestLFW(t *testing.T) {
 	if s < 75 || s > 85 {
 		t.Errorf("similarity at a false match rate of 0.1 %% is %.1f, want about 80", s)
 	}
+	checkSimilarity(t, e, faces)
+}
+
+// similarityFactors say how far the false match rate at a similarity may be from what it stands for, on pictures of LFW: on all of View 1 and on
+// a sample of it, where at 99 the rate is that of a fit to the sample's tail. See packs/default/SIMILARITY.md.
+var similarityFactors = []struct {
+	similarity    float32
+	rate          float64
+	all, inSample float64
+}{
+	{55, 1e-2, 1.1, 1.5},
+	{80, 1e-3, 1.25, 2},
+	{92, 1e-4, 1.5, 0},
+	{99, 1e-6, 3, 10},
+}
+
+func within(t *testing.T, similarity float32, got, want, factor float64) {
+	t.Helper()
+	t.Logf("similarity %v: false match rate %.2g", similarity, got)
+	if !(got <= want*factor && got >= want/factor) {
+		t.Errorf("the false match rate at similarity %v is %.2g, want %.0e within a factor of %v", similarity, got, want, factor)
+	}
+}
+
+// checkSimilarity holds the curve against all pairs of the pictures.
+func checkSimilarity(t *testing.T, e *vision.Engine, faces map[verification.Picture]verification.Face) {
+	t.Helper()
+	var all []verification.Labelled
+	for p, f := range faces {
+		all = append(all, verification.Labelled{Person: verification.LFWPerson(p), Vector: f.Vector})
+	}
+	genuine, impostor, err := verification.AllPairs(t.Context(), all, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d pairs of different people", len(impostor))
+	roc := verification.NewROC(genuine, impostor)
+	for _, f := range similarityFactors {
+		within(t, f.similarity, roc.FalseMatchRate(e.Cosine(f.similarity)), f.rate, f.all)
+	}
+}
+
+// TestSimilarityIsARate measures in seconds, on few pictures, what TestLFW measures on all.
+func TestSimilarityIsARate(t *testing.T) {
+	paths, err := filepath.Glob(filepath.Join(shared, "lfw", "images", "*", "*_0001.jpg"))
+	if err != nil || len(paths) == 0 {
+		t.Skipf("the shared pictures are not there (%v)", err)
+	}
+	const pictures = 260
+	sample := make([]string, pictures)
+	for i := range sample {
+		sample[i] = paths[i*len(paths)/pictures]
+	}
+	e := newEngine(t, vision.Options{})
+	faces, err := verification.EmbedAll(t.Context(), e, sample, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []verification.Labelled
+	for i, f := range faces {
+		if f.Found == 0 {
+			t.Errorf("%s: no face", sample[i])
+			continue
+		}
+		all = append(all, verification.Labelled{Person: sample[i], Vector: f.Vector})
+	}
+	_, impostor, err := verification.AllPairs(t.Context(), all, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roc := verification.NewROC([]float32{1}, impostor)
+	tail, err := verification.FitTail(roc, 1e-1, 1e-5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range similarityFactors {
+		switch at := e.Cosine(f.similarity); {
+		case f.inSample == 0:
+		case f.rate*float64(len(impostor)) < 10:
+			within(t, f.similarity, tail.Rate(at), f.rate, f.inSample)
+		default:
+			within(t, f.similarity, roc.FalseMatchRate(at), f.rate, f.inSample)
+		}
+	}
+
+	// The same picture again, embedded anew.
+	again, err := verification.Embed(t.Context(), e, sample[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := e.Similarity(verification.Cosine(faces[0], again)); s != 100 {
+		t.Errorf("the same picture has similarity %v", s)
+	}
 }
