@@ -10,7 +10,7 @@ LISTEN ?= 127.0.0.1:7180
 DATA ?= data
 
 .DEFAULT_GOAL := build
-.PHONY: build run test test-go fuzz lint generate bench bench-users clean
+.PHONY: build run test test-go fuzz lint generate bench bench-users bench-calibration clean
 
 include networks/networks.mk
 include s3/s3.mk
@@ -58,6 +58,10 @@ bench: networks
 # Some minutes, and LFW beside the project.
 bench-users: networks
 	$(GO) run ./bench/users
+
+# The same, and minutes of comparing all pairs.
+bench-calibration: networks
+	$(GO) run ./bench/calibration
 
 clean:
 	rm -rf bin lib .cache

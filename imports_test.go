@@ -16,6 +16,7 @@ var mayImport = map[string][]string{
 	"/onnx":                      {},
 	"/pack":                      {},
 	"/vision":                    {"", "/pack", "/onnx"},
+	"/verification":              {""},
 	"/exact":                     {""},
 	"/sqlite":                    {"", "/iam"},
 	"/s3":                        {},
@@ -25,7 +26,7 @@ var mayImport = map[string][]string{
 	"/rekognition":               {"", "/iam", "/sigv4", "/wire"},
 	"/conformance":               {"/wire", "/conformance/compatibility"},
 	"/conformance/compatibility": {"/wire"},
-	"/cmd/recollect":             {"", "/exact", "/iam", "/onnx", "/pack", "/rekognition", "/s3", "/sqlite", "/vision"},
+	"/cmd/recollect":             {"", "/exact", "/iam", "/onnx", "/pack", "/rekognition", "/s3", "/sqlite", "/verification", "/vision"},
 
 	"/conformance/clients/go": {}, // as any user's program
 }

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/recollect-dev/recollect"
+	"github.com/recollect-dev/recollect/verification"
 	"github.com/recollect-dev/recollect/vision"
 )
 
@@ -348,11 +349,11 @@ func TestSamePictureAgain(t *testing.T) {
 		t.Fatalf("%d faces, %d vectors, want 4 each", len(faces), len(vectors))
 	}
 	for i, v := range vectors {
-		if got := e.Similarity(dot(v, v)); got != 100 || len(v) != 512 {
+		if got := e.Similarity(verification.Dot(v, v)); got != 100 || len(v) != 512 {
 			t.Errorf("vector %d of %d numbers has similarity %v with itself", i, len(v), got)
 		}
 		for _, w := range vectors[:i] {
-			if got := e.Similarity(dot(v, w)); got > 80 {
+			if got := e.Similarity(verification.Dot(v, w)); got > 80 {
 				t.Errorf("different persons have similarity %v", got)
 			}
 		}

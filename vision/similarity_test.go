@@ -52,6 +52,20 @@ func TestSimilarityRises(t *testing.T) {
 	}
 }
 
+// At a knot the slopes of both sides are the same.
+func TestSimilarityHasNoCorners(t *testing.T) {
+	c := defaultCurve(t)
+	const step = 2e-4
+	for _, k := range c.knots[1 : len(c.knots)-1] {
+		at := float64(c.similarity(k.Cosine))
+		before := (at - float64(c.similarity(k.Cosine-step))) / step
+		after := (float64(c.similarity(k.Cosine+step)) - at) / step
+		if math.Abs(after-before) > 0.03*(after+before)+0.2 {
+			t.Errorf("at cosine %v the slope goes from %.2f to %.2f", k.Cosine, before, after)
+		}
+	}
+}
+
 // cosine is the least cosine whose similarity is at least the given one.
 func TestCosineIsTheLeast(t *testing.T) {
 	c := defaultCurve(t)

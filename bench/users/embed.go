@@ -3,13 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"sync"
 
-	"github.com/recollect-dev/recollect"
+	"github.com/recollect-dev/recollect/verification"
 	"github.com/recollect-dev/recollect/vision"
 )
 
@@ -30,57 +27,16 @@ func embedAll(ctx context.Context, engine *vision.Engine, folder string) (shots 
 		return nil, 0, fmt.Errorf("there are no pictures in %s (name LFW's folder with -pictures)", folder)
 	}
 	slices.Sort(paths)
-	shots = make([]shot, len(paths))
-	errs := make([]error, len(paths))
-	work := make(chan int)
-	var workers sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		workers.Go(func() {
-			for i := range work {
-				shots[i] = shot{person: filepath.Base(filepath.Dir(paths[i])), path: paths[i]}
-				shots[i].vector, errs[i] = embed(ctx, engine, paths[i])
-			}
-		})
-	}
-	for i := range paths {
-		work <- i
-	}
-	close(work)
-	workers.Wait()
-	for i, err := range errs {
-		if err != nil {
-			return nil, 0, fmt.Errorf("%s: %w", paths[i], err)
-		}
-	}
-	seen := slices.DeleteFunc(shots, func(s shot) bool { return s.vector == nil })
-	return seen, len(paths) - len(seen), nil
-}
-
-// embed returns the vector of the face nearest to the picture's middle, which is where LFW has the person; nil if there is no face.
-func embed(ctx context.Context, engine *vision.Engine, path string) ([]float32, error) {
-	data, err := os.ReadFile(path)
+	faces, err := verification.EmbedAll(ctx, engine, paths, nil)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	photo, err := engine.Detect(ctx, data, 0)
-	if err != nil || len(photo.Faces()) == 0 {
-		return nil, err
-	}
-	middle, least := 0, float32(2)
-	for i, f := range photo.Faces() {
-		if d := distance(f.BoundingBox); d < least {
-			middle, least = i, d
+	for i, f := range faces {
+		if f.Found == 0 {
+			faceless++
+			continue
 		}
+		shots = append(shots, shot{person: filepath.Base(filepath.Dir(paths[i])), path: paths[i], vector: f.Vector})
 	}
-	vectors, err := photo.Embed(ctx, middle)
-	if err != nil {
-		return nil, err
-	}
-	return vectors[0], nil
-}
-
-// distance is the square of that between a box's middle and the picture's.
-func distance(b recollect.BoundingBox) float32 {
-	x, y := b.Left+b.Width/2-0.5, b.Top+b.Height/2-0.5
-	return x*x + y*y
+	return shots, faceless, nil
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/recollect-dev/recollect"
+	"github.com/recollect-dev/recollect/verification"
 )
 
 // experiment enrols the same number of faces of each person and compares the rest with them.
@@ -121,13 +122,13 @@ func (e *experiment) draw(random *rand.Rand, at80 float32) (outcomes [ways]outco
 	}
 	compare := func(g gallery, probe []float32) (scores [ways]float32) {
 		for i, f := range g.faces {
-			c := cosine(f, probe)
+			c := verification.Dot(f, probe)
 			if i == 0 {
 				scores[single], scores[best] = c, c
 			}
 			scores[best] = max(scores[best], c)
 		}
-		scores[user] = cosine(g.user, probe)
+		scores[user] = verification.Dot(g.user, probe)
 		return scores
 	}
 
@@ -139,7 +140,7 @@ func (e *experiment) draw(random *rand.Rand, at80 float32) (outcomes [ways]outco
 			own := compare(people[i], probe.vector)
 			nearest := float32(-1) // of the distractors, who have one face whichever way the others are compared
 			for _, d := range e.distractor {
-				nearest = max(nearest, cosine(e.impostors[d].vector, probe.vector))
+				nearest = max(nearest, verification.Dot(e.impostors[d].vector, probe.vector))
 			}
 			others := [ways]float32{nearest, nearest, nearest}
 			for j := range people {
@@ -195,18 +196,4 @@ func share(cosines []float32, bound float32) float64 {
 		}
 	}
 	return float64(n) / float64(len(cosines))
-}
-
-// cosine of two unit vectors of a multiple of four numbers.
-func cosine(a, b []float32) float32 {
-	var s0, s1, s2, s3 float32
-	for len(a) >= 4 && len(b) >= 4 {
-		x, y := (*[4]float32)(a), (*[4]float32)(b)
-		s0 += x[0] * y[0]
-		s1 += x[1] * y[1]
-		s2 += x[2] * y[2]
-		s3 += x[3] * y[3]
-		a, b = a[4:], b[4:]
-	}
-	return s0 + s1 + s2 + s3
 }

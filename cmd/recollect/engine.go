@@ -10,15 +10,15 @@ import (
 )
 
 // openEngine loads ONNX Runtime and the default model pack from the library folder, and verifies both.
-func openEngine(library string) (*vision.Engine, error) {
-	engine, err := loadEngine(library)
+func openEngine(library string, options vision.Options) (*vision.Engine, error) {
+	engine, err := loadEngine(library, options)
 	if err != nil {
 		return nil, fmt.Errorf("load the face model: %w\nTo install the networks again, run in Recollect's source folder: make networks", err)
 	}
 	return engine, nil
 }
 
-func loadEngine(library string) (*vision.Engine, error) {
+func loadEngine(library string, options vision.Options) (*vision.Engine, error) {
 	p, err := pack.Load(filepath.Join(library, "packs", "default"))
 	if err != nil {
 		return nil, err
@@ -27,5 +27,5 @@ func loadEngine(library string) (*vision.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return vision.New(p, runtime, vision.Options{})
+	return vision.New(p, runtime, options)
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/recollect-dev/recollect/iam"
 	"github.com/recollect-dev/recollect/rekognition"
 	"github.com/recollect-dev/recollect/sqlite"
+	"github.com/recollect-dev/recollect/vision"
 )
 
 // shutdownTimeout is how long requests in flight have to finish after a signal.
@@ -177,7 +178,7 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 	go func() { served <- server.Serve(listener) }()
 	defer server.Close()
 
-	engine, err := openEngine(cfg.Library)
+	engine, err := openEngine(cfg.Library, vision.Options{})
 	if err != nil {
 		return err
 	}

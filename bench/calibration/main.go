@@ -1,0 +1,112 @@
+// Command calibration measures what a similarity stands for: the false match rate at each value, on all pairs of pictures of
+// Labeled Faces in the Wild (Huang et al., 2007), fits its tail, and writes the page and the drawing that say so beside the pack. It also prints
+// the curve that the fit suggests for the pack's manifest, which it does not change.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/recollect-dev/recollect/onnx"
+	"github.com/recollect-dev/recollect/pack"
+	"github.com/recollect-dev/recollect/verification"
+	"github.com/recollect-dev/recollect/vision"
+)
+
+func main() {
+	library := flag.String("library", filepath.Join("lib", "recollect"), "folder of ONNX Runtime and the model packs")
+	pictures := flag.String("pictures", filepath.Join("..", "shared", "data", "lfw", "images"), "folder of LFW, with one folder a person")
+	out := flag.String("out", filepath.Join("packs", "default"), "folder for SIMILARITY.md and similarity.svg; empty: none")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *library, *pictures, *out); err != nil {
+		fmt.Fprintln(os.Stderr, "calibration:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, library, pictures, out string) (err error) {
+	p, err := pack.Load(filepath.Join(library, "packs", "default"))
+	if err != nil {
+		return err
+	}
+	ort, err := onnx.Open(filepath.Join(library, "onnxruntime", onnx.LibraryName()), 0)
+	if err != nil {
+		return err
+	}
+	engine, err := vision.New(p, ort, vision.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	started := time.Now()
+	faces, faceless, err := embed(ctx, engine, pictures)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "embedded %d pictures in %v\n", len(faces), time.Since(started).Round(time.Second))
+	m, err := measure(ctx, engine, p.Similarity, faces)
+	if err != nil {
+		return err
+	}
+	m.Faceless = faceless
+	fmt.Printf("%d genuine and %d impostor pairs. log10 FMR = %.4f %+.4f c %+.4f c², within a factor of %.3f from %.0e to %.1e\n\n",
+		m.Genuine, m.Impostors, m.Tail.A, m.Tail.B, m.Tail.C, m.Tail.Deviation, m.Tail.Most, m.Tail.Least)
+	fmt.Printf("The pack's knots, and those of the fit:\n\n%s\n", m.suggestion())
+	if out == "" {
+		return nil
+	}
+	page, err := m.page()
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		os.WriteFile(filepath.Join(out, "SIMILARITY.md"), page, 0o644),
+		os.WriteFile(filepath.Join(out, "similarity.svg"), m.drawing(), 0o644),
+	)
+}
+
+var pictureName = regexp.MustCompile(`^(.+)_(\d+)\.jpg$`)
+
+// embed returns the faces of the folder's pictures, each under the person that it shows.
+func embed(ctx context.Context, engine *vision.Engine, folder string) (faces []verification.Labelled, faceless int, err error) {
+	paths, err := filepath.Glob(filepath.Join(folder, "*", "*.jpg"))
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(paths) == 0 {
+		return nil, 0, fmt.Errorf("there are no pictures in %s (name LFW's folder with -pictures)", folder)
+	}
+	slices.Sort(paths)
+	found, err := verification.EmbedAll(ctx, engine, paths, nil)
+	if err != nil {
+		return nil, 0, err
+	}
+	for i, f := range found {
+		name := pictureName.FindStringSubmatch(filepath.Base(paths[i]))
+		if name == nil {
+			return nil, 0, fmt.Errorf("%s is not named as a picture of LFW", paths[i])
+		}
+		number, err := strconv.Atoi(name[2])
+		if err != nil {
+			return nil, 0, err
+		}
+		if f.Found == 0 {
+			faceless++
+			continue
+		}
+		person := verification.LFWPerson(verification.Picture{Person: name[1], Number: number})
+		faces = append(faces, verification.Labelled{Label: name[1], Person: person, Vector: f.Vector})
+	}
+	return faces, faceless, nil
+}

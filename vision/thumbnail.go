@@ -1,0 +1,32 @@
+package vision
+
+import (
+	"context"
+	"image"
+)
+
+// Thumbnail decodes a picture as Detect does and returns it upright, so that neither side is longer than the given number of
+// pixels. A smaller picture is not enlarged. Boxes that Detect found are the same shares of it.
+func (e *Engine) Thumbnail(ctx context.Context, data []byte, side int) (image.Image, error) {
+	p, release, err := e.decoder.decode(ctx, data)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	width, height := p.size()
+	whole := rect{x1: float64(width), y1: float64(height)}
+	if longer := max(width, height); longer > side {
+		width, height = max(1, width*side/longer), max(1, height*side/longer)
+	}
+	n := width * height
+	planes := make([]float32, 3*n)
+	p.crop(planes, width, height, 3, whole)
+	out := image.NewRGBA(image.Rect(0, 0, width, height))
+	for i := range n {
+		for c := range 3 {
+			out.Pix[4*i+c] = uint8(clamp(planes[c*n+i]) + 0.5)
+		}
+		out.Pix[4*i+3] = 255
+	}
+	return out, nil
+}
