@@ -24,33 +24,48 @@ type detector struct {
 	*network
 	score   float32 // least
 	overlap float64 // intersection over union, most
+	cores   int
 }
+
+const (
+	edge   = 2   // pixels of the network's input: a box that comes closer to the edge of a tile may be cut there
+	inside = 0.7 // share of the smaller of two boxes, most
+)
 
 func newDetector(r *onnx.Runtime, n *pack.Network, thresholds pack.Detection) (*detector, error) {
 	network, err := open(r, n, "ultraface", []int64{1, 0, 2}, []int64{1, 0, 4})
 	if err != nil {
 		return nil, err
 	}
-	return &detector{network, thresholds.Score, float64(thresholds.Overlap)}, nil
+	return &detector{network, thresholds.Score, float64(thresholds.Overlap), r.Cores()}, nil
 }
 
-// find returns at most maxFaces faces, the largest box first, and among equal ones the higher score. Boxes are
-// not cut off at the picture's edges.
+// find returns the faces, the largest box first, and among equal ones the higher score. Boxes are not cut off at
+// the picture's edges. A picture that is large is looked at in several views, side by side.
 func (d *detector) find(ctx context.Context, p *picture) ([]box, error) {
 	width, height := p.size()
-	whole := rect{0, 0, float64(width), float64(height)}
-	var candidates []box
-	err := d.run(ctx, p, whole, func(outputs [][]float32) {
-		candidates = d.read(outputs[0], outputs[1], whole)
+	inputWidth, inputHeight := float64(d.input.Shape[3]), float64(d.input.Shape[2])
+	views := views(float64(width), float64(height), inputWidth, inputHeight)
+	found := make([][]box, len(views))
+	err := each(ctx, len(views), d.cores, func(ctx context.Context, i int) error {
+		v := &views[i]
+		return d.run(ctx, p, v.rect, func(outputs [][]float32) {
+			found[i] = suppress(d.read(outputs[0], outputs[1], v.rect), d.overlap)
+			margin := edge * v.height() / inputHeight
+			found[i] = slices.DeleteFunc(found[i], func(b box) bool { return v.cuts(b.rect, margin) })
+		})
 	})
 	if err != nil {
 		return nil, err
 	}
-	faces := suppress(candidates, d.overlap)
+	faces := found[0]
+	if len(views) > 1 {
+		faces = join(slices.Concat(found...), d.overlap)
+	}
 	slices.SortStableFunc(faces, func(a, b box) int {
 		return cmp.Or(cmp.Compare(b.area(), a.area()), cmp.Compare(b.score, a.score))
 	})
-	return faces[:min(len(faces), maxFaces)], nil
+	return faces, nil
 }
 
 // read returns the boxes whose score is high enough.
@@ -90,12 +105,31 @@ func suppress(boxes []box, overlap float64) []box {
 	return kept
 }
 
+// join is suppress for boxes of several views. There, a box that lies in another for the most part is of the same face, too: what
+// looks like a face in a part of a large one.
+func join(boxes []box, overlap float64) []box {
+	slices.SortStableFunc(boxes, func(a, b box) int { return cmp.Compare(b.score, a.score) })
+	var kept []box
+	for _, b := range boxes {
+		if !slices.ContainsFunc(kept, func(k box) bool {
+			return intersectionOverUnion(k.rect, b.rect) > overlap || intersection(k.rect, b.rect) > inside*min(k.area(), b.area())
+		}) {
+			kept = append(kept, b)
+		}
+	}
+	return kept
+}
+
 func intersectionOverUnion(a, b rect) float64 {
+	both := intersection(a, b)
+	return both / (a.width()*a.height() + b.width()*b.height() - both)
+}
+
+func intersection(a, b rect) float64 {
 	width := min(a.x1, b.x1) - max(a.x0, b.x0)
 	height := min(a.y1, b.y1) - max(a.y0, b.y0)
 	if width <= 0 || height <= 0 {
 		return 0
 	}
-	both := width * height
-	return both / (a.width()*a.height() + b.width()*b.height() - both)
+	return width * height
 }

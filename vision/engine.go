@@ -147,7 +147,7 @@ func (e *Engine) Detect(ctx context.Context, data []byte, want recollect.Attribu
 	stop()
 
 	photo := &photo{engine: e, faces: make([]recollect.FaceDetail, len(found)), crops: make([]crop, len(found))}
-	err = e.each(ctx, len(found), func(ctx context.Context, i int) (err error) {
+	err = each(ctx, len(found), e.cores, func(ctx context.Context, i int) (err error) {
 		photo.faces[i], photo.crops[i], err = e.look(ctx, p, found[i], want)
 		return err
 	})
@@ -204,14 +204,14 @@ func (e *Engine) look(ctx context.Context, p *picture, face box, want recollect.
 	return detail, aligned, nil
 }
 
-// each calls f for 0 to n-1, as many at a time as there are cores. A panic of f is an error: in a goroutine of its own
+// each calls f for 0 to n-1, as many at a time as the given number of cores. A panic of f is an error: in a goroutine of its own
 // nobody else could stop it from ending the process.
-func (e *Engine) each(ctx context.Context, n int, f func(ctx context.Context, i int) error) error {
+func each(ctx context.Context, n, cores int, f func(ctx context.Context, i int) error) error {
 	if n == 1 {
 		return f(ctx, 0)
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(e.cores)
+	group.SetLimit(cores)
 	for i := range n {
 		group.Go(func() (err error) {
 			defer func() {
@@ -265,7 +265,7 @@ func (p *photo) Embed(ctx context.Context, faces ...int) ([][]float32, error) {
 		}
 	}
 	vectors := make([][]float32, len(faces))
-	err := p.engine.each(ctx, len(faces), func(ctx context.Context, i int) (err error) {
+	err := each(ctx, len(faces), p.engine.cores, func(ctx context.Context, i int) (err error) {
 		defer p.engine.clock(StageEmbed)()
 		vectors[i], err = p.engine.embed.vector(ctx, p.crops[faces[i]])
 		return err
