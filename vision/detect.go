@@ -46,22 +46,22 @@ func (d *detector) find(ctx context.Context, p *picture) ([]box, error) {
 	width, height := p.size()
 	inputWidth, inputHeight := float64(d.input.Shape[3]), float64(d.input.Shape[2])
 	views := views(float64(width), float64(height), inputWidth, inputHeight)
-	found := make([][]box, len(views))
+	found := make([][]sighting, len(views))
 	err := each(ctx, len(views), d.cores, func(ctx context.Context, i int) error {
 		v := &views[i]
+		scale := inputHeight / v.height()
 		return d.run(ctx, p, v.rect, func(outputs [][]float32) {
-			found[i] = suppress(d.read(outputs[0], outputs[1], v.rect), d.overlap)
-			margin := edge * v.height() / inputHeight
-			found[i] = slices.DeleteFunc(found[i], func(b box) bool { return v.cuts(b.rect, margin) })
+			for _, b := range suppress(d.read(outputs[0], outputs[1], v.rect), d.overlap) {
+				if !v.cuts(b.rect, edge/scale) {
+					found[i] = append(found[i], sighting{b, v.level, b.height() * scale})
+				}
+			}
 		})
 	})
 	if err != nil {
 		return nil, err
 	}
-	faces := found[0]
-	if len(views) > 1 {
-		faces = join(slices.Concat(found...), d.overlap)
-	}
+	faces := join(slices.Concat(found...), d.overlap)
 	slices.SortStableFunc(faces, func(a, b box) int {
 		return cmp.Or(cmp.Compare(b.area(), a.area()), cmp.Compare(b.score, a.score))
 	})
@@ -105,19 +105,46 @@ func suppress(boxes []box, overlap float64) []box {
 	return kept
 }
 
-// join is suppress for boxes of several views. There, a box that lies in another for the most part is of the same face, too: what
-// looks like a face in a part of a large one.
-func join(boxes []box, overlap float64) []box {
-	slices.SortStableFunc(boxes, func(a, b box) int { return cmp.Compare(b.score, a.score) })
-	var kept []box
-	for _, b := range boxes {
-		if !slices.ContainsFunc(kept, func(k box) bool {
-			return intersectionOverUnion(k.rect, b.rect) > overlap || intersection(k.rect, b.rect) > inside*min(k.area(), b.area())
+// sighting is a box that was found in a view.
+type sighting struct {
+	box
+	level int     // of the view
+	seen  float64 // the box's height in the network's input
+}
+
+// clear tells whether the view shows the face as large as the detector needs it, and larger.
+func (s *sighting) clear() bool { return s.seen >= 2*leastSeen && s.score >= doubt }
+
+// join makes faces of what was found in all views. Of boxes that overlap by more than the given intersection over union one
+// is kept, and so it is where, in different views, one lies inside of the other for the most part: a part of a large face can look like
+// a face. The coarsest clear view has the first word, since it has most of what is around the face, then the highest score.
+func join(found []sighting, overlap float64) []box {
+	slices.SortStableFunc(found, func(a, b sighting) int {
+		switch aClear, bClear := a.clear(), b.clear(); {
+		case aClear && bClear && a.level != b.level:
+			return a.level - b.level
+		case aClear != bClear:
+			if aClear {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(b.score, a.score)
+	})
+	var kept []sighting
+	for _, s := range found {
+		if !slices.ContainsFunc(kept, func(k sighting) bool {
+			return intersectionOverUnion(k.rect, s.rect) > overlap ||
+				k.level != s.level && intersection(k.rect, s.rect) > inside*min(k.area(), s.area())
 		}) {
-			kept = append(kept, b)
+			kept = append(kept, s)
 		}
 	}
-	return kept
+	boxes := make([]box, len(kept))
+	for i, k := range kept {
+		boxes[i] = k.box
+	}
+	return boxes
 }
 
 func intersectionOverUnion(a, b rect) float64 {

@@ -1,6 +1,9 @@
 package vision
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // A detector's network sees a small picture. Of a large one it gets several views: the whole, stretched to the network's
 // input, and tiles of finer levels, so that a face of leastFace pixels in a picture of full pixels, or as many times
@@ -14,9 +17,9 @@ const (
 	leastSeen = 20          // pixels of the network's input, in the finest level
 	enough    = 16          // the same, at which the whole alone will do
 
-	// overlap is that of neighbouring tiles at least, in pixels of the network's input. A face that is larger has twice leastSeen
-	// pixels in the next coarser level.
-	overlap = 48
+	// overlap is that of neighbouring tiles at least, in pixels of the network's input. A larger face has about leastSeen pixels or
+	// more in the next coarser level, too.
+	overlap = 40
 
 	maxTiles = 40 // of a level; only pictures many times longer than wide come to that, and are seen less finely
 )
@@ -25,38 +28,45 @@ const (
 type view struct {
 	rect
 	cutX0, cutY0, cutX1, cutY1 bool // the picture goes on there
-	whole                      bool
+	level                      int  // 0 is the whole; the higher, the finer
 }
 
-// views are what the detector looks at in a picture of a size, by an input of another. The first is the whole.
+// views are what the detector looks at in a picture of a size, by an input of another. The first is the whole; the others are tiles,
+// the coarsest first.
 func views(width, height, inputWidth, inputHeight float64) []view {
-	all := []view{{rect: rect{0, 0, width, height}, whole: true}}
-	coarse := min(inputWidth/width, inputHeight/height)
-	if coarse*leastFace >= enough {
+	all := []view{{rect: rect{0, 0, width, height}}}
+	whole := min(inputWidth/width, inputHeight/height)
+	if whole*leastFace >= enough {
 		return all
 	}
-	scale := float64(leastSeen) / leastFace / max(1, math.Sqrt(width*height/full))
-	tiles := func() (columns, rows int) {
+	finest := float64(leastSeen) / leastFace / max(1, math.Sqrt(width*height/full))
+	grid := func(scale float64) (columns, rows int) {
 		return parts(width*scale, inputWidth), parts(height*scale, inputHeight)
 	}
-	for columns, rows := tiles(); columns*rows > maxTiles; columns, rows = tiles() {
-		scale *= 0.8
+	for columns, rows := grid(finest); columns*rows > maxTiles; columns, rows = grid(finest) {
+		finest *= 0.8
 	}
-	// Each level has half the scale of the one before, until the whole is about as fine in both directions.
-	for level := 0; level == 0 || scale > 1.6*coarse; level++ {
-		columns, rows := tiles()
+	// Each level has twice the scale of the one before. That of the whole differs in the two directions, and where it is much
+	// coarser in one than the next level there is one between them.
+	scales := []float64{finest}
+	for scale := finest / 2; scale > 1.75*whole; scale /= 2 {
+		scales = append(scales, scale)
+	}
+	slices.Reverse(scales)
+	for i, scale := range scales {
+		columns, rows := grid(scale)
 		tileWidth, tileHeight := inputWidth/scale, inputHeight/scale
 		for row := range rows {
 			for column := range columns {
 				x0, y0 := place(column, columns, width, tileWidth), place(row, rows, height, tileHeight)
 				all = append(all, view{
 					rect:  rect{x0, y0, x0 + tileWidth, y0 + tileHeight},
+					level: i + 1,
 					cutX0: column > 0, cutX1: column < columns-1,
 					cutY0: row > 0, cutY1: row < rows-1,
 				})
 			}
 		}
-		scale /= 2
 	}
 	return all
 }
