@@ -24,33 +24,48 @@ type detector struct {
 	*network
 	score   float32 // least
 	overlap float64 // intersection over union, most
+	cores   int
 }
+
+const (
+	edge   = 2   // pixels of the network's input: a box that comes closer to the edge of a tile may be cut there
+	inside = 0.7 // share of the smaller of two boxes, most
+)
 
 func newDetector(r *onnx.Runtime, n *pack.Network, thresholds pack.Detection) (*detector, error) {
 	network, err := open(r, n, "ultraface", []int64{1, 0, 2}, []int64{1, 0, 4})
 	if err != nil {
 		return nil, err
 	}
-	return &detector{network, thresholds.Score, float64(thresholds.Overlap)}, nil
+	return &detector{network, thresholds.Score, float64(thresholds.Overlap), r.Cores()}, nil
 }
 
-// find returns at most maxFaces faces, the largest box first, and among equal ones the higher score. Boxes are
-// not cut off at the picture's edges.
+// find returns the faces, the largest box first, and among equal ones the higher score. Boxes are not cut off at
+// the picture's edges. A picture that is large is looked at in several views, side by side.
 func (d *detector) find(ctx context.Context, p *picture) ([]box, error) {
 	width, height := p.size()
-	whole := rect{0, 0, float64(width), float64(height)}
-	var candidates []box
-	err := d.run(ctx, p, whole, func(outputs [][]float32) {
-		candidates = d.read(outputs[0], outputs[1], whole)
+	inputWidth, inputHeight := float64(d.input.Shape[3]), float64(d.input.Shape[2])
+	views := views(float64(width), float64(height), inputWidth, inputHeight)
+	found := make([][]sighting, len(views))
+	err := each(ctx, len(views), d.cores, func(ctx context.Context, i int) error {
+		v := &views[i]
+		scale := inputHeight / v.height()
+		return d.run(ctx, p, v.rect, func(outputs [][]float32) {
+			for _, b := range suppress(d.read(outputs[0], outputs[1], v.rect), d.overlap) {
+				if !v.cuts(b.rect, edge/scale) {
+					found[i] = append(found[i], sighting{b, v.level, b.height() * scale})
+				}
+			}
+		})
 	})
 	if err != nil {
 		return nil, err
 	}
-	faces := suppress(candidates, d.overlap)
+	faces := join(slices.Concat(found...), d.overlap)
 	slices.SortStableFunc(faces, func(a, b box) int {
 		return cmp.Or(cmp.Compare(b.area(), a.area()), cmp.Compare(b.score, a.score))
 	})
-	return faces[:min(len(faces), maxFaces)], nil
+	return faces, nil
 }
 
 // read returns the boxes whose score is high enough.
@@ -90,12 +105,58 @@ func suppress(boxes []box, overlap float64) []box {
 	return kept
 }
 
+// sighting is a box that was found in a view.
+type sighting struct {
+	box
+	level int     // of the view
+	seen  float64 // the box's height in the network's input
+}
+
+// clear tells whether the view shows the face as large as the detector needs it, and larger.
+func (s *sighting) clear() bool { return s.seen >= 2*leastSeen && s.score >= doubt }
+
+// join makes faces of what was found in all views. Of boxes that overlap by more than the given intersection over union one
+// is kept, and so it is where, in different views, one lies inside of the other for the most part: a part of a large face can look like
+// a face. The coarsest clear view has the first word, since it has most of what is around the face, then the highest score.
+func join(found []sighting, overlap float64) []box {
+	slices.SortStableFunc(found, func(a, b sighting) int {
+		switch aClear, bClear := a.clear(), b.clear(); {
+		case aClear && bClear && a.level != b.level:
+			return a.level - b.level
+		case aClear != bClear:
+			if aClear {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(b.score, a.score)
+	})
+	var kept []sighting
+	for _, s := range found {
+		if !slices.ContainsFunc(kept, func(k sighting) bool {
+			return intersectionOverUnion(k.rect, s.rect) > overlap ||
+				k.level != s.level && intersection(k.rect, s.rect) > inside*min(k.area(), s.area())
+		}) {
+			kept = append(kept, s)
+		}
+	}
+	boxes := make([]box, len(kept))
+	for i, k := range kept {
+		boxes[i] = k.box
+	}
+	return boxes
+}
+
 func intersectionOverUnion(a, b rect) float64 {
+	both := intersection(a, b)
+	return both / (a.width()*a.height() + b.width()*b.height() - both)
+}
+
+func intersection(a, b rect) float64 {
 	width := min(a.x1, b.x1) - max(a.x0, b.x0)
 	height := min(a.y1, b.y1) - max(a.y0, b.y0)
 	if width <= 0 || height <= 0 {
 		return 0
 	}
-	both := width * height
-	return both / (a.width()*a.height() + b.width()*b.height() - both)
+	return width * height
 }

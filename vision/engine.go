@@ -34,7 +34,10 @@ const (
 // one progressive picture of 100 megapixels, or twenty baseline ones of 24.
 const DefaultDecodeMemory = 2 << 30 // bytes
 
-const maxFaces = 100 // of one picture
+const (
+	maxFaces      = 100          // of one picture
+	maxCandidates = 2 * maxFaces // for the landmarks to veto
+)
 
 // Options are an [Engine]'s settings.
 type Options struct {
@@ -146,9 +149,13 @@ func (e *Engine) Detect(ctx context.Context, data []byte, want recollect.Attribu
 	}
 	stop()
 
-	photo := &photo{engine: e, faces: make([]recollect.FaceDetail, len(found)), crops: make([]crop, len(found))}
-	err = e.each(ctx, len(found), func(ctx context.Context, i int) (err error) {
-		photo.faces[i], photo.crops[i], err = e.look(ctx, p, found[i], want)
+	faces, err := e.locate(ctx, p, found)
+	if err != nil {
+		return nil, fmt.Errorf("finding landmarks: %w", err)
+	}
+	photo := &photo{engine: e, faces: make([]recollect.FaceDetail, len(faces)), crops: make([]crop, len(faces))}
+	err = each(ctx, len(faces), e.cores, func(ctx context.Context, i int) (err error) {
+		photo.faces[i], photo.crops[i], err = e.look(ctx, p, &faces[i], want)
 		return err
 	})
 	if err != nil {
@@ -157,18 +164,42 @@ func (e *Engine) Detect(ctx context.Context, data []byte, want recollect.Attribu
 	return photo, nil
 }
 
-// look finds what is wanted to be known of one face.
-func (e *Engine) look(ctx context.Context, p *picture, face box, want recollect.Attributes) (recollect.FaceDetail, crop, error) {
-	width, height := p.size()
+// located is a face with its landmarks.
+type located struct {
+	box
+	points *markup
+}
 
-	stop := e.clock(StageLandmarks)
-	points, err := e.landmark.find(ctx, p, face)
+// locate finds the landmarks in boxes that are ordered by size, and returns the largest maxFaces of those that the landmarks do
+// not veto.
+func (e *Engine) locate(ctx context.Context, p *picture, found []box) ([]located, error) {
+	found = found[:min(len(found), maxCandidates)]
+	faces := make([]located, len(found))
+	err := each(ctx, len(found), e.cores, func(ctx context.Context, i int) error {
+		defer e.clock(StageLandmarks)()
+		points, err := e.landmark.find(ctx, p, found[i])
+		if err != nil {
+			return err
+		}
+		vetoed, err := e.landmark.veto(ctx, p, found[i], points)
+		if !vetoed {
+			faces[i] = located{found[i], points}
+		}
+		return err
+	})
 	if err != nil {
-		return recollect.FaceDetail{}, nil, fmt.Errorf("finding landmarks: %w", err)
+		return nil, err
 	}
-	stop()
+	faces = slices.DeleteFunc(faces, func(f located) bool { return f.points == nil })
+	return faces[:min(len(faces), maxFaces)], nil
+}
 
-	stop = e.clock(StagePose)
+// look finds what is wanted to be known of one face beside its landmarks.
+func (e *Engine) look(ctx context.Context, p *picture, found *located, want recollect.Attributes) (recollect.FaceDetail, crop, error) {
+	width, height := p.size()
+	face, points := found.box, found.points
+
+	stop := e.clock(StagePose)
 	five := points.five()
 	pose, err := e.pose.estimate(ctx, p, face, five)
 	if err != nil {
@@ -204,14 +235,14 @@ func (e *Engine) look(ctx context.Context, p *picture, face box, want recollect.
 	return detail, aligned, nil
 }
 
-// each calls f for 0 to n-1, as many at a time as there are cores. A panic of f is an error: in a goroutine of its own
+// each calls f for 0 to n-1, as many at a time as the given number of cores. A panic of f is an error: in a goroutine of its own
 // nobody else could stop it from ending the process.
-func (e *Engine) each(ctx context.Context, n int, f func(ctx context.Context, i int) error) error {
+func each(ctx context.Context, n, cores int, f func(ctx context.Context, i int) error) error {
 	if n == 1 {
 		return f(ctx, 0)
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(e.cores)
+	group.SetLimit(cores)
 	for i := range n {
 		group.Go(func() (err error) {
 			defer func() {
@@ -265,7 +296,7 @@ func (p *photo) Embed(ctx context.Context, faces ...int) ([][]float32, error) {
 		}
 	}
 	vectors := make([][]float32, len(faces))
-	err := p.engine.each(ctx, len(faces), func(ctx context.Context, i int) (err error) {
+	err := each(ctx, len(faces), p.engine.cores, func(ctx context.Context, i int) (err error) {
 		defer p.engine.clock(StageEmbed)()
 		vectors[i], err = p.engine.embed.vector(ctx, p.crops[faces[i]])
 		return err

@@ -33,9 +33,11 @@ func table(t *testing.T, name string) [][]string {
 	return rows[1:]
 }
 
-// Every face of the group pictures is found and nothing else, and where the faces are known, there.
+// Every face of the group pictures is found and nothing else, and where the faces are known, there. One is large enough to be
+// seen in tiles; its faces were counted by eye.
 func TestDetectGroups(t *testing.T) {
 	e := newEngine(t, vision.Options{})
+	var all found                                 // in the pictures whose faces are known
 	truth := map[string][]recollect.BoundingBox{} // in pixels
 	for _, row := range table(t, "group/boxes.csv") {
 		var n [4]float32
@@ -48,7 +50,7 @@ func TestDetectGroups(t *testing.T) {
 		}
 		truth[row[0]] = append(truth[row[0]], recollect.BoundingBox{Left: n[0], Top: n[1], Width: n[2], Height: n[3]})
 	}
-	for _, row := range table(t, "group/counts.csv") {
+	for _, row := range append(table(t, "group/counts.csv"), []string{"dlib_bald_guys.jpg", "24"}) {
 		t.Run(row[0], func(t *testing.T) {
 			want, err := strconv.Atoi(row[1])
 			if err != nil {
@@ -69,14 +71,14 @@ func TestDetectGroups(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, box := range truth[row[0]] {
-				x := (box.Left + box.Width/2) / float32(config.Width)
-				y := (box.Top + box.Height/2) / float32(config.Height)
-				if !slices.ContainsFunc(faces, func(f recollect.FaceDetail) bool { return inside(f, x, y) }) {
-					t.Errorf("the face at %.2f, %.2f is not found", x, y)
-				}
+			if boxes := truth[row[0]]; boxes != nil {
+				all.add(compare(faces, boxes, config.Width, config.Height))
 			}
 		})
+	}
+	t.Logf("%d faces, recall %.3f, precision %.3f at an intersection over union of 0.4", all.faces, all.recall(), all.precision())
+	if all.recall() < 0.95 || all.precision() < 0.98 {
+		t.Errorf("recall %.3f and precision %.3f, want 0.95 and 0.98", all.recall(), all.precision())
 	}
 }
 

@@ -1,0 +1,48 @@
+package vision
+
+import (
+	"context"
+	"math"
+)
+
+// A score below doubt alone makes no face: the landmarks must agree with it. Those of a face stay on it when the box is
+// shifted or widened, those of an ear, a fist or a fold move along. Where they move by more than shaky, the mean distance of
+// the points in roots of the box's area, there is no face.
+//
+// The figures are measured, see the default pack's README: they cost none of 1,182 heads of LFW on canvases, most of which have
+// scores far above, and rid LFW's backgrounds of about half of what is no face.
+const (
+	doubt = 0.8
+	shaky = 0.18
+)
+
+// veto tells whether the landmarks say that a doubtful box has no face. The points are those found in the box itself.
+func (l *landmarker) veto(ctx context.Context, p *picture, face box, points *markup) (bool, error) {
+	if face.score >= doubt {
+		return false, nil
+	}
+	width, height := face.width(), face.height()
+	for _, other := range [...]rect{
+		{face.x0 + 0.1*width, face.y0 + 0.1*height, face.x1 + 0.1*width, face.y1 + 0.1*height},
+		{face.x0 - 0.1*width, face.y0 - 0.1*height, face.x1 - 0.1*width, face.y1 - 0.1*height},
+		{face.x0 - 0.1*width, face.y0 - 0.1*height, face.x1 + 0.1*width, face.y1 + 0.1*height},
+	} {
+		again, err := l.find(ctx, p, box{rect: other})
+		if err != nil {
+			return false, err
+		}
+		if !(points.apart(again) <= shaky*math.Sqrt(face.area())) { // not a number agrees with nothing
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// apart is the mean distance of the points from the same ones of another mark-up.
+func (m *markup) apart(other *markup) float64 {
+	var sum float64
+	for i := range m {
+		sum += m[i].distance(other[i])
+	}
+	return sum / float64(len(m))
+}
