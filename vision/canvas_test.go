@@ -19,8 +19,7 @@ import (
 	"golang.org/x/image/math/f64"
 )
 
-// Where the head is in LFW's pictures: the mean box of 244 of them with a single face, in which both sides together are
-// known to a few pixels.
+// Where the head is in LFW's pictures: the mean box of 244 of them that have a single face.
 var lfwHead = image.Rect(79, 60, 173, 192)
 
 // canvas is a picture with heads of LFW at known places.
@@ -29,8 +28,8 @@ type canvas struct {
 	heads []recollect.BoundingBox // in pixels
 }
 
-// newCanvas lays heads of a height in pixels, turned by up to 30 degrees either way and dimmed or brightened, on a street
-// scene without a face: as many as find a place, and at most the given number.
+// newCanvas lays heads of a height in pixels, turned by up to 30 degrees either way and dimmed or brightened, on a ground
+// without a face: as many as find a place, and at most the given number.
 func newCanvas(t *testing.T, random *rand.Rand, ground image.Image, paths []string, width, height, head, most int) canvas {
 	t.Helper()
 	c := canvas{RGBA: image.NewRGBA(image.Rect(0, 0, width, height))}

@@ -9,8 +9,8 @@ import (
 // shifted or widened, those of an ear, a fist or a fold move along. Where they move by more than shaky, the mean distance of
 // the points in roots of the box's area, there is no face.
 //
-// The figures are measured, see the default pack's README: they cost none of 1,182 heads of LFW on canvases, most of which have
-// scores far above, and rid LFW's backgrounds of about half of what is no face.
+// The figures are measured, see the default pack's README: they cost one at most of 1,482 heads of LFW on canvases, and take away
+// about half of the doubtful boxes on LFW's backgrounds that have no face.
 const (
 	doubt = 0.8
 	shaky = 0.18
