@@ -52,10 +52,11 @@ func fullARN(arn string) string {
 
 // taggedCollection returns the collection that an ARN names. Collections are all that has tags here.
 func taggedCollection(realm recollect.Realm, arn string) (id string, err error) {
-	if !strings.HasPrefix(fullARN(arn), "arn:aws:rekognition:") || strings.Count(fullARN(arn), ":") < 5 {
+	full := fullARN(arn)
+	if !strings.HasPrefix(full, "arn:aws:rekognition:") || strings.Count(full, ":") < 5 {
 		return "", recollect.Errorf(recollect.CodeInvalidParameter, "Request has invalid parameters")
 	}
-	id, ok := strings.CutPrefix(fullARN(arn), collectionARN(realm, ""))
+	id, ok := strings.CutPrefix(full, collectionARN(realm, ""))
 	if !ok || id == "" {
 		return "", resourceError(recollect.Errorf(recollect.CodeNotFound, "The ARN names no collection of the caller's"), arn)
 	}

@@ -56,7 +56,11 @@ func keysCommand() *cobra.Command {
 		Long:  "Give a user policies, in place of those of the same names.\n\n" + aboutPolicies,
 		Args:  cobra.MinimumNArgs(2),
 		RunE: with(func(ctx context.Context, _ *cobra.Command, identities *iam.Service, args []string) error {
-			return attachPolicies(ctx, identities, account, args[0], args[1:])
+			documents, err := readPolicies(args[1:])
+			if err != nil {
+				return err
+			}
+			return attachPolicies(ctx, identities, account, args[0], documents)
 		}),
 	}
 	detach := &cobra.Command{
@@ -140,13 +144,14 @@ func createKey(ctx context.Context, cmd *cobra.Command, identities *iam.Service,
 		}()
 		w = file
 	}
-	if _, err := readPolicies(policies); err != nil {
+	documents, err := readPolicies(policies)
+	if err != nil {
 		return err
 	}
 	if _, err := identities.CreateUser(ctx, account, user); err != nil && !errors.Is(err, iam.ErrExists) {
 		return err
 	}
-	if err := attachPolicies(ctx, identities, account, user, policies); err != nil {
+	if err := attachPolicies(ctx, identities, account, user, documents); err != nil {
 		return err
 	}
 	key, err := identities.CreateAccessKey(ctx, account, user)
@@ -157,12 +162,7 @@ func createKey(ctx context.Context, cmd *cobra.Command, identities *iam.Service,
 	return err
 }
 
-// attachPolicies attaches all of the policies named, or, if one of them is none, nothing.
-func attachPolicies(ctx context.Context, identities *iam.Service, account, user string, names []string) error {
-	documents, err := readPolicies(names)
-	if err != nil {
-		return err
-	}
+func attachPolicies(ctx context.Context, identities *iam.Service, account, user string, documents []iam.PolicyDocument) error {
 	for _, document := range documents {
 		if err := identities.PutUserPolicy(ctx, account, user, document); err != nil {
 			return err
@@ -171,7 +171,7 @@ func attachPolicies(ctx context.Context, identities *iam.Service, account, user 
 	return nil
 }
 
-// readPolicies finds the policies that are named: built-in ones, or files.
+// readPolicies finds the policies that are named, built-in ones or files: all, or, if one of them is none, nothing.
 func readPolicies(names []string) (documents []iam.PolicyDocument, err error) {
 	for _, name := range names {
 		document, ok := iam.BuiltinPolicy(name)
