@@ -12,12 +12,10 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"time"
 
-	"github.com/recollect-dev/recollect/onnx"
-	"github.com/recollect-dev/recollect/pack"
+	"github.com/recollect-dev/recollect/bench/workload"
 	"github.com/recollect-dev/recollect/verification"
 	"github.com/recollect-dev/recollect/vision"
 )
@@ -36,15 +34,7 @@ func main() {
 }
 
 func run(ctx context.Context, library, pictures, out string) (err error) {
-	p, err := pack.Load(filepath.Join(library, "packs", "default"))
-	if err != nil {
-		return err
-	}
-	ort, err := onnx.Open(filepath.Join(library, "onnxruntime", onnx.LibraryName()), 0)
-	if err != nil {
-		return err
-	}
-	engine, err := vision.New(p, ort, vision.Options{})
+	p, engine, err := workload.OpenEngine(library, vision.Options{})
 	if err != nil {
 		return err
 	}
@@ -80,15 +70,7 @@ var pictureName = regexp.MustCompile(`^(.+)_(\d+)\.jpg$`)
 
 // embed returns the faces of the folder's pictures, each under the person that it shows.
 func embed(ctx context.Context, engine *vision.Engine, folder string) (faces []verification.Labelled, faceless int, err error) {
-	paths, err := filepath.Glob(filepath.Join(folder, "*", "*.jpg"))
-	if err != nil {
-		return nil, 0, err
-	}
-	if len(paths) == 0 {
-		return nil, 0, fmt.Errorf("there are no pictures in %s (name LFW's folder with -pictures)", folder)
-	}
-	slices.Sort(paths)
-	found, err := verification.EmbedAll(ctx, engine, paths, nil)
+	paths, found, err := workload.EmbedFolder(ctx, engine, folder)
 	if err != nil {
 		return nil, 0, err
 	}

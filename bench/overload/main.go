@@ -28,8 +28,6 @@ import (
 	"github.com/recollect-dev/recollect/bench/workload"
 	"github.com/recollect-dev/recollect/exact"
 	"github.com/recollect-dev/recollect/iam"
-	"github.com/recollect-dev/recollect/onnx"
-	"github.com/recollect-dev/recollect/pack"
 	"github.com/recollect-dev/recollect/rekognition"
 	"github.com/recollect-dev/recollect/sqlite"
 	"github.com/recollect-dev/recollect/vision"
@@ -78,15 +76,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	p, err := pack.Load(filepath.Join(o.library, "packs", "default"))
-	if err != nil {
-		return err
-	}
-	ort, err := onnx.Open(filepath.Join(o.library, "onnxruntime", onnx.LibraryName()), 0)
-	if err != nil {
-		return err
-	}
-	engine, err := vision.New(p, ort, vision.Options{})
+	_, engine, err := workload.OpenEngine(o.library, vision.Options{})
 	if err != nil {
 		return err
 	}

@@ -24,8 +24,6 @@ import (
 	"github.com/recollect-dev/recollect/bench/workload"
 	"github.com/recollect-dev/recollect/exact"
 	"github.com/recollect-dev/recollect/iam"
-	"github.com/recollect-dev/recollect/onnx"
-	"github.com/recollect-dev/recollect/pack"
 	"github.com/recollect-dev/recollect/rekognition"
 	"github.com/recollect-dev/recollect/sqlite"
 	"github.com/recollect-dev/recollect/vision"
@@ -109,15 +107,7 @@ type bench struct {
 }
 
 func open(ctx context.Context, library string, stages *stopwatch) (*bench, error) {
-	p, err := pack.Load(filepath.Join(library, "packs", "default"))
-	if err != nil {
-		return nil, err
-	}
-	ort, err := onnx.Open(filepath.Join(library, "onnxruntime", onnx.LibraryName()), 0)
-	if err != nil {
-		return nil, err
-	}
-	engine, err := vision.New(p, ort, vision.Options{Observe: func(s vision.Stage, d time.Duration) { stages.add(string(s), d) }})
+	_, engine, err := workload.OpenEngine(library, vision.Options{Observe: func(s vision.Stage, d time.Duration) { stages.add(string(s), d) }})
 	if err != nil {
 		return nil, err
 	}

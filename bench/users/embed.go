@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
-	"slices"
 
-	"github.com/recollect-dev/recollect/verification"
+	"github.com/recollect-dev/recollect/bench/workload"
 	"github.com/recollect-dev/recollect/vision"
 )
 
@@ -19,15 +17,7 @@ type shot struct {
 
 // embedAll embeds the face in the middle of each picture, and counts the pictures in which no face is found.
 func embedAll(ctx context.Context, engine *vision.Engine, folder string) (shots []shot, faceless int, err error) {
-	paths, err := filepath.Glob(filepath.Join(folder, "*", "*.jpg"))
-	if err != nil {
-		return nil, 0, err
-	}
-	if len(paths) == 0 {
-		return nil, 0, fmt.Errorf("there are no pictures in %s (name LFW's folder with -pictures)", folder)
-	}
-	slices.Sort(paths)
-	faces, err := verification.EmbedAll(ctx, engine, paths, nil)
+	paths, faces, err := workload.EmbedFolder(ctx, engine, folder)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -17,8 +17,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/recollect-dev/recollect/onnx"
-	"github.com/recollect-dev/recollect/pack"
+	"github.com/recollect-dev/recollect/bench/workload"
 	"github.com/recollect-dev/recollect/vision"
 )
 
@@ -36,15 +35,7 @@ func main() {
 }
 
 func run(ctx context.Context, library, pictures, out string, least, splits int) error {
-	p, err := pack.Load(filepath.Join(library, "packs", "default"))
-	if err != nil {
-		return err
-	}
-	ort, err := onnx.Open(filepath.Join(library, "onnxruntime", onnx.LibraryName()), 0)
-	if err != nil {
-		return err
-	}
-	engine, err := vision.New(p, ort, vision.Options{})
+	_, engine, err := workload.OpenEngine(library, vision.Options{})
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-// Package workload is what the benchmarks send to the server: pictures, and requests that are signed before time counts.
+// Package workload is what the benchmarks have in common: the engine, pictures, and requests that are signed before time counts.
 package workload
 
 import (

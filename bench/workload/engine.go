@@ -1,0 +1,42 @@
+package workload
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/recollect-dev/recollect/onnx"
+	"github.com/recollect-dev/recollect/pack"
+	"github.com/recollect-dev/recollect/verification"
+	"github.com/recollect-dev/recollect/vision"
+)
+
+// OpenEngine loads the default pack of a library folder. The caller closes the engine.
+func OpenEngine(library string, options vision.Options) (*pack.Pack, *vision.Engine, error) {
+	p, err := pack.Load(filepath.Join(library, "packs", "default"))
+	if err != nil {
+		return nil, nil, err
+	}
+	ort, err := onnx.Open(filepath.Join(library, "onnxruntime", onnx.LibraryName()), 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	engine, err := vision.New(p, ort, options)
+	return p, engine, err
+}
+
+// EmbedFolder embeds the face in the middle of each picture of a folder that has one folder a person, as LFW's. It returns the
+// pictures in ascending order and, for each, its face.
+func EmbedFolder(ctx context.Context, engine *vision.Engine, folder string) (paths []string, faces []verification.Face, err error) {
+	paths, err = filepath.Glob(filepath.Join(folder, "*", "*.jpg"))
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(paths) == 0 {
+		return nil, nil, fmt.Errorf("there are no pictures in %s (name LFW's folder with -pictures)", folder)
+	}
+	slices.Sort(paths)
+	faces, err = verification.EmbedAll(ctx, engine, paths, nil)
+	return paths, faces, err
+}
