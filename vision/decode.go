@@ -12,6 +12,7 @@ import (
 	"io"
 
 	"github.com/recollect-dev/recollect"
+	baseline "github.com/recollect-dev/recollect/jpeg"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -28,6 +29,9 @@ const (
 type decoder struct {
 	memory int64 // bytes
 	budget *semaphore.Weighted
+
+	// shift, if not nil, says for a JPEG of a size that it is decoded at 1/2^shift of it, and finer where something asks for it.
+	shift func(width, height int) int
 }
 
 func newDecoder(memory int64) *decoder {
@@ -50,6 +54,7 @@ type header struct {
 	bytesPerPixel int64 // an upper bound of the memory that decoding takes
 	orientation   orientation
 	decode        func(io.Reader) (image.Image, error)
+	planes        bool // of a JPEG: of luma, or of luma and chroma
 }
 
 // decode decodes a picture. It waits until the memory is free that this takes, which is the picture's
@@ -67,20 +72,37 @@ func (d *decoder) decode(ctx context.Context, data []byte) (p *picture, release 
 		return nil, nil, fmt.Errorf("waiting for memory to decode in: %w", err)
 	}
 	release = func() { d.budget.Release(cost) }
-	img, err := h.decode(&cancelReader{ctx: ctx, r: bytes.NewReader(data)})
-	if err != nil {
+	if p, err = d.read(ctx, data, &h); err != nil {
 		release()
 		if cerr := ctx.Err(); cerr != nil && errors.Is(err, cerr) {
 			return nil, nil, fmt.Errorf("decoding the picture: %w", err)
 		}
 		return nil, nil, invalidFormat(err)
 	}
-	if p, err = fromImage(img); err != nil {
-		release()
-		return nil, nil, err
-	}
 	p.orientation = h.orientation
 	return p, release, nil
+}
+
+// read decodes a picture by its header. Go's decoders have the last word on what is not read by our own.
+func (d *decoder) read(ctx context.Context, data []byte, h *header) (*picture, error) {
+	if h.planes {
+		shift := 0
+		if d.shift != nil {
+			shift = d.shift(h.width, h.height)
+		}
+		source, err := baseline.Decode(ctx, data, shift)
+		if err == nil {
+			return fromJPEG(source, shift), nil
+		}
+		if !errors.Is(err, baseline.ErrUnsupported) {
+			return nil, err
+		}
+	}
+	img, err := h.decode(&cancelReader{ctx: ctx, r: bytes.NewReader(data)})
+	if err != nil {
+		return nil, err
+	}
+	return fromImage(img)
 }
 
 // readHeader looks at a picture's first bytes, and refuses what need not be decoded.
@@ -126,6 +148,7 @@ func jpegHeader(data []byte) (header, error) {
 	}
 	// The decoder's planes and conversions, and the halved ones.
 	components := int64(3)
+	h.planes = config.ColorModel == color.GrayModel || config.ColorModel == color.YCbCrModel
 	switch config.ColorModel {
 	case color.GrayModel:
 		components, h.bytesPerPixel = 1, 2
@@ -209,7 +232,7 @@ func fromImage(img image.Image) (*picture, error) {
 	case *image.Paletted:
 		return fromPaletted(img), nil
 	}
-	return nil, invalidFormat(fmt.Errorf("it decodes to a %T", img))
+	return nil, fmt.Errorf("it decodes to a %T", img)
 }
 
 // interleaved views pixels of step bytes as planes whose first bytes are next apart.

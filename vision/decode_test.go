@@ -10,6 +10,8 @@ import (
 	"image/color"
 	"image/jpeg"
 	"image/png"
+	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -334,4 +336,62 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A JPEG that is decoded at a fraction of its size shows what it does when it is decoded whole, at any size and angle: to the bit where
+// it has to be read again, and nearly so elsewhere, since means of samples are rounded once and not several times.
+func TestDecodeAtAFraction(t *testing.T) {
+	source := image.NewRGBA(image.Rect(0, 0, 1204, 906))
+	img := drawing(t)
+	for y := range 906 {
+		for x := range 1204 {
+			source.Set(x, y, img.At(x/7%img.Bounds().Dx(), y/7%img.Bounds().Dy()))
+		}
+	}
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, source, &jpeg.Options{Quality: 92}); err != nil {
+		t.Fatal(err)
+	}
+	random := rand.New(rand.NewPCG(7, 8))
+	for _, turn := range []uint16{1, 3, 6, 8} {
+		data := WithOrientation(b.Bytes(), turn)
+		for shift := 1; shift <= 3; shift++ {
+			d := newDecoder(DefaultDecodeMemory)
+			whole, _, err := d.decode(t.Context(), data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 40 {
+				d.shift = func(int, int) int { return shift }
+				p, _, err := d.decode(t.Context(), data) // anew, so that nothing is there but what this asks for
+				if err != nil {
+					t.Fatal(err)
+				}
+				w, h := p.size()
+				size, stretch := 40+600*random.Float64(), 0.5+random.Float64()
+				x, y := random.Float64()*float64(w)-size/2, random.Float64()*float64(h)-size/2
+				part := rect{x, y, x + size, y + size*stretch}
+				const side = 64
+				want, got := make([]float32, 3*side*side), make([]float32, 3*side*side)
+				whole.crop(want, side, side, 3, part)
+				p.crop(got, side, side, 3, part)
+				exact := min(size, size*stretch)/side < 2
+				if mean, most := difference(got, want); most > 14 || mean > 0.8 || exact && most > 0 {
+					t.Errorf("orientation %d, 1/%d, %v: the crops differ by %.3f, at most by %.1f", turn, 1<<shift, part, mean, most)
+				}
+				sin, cos := math.Sincos(random.Float64() * 6)
+				scale := 0.3 + 4*random.Float64()
+				m := affine{scale * cos, -scale * sin, x, scale * sin, scale * cos, y}
+				wantBytes, gotBytes := make([]uint8, 3*side*side), make([]uint8, 3*side*side)
+				whole.warp(wantBytes, side, m)
+				p.warp(gotBytes, side, m)
+				for i, v := range wantBytes {
+					if d := int(v) - int(gotBytes[i]); max(d, -d) > 14 || scale*math.Sqrt2 < 2 && d != 0 {
+						t.Errorf("orientation %d, 1/%d, %v: a byte of the warp is %d, not %d", turn, 1<<shift, m, gotBytes[i], v)
+						break
+					}
+				}
+			}
+		}
+	}
 }

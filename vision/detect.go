@@ -3,8 +3,10 @@ package vision
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 
+	"github.com/recollect-dev/recollect/jpeg"
 	"github.com/recollect-dev/recollect/onnx"
 	"github.com/recollect-dev/recollect/pack"
 )
@@ -66,6 +68,19 @@ func (d *detector) find(ctx context.Context, p *picture) ([]box, error) {
 		return cmp.Or(cmp.Compare(b.area(), a.area()), cmp.Compare(b.score, a.score))
 	})
 	return faces, nil
+}
+
+// shift says at which 1/2^shift of its size a picture is seen most finely. A picture that is not large is decoded in full: its faces
+// mostly need all of it.
+func (d *detector) shift(width, height int) int {
+	if width*height < full {
+		return 0
+	}
+	inputWidth, inputHeight := float64(d.input.Shape[3]), float64(d.input.Shape[2])
+	all := views(float64(width), float64(height), inputWidth, inputHeight)
+	finest := all[len(all)-1]
+	shrink := min(finest.width()/inputWidth, finest.height()/inputHeight)
+	return min(int(math.Log2(max(shrink, 1))), jpeg.MaxShift)
 }
 
 // read returns the boxes whose score is high enough.

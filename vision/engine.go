@@ -91,6 +91,7 @@ func New(p *pack.Pack, r *onnx.Runtime, options Options) (*Engine, error) {
 	if err := errors.Join(faults[:]...); err != nil {
 		return nil, fmt.Errorf("preparing the model pack %s: %w", p.Name, errors.Join(err, e.Close()))
 	}
+	e.decoder.shift = e.detect.shift
 	return e, nil
 }
 

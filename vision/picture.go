@@ -3,6 +3,8 @@ package vision
 import (
 	"math"
 	"sync"
+
+	"github.com/recollect-dev/recollect/jpeg"
 )
 
 // plane is one channel of a picture, 8 bits a sample. Samples lie step bytes apart in rows stride bytes apart, so that
@@ -43,7 +45,8 @@ func (m colorModel) border() [3]float32 {
 
 // picture is a decoded picture as it is stored, with the orientation that turns it upright. It keeps the planes that
 // the decoder made, chroma subsampled and unconverted, and halves them as far as something asks for: what the networks
-// see of a large picture is small, and converting and turning all of it would cost more than they do.
+// see of a large picture is small, and converting and turning all of it would cost more than they do. Of a large JPEG it has the
+// level that the detector sees most finely, and reads of finer ones the rows with faces that have more to show.
 //
 // crop and warp are safe for concurrent use.
 type picture struct {
@@ -53,10 +56,34 @@ type picture struct {
 	width, height int // as stored
 	orientation   orientation
 	levels        [][3]plane // levels[k] is the picture at 1/2^k of its size, each sample the mean of those it covers
+
+	// source has the levels below base.
+	source *jpeg.Picture
+	base   int
 }
 
 func newPicture(model colorModel, width, height int, planes [3]plane) *picture {
 	return &picture{model: model, width: width, height: height, orientation: upright, levels: [][3]plane{planes}}
+}
+
+// fromJPEG makes a picture of one that was decoded at 1/2^base of its size.
+func fromJPEG(source *jpeg.Picture, base int) *picture {
+	p := &picture{orientation: upright, model: modelGrey, source: source, base: base, levels: make([][3]plane, base+1)}
+	p.width, p.height = source.Size()
+	planes := source.Planes(base, 0, 0)
+	if len(planes) == 3 {
+		p.model = modelYCbCr
+	}
+	p.levels[base] = levelOf(planes, base)
+	return p
+}
+
+func levelOf(planes []jpeg.Plane, level int) (all [3]plane) {
+	for i, p := range planes {
+		all[i] = plane{pix: p.Pix, step: 1, stride: p.Stride, width: p.Width, height: p.Height,
+			subX: float64(p.SubX << level), subY: float64(p.SubY << level)}
+	}
+	return all
 }
 
 // size is the width and height of the upright picture, in pixels.
@@ -68,12 +95,22 @@ func (p *picture) size() (width, height int) {
 }
 
 // level returns the planes at the largest 1/2^k of the picture's size that is not smaller than 1/shrink, and at
-// most maxLevel halvings.
-func (p *picture) level(shrink float64) [3]plane {
+// most maxLevel halvings. They can be used from the stored picture's row y0 to y1, with as many samples around that a line of output
+// takes in, which is shrinkY lines of the picture.
+func (p *picture) level(shrink, shrinkY, y0, y1 float64) [3]plane {
 	const maxLevel = 16
 	want := 0
 	if shrink > 1 {
 		want = int(min(math.Log2(shrink), maxLevel))
+	}
+	if want < p.base {
+		margin := shrinkY + float64(int(4)<<want) // two lines of subsampled chroma
+		height := float64(p.height)
+		if !(y0 <= y1) { // not a number
+			y0, y1 = 0, height
+		}
+		y0, y1 = min(max(y0-margin, 0), height), min(max(y1+margin, 0), height)
+		return levelOf(p.source.Planes(want, int(y0), int(math.Ceil(y1))), want)
 	}
 	for len(p.levels) <= want {
 		last := p.levels[len(p.levels)-1]

@@ -42,7 +42,8 @@ func (p *picture) crop(out []float32, width, height, channels int, part rect) {
 		storedWidth, storedHeight = height, width
 	}
 	// Both directions are halved alike: the one that shrinks less says how often.
-	planes := p.level(min(stored.width()/float64(storedWidth), stored.height()/float64(storedHeight)))
+	shrinkX, shrinkY := stored.width()/float64(storedWidth), stored.height()/float64(storedHeight)
+	planes := p.level(min(shrinkX, shrinkY), shrinkY, stored.y0, stored.y1)
 	border := p.model.border()
 	for i := range min(channels, p.model.channels()) {
 		plane := out[i*n:][:n]
@@ -220,7 +221,10 @@ func (p *picture) warp(out []uint8, side int, m affine) {
 	defer p.Unlock()
 	m = m.then(p.orientation.stored(float64(p.width), float64(p.height)))
 	step := math.Sqrt(math.Abs(m.a*m.e - m.b*m.d)) // pixels of the picture per pixel of out
-	planes := p.level(step * math.Sqrt2)           // the nearest level, not the next larger one
+	_, y0 := m.apply(0, 0)
+	acrossY, downY := m.d*float64(side), m.e*float64(side)
+	planes := p.level(step*math.Sqrt2, step, // the nearest level, not the next larger one
+		y0+min(acrossY, 0)+min(downY, 0), y0+max(acrossY, 0)+max(downY, 0))
 	border := p.model.border()
 	var values [3][]float32
 	buffer := make([]float32, 3*side*side)
