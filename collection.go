@@ -59,3 +59,8 @@ func (s *Service) DeleteCollection(ctx context.Context, realm Realm, id string) 
 	}
 	return nil
 }
+
+// Totals counts what a realm has.
+type Totals struct {
+	Collections, Faces, Users int64
+}

@@ -25,9 +25,11 @@ var mayImport = map[string][]string{
 	"/indextest":                 {""},
 	"/enginetest":                {""},
 	"/rekognition":               {"", "/iam", "/sigv4", "/wire"},
+	"/metrics":                   {"/rekognition"},
+	"/admin":                     {"", "/iam", "/rekognition", "/sigv4", "/wire"},
 	"/conformance":               {"/wire", "/conformance/compatibility"},
 	"/conformance/compatibility": {"/wire"},
-	"/cmd/recollect":             {"", "/exact", "/iam", "/onnx", "/pack", "/rekognition", "/s3", "/sqlite", "/verification", "/vision"},
+	"/cmd/recollect":             {"", "/admin", "/exact", "/iam", "/metrics", "/onnx", "/pack", "/rekognition", "/s3", "/sqlite", "/verification", "/vision"},
 
 	"/conformance/clients/go": {}, // as any user's program
 }

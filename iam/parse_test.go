@@ -191,7 +191,7 @@ func TestAWSManagedPolicies(t *testing.T) {
 			t.Errorf("publish to %s: %v, want %v", resource, got, want)
 		}
 	}
-	if names := fmt.Sprintln(len(BuiltinPolicies()), BuiltinPolicies()[0].Name, BuiltinPolicies()[1].Name, BuiltinPolicies()[2].Name); names != "3 full-access read-only s3-read\n" {
+	if names := fmt.Sprintln(len(BuiltinPolicies()), BuiltinPolicies()[0].Name, BuiltinPolicies()[1].Name, BuiltinPolicies()[2].Name, BuiltinPolicies()[3].Name); names != "4 administrator full-access read-only s3-read\n" {
 		t.Errorf("built-in policies: %s", names)
 	}
 }

@@ -24,7 +24,7 @@ func (s *Server) authorize(x *exchange, r *http.Request, realm recollect.Realm, 
 	// Making a collection with tags is tagging it, too.
 	if in, ok := input.(*wire.CreateCollectionRequest); ok && len(in.Tags) > 0 {
 		tagging := *request
-		tagging.Action, tagging.Resource = "rekognition:TagResource", collectionARN(realm, *in.CollectionId)
+		tagging.Action, tagging.Resource = "rekognition:TagResource", CollectionARN(realm, *in.CollectionId)
 		if err := s.identities.Authorize(r.Context(), &tagging); err != nil {
 			return err
 		}
@@ -62,7 +62,7 @@ func (s *Server) authorization(x *exchange, r *http.Request, realm recollect.Rea
 	if request.RequestTags != nil {
 		request.TagKeys = slices.Sorted(maps.Keys(request.RequestTags))
 	}
-	if id, ok := strings.CutPrefix(request.Resource, collectionARN(realm, "")); ok {
+	if id, ok := strings.CutPrefix(request.Resource, CollectionARN(realm, "")); ok {
 		request.LoadResourceTags = func(ctx context.Context) (map[string]string, error) {
 			tags, err := s.service.CollectionTags(ctx, realm, id)
 			if recollect.CodeOf(err) == recollect.CodeNotFound {
@@ -110,7 +110,7 @@ func objectsOf(input any) (objects []*wire.S3Object) {
 func resource(realm recollect.Realm, operation string, input any) string {
 	in := reflect.ValueOf(input).Elem()
 	if id, ok := member(in, "CollectionId"); ok && operation != "CreateCollection" {
-		return collectionARN(realm, id)
+		return CollectionARN(realm, id)
 	}
 	if arn, ok := member(in, "ResourceArn"); ok {
 		return fullARN(arn)

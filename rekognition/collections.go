@@ -59,12 +59,13 @@ func (s *Server) createCollection(ctx context.Context, realm recollect.Realm, in
 	return &wire.CreateCollectionResponse{
 		StatusCode: new(int32(http.StatusOK)),
 		// The service leaves the "arn:" out here, and here alone.
-		CollectionArn:    new(strings.TrimPrefix(collectionARN(realm, c.ID), "arn:")),
+		CollectionArn:    new(strings.TrimPrefix(CollectionARN(realm, c.ID), "arn:")),
 		FaceModelVersion: new(c.FaceModelVersion),
 	}, nil
 }
 
-func collectionARN(realm recollect.Realm, id string) string {
+// CollectionARN names a collection as policies and tags do.
+func CollectionARN(realm recollect.Realm, id string) string {
 	return fmt.Sprintf("arn:aws:rekognition:%s:%s:collection/%s", realm.Region, realm.Account, id)
 }
 
@@ -116,7 +117,7 @@ func (s *Server) describeCollection(ctx context.Context, realm recollect.Realm, 
 		return nil, err
 	}
 	return &wire.DescribeCollectionResponse{
-		CollectionARN:     new(collectionARN(realm, c.ID)),
+		CollectionARN:     new(CollectionARN(realm, c.ID)),
 		CreationTimestamp: new(wire.Timestamp(c.CreatedAt)),
 		FaceCount:         new(c.FaceCount),
 		FaceModelVersion:  new(c.FaceModelVersion),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
@@ -71,6 +72,17 @@ func faultOf(err error) *fault {
 		return &fault{status: http.StatusInternalServerError, name: "ThrottlingException", message: "Service Unavailable", modelled: true}
 	}
 	return &fault{status: http.StatusInternalServerError, name: "InternalServerError", message: "Internal server error", modelled: true}
+}
+
+// WriteError answers a request with an error as the API shows it, for the doors beside the API. It returns what was shown.
+func WriteError(w http.ResponseWriter, err error) (status int, exception string) {
+	f := faultOf(err)
+	body := f.body()
+	w.Header().Set("Content-Type", wire.MediaType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(f.status)
+	w.Write(body) // a client that is gone needs no answer
+	return f.status, f.name
 }
 
 func statusOf(c recollect.Code) int {

@@ -52,9 +52,10 @@ type Config struct {
 	TokenKey   []byte   // secret that authenticates pagination tokens
 	Log        *slog.Logger
 
-	Rates       Rates // the zero value limits nothing
-	MaxRequests int   // served at one moment; 0: 256 for each core
-	MaxPictures int   // of them, those whose operations run networks, a large body counting for several; 0: 128 for each core
+	Observer    Observer // nil: nobody is told
+	Rates       Rates    // the zero value limits nothing
+	MaxRequests int      // served at one moment; 0: 256 for each core
+	MaxPictures int      // of them, those whose operations run networks, a large body counting for several; 0: 128 for each core
 }
 
 // Server answers the API's requests. It is safe for concurrent use.
@@ -65,6 +66,7 @@ type Server struct {
 	regions    []string
 	tokens     tokens
 	log        *slog.Logger
+	observer   Observer
 	now        func() time.Time
 	operations map[string]operation
 	admission  *admission
@@ -82,11 +84,15 @@ func New(cfg Config) *Server {
 		regions:    cfg.Regions,
 		tokens:     tokens{key: cfg.TokenKey},
 		log:        cfg.Log,
+		observer:   cfg.Observer,
 		now:        time.Now,
 		admission:  newAdmission(cfg.MaxRequests, cfg.MaxPictures),
 		limiter:    newLimiter(cfg.Rates),
 		bodies:     semaphore.NewWeighted(bodyMemory),
 		compressor: newCompressor(),
+	}
+	if s.observer == nil {
+		s.observer = nobody{}
 	}
 	if s.images == nil {
 		s.images = noImages{}
@@ -126,12 +132,20 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(status)
 	w.Write(body) // a client that is gone needs no answer
 
+	duration := s.now().Sub(x.start)
+	s.observer.Observe(Outcome{
+		Operation:  x.operation,
+		Status:     status,
+		Exception:  code,
+		TurnedAway: errors.Is(err, errSlowDown),
+		Duration:   duration,
+	})
 	attrs := []slog.Attr{
 		slog.String("request_id", x.id),
 		slog.String("account", x.principal.Account),
 		slog.String("operation", x.operation),
 		slog.Int("status", status),
-		slog.Duration("duration", s.now().Sub(x.start)),
+		slog.Duration("duration", duration),
 	}
 	level := slog.LevelInfo
 	if err != nil {

@@ -56,7 +56,7 @@ func taggedCollection(realm recollect.Realm, arn string) (id string, err error) 
 	if !strings.HasPrefix(full, "arn:aws:rekognition:") || strings.Count(full, ":") < 5 {
 		return "", recollect.Errorf(recollect.CodeInvalidParameter, "Request has invalid parameters")
 	}
-	id, ok := strings.CutPrefix(full, collectionARN(realm, ""))
+	id, ok := strings.CutPrefix(full, CollectionARN(realm, ""))
 	if !ok || id == "" {
 		return "", resourceError(recollect.Errorf(recollect.CodeNotFound, "The ARN names no collection of the caller's"), arn)
 	}

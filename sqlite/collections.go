@@ -86,6 +86,18 @@ func (s *Store) Collections(ctx context.Context, realm recollect.Realm, after st
 	return collections, nil
 }
 
+// Totals counts what a realm has.
+func (s *Store) Totals(ctx context.Context, realm recollect.Realm) (recollect.Totals, error) {
+	var totals recollect.Totals
+	err := s.readers.QueryRowContext(ctx,
+		"SELECT count(*), coalesce(sum(face_count), 0), coalesce(sum(user_count), 0) FROM collections WHERE account = ? AND region = ?",
+		realm.Account, realm.Region).Scan(&totals.Collections, &totals.Faces, &totals.Users)
+	if err != nil {
+		return recollect.Totals{}, fmt.Errorf("count what a realm has: %w", err)
+	}
+	return totals, nil
+}
+
 // DeleteCollection implements [recollect.Store]. The faces and users go in the background.
 func (s *Store) DeleteCollection(ctx context.Context, realm recollect.Realm, id string) (recollect.Collection, error) {
 	var deleted recollect.Collection

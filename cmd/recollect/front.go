@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/recollect-dev/recollect/admin"
 )
 
-// front serves health from the first moment, and the API once it is open. Until then the API's callers get the answer that
+// front serves health and metrics from the first moment, and the API once it is open. Until then the API's callers get the answer that
 // makes their SDKs try again.
 type front struct {
 	mux   *http.ServeMux
@@ -23,27 +25,32 @@ type front struct {
 type opened struct {
 	store interface{ Ping(context.Context) error }
 	api   http.Handler
+	admin http.Handler
 }
 
-func newFront(log *slog.Logger) *front {
+// newFront shows metrics beside health, or not if there is no handler for them.
+func newFront(log *slog.Logger, metrics http.Handler) *front {
 	f := &front{mux: http.NewServeMux(), log: log}
 	f.mux.HandleFunc("GET /health/live", func(w http.ResponseWriter, r *http.Request) { respond(w, http.StatusOK, "live\n") })
 	f.mux.HandleFunc("GET /health/ready", f.health)
+	if metrics != nil {
+		f.mux.Handle("GET /metrics", metrics)
+	}
 	return f
 }
 
 // ServeHTTP keeps the API's requests from the mux, which would redirect paths that are not clean.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if strings.HasPrefix(r.URL.Path, "/health/") {
+	if strings.HasPrefix(r.URL.Path, "/health/") || r.URL.Path == "/metrics" {
 		f.mux.ServeHTTP(w, r)
 		return
 	}
-	f.api(w, r)
+	f.served(w, r)
 }
 
-// open lets the API's requests in.
-func (f *front) open(store interface{ Ping(context.Context) error }, api http.Handler) {
-	f.ready.Store(&opened{store: store, api: api})
+// open lets the requests of the API in, and of the door beside it.
+func (f *front) open(store interface{ Ping(context.Context) error }, api, admin http.Handler) {
+	f.ready.Store(&opened{store: store, api: api, admin: admin})
 }
 
 // close keeps new requests out.
@@ -65,7 +72,7 @@ func (f *front) health(w http.ResponseWriter, r *http.Request) {
 	respond(w, http.StatusOK, "ready\n")
 }
 
-func (f *front) api(w http.ResponseWriter, r *http.Request) {
+func (f *front) served(w http.ResponseWriter, r *http.Request) {
 	o := f.ready.Load()
 	if o == nil {
 		w.Header().Set("Connection", "close")
@@ -73,6 +80,10 @@ func (f *front) api(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		w.WriteHeader(http.StatusInternalServerError) // the service's own status for this
 		io.WriteString(w, `{"__type":"ThrottlingException","Code":"ThrottlingException","Message":"Service Unavailable"}`)
+		return
+	}
+	if strings.HasPrefix(r.URL.Path, admin.Prefix) {
+		o.admin.ServeHTTP(w, r)
 		return
 	}
 	o.api.ServeHTTP(w, r)

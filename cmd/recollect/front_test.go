@@ -16,7 +16,8 @@ func (p pinger) Ping(context.Context) error { return p.err }
 
 func TestFront(t *testing.T) {
 	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "api "+r.URL.Path) })
-	f := newFront(slog.New(slog.DiscardHandler))
+	door := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "door "+r.URL.Path) })
+	f := newFront(slog.New(slog.DiscardHandler), nil)
 	check := func(state, method, path string, status int, body string) {
 		t.Helper()
 		w := httptest.NewRecorder()
@@ -29,13 +30,15 @@ func TestFront(t *testing.T) {
 	check("starting", "GET", "/health/live", 200, "live\n")
 	check("starting", "GET", "/health/ready", 503, "")
 	check("starting", "POST", "/", 500, wait)
-	f.open(pinger{}, api)
+	check("starting", "GET", "/recollect/v1/overview", 500, wait)
+	f.open(pinger{}, api, door)
 	check("open", "GET", "/health/ready", 200, "ready\n")
 	check("open", "POST", "/health/ready", 405, "")
 	check("open", "GET", "/health/other", 404, "")
 	check("open", "POST", "/", 200, "api /")
 	check("open", "POST", "//", 200, "api //")
-	f.open(pinger{errors.New("the disk is gone")}, api)
+	check("open", "GET", "/recollect/v1/overview", 200, "door /recollect/v1/overview")
+	f.open(pinger{errors.New("the disk is gone")}, api, door)
 	check("without a store", "GET", "/health/ready", 503, "the store does not answer\n")
 	check("without a store", "GET", "/health/live", 200, "")
 	f.close()
@@ -45,12 +48,12 @@ func TestFront(t *testing.T) {
 
 // TestHealthUnderOverload: health is answered while every request of the API waits.
 func TestHealthUnderOverload(t *testing.T) {
-	f := newFront(slog.New(slog.DiscardHandler))
+	f := newFront(slog.New(slog.DiscardHandler), nil)
 	entered, leave := make(chan struct{}), make(chan struct{})
 	f.open(pinger{}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		entered <- struct{}{}
 		<-leave
-	}))
+	}), http.NotFoundHandler())
 	server := httptest.NewServer(f)
 	defer server.Close()
 	defer close(leave)
@@ -78,7 +81,7 @@ func TestHealthUnderOverload(t *testing.T) {
 
 func TestFrontAlwaysGivesARequestID(t *testing.T) {
 	w := httptest.NewRecorder()
-	newFront(slog.New(slog.DiscardHandler)).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "POST", "/", nil))
+	newFront(slog.New(slog.DiscardHandler), nil).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "POST", "/", nil))
 	if id := w.Header().Get("x-amzn-RequestId"); len(id) != 36 {
 		t.Errorf("before the start: request id %q", id)
 	}

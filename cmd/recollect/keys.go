@@ -16,7 +16,7 @@ import (
 	"github.com/recollect-dev/recollect/sqlite"
 )
 
-const aboutPolicies = "A policy is full-access, read-only, s3-read (for pictures that are named as objects of S3), or a file in the\n" +
+const aboutPolicies = "A policy is administrator, full-access, read-only, s3-read (for pictures that are named as objects of S3), or a file in the\n" +
 	"IAM JSON policy language. A user without one may do nothing."
 
 // keysCommand manages the access keys of users, in the data folder, whether a server runs on it or not.

@@ -19,8 +19,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/recollect-dev/recollect"
+	"github.com/recollect-dev/recollect/admin"
 	"github.com/recollect-dev/recollect/exact"
 	"github.com/recollect-dev/recollect/iam"
+	"github.com/recollect-dev/recollect/metrics"
 	"github.com/recollect-dev/recollect/rekognition"
 	"github.com/recollect-dev/recollect/sqlite"
 	"github.com/recollect-dev/recollect/vision"
@@ -38,6 +40,7 @@ type serveConfig struct {
 	Account string
 	LogJSON bool
 	Limits  string // file of rates and quotas; empty: none
+	Metrics string // host:port that shows metrics to everybody; empty: Listen shows them to this machine
 
 	MaxRequests        int // 0: the default
 	MaxPictureRequests int
@@ -53,6 +56,9 @@ func (c serveConfig) Validate() error {
 	var faults []error
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		faults = append(faults, fmt.Errorf("--listen %q is not host:port", c.Listen))
+	}
+	if _, _, err := net.SplitHostPort(c.Metrics); err != nil && c.Metrics != "" {
+		faults = append(faults, fmt.Errorf("--metrics %q is not host:port", c.Metrics))
 	}
 	if c.Data == "" {
 		faults = append(faults, errors.New("--data names no folder"))
@@ -106,6 +112,7 @@ func serveCommand() *cobra.Command {
 	flags.StringVar(&cfg.Limits, "limits", "", "JSON file of request rates and quotas")
 	flags.IntVar(&cfg.MaxRequests, "max-requests", 0, "requests served at one moment (default: 256 for each core)")
 	flags.IntVar(&cfg.MaxPictureRequests, "max-picture-requests", 0, "of them, those that run networks and one more for each 256 KiB of a request (default: 128 for each core)")
+	flags.StringVar(&cfg.Metrics, "metrics", "", "address and port that show metrics to whoever reaches them (default: --listen shows them, to this machine alone)")
 	flags.BoolVar(&cfg.LogJSON, "log-json", false, "write the log as JSON")
 	return cmd
 }
@@ -162,7 +169,17 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 	if err != nil {
 		return err
 	}
-	front := newFront(log)
+	recorder, activity := metrics.New(version), new(admin.Activity)
+	shown := onlyHere(recorder.Handler())
+	if cfg.Metrics != "" {
+		stop, err := serveMetrics(ctx, cfg.Metrics, recorder.Handler(), log)
+		if err != nil {
+			return errors.Join(err, listener.Close())
+		}
+		defer stop()
+		shown = nil
+	}
+	front := newFront(log, shown)
 	server := &http.Server{
 		Handler:           front,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -192,16 +209,29 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 		return err
 	}
 	service.Limits = limits.Quotas
-	front.open(store, rekognition.New(rekognition.Config{
+	identities := iam.NewService(store.Identities(), sealer, key)
+	api := rekognition.New(rekognition.Config{
 		Service:     service,
-		Identities:  iam.NewService(store.Identities(), sealer, key),
+		Identities:  identities,
 		Images:      images,
 		Regions:     cfg.Regions,
 		TokenKey:    tokenKey,
 		Log:         log,
+		Observer:    observers{recorder, activity},
 		Rates:       limits.Rates,
 		MaxRequests: cfg.MaxRequests,
 		MaxPictures: cfg.MaxPictureRequests,
+	})
+	front.open(store, recorder.InFlight(api), admin.New(admin.Config{
+		Store:      store,
+		Identities: identities,
+		Regions:    cfg.Regions,
+		Account:    cfg.Account,
+		Data:       cfg.Data,
+		Version:    version,
+		Models:     []admin.Model{{Version: engine.Version()}},
+		Activity:   activity,
+		Log:        log,
 	}))
 	greet(stdout, cfg, "http://"+listener.Addr().String(), credentials)
 

@@ -10,8 +10,8 @@ func TestConfigReportsEveryFault(t *testing.T) {
 	if err := good.Validate(); err != nil {
 		t.Errorf("a good configuration: %v", err)
 	}
-	err := serveConfig{Listen: "7180", Regions: []string{"here"}, Account: "1", MaxRequests: -1}.Validate()
-	for _, want := range []string{`--listen "7180"`, "--data", `--region "here"`, `--account "1"`, "--max-requests"} {
+	err := serveConfig{Listen: "7180", Regions: []string{"here"}, Account: "1", MaxRequests: -1, Metrics: "7181"}.Validate()
+	for _, want := range []string{`--listen "7180"`, "--data", `--region "here"`, `--account "1"`, "--max-requests", `--metrics "7181"`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not mention %s", err, want)
 		}

@@ -1,0 +1,122 @@
+package admin
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// overview is the answer that shows what the server has and does. Counts are those of the caller's realm, the rest is the server's.
+type overview struct {
+	Version       string
+	StartedAt     time.Time
+	UptimeSeconds int64
+	Regions       []string
+	Region        string // of the signature
+	Account       string // of the caller
+	Models        []Model
+	DefaultModel  string
+
+	Collections, Faces, Users int64
+
+	Disk     disk
+	Memory   memory
+	LastHour []operationActivity
+}
+
+type disk struct {
+	DatabaseBytes int64 // with its log
+	DataBytes     int64 // of all files of the data folder
+	FreeBytes     int64 // of its file system, for the server
+	TotalBytes    int64
+}
+
+type memory struct {
+	ResidentBytes int64 `json:",omitzero"` // of the process; absent where it cannot be told
+	HeapBytes     int64 // of it, what Go has in use
+}
+
+func (s *Server) overview(x *exchange) (any, error) {
+	totals, err := s.Store.Totals(x.r.Context(), x.realm)
+	if err != nil {
+		return nil, err
+	}
+	disk, err := diskUse(s.Data)
+	if err != nil {
+		return nil, fmt.Errorf("measure the data folder: %w", err)
+	}
+	return &overview{
+		Version:       s.Version,
+		StartedAt:     s.started.UTC().Truncate(time.Millisecond),
+		UptimeSeconds: int64(x.start.Sub(s.started).Seconds()),
+		Regions:       s.Regions,
+		Region:        x.realm.Region,
+		Account:       x.principal.Account,
+		Models:        s.Models,
+		DefaultModel:  s.Models[0].Version,
+		Collections:   totals.Collections,
+		Faces:         totals.Faces,
+		Users:         totals.Users,
+		Disk:          disk,
+		Memory:        memoryUse(),
+		LastHour:      s.Activity.lastHour(x.start),
+	}, nil
+}
+
+// diskUse measures a folder and the file system that it is on.
+func diskUse(folder string) (disk, error) {
+	var d disk
+	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return ignoreGone(err)
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return ignoreGone(err)
+		}
+		d.DataBytes += info.Size()
+		if strings.HasPrefix(entry.Name(), "recollect.db") {
+			d.DatabaseBytes += info.Size()
+		}
+		return nil
+	})
+	if err != nil {
+		return disk{}, err
+	}
+	var system unix.Statfs_t
+	if err := unix.Statfs(folder, &system); err != nil {
+		return disk{}, err
+	}
+	d.FreeBytes = int64(system.Bavail) * int64(system.Bsize)
+	d.TotalBytes = int64(system.Blocks) * int64(system.Bsize)
+	return d, nil
+}
+
+// ignoreGone passes over files that were deleted while the folder was read.
+func ignoreGone(err error) error {
+	if os.IsNotExist(err) {
+		return nil
+	}
+	return err
+}
+
+func memoryUse() memory {
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	m := memory{HeapBytes: int64(stats.HeapInuse)}
+	if statm, err := os.ReadFile("/proc/self/statm"); err == nil {
+		if fields := bytes.Fields(statm); len(fields) > 1 {
+			pages, _ := strconv.ParseInt(string(fields[1]), 10, 64)
+			m.ResidentBytes = pages * int64(os.Getpagesize())
+		}
+	}
+	return m
+}

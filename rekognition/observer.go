@@ -1,0 +1,22 @@
+package rekognition
+
+import "time"
+
+// Observer is told how every request ended, on the request's own goroutine: it must be quick, and safe for concurrent use.
+type Observer interface {
+	Observe(o Outcome)
+}
+
+// Outcome is how one request ended.
+type Outcome struct {
+	Operation  string // one of the API's; empty if the request named none
+	Status     int    // of HTTP
+	Exception  string // what the caller was told; empty if the operation succeeded
+	TurnedAway bool   // there was no room for the request
+	Duration   time.Duration
+}
+
+// nobody is the observer of a server that has none.
+type nobody struct{}
+
+func (nobody) Observe(Outcome) {}
