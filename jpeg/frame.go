@@ -11,12 +11,11 @@ type frame struct {
 }
 
 type component struct {
-	id       byte
-	h, v     int // blocks of a unit, across and down
-	table    byte
-	quant    *[64]uint16 // in zigzag order
-	dc, ac   *huffman
-	selector byte
+	id     byte
+	h, v   int // blocks of a unit, across and down
+	table  byte
+	quant  *[64]uint16 // in zigzag order
+	dc, ac *huffman
 }
 
 // tables are those that the segments before the scan define.

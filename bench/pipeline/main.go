@@ -81,11 +81,14 @@ func run(ctx context.Context, library, picture, out string, duration time.Durati
 		name string
 		data []byte
 	}{{"250x250", small}, {"4000x3000", large}} {
-		for _, clients := range []int{1, 8} {
+		for _, clients := range []int{1, 8, 64} {
 			if err := b.measurePicture(ctx, w, p.name, p.data, clients, duration); err != nil {
 				return err
 			}
 		}
+	}
+	if err := measureDecoding(ctx, w, large, duration); err != nil {
+		return err
 	}
 	if err := b.measureListCollections(ctx, w, duration); err != nil {
 		return err
