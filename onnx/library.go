@@ -86,6 +86,7 @@ func Verify(path string) error {
 type Runtime struct {
 	cores  int64
 	spread int // cores that one spread run uses
+	cuda   bool
 	budget *semaphore.Weighted
 }
 

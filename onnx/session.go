@@ -56,12 +56,12 @@ func (r *Runtime) NewSession(model []byte, input string, outputs []string) (*Ses
 		return nil, err
 	}
 	var err error
-	if s.single, err = open(model, input, outputs, 1); err != nil {
+	if s.single, err = r.open(model, input, outputs, 1); err != nil {
 		return nil, err
 	}
 	s.spread = s.single
 	if r.spread > 1 {
-		if s.spread, err = open(model, input, outputs, r.spread); err != nil {
+		if s.spread, err = r.open(model, input, outputs, r.spread); err != nil {
 			s.spread = s.single
 			return nil, errors.Join(err, s.Close())
 		}
@@ -100,7 +100,7 @@ func (s *Session) readShapes(model []byte, input string, outputs []string) error
 	return nil
 }
 
-func open(model []byte, input string, outputs []string, threads int) (session *onnxruntime_go.DynamicAdvancedSession, err error) {
+func (r *Runtime) open(model []byte, input string, outputs []string, threads int) (session *onnxruntime_go.DynamicAdvancedSession, err error) {
 	options, err := onnxruntime_go.NewSessionOptions()
 	if err != nil {
 		return nil, fmt.Errorf("making session options: %w", err)
@@ -119,6 +119,11 @@ func open(model []byte, input string, outputs []string, threads int) (session *o
 	)
 	if err != nil {
 		return nil, fmt.Errorf("setting session options: %w", err)
+	}
+	if r.cuda {
+		if err := appendCUDA(options); err != nil {
+			return nil, err
+		}
 	}
 	// Constant folding happens here, at the same arithmetic as the runs.
 	err = withoutSubnormals(func() error {

@@ -99,7 +99,7 @@ func eval(ctx context.Context, cfg evalConfig, stdout, stderr io.Writer) (err er
 	defer func() { err = errors.Join(err, report.discard()) }()
 
 	watch := stopwatch{took: map[vision.Stage]time.Duration{}, runs: map[vision.Stage]int{}}
-	engine, err := openEngine(cfg.Library, vision.Options{Observe: watch.observe})
+	engine, err := openEngine(cfg.Library, deviceCPU, vision.Options{Observe: watch.observe})
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,7 @@ type serveConfig struct {
 	Listen  string   // host:port
 	Data    string   // folder of the store and the root key
 	Library string   // folder of ONNX Runtime and the model packs
+	Device  string   // cpu or cuda
 	Regions []string // the first one stands for all where there can be one only
 	Account string
 	LogJSON bool
@@ -62,6 +63,9 @@ func (c serveConfig) Validate() error {
 	}
 	if c.Data == "" {
 		faults = append(faults, errors.New("--data names no folder"))
+	}
+	if c.Device != deviceCPU && c.Device != deviceCUDA {
+		faults = append(faults, fmt.Errorf("--device %q is neither %s nor %s", c.Device, deviceCPU, deviceCUDA))
 	}
 	if len(c.Regions) == 0 {
 		faults = append(faults, errors.New("--region names no region"))
@@ -103,6 +107,7 @@ func serveCommand() *cobra.Command {
 	flags.StringVar(&cfg.Listen, "listen", "127.0.0.1:7180", "address and port to listen on")
 	flags.StringVar(&cfg.Data, "data", "data", "folder of the database and the root key")
 	flags.StringVar(&cfg.Library, "library", defaultLibrary(), "folder of ONNX Runtime and the model packs")
+	flags.StringVar(&cfg.Device, "device", deviceCPU, "what the networks run on: cpu, or cuda if ONNX Runtime's CUDA provider is there")
 	flags.StringSliceVar(&cfg.Regions, "region", []string{"us-east-1"}, "regions that the server stands for, separated by commas; each has collections of its own")
 	flags.StringVar(&cfg.Account, "account", "123456789012", "account of the root key")
 	flags.StringVar(&cfg.S3Root, "s3-root", "", "folder whose subfolders are the buckets of S3Object")
@@ -195,7 +200,7 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 	go func() { served <- server.Serve(listener) }()
 	defer server.Close()
 
-	engine, err := openEngine(cfg.Library, vision.Options{})
+	engine, err := openEngine(cfg.Library, cfg.Device, vision.Options{})
 	if err != nil {
 		return err
 	}

@@ -6,12 +6,12 @@ import (
 )
 
 func TestConfigReportsEveryFault(t *testing.T) {
-	good := serveConfig{Listen: "127.0.0.1:7180", Data: "data", Regions: []string{"us-gov-east-1"}, Account: "123456789012"}
+	good := serveConfig{Listen: "127.0.0.1:7180", Data: "data", Device: "cpu", Regions: []string{"us-gov-east-1"}, Account: "123456789012"}
 	if err := good.Validate(); err != nil {
 		t.Errorf("a good configuration: %v", err)
 	}
-	err := serveConfig{Listen: "7180", Regions: []string{"here"}, Account: "1", MaxRequests: -1, Metrics: "7181"}.Validate()
-	for _, want := range []string{`--listen "7180"`, "--data", `--region "here"`, `--account "1"`, "--max-requests", `--metrics "7181"`} {
+	err := serveConfig{Listen: "7180", Regions: []string{"here"}, Account: "1", MaxRequests: -1, Metrics: "7181", Device: "tpu"}.Validate()
+	for _, want := range []string{`--listen "7180"`, "--data", `--region "here"`, `--account "1"`, "--max-requests", `--metrics "7181"`, `--device "tpu"`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not mention %s", err, want)
 		}
