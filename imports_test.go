@@ -26,10 +26,11 @@ var mayImport = map[string][]string{
 	"/enginetest":                {""},
 	"/rekognition":               {"", "/iam", "/sigv4", "/wire"},
 	"/metrics":                   {"/rekognition"},
-	"/admin":                     {"", "/iam", "/rekognition", "/sigv4", "/wire"},
+	"/archive":                   {},
+	"/admin":                     {"", "/archive", "/iam", "/rekognition", "/sigv4", "/sqlite", "/wire"},
 	"/conformance":               {"/wire", "/conformance/compatibility"},
 	"/conformance/compatibility": {"/wire"},
-	"/cmd/recollect":             {"", "/admin", "/exact", "/iam", "/metrics", "/onnx", "/pack", "/rekognition", "/s3", "/sqlite", "/verification", "/vision"},
+	"/cmd/recollect":             {"", "/admin", "/archive", "/exact", "/iam", "/metrics", "/onnx", "/pack", "/rekognition", "/s3", "/sqlite", "/verification", "/vision", "/wire"},
 
 	"/conformance/clients/go": {}, // as any user's program
 }

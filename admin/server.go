@@ -27,6 +27,7 @@ import (
 	"github.com/recollect-dev/recollect/iam"
 	"github.com/recollect-dev/recollect/rekognition"
 	"github.com/recollect-dev/recollect/sigv4"
+	"github.com/recollect-dev/recollect/sqlite"
 	"github.com/recollect-dev/recollect/wire"
 )
 
@@ -44,10 +45,8 @@ const (
 // Actions returns all of them, sorted.
 func Actions() []string { return []string{Backup, ExportCollection, GetOverview, ImportCollection} }
 
-const (
-	// maxRequests is how many requests are served at one moment. People and their tools make few.
-	maxRequests = 64
-)
+// maxRequests is how many requests are served at one moment. People and their tools make few.
+const maxRequests = 64
 
 // Model is a model pack that is loaded.
 type Model struct {
@@ -55,25 +54,16 @@ type Model struct {
 	Dimension int    `json:"-"` // of its vectors
 }
 
-// Store is what the door reads of the store.
-type Store interface {
-	// Totals counts what a realm has.
-	Totals(ctx context.Context, realm recollect.Realm) (recollect.Totals, error)
-	// Collection returns one collection with its counts. CodeNotFound if there is none.
-	Collection(ctx context.Context, realm recollect.Realm, id string) (recollect.Collection, error)
-	// Tags returns a collection's tags: none for a collection that is gone.
-	Tags(ctx context.Context, c recollect.CollectionKey) (map[string]string, error)
-}
-
 // Config is what a [Server] needs. All fields are required.
 type Config struct {
-	Store      Store
+	Store      *sqlite.Store
 	Identities rekognition.Identities
 	Regions    []string // that signatures may be for
 	Account    string   // the server's own: what concerns all accounts is for its principals alone
 	Data       string   // the data folder
 	Version    string   // of the program
-	Models     []Model  // the first is the default for new collections
+	Limits     recollect.Limits
+	Models     []Model // the first is the default for new collections
 	Activity   *Activity
 	Log        *slog.Logger
 }
@@ -81,10 +71,11 @@ type Config struct {
 // Server answers the door's requests. It is safe for concurrent use.
 type Server struct {
 	Config
-	now      func() time.Time
-	started  time.Time
-	requests *semaphore.Weighted
-	routes   map[string]route
+	now       func() time.Time
+	started   time.Time
+	requests  *semaphore.Weighted
+	transfers *semaphore.Weighted
+	routes    map[string]route
 }
 
 // route is what one path does. Its action and resource are authorised before it runs; it has none if everybody with a key may.
@@ -107,11 +98,15 @@ type exchange struct {
 	bodyHash  [sha256.Size]byte // as it was signed
 }
 
-// New returns a server.
+// New returns a server, and removes what an earlier one left in the data folder.
 func New(cfg Config) *Server {
-	s := &Server{Config: cfg, now: time.Now, started: time.Now(), requests: semaphore.NewWeighted(maxRequests)}
+	s := &Server{Config: cfg, now: time.Now, started: time.Now(), requests: semaphore.NewWeighted(maxRequests), transfers: semaphore.NewWeighted(maxTransfers)}
+	s.removeScratch()
 	s.routes = map[string]route{
 		"overview":    {method: http.MethodGet, action: GetOverview, run: s.overview},
+		"backup":      {method: http.MethodGet, action: Backup, run: s.backup},
+		"export":      {method: http.MethodGet, action: ExportCollection, collection: true, run: s.export},
+		"import":      {method: http.MethodPost, action: ImportCollection, collection: true, run: s.importCollection},
 		"permissions": {method: http.MethodGet, run: s.permissions},
 	}
 	return s

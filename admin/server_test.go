@@ -41,7 +41,12 @@ type door struct {
 
 func open(t *testing.T) *door {
 	t.Helper()
-	d := &door{dir: t.TempDir(), activity: new(admin.Activity), log: new(bytes.Buffer)}
+	return openIn(t, t.TempDir())
+}
+
+func openIn(t *testing.T, dir string) *door {
+	t.Helper()
+	d := &door{dir: dir, activity: new(admin.Activity), log: new(bytes.Buffer)}
 	var err error
 	if d.store, err = sqlite.Open(t.Context(), d.dir, sqlite.Options{}); err != nil {
 		t.Fatal(err)
@@ -61,6 +66,7 @@ func open(t *testing.T) *door {
 		Account:    account,
 		Data:       d.dir,
 		Version:    "1.2.3",
+		Limits:     recollect.DefaultLimits(),
 		Models:     []admin.Model{{Version: "1.0", Dimension: 4}},
 		Activity:   d.activity,
 		Log:        slog.New(slog.NewTextHandler(d.log, nil)),
@@ -131,7 +137,7 @@ func (d *door) refused(t *testing.T, exception string, key iam.AccessKey, method
 	t.Helper()
 	status, answer := d.send(t, key, method, path, body, change...)
 	if status < 400 || !strings.HasPrefix(string(answer), `{"__type":"`+exception+`"`) {
-		t.Errorf("%s %s answers %d %s, want %s", method, path, status, answer, exception)
+		t.Errorf("%s %s answers %d %.300q, want %s", method, path, status, answer, exception)
 	}
 }
 

@@ -37,6 +37,7 @@ const lockName = "lock"
 // Freed space is overwritten with zeros (secure_delete), since vectors are biometric data. What was deleted may
 // still stand in the write-ahead log until its next turn, at the latest until Close.
 type Store struct {
+	path    string // of the database
 	lock    *os.File
 	readers *sql.DB
 	writer  *writer
@@ -92,6 +93,7 @@ func open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	}()
 
 	path := filepath.Join(dir, DatabaseName)
+	s.path = path
 	if err := makeOwnFile(path); err != nil {
 		return nil, err
 	}
@@ -125,6 +127,11 @@ func open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	sweepContext, stop := context.WithCancel(context.Background())
 	s.stopSweeps = stop
 	if !o.Beside {
+		// What was being imported when the last process ended.
+		if err := s.wipeHidden(ctx, "true"); err != nil {
+			s.writer.stop()
+			return nil, errors.Join(err, s.readers.Close(), conn.Close())
+		}
 		s.sweeper.Go(func() { s.sweepAll(sweepContext) })
 	}
 	s.close = sync.OnceValue(func() error { return s.shutDown(db) })

@@ -100,3 +100,6 @@ func unit(v []float32) []float32 {
 	}
 	return u
 }
+
+// dimension is how many numbers a vector has.
+func (e *embedder) dimension() int { return int(e.session.OutputShapes()[0][1]) }

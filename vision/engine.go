@@ -125,6 +125,9 @@ func (e *Engine) networks() []*network {
 // Version is the pack's face model version.
 func (e *Engine) Version() string { return e.version }
 
+// Dimension is how many numbers a face's vector has.
+func (e *Engine) Dimension() int { return e.embed.dimension() }
+
 // Similarity maps a cosine to 0 to 100, by the pack's curve.
 func (e *Engine) Similarity(cosine float32) float32 { return e.curve.similarity(cosine) }
 

@@ -40,6 +40,6 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(serveCommand(), keysCommand(), evalCommand())
+	root.AddCommand(serveCommand(), keysCommand(), evalCommand(), backupCommand(), restoreCommand(), exportCommand(), importArchiveCommand())
 	return root
 }

@@ -234,7 +234,8 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 		Account:    cfg.Account,
 		Data:       cfg.Data,
 		Version:    version,
-		Models:     []admin.Model{{Version: engine.Version()}},
+		Limits:     limits.Quotas,
+		Models:     []admin.Model{{Version: engine.Version(), Dimension: engine.Dimension()}},
 		Activity:   activity,
 		Log:        log,
 	}))

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/spf13/pflag"
+
+	"github.com/recollect-dev/recollect/admin"
+	"github.com/recollect-dev/recollect/wire"
+)
+
+// defaultEndpoint is where a server listens that was not told otherwise.
+const defaultEndpoint = "http://127.0.0.1:7180"
+
+// client says which server a command talks to, and as whom, in the terms of every AWS client.
+type client struct {
+	Endpoint string // URL; empty: the environment's, or defaultEndpoint
+	Region   string // empty: the environment's or the profile's, or us-east-1
+	Profile  string // of the shared credentials file; empty: the environment's key or the default profile
+}
+
+// addFlags adds the flags that every command which talks to a server has.
+func (c *client) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&c.Endpoint, "endpoint", "", "URL of the server (default: AWS_ENDPOINT_URL_REKOGNITION, or "+defaultEndpoint+")")
+	flags.StringVar(&c.Region, "region", "", "region to act in (default: AWS_REGION, the profile's, or us-east-1)")
+	flags.StringVar(&c.Profile, "profile", "", "profile of the key in AWS_SHARED_CREDENTIALS_FILE")
+}
+
+// load finds the server, the region and the key.
+func (c *client) load(ctx context.Context) (aws.Config, error) {
+	options := []func(*config.LoadOptions) error{config.WithRegion(c.Region)}
+	if c.Profile != "" {
+		options = append(options, config.WithSharedConfigProfile(c.Profile))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return aws.Config{}, fmt.Errorf("read the AWS settings: %w", err)
+	}
+	cfg.Region = cmp.Or(cfg.Region, "us-east-1")
+	endpoint := cmp.Or(c.Endpoint, os.Getenv("AWS_ENDPOINT_URL_REKOGNITION"), aws.ToString(cfg.BaseEndpoint), defaultEndpoint)
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return aws.Config{}, fmt.Errorf("the endpoint %q is no URL like %s", endpoint, defaultEndpoint)
+	}
+	endpoint = strings.TrimRight(endpoint, "/")
+	cfg.BaseEndpoint = &endpoint
+	return cfg, nil
+}
+
+// serverError is what a server said instead of doing something.
+type serverError struct {
+	Type    string `json:"__type"`
+	Message string
+}
+
+func (e *serverError) Error() string {
+	if e.Message == "" {
+		return e.Type
+	}
+	return e.Type + ": " + e.Message
+}
+
+// call asks the door for administration for something. The body may be nil; else it is read twice. The caller closes what is returned.
+func (c *client) call(ctx context.Context, method, path string, query url.Values, body io.ReadSeeker) (io.ReadCloser, error) {
+	cfg, err := c.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	credentials, err := cfg.Credentials.Retrieve(ctx)
+	if err != nil {
+		return nil, errors.New("there is no access key: set AWS_SHARED_CREDENTIALS_FILE to the file that has it, data/credentials beside a server of your own")
+	}
+	hash, size := sha256.New(), int64(0)
+	var sent io.Reader = http.NoBody
+	if body != nil {
+		if size, err = io.Copy(hash, body); err == nil {
+			_, err = body.Seek(0, io.SeekStart)
+		}
+		if err != nil {
+			return nil, err
+		}
+		sent = body
+	}
+	sum := hex.EncodeToString(hash.Sum(nil))
+	r, err := http.NewRequestWithContext(ctx, method, *cfg.BaseEndpoint+admin.Prefix+path+"?"+query.Encode(), sent)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		r.ContentLength = size
+		r.Header.Set("X-Amz-Content-Sha256", sum)
+	}
+	if err := v4.NewSigner().SignHTTP(ctx, credentials, r, sum, wire.SigningName, cfg.Region, time.Now()); err != nil {
+		return nil, fmt.Errorf("sign the request: %w", err)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp.Body, nil
+	}
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	said := new(serverError)
+	if json.Unmarshal(text, said) != nil || said.Type == "" {
+		return nil, fmt.Errorf("%s answers %s, which no server of Recollect does: %.100q", *cfg.BaseEndpoint, resp.Status, bytes.TrimSpace(text))
+	}
+	return nil, said
+}
