@@ -40,6 +40,6 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(serveCommand(), keysCommand(), evalCommand(), backupCommand(), restoreCommand(), exportCommand(), importArchiveCommand())
+	root.AddCommand(serveCommand(), keysCommand(), evalCommand(), backupCommand(), restoreCommand(), exportCommand(), importArchiveCommand(), doctorCommand())
 	return root
 }
