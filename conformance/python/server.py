@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import boto3
+import pytest
 from botocore.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,6 +94,14 @@ class Server:
         """Physical memory of the process now, in MiB."""
         out = subprocess.run(["ps", "-o", "rss=", "-p", str(self.process.pid)], capture_output=True, text=True, check=True)
         return int(out.stdout) / 1024
+
+    def resident_peak(self) -> int:
+        """The most physical memory that the process has ever had, in bytes."""
+        status = Path(f"/proc/{self.process.pid}/status")
+        if not status.exists():
+            pytest.skip("the system does not say what a process had at most")
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) << 10
 
     def log_tail(self) -> str:
         return self.log.read_text(errors="replace")[-4000:]
