@@ -21,6 +21,7 @@ type Recorder struct {
 	registry   *prometheus.Registry
 	requests   *prometheus.CounterVec
 	durations  *prometheus.HistogramVec
+	stages     *prometheus.HistogramVec
 	turnedAway prometheus.Counter
 	inFlight   prometheus.Gauge
 }
@@ -40,6 +41,11 @@ func New(version string) *Recorder {
 			Help:    "Time from a request's headers to its answer, by operation.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"operation"}),
+		stages: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "recollect_vision_stage_duration_seconds",
+			Help:    "Time of a stage of looking at a picture or at a face in it, with waiting for cores.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+		}, []string{"stage"}),
 		turnedAway: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "recollect_requests_turned_away_total",
 			Help: "Requests for which there was no room.",
@@ -55,7 +61,7 @@ func New(version string) *Recorder {
 		ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
-	r.registry.MustRegister(r.requests, r.durations, r.turnedAway, r.inFlight, build,
+	r.registry.MustRegister(r.requests, r.durations, r.stages, r.turnedAway, r.inFlight, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
 }
@@ -77,6 +83,19 @@ func (r *Recorder) Observe(o rekognition.Outcome) {
 	if o.TurnedAway {
 		r.turnedAway.Inc()
 	}
+}
+
+// ObserveStage records how long a stage of seeing took.
+func (r *Recorder) ObserveStage(stage string, took time.Duration) {
+	r.stages.WithLabelValues(stage).Observe(took.Seconds())
+}
+
+// WatchMemory shows how many bytes the pictures in work may take, as inWork tells at each scrape.
+func (r *Recorder) WatchMemory(inWork func() int64) {
+	r.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "recollect_picture_memory_bytes",
+		Help: "Memory that the pictures in work may take.",
+	}, func() float64 { return float64(inWork()) }))
 }
 
 // InFlight counts the requests that next is serving.

@@ -16,6 +16,8 @@ func TestWhatAScrapeShows(t *testing.T) {
 	r.Observe(rekognition.Outcome{Operation: "ListFaces", Status: 200, Duration: 3 * time.Millisecond})
 	r.Observe(rekognition.Outcome{Operation: "ListFaces", Status: 400, Exception: "ResourceNotFoundException", Duration: time.Millisecond})
 	r.Observe(rekognition.Outcome{Status: 400, Exception: "ThrottlingException", TurnedAway: true})
+	r.ObserveStage("embed", 2*time.Millisecond)
+	r.WatchMemory(func() int64 { return 4096 })
 	var during string
 	r.InFlight(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { during = scrape(t, r) })).ServeHTTP(httptest.NewRecorder(),
 		httptest.NewRequestWithContext(t.Context(), "POST", "/", nil))
@@ -26,6 +28,8 @@ func TestWhatAScrapeShows(t *testing.T) {
 		`recollect_requests_turned_away_total 1`,
 		`recollect_request_duration_seconds_bucket{operation="ListFaces",le="0.0025"} 1`,
 		`recollect_request_duration_seconds_bucket{operation="ListFaces",le="0.005"} 2`,
+		`recollect_vision_stage_duration_seconds_count{stage="embed"} 1`,
+		`recollect_picture_memory_bytes 4096`,
 		`recollect_build_info{version="1.2.3"} 1`,
 		`recollect_requests_in_flight 1`,
 		`go_goroutines `,

@@ -10,10 +10,12 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"sync/atomic"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/recollect-dev/recollect"
 	baseline "github.com/recollect-dev/recollect/jpeg"
-	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -29,6 +31,7 @@ const (
 type decoder struct {
 	memory int64 // bytes
 	budget *semaphore.Weighted
+	inWork atomic.Int64 // bytes of the budget that are taken
 
 	// shift, if not nil, says for a JPEG of a size that it is decoded at 1/2^shift of it, and finer where something asks for it.
 	shift func(width, height int) int
@@ -71,7 +74,11 @@ func (d *decoder) decode(ctx context.Context, data []byte) (p *picture, release 
 	if err := d.budget.Acquire(ctx, cost); err != nil {
 		return nil, nil, fmt.Errorf("waiting for memory to decode in: %w", err)
 	}
-	release = func() { d.budget.Release(cost) }
+	d.inWork.Add(cost)
+	release = func() {
+		d.inWork.Add(-cost)
+		d.budget.Release(cost)
+	}
 	if p, err = d.read(ctx, data, &h); err != nil {
 		release()
 		if cerr := ctx.Err(); cerr != nil && errors.Is(err, cerr) {

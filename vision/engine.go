@@ -125,6 +125,9 @@ func (e *Engine) networks() []*network {
 // Version is the pack's face model version.
 func (e *Engine) Version() string { return e.version }
 
+// MemoryInWork is how many bytes the pictures that are in work now may take, of the [Options.DecodeMemory] there are.
+func (e *Engine) MemoryInWork() int64 { return e.decoder.inWork.Load() }
+
 // Dimension is how many numbers a face's vector has.
 func (e *Engine) Dimension() int { return e.embed.dimension() }
 

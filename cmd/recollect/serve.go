@@ -200,10 +200,13 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 	go func() { served <- server.Serve(listener) }()
 	defer server.Close()
 
-	engine, err := openEngine(cfg.Library, cfg.Device, vision.Options{})
+	engine, err := openEngine(cfg.Library, cfg.Device, vision.Options{
+		Observe: func(stage vision.Stage, took time.Duration) { recorder.ObserveStage(string(stage), took) },
+	})
 	if err != nil {
 		return err
 	}
+	recorder.WatchMemory(engine.MemoryInWork)
 	defer func() { err = errors.Join(err, engine.Close()) }()
 	faces := exact.New(store, exact.Options{})
 	defer func() { err = errors.Join(err, faces.Close()) }()
