@@ -21,6 +21,7 @@ var mayImport = map[string][]string{
 	"/exact":                     {""},
 	"/sqlite":                    {"", "/iam"},
 	"/s3":                        {},
+	"/bulk":                      {},
 	"/storetest":                 {""},
 	"/indextest":                 {""},
 	"/enginetest":                {""},
@@ -30,7 +31,7 @@ var mayImport = map[string][]string{
 	"/admin":                     {"", "/archive", "/iam", "/rekognition", "/sigv4", "/sqlite", "/wire"},
 	"/conformance":               {"/wire", "/conformance/compatibility"},
 	"/conformance/compatibility": {"/wire"},
-	"/cmd/recollect":             {"", "/admin", "/archive", "/exact", "/iam", "/metrics", "/onnx", "/pack", "/rekognition", "/s3", "/sqlite", "/verification", "/vision", "/wire"},
+	"/cmd/recollect":             {"", "/admin", "/archive", "/bulk", "/exact", "/iam", "/metrics", "/onnx", "/pack", "/rekognition", "/s3", "/sqlite", "/verification", "/vision", "/wire"},
 
 	"/conformance/clients/go": {}, // as any user's program
 }

@@ -195,6 +195,28 @@ func (c *Client) get(ctx context.Context, bucket, key, version string, maxBytes 
 	return readAll(output.Body, size, maxBytes)
 }
 
+// List calls each for the objects of a bucket whose keys begin with a prefix, in ascending order of the keys, until it returns an error.
+func (c *Client) List(ctx context.Context, bucket, prefix string, each func(Object) error) error {
+	pages := s3.NewListObjectsV2Paginator(c.api, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix})
+	for pages.HasMorePages() {
+		limited, cancel := context.WithTimeout(ctx, c.timeout)
+		page, err := pages.NextPage(limited)
+		cancel()
+		if err != nil {
+			if ctx.Err() != nil {
+				err = ctx.Err()
+			}
+			return fmt.Errorf("list bucket %q: %w", bucket, classifyResponseError(err))
+		}
+		for _, o := range page.Contents {
+			if err := each(Object{aws.ToString(o.Key), aws.ToInt64(o.Size), aws.ToTime(o.LastModified)}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // classifyResponseError says which of the package's errors an error of the endpoint or the network is.
 func classifyResponseError(err error) error {
 	if errors.Is(err, context.Canceled) {

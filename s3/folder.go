@@ -95,6 +95,35 @@ func (f *Folder) get(ctx context.Context, bucket, key, version string, maxBytes 
 	return readAll(file, info.Size(), maxBytes)
 }
 
+// List calls each for the objects of a bucket whose keys begin with a prefix, in ascending order folder by folder, until it returns an
+// error. Links to folders are not followed.
+func (f *Folder) List(ctx context.Context, bucket, prefix string, each func(Object) error) error {
+	if !bucketName.MatchString(bucket) {
+		return fmt.Errorf("list bucket %q: the bucket's name is impossible: %w", bucket, ErrNotFound)
+	}
+	folder, err := f.root.OpenRoot(bucket)
+	if err != nil {
+		return fmt.Errorf("list bucket %q: %w", bucket, classifyFileError(err))
+	}
+	defer folder.Close()
+	return fs.WalkDir(folder.FS(), ".", func(key string, d fs.DirEntry, err error) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("list bucket %q: %w", bucket, classifyFileError(err))
+		}
+		if d.IsDir() || !strings.HasPrefix(key, prefix) {
+			return nil
+		}
+		info, err := folder.Stat(key)
+		if err != nil || !info.Mode().IsRegular() {
+			return nil // what Get does not read is not there
+		}
+		return each(Object{key, info.Size(), info.ModTime()})
+	})
+}
+
 // classifyFileError says which of the package's errors an operating system's error is.
 func classifyFileError(err error) error {
 	for _, none := range []error{fs.ErrNotExist, syscall.ENOTDIR, syscall.ENAMETOOLONG, syscall.EINVAL, syscall.EILSEQ} {

@@ -178,3 +178,35 @@ func FuzzFolder(f *testing.F) {
 		}
 	})
 }
+
+func TestFolderList(t *testing.T) {
+	f, root, outside := newFolder(t)
+	for name, to := range map[string]string{"link.jpg": "a.jpg", "out": outside, "out.jpg": filepath.Join(outside, "secret"), "again": "2026"} {
+		if err := os.Symlink(to, filepath.Join(root, "photos", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for prefix, want := range map[string]string{"": "2026/Zoë & co (1).jpg a.jpg empty link.jpg", "20": "2026/Zoë & co (1).jpg", "2026/": "2026/Zoë & co (1).jpg", "../other": ""} {
+		var keys []string
+		err := f.List(t.Context(), "photos", prefix, func(o Object) error {
+			keys = append(keys, o.Key)
+			if got, err := f.Get(t.Context(), "photos", o.Key, "", 100); err != nil || int64(len(got)) != o.Bytes || o.Modified.IsZero() {
+				t.Errorf("%+v is listed, and read %q, %v", o, got, err)
+			}
+			return nil
+		})
+		if err != nil || strings.Join(keys, " ") != want {
+			t.Errorf("keys that begin with %q: %q, %v", prefix, keys, err)
+		}
+	}
+	for _, bucket := range []string{"nobucket", "../other", "..", ""} {
+		if err := f.List(t.Context(), bucket, "", nil); !errors.Is(err, ErrNotFound) {
+			t.Errorf("bucket %q: %v", bucket, err)
+		}
+	}
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := f.List(cancelled, "photos", "", nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("nobody waits for the list: %v", err)
+	}
+}

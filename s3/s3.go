@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"time"
 )
 
 // Why an object cannot be had. Errors of Get wrap one of these, or none if the endpoint or the disk is at fault in another way; a
@@ -17,6 +18,13 @@ var (
 	ErrTimeout  = errors.New("no answer in time") // of the endpoint
 	ErrTooLarge = errors.New("object too large")
 )
+
+// Object is what a list of a bucket says of an object.
+type Object struct {
+	Key      string
+	Bytes    int64
+	Modified time.Time
+}
 
 // bucketName is the API's own constraint, which is wider than what S3 allows today.
 var bucketName = regexp.MustCompile(`^[0-9A-Za-z._-]{3,255}$`)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +102,25 @@ func TestRealServer(t *testing.T) {
 		if err != nil || !bytes.Equal(got, body) {
 			t.Errorf("%q: %d bytes, %v", key, len(got), err)
 		}
+	}
+	for prefix, want := range map[string][]string{
+		"":      {"2026/Zoë & co (1)+?.jpg", "a.jpg", "empty", "日本/%41 #;=.png"},
+		"2026/": {"2026/Zoë & co (1)+?.jpg"},
+		"none":  nil,
+	} {
+		var keys []string
+		if err := c.List(ctx, "photos", prefix, func(o Object) error {
+			keys = append(keys, o.Key)
+			if o.Key == "a.jpg" && (o.Bytes != 8<<20 || time.Since(o.Modified).Abs() > time.Hour) {
+				t.Errorf("the list says %+v", o)
+			}
+			return nil
+		}); err != nil || !slices.Equal(keys, want) {
+			t.Errorf("keys that begin with %q: %q, %v", prefix, keys, err)
+		}
+	}
+	if err := c.List(ctx, "nobucket", "", nil); !errors.Is(err, ErrNotFound) {
+		t.Errorf("the list of a bucket that is not there: %v", err)
 	}
 	if _, err := c.Get(ctx, "photos", "a.jpg", "", 8<<20-1); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("one byte too large: %v", err)

@@ -30,13 +30,16 @@ func recollectProgram(t *testing.T, args ...string) (string, error) {
 }
 
 // startServer serves a data folder, as the program does, and lets the environment's clients know.
-func startServer(t *testing.T, data string) (stop func()) {
+func startServer(t *testing.T, data string, settings ...func(*serveConfig)) (stop func()) {
 	t.Helper()
 	library := filepath.Join("..", "..", "lib", "recollect")
 	if _, err := os.Stat(library); err != nil {
 		t.Skip("the networks are not installed: run make networks")
 	}
 	cfg := serveConfig{Listen: "127.0.0.1:0", Data: data, Library: library, Regions: []string{"us-east-1"}, Account: "123456789012"}
+	for _, set := range settings {
+		set(&cfg)
+	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	read, write := io.Pipe()
 	served := make(chan error, 1)

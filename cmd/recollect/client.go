@@ -19,6 +19,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	"github.com/aws/aws-sdk-go-v2/service/rekognition"
+	"github.com/aws/smithy-go"
 	"github.com/spf13/pflag"
 
 	"github.com/recollect-dev/recollect/admin"
@@ -44,7 +47,11 @@ func (c *client) addFlags(flags *pflag.FlagSet) {
 
 // load finds the server, the region and the key.
 func (c *client) load(ctx context.Context) (aws.Config, error) {
-	options := []func(*config.LoadOptions) error{config.WithRegion(c.Region)}
+	options := []func(*config.LoadOptions) error{
+		config.WithRegion(c.Region),
+		// A key of the machine that this runs on is none of the server's, and asking for it takes seconds where nobody answers.
+		config.WithEC2IMDSClientEnableState(imds.ClientDisabled),
+	}
 	if c.Profile != "" {
 		options = append(options, config.WithSharedConfigProfile(c.Profile))
 	}
@@ -63,6 +70,42 @@ func (c *client) load(ctx context.Context) (aws.Config, error) {
 	return cfg, nil
 }
 
+// key finds the server, the region and the key, and says what to do if there is none.
+func (c *client) key(ctx context.Context) (aws.Config, aws.Credentials, error) {
+	cfg, err := c.load(ctx)
+	if err != nil {
+		return cfg, aws.Credentials{}, err
+	}
+	credentials, err := cfg.Credentials.Retrieve(ctx)
+	if err != nil {
+		return cfg, credentials, errors.New("there is no access key: set AWS_SHARED_CREDENTIALS_FILE to the file that has it, data/credentials beside a server of your own")
+	}
+	return cfg, credentials, nil
+}
+
+// api returns a client of the face API.
+func (c *client) api(ctx context.Context, options ...func(*rekognition.Options)) (*rekognition.Client, error) {
+	cfg, _, err := c.key(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// The SDK prefers the environment's.
+	endpoint := func(o *rekognition.Options) { o.BaseEndpoint = cfg.BaseEndpoint }
+	return rekognition.NewFromConfig(cfg, append(options, endpoint)...), nil
+}
+
+// plain is an error of the API as the server told it, without what the SDK says around it. That of a server which does not answer says so.
+func plain(err error) error {
+	if e, ok := errors.AsType[smithy.APIError](err); ok {
+		return &serverError{Type: e.ErrorCode(), Message: e.ErrorMessage()}
+	}
+	if e, ok := errors.AsType[*url.Error](err); ok && !errors.Is(err, context.Canceled) {
+		u, _ := url.Parse(e.URL)
+		return fmt.Errorf("%s://%s does not answer; is the server running, and is this its address? (%w)", u.Scheme, u.Host, e.Err)
+	}
+	return err
+}
+
 // serverError is what a server said instead of doing something.
 type serverError struct {
 	Type    string `json:"__type"`
@@ -78,13 +121,9 @@ func (e *serverError) Error() string {
 
 // call asks the door for administration for something. The body may be nil; else it is read twice. The caller closes what is returned.
 func (c *client) call(ctx context.Context, method, path string, query url.Values, body io.ReadSeeker) (io.ReadCloser, error) {
-	cfg, err := c.load(ctx)
+	cfg, credentials, err := c.key(ctx)
 	if err != nil {
 		return nil, err
-	}
-	credentials, err := cfg.Credentials.Retrieve(ctx)
-	if err != nil {
-		return nil, errors.New("there is no access key: set AWS_SHARED_CREDENTIALS_FILE to the file that has it, data/credentials beside a server of your own")
 	}
 	hash, size := sha256.New(), int64(0)
 	var sent io.Reader = http.NoBody
@@ -111,7 +150,7 @@ func (c *client) call(ctx context.Context, method, path string, query url.Values
 	}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return nil, err
+		return nil, plain(err)
 	}
 	if resp.StatusCode == http.StatusOK {
 		return resp.Body, nil

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"image"
 	"image/png"
@@ -33,7 +32,7 @@ type finding struct {
 }
 
 // errUnwell says that a check failed, which has been shown.
-var errUnwell = errors.New("something is wrong: see above")
+var errUnwell = noError("something is wrong: see above")
 
 func doctorCommand() *cobra.Command {
 	var cfg serveConfig
@@ -47,9 +46,9 @@ func doctorCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if output != "table" && output != "json" {
-				return fmt.Errorf("--output %q is neither table nor json", output)
+				return usageError{fmt.Errorf("--output %q is neither table nor json", output)}
 			}
-			if err := cfg.Validate(); err != nil {
+			if err := valid(cfg.Validate()); err != nil {
 				return err
 			}
 			return doctor(cmd.Context(), cmd.OutOrStdout(), cfg, output == "json")

@@ -55,11 +55,11 @@ The file of pairs has the format of Labeled Faces in the Wild. A line "Anna 1 3"
 The picture "Anna 3" is the file Anna/Anna_0003.jpg, .jpeg or .png of the folder. The face nearest to the middle
 counts. A picture in which none is found matches nothing.
 
-The exit status is 0 if all was measured, 130 if it was interrupted, and 1 for any other failure.`,
+The exit status is 0 if all was measured, 130 if it was interrupted, 2 if the command line is wrong, and 3 for any other failure.`,
 		Example: `  recollect eval --pairs pairsDevTest.txt --train pairsDevTrain.txt --images lfw/images --report eval.html`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := cfg.Validate(); err != nil {
+			if err := valid(cfg.Validate()); err != nil {
 				return err
 			}
 			return eval(cmd.Context(), cfg, cmd.OutOrStdout(), cmd.ErrOrStderr())

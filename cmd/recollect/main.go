@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -18,28 +17,28 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
-	if err := command().ExecuteContext(ctx); err != nil {
+	if cmd, err := command().ExecuteContextC(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "recollect:", err)
-		os.Exit(exitStatus(err))
+		status := exitStatus(err)
+		if status == statusUsage {
+			fmt.Fprintf(os.Stderr, "See: %s --help\n", cmd.CommandPath())
+		}
+		os.Exit(status)
 	}
-}
-
-// exitStatus is 130 for a command that a signal ended, as of a shell's, and 1 for any other failure.
-func exitStatus(err error) int {
-	if errors.Is(err, context.Canceled) {
-		return 130
-	}
-	return 1
 }
 
 func command() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "recollect",
-		Short:         "A self-hosted server that speaks Amazon Rekognition's face API",
+		Use:   "recollect",
+		Short: "A self-hosted server that speaks Amazon Rekognition's face API",
+		Long: "A self-hosted server that speaks Amazon Rekognition's face API, and what talks to it: import, search, detect, compare, collections, faces,\n" +
+			"users, export and backup are clients of a running server, here or elsewhere.\n\n" + aboutStatus,
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(serveCommand(), keysCommand(), evalCommand(), backupCommand(), restoreCommand(), exportCommand(), importArchiveCommand(), doctorCommand())
+	root.AddCommand(serveCommand(), keysCommand(), evalCommand(), backupCommand(), restoreCommand(), exportCommand(), importArchiveCommand(), doctorCommand(),
+		importCommand())
+	markRuns(root)
 	return root
 }

@@ -97,7 +97,7 @@ func serveCommand() *cobra.Command {
   RECOLLECT_ROOT_ACCESS_KEY_ID=... RECOLLECT_ROOT_SECRET_ACCESS_KEY=... recollect serve`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := cfg.Validate(); err != nil {
+			if err := valid(cfg.Validate()); err != nil {
 				return err
 			}
 			return serve(cmd.Context(), cfg, cmd.OutOrStdout(), cmd.ErrOrStderr())

@@ -1,0 +1,111 @@
+package bulk
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/rekognition/types"
+)
+
+// The most bytes of a picture that the API takes: sent with the request, and as an object of S3.
+const (
+	MaxBytes       = 5 << 20
+	MaxObjectBytes = 15 << 20
+)
+
+// skip says why a file cannot be a picture that the API takes, by what is known without reading it.
+func skip(name string, size, most int64) string {
+	switch ext := strings.ToLower(path.Ext(name)); {
+	case !slices.Contains([]string{".jpg", ".jpeg", ".png"}, ext):
+		return "not a .jpg, .jpeg or .png"
+	case size == 0:
+		return "empty"
+	case size > most:
+		return fmt.Sprintf("%.1f MiB, of which the server takes at most %d", float64(size)/(1<<20), most>>20)
+	}
+	return ""
+}
+
+// Folder is a [Source]: the pictures of a folder and of those in it. What begins with a dot is passed over, and links to folders are not followed.
+type Folder struct {
+	name string
+	root *os.Root
+}
+
+// OpenFolder opens a folder. Nothing outside of it is read.
+func OpenFolder(dir string) (*Folder, error) {
+	name, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the folder of pictures: %w", err)
+	}
+	return &Folder{name, root}, nil
+}
+
+// Close lets go of the folder.
+func (f *Folder) Close() error { return f.root.Close() }
+
+// Name is the folder's absolute path.
+func (f *Folder) Name() string { return f.name }
+
+// List implements [Source].
+func (f *Folder) List(ctx context.Context) (pictures []Picture, err error) {
+	err = fs.WalkDir(f.root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil && path == "." {
+			return err
+		}
+		if err != nil { // a folder that cannot be read
+			pictures = append(pictures, Picture{Path: path, Skip: err.Error()})
+			return nil
+		}
+		if path != "." && strings.HasPrefix(d.Name(), ".") {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if d.IsDir() {
+			return nil
+		}
+		pictures = append(pictures, f.look(path))
+		return nil
+	})
+	// A walk goes folder by folder, in which "a.jpg" comes after "a/b.jpg".
+	slices.SortFunc(pictures, func(a, b Picture) int { return strings.Compare(a.Path, b.Path) })
+	return pictures, err
+}
+
+func (f *Folder) look(path string) Picture {
+	p := Picture{Path: path}
+	info, err := f.root.Stat(path)
+	switch {
+	case err != nil:
+		p.Skip = err.Error()
+	case !info.Mode().IsRegular():
+		p.Skip = "not a file"
+	default:
+		p.Bytes, p.Modified, p.Skip = info.Size(), info.ModTime(), skip(path, info.Size(), MaxBytes)
+	}
+	return p
+}
+
+// Image reads a picture.
+func (f *Folder) Image(_ context.Context, p Picture) (*types.Image, error) {
+	data, err := f.root.ReadFile(p.Path)
+	if err != nil {
+		return nil, err
+	}
+	return &types.Image{Bytes: data}, nil
+}

@@ -1,0 +1,276 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/rekognition"
+	"github.com/aws/aws-sdk-go-v2/service/rekognition/types"
+	"github.com/spf13/cobra"
+
+	"github.com/recollect-dev/recollect/bulk"
+	"github.com/recollect-dev/recollect/s3"
+)
+
+// importConfig is what import can be told.
+type importConfig struct {
+	client
+	Source     string // folder or s3://bucket/prefix
+	Collection string
+	Create     bool
+	Users      bool
+	Report     string // empty: import-COLLECTION.csv
+	Parallel   int
+	MaxFaces   int32
+	Quality    string
+	Output     string
+
+	S3Root        string
+	S3Endpoint    string
+	S3Region      string
+	S3VirtualHost bool
+
+	patience time.Duration // see bulk.Config
+}
+
+// Validate reports every fault at once.
+func (c importConfig) Validate() error {
+	var faults []error
+	if c.Parallel < 1 || c.Parallel > 1024 {
+		faults = append(faults, errors.New("--parallel must be 1 to 1024"))
+	}
+	if c.MaxFaces < 0 || c.MaxFaces > 100 {
+		faults = append(faults, errors.New("--max-faces must be 0 to 100"))
+	}
+	if c.Quality != "" && !slices.Contains(types.QualityFilter("").Values(), types.QualityFilter(c.Quality)) {
+		faults = append(faults, fmt.Errorf("--quality-filter %q is none of NONE, AUTO, LOW, MEDIUM and HIGH", c.Quality))
+	}
+	faults = append(faults, validOutput(c.Output))
+	bucket, _, isS3 := bucketAndKey(c.Source)
+	if isS3 && bucket == "" {
+		faults = append(faults, fmt.Errorf("%q is not s3://BUCKET/PREFIX", c.Source))
+	}
+	if !isS3 && (c.S3Root != "" || c.S3Endpoint != "") {
+		faults = append(faults, errors.New("--s3-root and --s3-endpoint are for s3://BUCKET/PREFIX"))
+	}
+	if c.S3Root != "" && c.S3Endpoint != "" {
+		faults = append(faults, errors.New("--s3-root and --s3-endpoint exclude each other"))
+	}
+	return errors.Join(faults...)
+}
+
+// bucketAndKey reads a URL of S3.
+func bucketAndKey(text string) (bucket, key string, ok bool) {
+	rest, ok := strings.CutPrefix(text, "s3://")
+	bucket, key, _ = strings.Cut(rest, "/")
+	return bucket, key, ok
+}
+
+func importCommand() *cobra.Command {
+	var c importConfig
+	cmd := &cobra.Command{
+		Use:   "import DIR|s3://BUCKET/PREFIX --collection COLLECTION",
+		Short: "Index the faces of thousands of pictures",
+		Long: `Index the faces of all pictures of a folder and of the folders in it, or of a bucket. Files whose names end in .jpg, .jpeg or .png are sent, several at a time;
+what the server turns away because it is busy is sent again.
+
+The report is a file of CSV with a row for each picture: indexed, skipped or failed, and why. A later run with the same report goes on from there: it sends what
+is new, has changed or failed. An interrupt (Ctrl-C) lets the pictures in flight finish. If the server cannot be reached the import ends; run it again to go on.
+
+A face's external image id is the path of its picture within the folder or prefix: ":" for each slash, and "_" for every character that
+is not one of A-Z a-z 0-9 _ . - and :. Where that is the id of another path, or longer than 255 characters, "-" and eight hexadecimal digits of the path's
+SHA-256 end it. The report has both.
+
+With --users each folder of the first level is one person: the largest face of each picture is indexed, and when a folder is done its faces are associated
+to a user with the folder's name, written as above. A user has 100 faces at most.
+
+The pictures of s3://BUCKET/PREFIX are read by the server, which must have been started with --s3-root or --s3-endpoint; this program lists their keys, and is told
+by flags of the same names, and a key in ` + s3AccessKeyIDEnv + ` and ` + s3SecretAccessKeyEnv + `, where.
+
+The exit status is 0 if all pictures were indexed or skipped, 1 if some failed, 2 if the command line is wrong, 3 if the import had to end, and
+130 if it was interrupted.`,
+		Example: `  recollect import photos --collection people --create
+  recollect import people --collection staff --create --users
+  recollect import s3://photos/2026/ --collection people --s3-endpoint https://s3.example`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c.Source = args[0]
+			if err := valid(c.Validate()); err != nil {
+				return err
+			}
+			return runImport(cmd.Context(), &c, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	flags := cmd.Flags()
+	c.addFlags(flags)
+	flags.StringVar(&c.Collection, "collection", "", "collection to index into")
+	flags.BoolVar(&c.Create, "create", false, "make the collection if it is not there")
+	flags.BoolVar(&c.Users, "users", false, "one folder is one person, who becomes a user")
+	flags.StringVar(&c.Report, "report", "", "report to write, and to go on from (default: import-COLLECTION.csv)")
+	flags.IntVar(&c.Parallel, "parallel", 16, "pictures that are sent at one moment")
+	flags.Int32Var(&c.MaxFaces, "max-faces", 0, "faces of a picture to index, the largest first (default: all, or one with --users)")
+	flags.StringVar(&c.Quality, "quality-filter", "", "how good a face must be: NONE, AUTO, LOW, MEDIUM or HIGH (default: AUTO)")
+	flags.StringVar(&c.S3Root, "s3-root", "", "folder whose subfolders are the buckets, as of serve")
+	flags.StringVar(&c.S3Endpoint, "s3-endpoint", "", "URL of the S3 endpoint, as of serve (default: Amazon S3)")
+	flags.StringVar(&c.S3Region, "s3-region", "", "region of the S3 endpoint (default: --region)")
+	flags.BoolVar(&c.S3VirtualHost, "s3-virtual-host", false, "address buckets as bucket.host instead of host/bucket")
+	addOutput(cmd, &c.Output)
+	cmd.MarkFlagRequired("collection")
+	return cmd
+}
+
+func runImport(ctx context.Context, c *importConfig, stdout, stderr io.Writer) error {
+	api, err := c.api(ctx)
+	if err != nil {
+		return err
+	}
+	collection, err := openCollection(ctx, api, c.Collection, c.Create)
+	if err != nil {
+		return err
+	}
+	source, close, err := openSource(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer close()
+	report := c.Report
+	if report == "" {
+		report = "import-" + c.Collection + ".csv"
+	}
+	bar := newProgress(stderr, "pictures", 0)
+	began := time.Now()
+	summary, err := bulk.Run(ctx, bulk.Config{
+		// It tries again by itself, for as long as it takes.
+		API:        rekognition.New(api.Options(), func(o *rekognition.Options) { o.Retryer = aws.NopRetryer{} }),
+		Source:     source,
+		Collection: c.Collection,
+		Identity: fmt.Sprintf("%s, made at %s", aws.ToString(collection.CollectionARN),
+			aws.ToTime(collection.CreationTimestamp).UTC().Format(time.RFC3339Nano)),
+		Report:        report,
+		Parallel:      c.Parallel,
+		Users:         c.Users,
+		MaxFaces:      c.MaxFaces,
+		Patience:      c.patience,
+		QualityFilter: types.QualityFilter(c.Quality),
+		Begin:         func(pictures int) { bar = newProgress(stderr, "pictures", pictures) },
+		Step:          func() { bar.step() },
+	})
+	bar.end()
+	if err != nil && summary.Pictures == 0 {
+		return err // it did not begin
+	}
+	if shown := showImport(stdout, c.Output, importSummary{summary, report, time.Since(began).Seconds()}); shown != nil {
+		return errors.Join(err, shown)
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("interrupted; run the same command again to go on: %w", err)
+	case err != nil:
+		return fmt.Errorf("%w\nWhat was done is in %s: run the same command again to go on", err, report)
+	case summary.Failed > 0:
+		return noError(fmt.Sprintf("%d pictures failed: see %s, and run the same command again to try them again", summary.Failed, report))
+	}
+	return nil
+}
+
+// openCollection describes a collection, and makes it first if that is wished.
+func openCollection(ctx context.Context, api *rekognition.Client, id string, create bool) (*rekognition.DescribeCollectionOutput, error) {
+	if create {
+		_, err := api.CreateCollection(ctx, &rekognition.CreateCollectionInput{CollectionId: &id})
+		if _, there := errors.AsType[*types.ResourceAlreadyExistsException](err); err != nil && !there {
+			return nil, plain(err)
+		}
+	}
+	collection, err := api.DescribeCollection(ctx, &rekognition.DescribeCollectionInput{CollectionId: &id})
+	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
+		return nil, fmt.Errorf("there is no collection %s: --create makes it (%w)", id, plain(err))
+	}
+	if err != nil {
+		return nil, plain(err)
+	}
+	return collection, nil
+}
+
+// openSource opens a folder or a bucket.
+func openSource(ctx context.Context, c *importConfig) (_ bulk.Source, close func() error, err error) {
+	bucket, prefix, isS3 := bucketAndKey(c.Source)
+	if !isS3 {
+		folder, err := bulk.OpenFolder(c.Source)
+		if err != nil {
+			return nil, nil, err
+		}
+		return folder, folder.Close, nil
+	}
+	var lister interface {
+		List(ctx context.Context, bucket, prefix string, each func(s3.Object) error) error
+		Close() error
+	}
+	if c.S3Root != "" {
+		lister, err = s3.NewFolder(c.S3Root)
+	} else {
+		region := c.S3Region
+		if region == "" {
+			cfg, err := c.load(ctx)
+			if err != nil {
+				return nil, nil, err
+			}
+			region = cfg.Region
+		}
+		lister, err = s3.NewClient(s3.Config{
+			Endpoint:        c.S3Endpoint,
+			Region:          region,
+			AccessKeyID:     os.Getenv(s3AccessKeyIDEnv),
+			SecretAccessKey: os.Getenv(s3SecretAccessKeyEnv),
+			PathStyle:       !c.S3VirtualHost,
+		})
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return &bulk.Bucket{Bucket: bucket, Prefix: prefix, Keys: func(ctx context.Context, bucket, prefix string, each func(bulk.Picture) error) error {
+		return lister.List(ctx, bucket, prefix, func(o s3.Object) error {
+			return each(bulk.Picture{Path: o.Key, Bytes: o.Bytes, Modified: o.Modified})
+		})
+	}}, lister.Close, nil
+}
+
+// importSummary is what an import shows in the end.
+type importSummary struct {
+	bulk.Summary
+	Report  string
+	Seconds float64
+}
+
+func showImport(w io.Writer, output string, s importSummary) error {
+	if output == outputJSON {
+		return writeJSON(w, s)
+	}
+	var b strings.Builder
+	sent := s.Indexed + s.Skipped + s.Failed
+	if s.Pictures == s.Before && s.Users == 0 {
+		_, err := fmt.Fprintf(w, "All %s pictures were done before: %s\n", thousands(s.Pictures), s.Report)
+		return err
+	}
+	fmt.Fprintf(&b, "%s of %s pictures were indexed, with %s faces; %s were skipped, %s failed", thousands(s.Indexed), thousands(s.Pictures-s.Before), thousands(s.Faces),
+		thousands(s.Skipped), thousands(s.Failed))
+	if left := s.Pictures - s.Before - sent; left > 0 {
+		fmt.Fprintf(&b, ", %s were not sent", thousands(left))
+	}
+	if s.Before > 0 {
+		fmt.Fprintf(&b, "; %s were done before", thousands(s.Before))
+	}
+	fmt.Fprintf(&b, ". %.1f s, %.1f a second.\n", s.Seconds, float64(sent)/max(s.Seconds, 1e-3))
+	if s.Users > 0 {
+		fmt.Fprintf(&b, "%s users got %s faces; %s faces were not associated.\n", thousands(s.Users), thousands(s.Associated), thousands(s.Refused))
+	}
+	fmt.Fprintf(&b, "Picture by picture: %s\n", s.Report)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
