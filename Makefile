@@ -1,4 +1,4 @@
-# Two commands on a fresh machine with Go, Node.js (npm), a C compiler, and for the tests Python 3, Java and Maven:
+# Two commands on a fresh machine with Go, Node.js (npm), a C compiler, and for the tests Python 3, Java, Maven and Chromium:
 #
 #   make run     install the networks, build, start the server
 #   make test    install what the tests need, run all of them
@@ -13,19 +13,20 @@ DATA ?= data
 .PHONY: build run test test-go fuzz lint generate bench bench-users bench-calibration clean
 
 include networks/networks.mk
+include console/console.mk
 include s3/s3.mk
 include conformance/conformance.mk
 
-build: networks bin/recollect
+build: networks console bin/recollect
 
 .PHONY: bin/recollect
-bin/recollect:
+bin/recollect: | console
 	$(GO) build -o $@ ./cmd/recollect
 
 run: build
 	bin/recollect serve --listen $(LISTEN) --data $(DATA)
 
-test: test-go conformance-python conformance
+test: test-go conformance-python conformance test-console
 
 # The accuracy on LFW takes minutes, and many more with the race detector on.
 test-go: networks versitygw
@@ -65,3 +66,4 @@ bench-calibration: networks
 
 clean:
 	rm -rf bin lib .cache
+	find console/bundle -mindepth 1 ! -name README.md -delete

@@ -28,10 +28,11 @@ var mayImport = map[string][]string{
 	"/rekognition":               {"", "/iam", "/sigv4", "/wire"},
 	"/metrics":                   {"/rekognition"},
 	"/archive":                   {},
+	"/console":                   {},
 	"/admin":                     {"", "/archive", "/iam", "/rekognition", "/sigv4", "/sqlite", "/wire"},
 	"/conformance":               {"/wire", "/conformance/compatibility"},
 	"/conformance/compatibility": {"/wire"},
-	"/cmd/recollect":             {"", "/admin", "/archive", "/bulk", "/exact", "/iam", "/metrics", "/onnx", "/pack", "/rekognition", "/s3", "/sqlite", "/verification", "/vision", "/wire"},
+	"/cmd/recollect":             {"", "/admin", "/archive", "/bulk", "/console", "/exact", "/iam", "/metrics", "/onnx", "/pack", "/rekognition", "/s3", "/sqlite", "/verification", "/vision", "/wire"},
 
 	"/conformance/clients/go": {}, // as any user's program
 }

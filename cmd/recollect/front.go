@@ -12,14 +12,16 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/recollect-dev/recollect/admin"
+	"github.com/recollect-dev/recollect/console"
 )
 
-// front serves health and metrics from the first moment, and the API once it is open. Until then the API's callers get the answer that
-// makes their SDKs try again.
+// front serves health, metrics and the console's files from the first moment, and the API once it is open. Until then the API's callers get
+// the answer that makes their SDKs try again.
 type front struct {
-	mux   *http.ServeMux
-	log   *slog.Logger
-	ready atomic.Pointer[opened]
+	mux     *http.ServeMux
+	console http.Handler
+	log     *slog.Logger
+	ready   atomic.Pointer[opened]
 }
 
 type opened struct {
@@ -29,8 +31,8 @@ type opened struct {
 }
 
 // newFront shows metrics beside health, or not if there is no handler for them.
-func newFront(log *slog.Logger, metrics http.Handler) *front {
-	f := &front{mux: http.NewServeMux(), log: log}
+func newFront(log *slog.Logger, console, metrics http.Handler) *front {
+	f := &front{mux: http.NewServeMux(), console: console, log: log}
 	f.mux.HandleFunc("GET /health/live", func(w http.ResponseWriter, r *http.Request) { respond(w, http.StatusOK, "live\n") })
 	f.mux.HandleFunc("GET /health/ready", f.health)
 	if metrics != nil {
@@ -43,6 +45,15 @@ func newFront(log *slog.Logger, metrics http.Handler) *front {
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/health/") || r.URL.Path == "/metrics" {
 		f.mux.ServeHTTP(w, r)
+		return
+	}
+	if r.URL.Path+"/" == console.Prefix || strings.HasPrefix(r.URL.Path, console.Prefix) {
+		f.console.ServeHTTP(w, r)
+		return
+	}
+	// A person who types the server's address wants to see something; programs that ask for pages are not signed.
+	if r.URL.Path == "/" && r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") && r.Header.Get("Authorization") == "" {
+		http.Redirect(w, r, console.Prefix, http.StatusFound)
 		return
 	}
 	f.served(w, r)

@@ -17,7 +17,8 @@ func (p pinger) Ping(context.Context) error { return p.err }
 func TestFront(t *testing.T) {
 	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "api "+r.URL.Path) })
 	door := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "door "+r.URL.Path) })
-	f := newFront(slog.New(slog.DiscardHandler), nil)
+	pages := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "console "+r.URL.Path) })
+	f := newFront(slog.New(slog.DiscardHandler), pages, nil)
 	check := func(state, method, path string, status int, body string) {
 		t.Helper()
 		w := httptest.NewRecorder()
@@ -31,7 +32,11 @@ func TestFront(t *testing.T) {
 	check("starting", "GET", "/health/ready", 503, "")
 	check("starting", "POST", "/", 500, wait)
 	check("starting", "GET", "/recollect/v1/overview", 500, wait)
+	check("starting", "GET", "/console/", 200, "console /console/") // which tries again by itself
 	f.open(pinger{}, api, door)
+	check("open", "GET", "/console", 200, "console /console")
+	check("open", "GET", "/console/assets/x.js", 200, "console /console/assets/x.js")
+	check("open", "GET", "/consoles", 200, "api /consoles")
 	check("open", "GET", "/health/ready", 200, "ready\n")
 	check("open", "POST", "/health/ready", 405, "")
 	check("open", "GET", "/health/other", 404, "")
@@ -48,7 +53,7 @@ func TestFront(t *testing.T) {
 
 // TestHealthUnderOverload: health is answered while every request of the API waits.
 func TestHealthUnderOverload(t *testing.T) {
-	f := newFront(slog.New(slog.DiscardHandler), nil)
+	f := newFront(slog.New(slog.DiscardHandler), http.NotFoundHandler(), nil)
 	entered, leave := make(chan struct{}), make(chan struct{})
 	f.open(pinger{}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		entered <- struct{}{}
@@ -81,8 +86,36 @@ func TestHealthUnderOverload(t *testing.T) {
 
 func TestFrontAlwaysGivesARequestID(t *testing.T) {
 	w := httptest.NewRecorder()
-	newFront(slog.New(slog.DiscardHandler), nil).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "POST", "/", nil))
+	newFront(slog.New(slog.DiscardHandler), http.NotFoundHandler(), nil).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "POST", "/", nil))
 	if id := w.Header().Get("x-amzn-RequestId"); len(id) != 36 {
 		t.Errorf("before the start: request id %q", id)
+	}
+}
+
+// TestFrontShowsPeopleTheConsole: only a browser that opens the server's address is sent there.
+func TestFrontShowsPeopleTheConsole(t *testing.T) {
+	api := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	f := newFront(slog.New(slog.DiscardHandler), http.NotFoundHandler(), nil)
+	f.open(pinger{}, api, http.NotFoundHandler())
+	for _, c := range []struct {
+		method, path, accept, authorization string
+		status                              int
+	}{
+		{"GET", "/", "text/html,*/*;q=0.8", "", http.StatusFound},
+		{"GET", "/", "*/*", "", http.StatusTeapot},
+		{"GET", "/", "text/html", "AWS4-HMAC-SHA256 ...", http.StatusTeapot},
+		{"POST", "/", "text/html", "", http.StatusTeapot},
+		{"GET", "/other", "text/html", "", http.StatusTeapot},
+	} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), c.method, c.path, nil)
+		r.Header.Set("Accept", c.accept)
+		if c.authorization != "" {
+			r.Header.Set("Authorization", c.authorization)
+		}
+		f.ServeHTTP(w, r)
+		if w.Code != c.status {
+			t.Errorf("%s %s accepting %q answers %d, want %d", c.method, c.path, c.accept, w.Code, c.status)
+		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 func TestMetricsAreForThisMachine(t *testing.T) {
 	shown := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "metrics") })
-	f := newFront(slog.New(slog.DiscardHandler), onlyHere(shown))
+	f := newFront(slog.New(slog.DiscardHandler), http.NotFoundHandler(), onlyHere(shown))
 	for _, c := range []struct {
 		from, host, header string
 		status             int

@@ -20,6 +20,7 @@ import (
 
 	"github.com/recollect-dev/recollect"
 	"github.com/recollect-dev/recollect/admin"
+	"github.com/recollect-dev/recollect/console"
 	"github.com/recollect-dev/recollect/exact"
 	"github.com/recollect-dev/recollect/iam"
 	"github.com/recollect-dev/recollect/metrics"
@@ -184,7 +185,11 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 		defer stop()
 		shown = nil
 	}
-	front := newFront(log, shown)
+	pages, err := console.New(console.Config{Version: version, Regions: cfg.Regions})
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	front := newFront(log, pages, shown)
 	server := &http.Server{
 		Handler:           front,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -269,6 +274,7 @@ func newSecret() []byte {
 // greet tells a person what to do next.
 func greet(w io.Writer, cfg serveConfig, url, credentials string) {
 	fmt.Fprintf(w, "Recollect %s is ready on %s (region %s, account %s).\n\n", version, url, strings.Join(cfg.Regions, ", "), cfg.Account)
+	fmt.Fprintf(w, "The console is at %s%s.\n", url, console.Prefix)
 	cli, profile, python, session := "", "", "import boto3", "boto3"
 	if credentials == "" {
 		fmt.Fprintf(w, "The root key is the one in %s. Give it to the clients as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.\n", iam.RootAccessKeyIDEnv)

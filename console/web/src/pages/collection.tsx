@@ -1,0 +1,68 @@
+import { useState } from "preact/hooks";
+import type { Call } from "../code.ts";
+import { count, counted, date } from "../format.ts";
+import { useLoaded } from "../hooks.ts";
+import { CodePanel } from "../parts/codepanel.tsx";
+import { Failure, Waiting } from "../parts/notice.tsx";
+import { address } from "../router.ts";
+import { Refusal } from "../server/client.ts";
+import type { Collection as Described } from "../server/types.ts";
+import { usePermissions, useSession } from "../session.ts";
+import { CollectionTags } from "./collectiontags.tsx";
+import { CreateCollection } from "./createcollection.tsx";
+import { DeleteCollection } from "./deletecollection.tsx";
+
+/** One collection. What is offered is what the key may do to this one. */
+export function Collection({ id }: { id: string }) {
+  const session = useSession();
+  const may = usePermissions(id);
+  const described = useLoaded<Described | null>(
+    (signal) => (may?.("DescribeCollection") ? session.client.call("DescribeCollection", { CollectionId: id }, signal) : Promise.resolve(null)),
+    [session, id, may],
+  );
+  const [deleting, setDeleting] = useState(false);
+  const [gone, setGone] = useState<Call | null>(null);
+  const [creating, setCreating] = useState(false);
+  const back = <p><a href={address(["collections"])}>← Collections</a></p>;
+
+  if (gone) {
+    return <>{back}<h1>{id}</h1><p class="notice good" role="status">The collection {id} was deleted.</p><CodePanel calls={[gone]} /></>;
+  }
+  if (described.error instanceof Refusal && described.error.code === "ResourceNotFoundException") {
+    return (
+      <>
+        {back}<h1>{id}</h1>
+        <p>There is no collection of this name.</p>
+        {may?.("CreateCollection") && <button type="button" class="primary" onClick={() => setCreating(true)}>Create it</button>}
+        {creating && <CreateCollection name={id} onClose={() => setCreating(false)} onCreated={() => { setCreating(false); described.reload(); }} />}
+      </>
+    );
+  }
+  const collection = described.value;
+  return (
+    <>
+      {back}
+      <div class="row apart">
+        <h1>{id}</h1>
+        {may?.("DeleteCollection") && <button type="button" class="danger" onClick={() => setDeleting(true)}>Delete collection</button>}
+      </div>
+      <Failure error={described.error} again={described.reload} />
+      {(!may || (described.loading && !collection)) && <Waiting what="Loading the collection" />}
+      {collection && (
+        <dl class="facts">
+          <div><dt>Faces</dt><dd>{count(collection.FaceCount)}</dd></div>
+          <div><dt>Users</dt><dd>{count(collection.UserCount ?? 0)}</dd></div>
+          <div><dt>Model version</dt><dd>{collection.FaceModelVersion}</dd></div>
+          <div><dt>Created</dt><dd>{date(collection.CreationTimestamp)}</dd></div>
+          <div class="wide"><dt>ARN</dt><dd><code>{collection.CollectionARN}</code></dd></div>
+        </dl>
+      )}
+      {may && collection && <CollectionTags arn={collection.CollectionARN} may={may} />}
+      {may?.("DescribeCollection") && <CodePanel calls={[{ operation: "DescribeCollection", input: { CollectionId: id } }]} />}
+      {deleting && (
+        <DeleteCollection id={id} contents={collection ? `${counted(collection.FaceCount, "face")} and ${counted(collection.UserCount ?? 0, "user")}` : undefined}
+          onClose={() => setDeleting(false)} onDeleted={(_, call) => { setDeleting(false); setGone(call); }} />
+      )}
+    </>
+  );
+}

@@ -1,0 +1,76 @@
+// What the server answers, as far as the console shows it. Coordinates are ratios of the picture's width and height, from its upper left.
+
+export interface Box { Left: number; Top: number; Width: number; Height: number }
+export interface Landmark { Type: string; X: number; Y: number }
+interface Seen { Value: boolean; Confidence: number }
+
+export interface FaceDetail {
+  BoundingBox: Box;
+  Confidence: number;
+  Landmarks?: Landmark[];
+  Pose?: { Roll: number; Yaw: number; Pitch: number };
+  Quality?: { Brightness: number; Sharpness: number };
+  AgeRange?: { Low: number; High: number };
+  Gender?: { Value: string; Confidence: number };
+  Smile?: Seen;
+  EyesOpen?: Seen;
+  MouthOpen?: Seen;
+  Emotions?: { Type: string; Confidence: number }[];
+}
+
+export interface Face {
+  FaceId: string;
+  BoundingBox: Box;
+  ImageId: string;
+  ExternalImageId?: string;
+  Confidence: number;
+  UserId?: string;
+}
+
+export interface FaceMatch { Similarity: number; Face: Face }
+export interface UserMatch { Similarity: number; User: { UserId: string; UserStatus: string } }
+export interface User { UserId: string; UserStatus: string }
+
+export interface Collection {
+  FaceCount: number;
+  UserCount?: number;
+  FaceModelVersion: string;
+  CollectionARN: string;
+  CreationTimestamp: number; // seconds since 1970
+}
+
+export interface Permissions {
+  Account: string;
+  Arn: string;
+  Root: boolean;
+  Region: string;
+  Allowed: string[]; // on everything
+  Collection?: { CollectionId: string; Allowed: string[] };
+}
+
+export interface Counts {
+  Requests: number;
+  Errors: number;
+  Faults: number;
+  TurnedAway: number;
+  P50Millis: number;
+  P90Millis: number;
+  P99Millis: number;
+}
+
+export interface Overview {
+  Version: string;
+  StartedAt: string;
+  UptimeSeconds: number;
+  Regions: string[];
+  Region: string;
+  Account: string;
+  Models: { Version: string }[];
+  DefaultModel: string;
+  Collections: number;
+  Faces: number;
+  Users: number;
+  Disk: { DatabaseBytes: number; DataBytes: number; FreeBytes: number; TotalBytes: number };
+  Memory: { ResidentBytes?: number; HeapBytes: number };
+  LastHour: (Counts & { Operation: string; Minutes: (Counts & { Start: string })[] })[];
+}
