@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -49,10 +48,7 @@ func (c importConfig) Validate() error {
 	if c.MaxFaces < 0 || c.MaxFaces > 100 {
 		faults = append(faults, errors.New("--max-faces must be 0 to 100"))
 	}
-	if c.Quality != "" && !slices.Contains(types.QualityFilter("").Values(), types.QualityFilter(c.Quality)) {
-		faults = append(faults, fmt.Errorf("--quality-filter %q is none of NONE, AUTO, LOW, MEDIUM and HIGH", c.Quality))
-	}
-	faults = append(faults, validOutput(c.Output))
+	faults = append(faults, validQuality(c.Quality), validOutput(c.Output))
 	bucket, _, isS3 := bucketAndKey(c.Source)
 	if isS3 && bucket == "" {
 		faults = append(faults, fmt.Errorf("%q is not s3://BUCKET/PREFIX", c.Source))
@@ -122,6 +118,8 @@ The exit status is 0 if all pictures were indexed or skipped, 1 if some failed, 
 	flags.StringVar(&c.S3Region, "s3-region", "", "region of the S3 endpoint (default: --region)")
 	flags.BoolVar(&c.S3VirtualHost, "s3-virtual-host", false, "address buckets as bucket.host instead of host/bucket")
 	addOutput(cmd, &c.Output)
+	completeWith(cmd, "quality-filter", "NONE", "AUTO", "LOW", "MEDIUM", "HIGH")
+	cmd.RegisterFlagCompletionFunc("collection", c.completeCollection)
 	cmd.MarkFlagRequired("collection")
 	return cmd
 }

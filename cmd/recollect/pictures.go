@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/rekognition/types"
+	"github.com/aws/smithy-go"
+	"github.com/spf13/cobra"
+
+	"github.com/recollect-dev/recollect/bulk"
+)
+
+const aboutPictures = "An IMAGE is a file, - for standard input, or s3://BUCKET/KEY, which the server reads."
+
+// readImage reads what a command's argument names. A file that is too large is not read.
+func readImage(cmd *cobra.Command, name string) (*types.Image, error) {
+	if bucket, key, isS3 := bucketAndKey(name); isS3 {
+		if bucket == "" || key == "" {
+			return nil, usageError{fmt.Errorf("%q is not s3://BUCKET/KEY", name)}
+		}
+		return &types.Image{S3Object: &types.S3Object{Bucket: &bucket, Name: &key}}, nil
+	}
+	in := cmd.InOrStdin()
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		in = file
+	}
+	data, err := io.ReadAll(io.LimitReader(in, bulk.MaxBytes+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(data) > bulk.MaxBytes:
+		return nil, fmt.Errorf("the picture has more than %d MiB, the most that the server takes", bulk.MaxBytes>>20)
+	case len(data) == 0:
+		return nil, errors.New("the picture is empty")
+	}
+	return &types.Image{Bytes: data}, nil
+}
+
+// noFace tells whether an error says that there is no face in a picture.
+func noFace(err error) bool {
+	e, ok := errors.AsType[*types.InvalidParameterException](err)
+	return ok && strings.Contains(e.ErrorMessage(), "no faces")
+}
+
+// eachPicture does something with each picture. What is wrong with one is told on standard error and does not keep it from the others; what would be wrong
+// with all ends it. The error is noError if do returns false for all of them.
+func eachPicture(cmd *cobra.Command, names []string, no string, do func(ctx context.Context, name string, image *types.Image) (bool, error)) error {
+	some, failed := false, 0
+	for _, name := range names {
+		image, err := readImage(cmd, name)
+		var yes bool
+		if err == nil {
+			yes, err = do(cmd.Context(), name, image)
+		}
+		some = some || yes
+		switch {
+		case err == nil:
+		case cmd.Context().Err() != nil:
+			return cmd.Context().Err()
+		case len(names) == 1 || image != nil && !ofPicture(err):
+			return fmt.Errorf("%s: %w", name, plain(err))
+		default:
+			failed++
+			fmt.Fprintf(cmd.ErrOrStderr(), "recollect: %s: %v\n", name, plain(err))
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d pictures failed", failed, len(names))
+	}
+	if !some {
+		return noError(no)
+	}
+	return nil
+}
+
+// ofPicture tells whether an error of the API is a picture's own.
+func ofPicture(err error) bool {
+	e, ok := errors.AsType[smithy.APIError](err)
+	return ok && slices.Contains([]string{"InvalidImageFormatException", "ImageTooLargeException", "InvalidParameterException", "InvalidS3ObjectException"}, e.ErrorCode())
+}
+
+// matching are the flags of commands that look for similar faces.
+type matching struct {
+	Threshold float32 // 0 to 100
+	Max       int32   // matches; 0: the server's default
+	Quality   string
+}
+
+func (m *matching) addFlags(cmd *cobra.Command) {
+	cmd.Flags().Float32Var(&m.Threshold, "threshold", 80, "least similarity of a match, 0 to 100")
+	cmd.Flags().StringVar(&m.Quality, "quality-filter", "", "how good a face must be: NONE, AUTO, LOW, MEDIUM or HIGH (default: NONE)")
+	completeWith(cmd, "quality-filter", "NONE", "AUTO", "LOW", "MEDIUM", "HIGH")
+}
+
+func (m *matching) Validate() error {
+	var faults []error
+	if !(m.Threshold >= 0 && m.Threshold <= 100) {
+		faults = append(faults, errors.New("--threshold must be 0 to 100"))
+	}
+	if m.Max < 0 || m.Max > 4096 {
+		faults = append(faults, errors.New("--max must be 0 to 4096"))
+	}
+	return errors.Join(append(faults, validQuality(m.Quality))...)
+}
+
+// most is Max as the API takes it.
+func (m *matching) most() *int32 {
+	if m.Max == 0 {
+		return nil
+	}
+	return &m.Max
+}
+
+func validQuality(value string) error {
+	if value != "" && !slices.Contains(types.QualityFilter("").Values(), types.QualityFilter(value)) {
+		return fmt.Errorf("--quality-filter %q is none of NONE, AUTO, LOW, MEDIUM and HIGH", value)
+	}
+	return nil
+}
+
+// place writes a box in percent of the picture: its left upper corner and its size.
+func place(b *types.BoundingBox) string {
+	if b == nil {
+		return ""
+	}
+	return fmt.Sprintf("%.0f,%.0f %.0fx%.0f%%", 100**b.Left, 100**b.Top, 100**b.Width, 100**b.Height)
+}
