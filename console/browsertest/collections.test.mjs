@@ -102,6 +102,7 @@ test("collections are created, found and deleted", async (t) => {
     assert.deepEqual((await server.call("ListTagsForResource", { ResourceArn: server.arn("people") })).Tags, { team: "front door" });
   });
   await t.test("tags are given and taken", async () => {
+    await page.getByRole("link", { name: "Tags" }).click();
     await page.getByText("team = front door").waitFor();
     await page.getByLabel("Key of a new tag").fill("floor");
     await page.getByLabel("Value of a new tag").fill("2");

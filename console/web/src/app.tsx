@@ -97,7 +97,7 @@ function Shell({ session }: { session: Session }) {
 function Page({ name, place }: { name: string; place: Place }) {
   switch (name) {
     default:
-      return place.path[1] === undefined ? <Collections /> : <Collection key={place.path[1]} id={place.path[1]} />;
+      return place.path[1] === undefined ? <Collections /> : <Collection key={place.path[1]} id={place.path[1]} query={place.query} />;
   }
 }
 

@@ -11,9 +11,11 @@ import { usePermissions, useSession } from "../session.ts";
 import { CollectionTags } from "./collectiontags.tsx";
 import { CreateCollection } from "./createcollection.tsx";
 import { DeleteCollection } from "./deletecollection.tsx";
+import { Faces } from "./faces.tsx";
+import { Users } from "./users.tsx";
 
 /** One collection. What is offered is what the key may do to this one. */
-export function Collection({ id }: { id: string }) {
+export function Collection({ id, query }: { id: string; query: URLSearchParams }) {
   const session = useSession();
   const may = usePermissions(id);
   const described = useLoaded<Described | null>(
@@ -39,6 +41,10 @@ export function Collection({ id }: { id: string }) {
     );
   }
   const collection = described.value;
+  const offered: [string, string, string][] = [["faces", "Faces", "ListFaces"], ["users", "Users", "ListUsers"], ["details", "Tags", "DescribeCollection"]];
+  const tabs = offered.filter(([, , operation]) => may?.(operation));
+  const user = query.get("user") ?? "";
+  const part = tabs.find(([name]) => name === (query.get("part") ?? "faces"))?.[0] ?? tabs[0]?.[0];
   return (
     <>
       {back}
@@ -57,8 +63,21 @@ export function Collection({ id }: { id: string }) {
           <div class="wide"><dt>ARN</dt><dd><code>{collection.CollectionARN}</code></dd></div>
         </dl>
       )}
-      {may && collection && <CollectionTags arn={collection.CollectionARN} may={may} />}
-      {may?.("DescribeCollection") && <CodePanel calls={[{ operation: "DescribeCollection", input: { CollectionId: id } }]} />}
+      {may && tabs.length > 0 && (
+        <>
+          <nav class="subnav" aria-label="Parts of the collection">
+            {tabs.map(([name, title]) => <a key={name} href={address(["collections", id], { part: name === "faces" ? "" : name })} aria-current={name === part ? "page" : undefined}>{title}</a>)}
+          </nav>
+          {part === "faces" && <Faces key={user} collection={id} user={user} may={may} onChanged={described.reload} />}
+          {part === "users" && <Users collection={id} may={may} onChanged={described.reload} />}
+          {part === "details" && collection && (
+            <>
+              <CollectionTags arn={collection.CollectionARN} may={may} />
+              <CodePanel calls={[{ operation: "DescribeCollection", input: { CollectionId: id } }]} />
+            </>
+          )}
+        </>
+      )}
       {deleting && (
         <DeleteCollection id={id} contents={collection ? `${counted(collection.FaceCount, "face")} and ${counted(collection.UserCount ?? 0, "user")}` : undefined}
           onClose={() => setDeleting(false)} onDeleted={(_, call) => { setDeleting(false); setGone(call); }} />
