@@ -71,6 +71,14 @@ func (s *Server) overview(x *exchange) (any, error) {
 	}, nil
 }
 
+// models is the answer that tells any caller what the similarities of its searches stand for.
+func (s *Server) models(*exchange) (any, error) {
+	return &struct {
+		Models       []Model
+		DefaultModel string
+	}{s.Models, s.Models[0].Version}, nil
+}
+
 // diskUse measures a folder and the file system that it is on.
 func diskUse(folder string) (disk, error) {
 	var d disk

@@ -50,8 +50,15 @@ const maxRequests = 64
 
 // Model is a model pack that is loaded.
 type Model struct {
-	Version   string // what collections keep as their FaceModelVersion
-	Dimension int    `json:"-"` // of its vectors
+	Version     string // what collections keep as their FaceModelVersion
+	Dimension   int    `json:"-"` // of its vectors
+	Calibration []Calibrated
+}
+
+// Calibrated is what a similarity stands for as a threshold: the shares, 0 to 1, of pairs of two people and of one that reach it.
+type Calibrated struct {
+	Similarity                     float32 // 0 to 100
+	FalseMatchRate, TrueAcceptRate float64
 }
 
 // Config is what a [Server] needs. All fields are required.
@@ -107,6 +114,7 @@ func New(cfg Config) *Server {
 		"backup":      {method: http.MethodGet, action: Backup, run: s.backup},
 		"export":      {method: http.MethodGet, action: ExportCollection, collection: true, run: s.export},
 		"import":      {method: http.MethodPost, action: ImportCollection, collection: true, run: s.importCollection},
+		"models":      {method: http.MethodGet, run: s.models},
 		"permissions": {method: http.MethodGet, run: s.permissions},
 	}
 	return s

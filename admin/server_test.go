@@ -67,7 +67,7 @@ func openIn(t *testing.T, dir string) *door {
 		Data:       d.dir,
 		Version:    "1.2.3",
 		Limits:     recollect.DefaultLimits(),
-		Models:     []admin.Model{{Version: "1.0", Dimension: 4}},
+		Models:     []admin.Model{{Version: "1.0", Dimension: 4, Calibration: []admin.Calibrated{{Similarity: 80, FalseMatchRate: 1e-3, TrueAcceptRate: 0.99}}}},
 		Activity:   d.activity,
 		Log:        slog.New(slog.NewTextHandler(d.log, nil)),
 	}))
@@ -209,6 +209,16 @@ func TestOverview(t *testing.T) {
 	}
 	if list.Requests != 100 || list.Errors != 0 || len(list.Minutes) == 0 || time.Since(list.Minutes[0].Start) > 2*time.Minute {
 		t.Errorf("%+v", list)
+	}
+}
+
+// TestModels: whoever has a key may know what similarities stand for.
+func TestModels(t *testing.T) {
+	d := open(t)
+	status, answer := d.send(t, d.user(t, account, "one", "s3-read"), "GET", "models", nil)
+	const want = `{"Models":[{"Version":"1.0","Calibration":[{"Similarity":80,"FalseMatchRate":0.001,"TrueAcceptRate":0.99}]}],"DefaultModel":"1.0"}`
+	if status != 200 || string(answer) != want {
+		t.Errorf("%d %s", status, answer)
 	}
 }
 

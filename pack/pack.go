@@ -51,6 +51,17 @@ type Pack struct {
 	// Similarity has the knots of the curve that maps the cosine of two vectors to the API's similarity. Both rise
 	// strictly from knot to knot, the first similarity is 0 and the last is 100.
 	Similarity []Knot `json:"similarity"`
+
+	// Calibration says what similarities stand for, as far as that was measured with these networks and this curve. It may be empty.
+	// Similarities rise from one to the next, and rates fall.
+	Calibration []Calibrated `json:"calibration,omitempty"`
+}
+
+// Calibrated is what one similarity stands for as a threshold.
+type Calibrated struct {
+	Similarity     float32 `json:"similarity"`     // 0 to 100
+	FalseMatchRate float64 `json:"falseMatchRate"` // share of the pairs of two people that reach it, 0 to 1
+	TrueAcceptRate float64 `json:"trueAcceptRate"` // share of the pairs of one person that reach it, 0 to 1
 }
 
 // Network is one ONNX file and how it is fed and read.

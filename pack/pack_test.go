@@ -131,6 +131,8 @@ func TestParseRefuses(t *testing.T) {
 		"span":               {replace(t, `"ageSpan": 115`, `"ageSpan": 0`), []string{"attributes: ageSpan"}},
 		"attribute's file":   {replace(t, `"fr_eye.onnx"`, `"/fr_eye.onnx"`), []string{"eyes: file"}},
 		"falling curve":      {replace(t, `"similarity": 92`, `"similarity": 72`), []string{"similarity: knot 5"}},
+		"no rate":            {replace(t, `"falseMatchRate": 1e-3`, `"falseMatchRate": 0`), []string{"calibration: "}},
+		"rising rate":        {replace(t, `"falseMatchRate": 1e-3`, `"falseMatchRate": 0.5`), []string{"calibration: similarities must rise and rates fall"}},
 		"curve's end":        {replace(t, `"similarity": 100`, `"similarity": 99.5`), []string{"from 0 to 100"}},
 		"all at once": {
 			[]byte(strings.NewReplacer(`"version": "1.0"`, `"version": ""`, `"MIT"`, `""`, `"BGR"`, `"YUV"`).Replace(string(manifest(t)))),

@@ -55,6 +55,9 @@ func (p *Pack) Validate() error {
 	for _, err := range curveFaults(p.Similarity) {
 		fault("similarity: %w", err)
 	}
+	for _, err := range calibrationFaults(p.Calibration) {
+		fault("calibration: %w", err)
+	}
 	// Maps are walked in any order; the message is the same each time.
 	slices.SortFunc(faults, func(a, b error) int {
 		if a.Error() < b.Error() {
@@ -63,6 +66,19 @@ func (p *Pack) Validate() error {
 		return 1
 	})
 	return errors.Join(faults...)
+}
+
+func calibrationFaults(rates []Calibrated) []error {
+	var faults []error
+	for i, r := range rates {
+		if !(r.Similarity >= 0 && r.Similarity <= 100) || !(r.FalseMatchRate > 0 && r.FalseMatchRate <= 1) || !(r.TrueAcceptRate >= 0 && r.TrueAcceptRate <= 1) {
+			faults = append(faults, fmt.Errorf("%v has a similarity that is not 0 to 100 or a rate that is none", r))
+		}
+		if i > 0 && !(r.Similarity > rates[i-1].Similarity && r.FalseMatchRate < rates[i-1].FalseMatchRate && r.TrueAcceptRate <= rates[i-1].TrueAcceptRate) {
+			faults = append(faults, fmt.Errorf("similarities must rise and rates fall: %v comes after %v", r, rates[i-1]))
+		}
+	}
+	return faults
 }
 
 func (n *Network) faults() []error {

@@ -52,16 +52,17 @@ type Options struct {
 
 // Engine is a loaded model pack. It implements [recollect.Engine].
 type Engine struct {
-	version    string
-	curve      curve
-	decoder    *decoder
-	detect     *detector
-	landmark   *landmarker
-	pose       *poser
-	embed      *embedder
-	attributes attributes
-	options    Options
-	cores      int
+	version     string
+	curve       curve
+	decoder     *decoder
+	detect      *detector
+	landmark    *landmarker
+	pose        *poser
+	calibration []pack.Calibrated
+	embed       *embedder
+	attributes  attributes
+	options     Options
+	cores       int
 }
 
 var _ recollect.Engine = (*Engine)(nil)
@@ -76,11 +77,12 @@ func New(p *pack.Pack, r *onnx.Runtime, options Options) (*Engine, error) {
 		return nil, fmt.Errorf("preparing the model pack %s: DecodeMemory is negative", p.Name)
 	}
 	e := &Engine{
-		version: p.Version,
-		curve:   newCurve(p.Similarity),
-		decoder: newDecoder(options.DecodeMemory),
-		options: options,
-		cores:   r.Cores(),
+		version:     p.Version,
+		curve:       newCurve(p.Similarity),
+		calibration: p.Calibration,
+		decoder:     newDecoder(options.DecodeMemory),
+		options:     options,
+		cores:       r.Cores(),
 	}
 	var faults [5]error
 	e.detect, faults[0] = newDetector(r, &p.Detect, p.Detection)
@@ -94,6 +96,9 @@ func New(p *pack.Pack, r *onnx.Runtime, options Options) (*Engine, error) {
 	e.decoder.shift = e.detect.shift
 	return e, nil
 }
+
+// Calibration is what similarities stand for, as the pack has it: empty if that was not measured. The caller does not change it.
+func (e *Engine) Calibration() []pack.Calibrated { return e.calibration }
 
 // Close frees the networks. No call may be under way, or begin afterwards.
 func (e *Engine) Close() error {

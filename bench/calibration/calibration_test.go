@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
+	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -112,5 +115,34 @@ func TestNumbers(t *testing.T) {
 		if got := thousands(n); got != want {
 			t.Errorf("%d is written %s, want %s", n, got, want)
 		}
+	}
+}
+
+// TestManifestSaysWhatWasMeasured: the pack's calibration is that of the page beside it.
+func TestManifestSaysWhatWasMeasured(t *testing.T) {
+	manifest, err := os.ReadFile("../../packs/default/pack.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := pack.Parse(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../packs/default/SIMILARITY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var measured []pack.Calibrated
+	for _, row := range regexp.MustCompile(`(?m)^\| ([\d.]+) \| [\d.]+ \| (\S+) \| \S* ?\| ([\d,]+) \|.*\| ([\d.]+) % \|$`).FindAllStringSubmatch(string(page), -1) {
+		matches, _ := strconv.Atoi(strings.ReplaceAll(row[3], ",", ""))
+		similarity, _ := strconv.ParseFloat(row[1], 32)
+		rate, _ := strconv.ParseFloat(row[2], 64)
+		accepted, _ := strconv.ParseFloat(row[4], 64)
+		if matches >= leastMatches {
+			measured = append(measured, pack.Calibrated{Similarity: float32(similarity), FalseMatchRate: rate, TrueAcceptRate: math.Round(accepted*10) / 1000})
+		}
+	}
+	if len(measured) < 10 || !slices.Equal(measured, p.Calibration) {
+		t.Errorf("the manifest has %v, the page %v", p.Calibration, measured)
 	}
 }

@@ -18,6 +18,7 @@ const (
 	mostRate, leastRate = 1e-1, 1e-5 // what the tail is fitted to
 	groups              = 20         // of people, one of them left out at a time
 	draws               = 20         // of the faces that users are made of
+	leastMatches        = 10         // that a rate must rest on to be told without reserve
 )
 
 // similarities are the rows of the table.
@@ -211,6 +212,12 @@ func (m *measurement) suggestion() string {
 		}
 		fmt.Fprintf(&b, "    {\"cosine\": %g, \"similarity\": %g}    fit %.3f for %.0e; measured here %.3g, fitted %.3g\n",
 			k.Cosine, k.Similarity, m.Tail.Cosine(rate), rate, m.roc.FalseMatchRate(k.Cosine), m.Tail.Rate(k.Cosine))
+	}
+	b.WriteString("\nThe manifest's calibration, of rates that rest on enough pairs:\n\n")
+	for _, r := range m.Rows {
+		if r.Matches >= leastMatches {
+			fmt.Fprintf(&b, "    {\"similarity\": %g, \"falseMatchRate\": %s, \"trueAcceptRate\": %.3f},\n", r.Similarity, scientific(r.Measured), r.Accepted)
+		}
 	}
 	return b.String()
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/recollect-dev/recollect/admin"
 	"github.com/recollect-dev/recollect/onnx"
 	"github.com/recollect-dev/recollect/pack"
 	"github.com/recollect-dev/recollect/vision"
@@ -47,4 +48,13 @@ func loadEngine(library, device string, options vision.Options) (*vision.Engine,
 		}
 	}
 	return vision.New(p, runtime, options)
+}
+
+// modelOf is what the door tells of an engine.
+func modelOf(engine *vision.Engine) admin.Model {
+	m := admin.Model{Version: engine.Version(), Dimension: engine.Dimension(), Calibration: []admin.Calibrated{}}
+	for _, c := range engine.Calibration() {
+		m.Calibration = append(m.Calibration, admin.Calibrated(c))
+	}
+	return m
 }

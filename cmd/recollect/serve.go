@@ -243,7 +243,7 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 		Data:       cfg.Data,
 		Version:    version,
 		Limits:     limits.Quotas,
-		Models:     []admin.Model{{Version: engine.Version(), Dimension: engine.Dimension()}},
+		Models:     []admin.Model{modelOf(engine)},
 		Activity:   activity,
 		Log:        log,
 	}))
