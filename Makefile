@@ -10,7 +10,7 @@ LISTEN ?= 127.0.0.1:7180
 DATA ?= data
 
 .DEFAULT_GOAL := build
-.PHONY: build run test test-go fuzz lint generate bench bench-users bench-calibration clean
+.PHONY: build run test test-go fuzz lint generate bench bench-users bench-calibration bench-imports clean
 
 include networks/networks.mk
 include console/console.mk
@@ -63,6 +63,10 @@ bench-users: networks
 # The same, and minutes of comparing all pairs.
 bench-calibration: networks
 	$(GO) run ./bench/calibration
+
+# Some minutes, and LFW beside the project.
+bench-imports: build
+	$(GO) run ./bench/imports
 
 clean:
 	rm -rf bin lib .cache

@@ -1,0 +1,20 @@
+package workload
+
+import (
+	"os"
+	"strings"
+)
+
+// CPUModel is the name of the machine's processor, as Linux tells it.
+func CPUModel() string {
+	info, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return "unknown processor"
+	}
+	for line := range strings.Lines(string(info)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "unknown processor"
+}
