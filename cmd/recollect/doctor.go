@@ -45,25 +45,16 @@ func doctorCommand() *cobra.Command {
 		Example: "  recollect doctor\n  recollect doctor --data /srv/recollect --s3-endpoint https://s3.example --output json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if output != "table" && output != "json" {
-				return usageError{fmt.Errorf("--output %q is neither table nor json", output)}
-			}
-			if err := valid(cfg.Validate()); err != nil {
+			if err := validAll(validOutput(output), cfg.Validate()); err != nil {
 				return err
 			}
-			return doctor(cmd.Context(), cmd.OutOrStdout(), cfg, output == "json")
+			return doctor(cmd.Context(), cmd.OutOrStdout(), cfg, output == outputJSON)
 		},
 	}
-	flags := cmd.Flags()
-	flags.StringVar(&cfg.Listen, "listen", "127.0.0.1:7180", "as of serve")
-	flags.StringVar(&cfg.Data, "data", "data", "as of serve")
-	flags.StringVar(&cfg.Library, "library", defaultLibrary(), "as of serve")
-	flags.StringVar(&cfg.S3Root, "s3-root", "", "as of serve")
-	flags.StringVar(&cfg.S3Endpoint, "s3-endpoint", "", "as of serve")
-	flags.StringVar(&cfg.S3Region, "s3-region", "", "as of serve")
-	flags.BoolVar(&cfg.S3VirtualHost, "s3-virtual-host", false, "as of serve")
-	flags.StringVar(&output, "output", "table", "table or json")
-	cfg.Regions, cfg.Account, cfg.Device = []string{"us-east-1"}, "123456789012", deviceCPU
+	cfg.addFlags(cmd.Flags())
+	cmd.Flags().StringVar(&output, "output", outputTable, "table or json")
+	completeWith(cmd, "output", outputTable, outputJSON)
+	configure(cmd)
 	return cmd
 }
 

@@ -25,6 +25,7 @@ func keysCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "keys", Short: "Manage users' access keys"}
 	cmd.PersistentFlags().StringVar(&data, "data", "data", "folder of the database")
 	cmd.PersistentFlags().StringVar(&account, "account", "123456789012", "account of the users")
+	configure(cmd)
 	with := func(run func(ctx context.Context, cmd *cobra.Command, identities *iam.Service, args []string) error) func(*cobra.Command, []string) error {
 		return func(cmd *cobra.Command, args []string) error {
 			return withIdentities(cmd.Context(), data, func(identities *iam.Service) error {

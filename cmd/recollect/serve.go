@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/recollect-dev/recollect"
 	"github.com/recollect-dev/recollect/admin"
@@ -93,6 +94,8 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server",
+		Long: "Run the server. Each flag can be an environment variable instead, as RECOLLECT_LISTEN is for --listen, or a line of the file that --config\n" +
+			"names, as \"listen: 127.0.0.1:7180\". The command line comes first, then the environment, then the file.",
 		Example: `  recollect serve
   recollect serve --listen 127.0.0.1:7180 --data ./data
   RECOLLECT_ROOT_ACCESS_KEY_ID=... RECOLLECT_ROOT_SECRET_ACCESS_KEY=... recollect serve`,
@@ -104,23 +107,28 @@ func serveCommand() *cobra.Command {
 			return serve(cmd.Context(), cfg, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	flags := cmd.Flags()
-	flags.StringVar(&cfg.Listen, "listen", "127.0.0.1:7180", "address and port to listen on")
-	flags.StringVar(&cfg.Data, "data", "data", "folder of the database and the root key")
-	flags.StringVar(&cfg.Library, "library", defaultLibrary(), "folder of ONNX Runtime and the model packs")
-	flags.StringVar(&cfg.Device, "device", deviceCPU, "what the networks run on: cpu, or cuda if ONNX Runtime's CUDA provider is there")
-	flags.StringSliceVar(&cfg.Regions, "region", []string{"us-east-1"}, "regions that the server stands for, separated by commas; each has collections of its own")
-	flags.StringVar(&cfg.Account, "account", "123456789012", "account of the root key")
-	flags.StringVar(&cfg.S3Root, "s3-root", "", "folder whose subfolders are the buckets of S3Object")
-	flags.StringVar(&cfg.S3Endpoint, "s3-endpoint", "", "URL of the S3 endpoint of S3Object; its key is in "+s3AccessKeyIDEnv+" and "+s3SecretAccessKeyEnv)
-	flags.StringVar(&cfg.S3Region, "s3-region", "", "region of the S3 endpoint (default: the first --region)")
-	flags.BoolVar(&cfg.S3VirtualHost, "s3-virtual-host", false, "address buckets as bucket.host instead of host/bucket")
-	flags.StringVar(&cfg.Limits, "limits", "", "JSON file of request rates and quotas")
-	flags.IntVar(&cfg.MaxRequests, "max-requests", 0, "requests served at one moment (default: 256 for each core)")
-	flags.IntVar(&cfg.MaxPictureRequests, "max-picture-requests", 0, "of them, those that run networks and one more for each 256 KiB of a request (default: 128 for each core)")
-	flags.StringVar(&cfg.Metrics, "metrics", "", "address and port that show metrics to whoever reaches them (default: --listen shows them, to this machine alone)")
-	flags.BoolVar(&cfg.LogJSON, "log-json", false, "write the log as JSON")
+	cfg.addFlags(cmd.Flags())
+	configure(cmd)
 	return cmd
+}
+
+// addFlags adds the flags of serve, with their defaults.
+func (c *serveConfig) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&c.Listen, "listen", "127.0.0.1:7180", "address and port to listen on")
+	flags.StringVar(&c.Data, "data", "data", "folder of the database and the root key")
+	flags.StringVar(&c.Library, "library", defaultLibrary(), "folder of ONNX Runtime and the model packs")
+	flags.StringVar(&c.Device, "device", deviceCPU, "what the networks run on: cpu, or cuda if ONNX Runtime's CUDA provider is there")
+	flags.StringSliceVar(&c.Regions, "region", []string{"us-east-1"}, "regions that the server stands for, separated by commas; each has collections of its own")
+	flags.StringVar(&c.Account, "account", "123456789012", "account of the root key")
+	flags.StringVar(&c.S3Root, "s3-root", "", "folder whose subfolders are the buckets of S3Object")
+	flags.StringVar(&c.S3Endpoint, "s3-endpoint", "", "URL of the S3 endpoint of S3Object; its key is in "+s3AccessKeyIDEnv+" and "+s3SecretAccessKeyEnv)
+	flags.StringVar(&c.S3Region, "s3-region", "", "region of the S3 endpoint (default: the first --region)")
+	flags.BoolVar(&c.S3VirtualHost, "s3-virtual-host", false, "address buckets as bucket.host instead of host/bucket")
+	flags.StringVar(&c.Limits, "limits", "", "JSON file of request rates and quotas")
+	flags.IntVar(&c.MaxRequests, "max-requests", 0, "requests served at one moment (default: 256 for each core)")
+	flags.IntVar(&c.MaxPictureRequests, "max-picture-requests", 0, "of them, those that run networks and one more for each 256 KiB of a request (default: 128 for each core)")
+	flags.StringVar(&c.Metrics, "metrics", "", "address and port that show metrics to whoever reaches them (default: --listen shows them, to this machine alone)")
+	flags.BoolVar(&c.LogJSON, "log-json", false, "write the log as JSON")
 }
 
 // defaultLibrary is lib/recollect beside the folder of the program, as in bin/recollect.
