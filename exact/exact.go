@@ -1,5 +1,5 @@
-// Package exact is the [recollect.Index] of a single machine: it compares a query with every vector of a collection, in
-// memory, and misses none.
+// Package exact is the [recollect.Index] of a single machine: it looks at every vector of a collection and misses none. Two
+// bits a coordinate tell enough of most vectors to pass them over (bound.go), 32 at once (kernels.go); the rest are compared in full.
 package exact
 
 import (
@@ -29,7 +29,7 @@ func (f SourceFunc) Embeddings(ctx context.Context, c recollect.CollectionKey) i
 	return f(ctx, c)
 }
 
-// DefaultMaxBytes is 4 GiB: two million vectors of 512 numbers.
+// DefaultMaxBytes is 4 GiB: 1.9 million vectors of 512 numbers.
 const DefaultMaxBytes = 4 << 30
 
 // Options are what an index can be made with. The zero value is ready to use.
@@ -37,6 +37,8 @@ type Options struct {
 	// MaxBytes is how much memory the vectors may take. Beyond it the collection that was not searched for longest is
 	// let go, and read again when it is asked for; the one searched last stays, however large. 0: [DefaultMaxBytes].
 	MaxBytes int64
+
+	kernels *kernels // nil: the fastest
 }
 
 // ErrClosed says that the index has been closed.
@@ -50,6 +52,8 @@ var ErrClosed = errors.New("the index is closed")
 type Index struct {
 	source   Source
 	maxBytes int64
+	kernels  *kernels
+	tally    Tally
 	loads    chan struct{} // holds one for each load at work
 
 	ctx   context.Context // of the loads; ended by Close
@@ -60,6 +64,7 @@ type Index struct {
 	entries map[recollect.CollectionKey]*entry
 	recent  *list.List // of the entries, the one searched last in front
 	bytes   int64      // sum of the entries' bytes
+	vectors int        // sum of the entries' vectors
 	closed  bool
 }
 
@@ -72,9 +77,10 @@ type entry struct {
 	err     error              // of the load, set before loaded is closed
 
 	// Under Index.mu:
-	place *list.Element // in recent
-	ready bool          // it is loaded, and counts
-	bytes int64         // as counted in Index.bytes
+	place   *list.Element // in recent
+	ready   bool          // it is loaded, and counts
+	bytes   int64         // as counted in Index.bytes
+	vectors int           // as counted in Index.vectors
 }
 
 var _ recollect.Index = (*Index)(nil)
@@ -84,9 +90,13 @@ func New(source Source, o Options) *Index {
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = DefaultMaxBytes
 	}
+	if o.kernels == nil {
+		o.kernels = fastest()
+	}
 	x := &Index{
 		source:   source,
 		maxBytes: o.MaxBytes,
+		kernels:  o.kernels,
 		loads:    make(chan struct{}, runtime.GOMAXPROCS(0)),
 		entries:  map[recollect.CollectionKey]*entry{},
 		recent:   list.New(),
@@ -202,7 +212,7 @@ func (x *Index) load(c recollect.CollectionKey) (*entry, error) {
 	}
 	ctx, stop := context.WithCancel(x.ctx)
 	e := &entry{key: c, stop: stop, loaded: make(chan struct{})}
-	e.gallery.beginLoad()
+	e.gallery.begin(x.kernels, &x.tally)
 	e.place = x.recent.PushFront(e)
 	x.entries[c] = e
 	x.tasks.Go(func() { x.read(ctx, e) })
@@ -272,9 +282,10 @@ func (x *Index) count(e *entry) {
 	if x.entries[e.key] != e || !e.ready {
 		return
 	}
-	size := e.gallery.size()
-	x.bytes += size - e.bytes
-	e.bytes = size
+	bytes, vectors := e.gallery.size()
+	x.bytes += bytes - e.bytes
+	x.vectors += vectors - e.vectors
+	e.bytes, e.vectors = bytes, vectors
 	for place := x.recent.Back(); place != nil && x.bytes > x.maxBytes; {
 		old := place.Value.(*entry)
 		place = place.Prev()
@@ -289,4 +300,15 @@ func (x *Index) forget(e *entry) {
 	delete(x.entries, e.key)
 	x.recent.Remove(e.place)
 	x.bytes -= e.bytes
+	x.vectors -= e.vectors
+}
+
+// Tally returns the counts of the index's work, which go on counting.
+func (x *Index) Tally() *Tally { return &x.tally }
+
+// Size is what the index has in memory: collections, vectors and about how many bytes.
+func (x *Index) Size() (collections, vectors int, bytes int64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.entries), x.vectors, x.bytes
 }

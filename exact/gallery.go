@@ -1,9 +1,7 @@
 package exact
 
 import (
-	"context"
 	"fmt"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -11,247 +9,233 @@ import (
 	"github.com/recollect-dev/recollect"
 )
 
-const (
-	// slabSlots is how many vectors a full slab holds: 2 MiB at 512 numbers, a fraction of a millisecond to scan.
-	slabSlots = 1024
-
-	// firstSlots is what the first slab of a small collection begins with.
-	firstSlots = 16
-
-	// workerSlots is how many slots make it worth while to scan with one more goroutine.
-	workerSlots = 20_000
-)
-
 // gallery holds the vectors of one collection.
 //
-// Vectors stand in slabs, in slots that are written once. A search takes a view, which is the list of slabs and the number of
-// slots at one moment, and scans it without a lock: later vectors go to slots beyond it. Removing a vector clears its key, which
-// views share, and leaves the slot as a hole; when more than half of the slots are holes the rest moves to new
-// slabs. Moving the last vector into each hole instead would need a lock around each scan, or a scan could miss the one that moves.
+// Vectors stand in slabs, all of them full but the last, in slots that are written once. A search takes a view, which is the
+// list of slabs and the number of slots at one moment, and scans it without a lock: later vectors go to slots beyond it. Removing a
+// vector clears its key, which views share, and leaves the slot as a hole; a slab with more holes than vectors is left, and its vectors
+// move to new slots. Moving the last vector into each hole instead would need a lock around each scan, or a scan could miss
+// the one that moves.
 type gallery struct {
-	view atomic.Pointer[view]
+	kernels *kernels
+	tally   *Tally
+	view    atomic.Pointer[view]
+	passes  passes
 
 	mu      sync.Mutex // held by whoever changes anything
-	slots   map[recollect.VectorKey]int
+	scratch []float32
 	loading bool
-	removed map[recollect.VectorKey]struct{} // while loading: not to be brought back by the load
+	// While loading: what the load must not bring back, and what it must not replace.
+	removed, added map[recollect.VectorKey]struct{}
 }
 
 // view is a gallery at one moment. It does not change, except that keys are cleared.
 type view struct {
-	dimension int // 0 while there is no vector
-	slabs     []*slab
-	n         int // slots in use, holes among them
+	coder *coder // nil while there is no vector
+	slabs []*slab
+	n     int // slots in use, holes among them
 }
 
-// slab holds slots: slot i's vector is vectors[i*dimension : (i+1)*dimension].
-type slab struct {
-	keys    []atomic.Int64 // 0: a hole
-	vectors []float32
-}
+// used is how many slots of a slab are in use.
+func (v *view) used(place int) int { return min(v.n-place*slabSlots, slabSlots) }
 
-func newSlab(slots, dimension int) *slab {
-	return &slab{keys: make([]atomic.Int64, slots), vectors: make([]float32, slots*dimension)}
-}
-
-// resized returns a copy with room for the given number of slots.
-func (s *slab) resized(slots, dimension int) *slab {
-	c := newSlab(slots, dimension)
-	for i := range s.keys {
-		c.keys[i].Store(s.keys[i].Load())
-	}
-	copy(c.vectors, s.vectors)
-	return c
-}
-
-func (g *gallery) beginLoad() {
+// begin makes an empty gallery, to be filled by load.
+func (g *gallery) begin(k *kernels, t *Tally) {
+	g.kernels, g.tally = k, t
 	g.view.Store(&view{})
-	g.slots = map[recollect.VectorKey]int{}
-	g.loading, g.removed = true, map[recollect.VectorKey]struct{}{}
+	g.loading = true
+	g.removed, g.added = map[recollect.VectorKey]struct{}{}, map[recollect.VectorKey]struct{}{}
 }
 
 func (g *gallery) endLoad() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.loading, g.removed = false, nil
+	g.loading, g.removed, g.added = false, nil, nil
 }
 
 // load puts in what the source had. What was added or removed meanwhile is newer and stays as it is.
 func (g *gallery) load(embeddings []recollect.Embedding) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.put(slices.DeleteFunc(embeddings, func(e recollect.Embedding) bool {
-		_, there := g.slots[e.Key]
+	embeddings = slices.DeleteFunc(embeddings, func(e recollect.Embedding) bool {
+		_, there := g.added[e.Key]
 		_, gone := g.removed[e.Key]
 		return there || gone
-	}))
+	})
+	v, err := g.fitting(embeddings)
+	if err != nil || len(embeddings) == 0 {
+		return err
+	}
+	g.append(v, embeddings)
+	g.view.Store(v)
+	return nil
 }
 
-// add puts vectors in, in place of those with the same keys.
+// add puts vectors in, in place of those with the same keys: all of them or, if the dimension of one is wrong, none.
 func (g *gallery) add(embeddings []recollect.Embedding) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.put(embeddings)
-}
-
-// put adds all the vectors or, if the dimension of one is wrong, none.
-func (g *gallery) put(embeddings []recollect.Embedding) error {
-	if len(embeddings) == 0 {
-		return nil
+	v, err := g.fitting(embeddings)
+	if err != nil || len(embeddings) == 0 {
+		return err
 	}
-	v := *g.view.Load()
-	if len(g.slots) == 0 { // nothing is left that fixes the dimension
-		v = view{dimension: len(embeddings[0].Vector)}
-	}
-	for _, e := range embeddings {
-		if len(e.Vector) != v.dimension || len(e.Vector) == 0 {
-			return fmt.Errorf("a vector of %d numbers does not fit in a collection of %d", len(e.Vector), v.dimension)
-		}
+	newest := map[recollect.VectorKey]int{}
+	for i, e := range embeddings {
+		newest[e.Key] = i
 	}
 	owned := false
-	for _, e := range embeddings {
-		delete(g.removed, e.Key)
-		slot, there := g.slots[e.Key]
-		if !there {
-			slot = v.n
-			v.n++
+	for key := range newest {
+		place, slot := v.find(key)
+		if slot < 0 {
+			continue
 		}
-		place, i := slot/slabSlots, slot%slabSlots
-		switch {
-		case there && !owned:
-			// Views share the list of slabs as well as the slabs.
+		// Whoever searches a view now finds the old vector in it: views share the list and the keys.
+		if !owned {
 			v.slabs, owned = slices.Clone(v.slabs), true
-			fallthrough
-		case there:
-			v.slabs[place] = v.slabs[place].resized(len(v.slabs[place].keys), v.dimension)
+		}
+		v.slabs[place] = v.slabs[place].withKeysOfItsOwn()
+		v.slabs[place].clear(slot)
+	}
+	if len(newest) < len(embeddings) {
+		unique := make([]recollect.Embedding, 0, len(newest))
+		for i, e := range embeddings {
+			if newest[e.Key] == i {
+				unique = append(unique, e)
+			}
+		}
+		embeddings = unique
+	}
+	if g.loading {
+		for _, e := range embeddings {
+			delete(g.removed, e.Key)
+			g.added[e.Key] = struct{}{}
+		}
+	}
+	g.append(v, embeddings)
+	g.compact(v)
+	g.view.Store(v)
+	return nil
+}
+
+// fitting returns a copy of the view that vectors can be appended to.
+func (g *gallery) fitting(embeddings []recollect.Embedding) (*view, error) {
+	v := *g.view.Load()
+	if len(embeddings) == 0 {
+		return &v, nil
+	}
+	if v.n == 0 { // nothing is left that fixes the dimension
+		dimension := len(embeddings[0].Vector)
+		if dimension == 0 || dimension > maxDimension {
+			return nil, fmt.Errorf("a vector has %d numbers; it must have 1 to %d", dimension, maxDimension)
+		}
+		v = view{coder: newCoder(g.kernels, dimension)}
+		g.scratch = make([]float32, v.coder.width)
+	}
+	for _, e := range embeddings {
+		if len(e.Vector) != v.coder.dimension {
+			return nil, fmt.Errorf("a vector of %d numbers does not fit in a collection of %d", len(e.Vector), v.coder.dimension)
+		}
+	}
+	return &v, nil
+}
+
+// append writes vectors to new slots; g.mu is held.
+func (g *gallery) append(v *view, embeddings []recollect.Embedding) {
+	for _, e := range embeddings {
+		place, slot := v.n/slabSlots, v.n%slabSlots
+		switch {
 		case place == len(v.slabs):
 			slots := slabSlots
 			if place == 0 {
-				slots = firstSlots
+				slots = 1
 			}
-			v.slabs = append(v.slabs, newSlab(slots, v.dimension))
-		case i == len(v.slabs[place].keys): // the first slab grows
-			v.slabs = []*slab{v.slabs[0].resized(min(2*i, slabSlots), v.dimension)}
+			v.slabs = append(v.slabs, newSlab(v.coder, slots))
+		case slot == len(v.slabs[place].keys): // the first slab grows
+			v.slabs = []*slab{v.slabs[0].resized(v.coder, min(2*slot, slabSlots))}
 		}
-		s := v.slabs[place]
-		copy(s.vectors[i*v.dimension:], e.Vector)
-		s.keys[i].Store(int64(e.Key))
-		g.slots[e.Key] = slot
+		v.slabs[place].put(v.coder, slot, e, g.scratch)
+		v.n++
 	}
-	g.view.Store(&v)
-	return nil
+}
+
+// find returns the place of a key's slab and its slot there, or -1, -1.
+func (v *view) find(key recollect.VectorKey) (place, slot int) {
+	for place, s := range slices.Backward(v.slabs) {
+		if slot := s.find(key); slot >= 0 {
+			return place, slot
+		}
+	}
+	return -1, -1
 }
 
 // remove takes vectors out; unknown keys are passed over.
 func (g *gallery) remove(keys []recollect.VectorKey) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	v := g.view.Load()
+	v := *g.view.Load()
 	for _, key := range keys {
 		if g.loading {
 			g.removed[key] = struct{}{}
+			delete(g.added, key)
 		}
-		if slot, ok := g.slots[key]; ok {
-			v.slabs[slot/slabSlots].keys[slot%slabSlots].Store(0)
-			delete(g.slots, key)
+		if place, slot := v.find(key); slot >= 0 {
+			v.slabs[place].clear(slot)
 		}
 	}
-	if v.n > 2*len(g.slots) {
-		g.compact(v)
+	if g.compact(&v) {
+		g.view.Store(&v)
 	}
 }
 
-// compact moves what is left to new slabs, in the same order.
-func (g *gallery) compact(old *view) {
-	left := len(g.slots)
-	v := &view{dimension: old.dimension}
-	clear(g.slots)
-	for slot := range old.n {
-		from, i := old.slabs[slot/slabSlots], slot%slabSlots
-		key := from.keys[i].Load()
-		if key == 0 {
+// compact leaves the slabs with more holes than vectors, moves their vectors to new slots, and tells whether there were such; g.mu is held.
+func (g *gallery) compact(v *view) bool {
+	sparse := func(place int) bool { return 2*v.slabs[place].live < v.used(place) }
+	var dense []*slab
+	var moving []recollect.Embedding
+	found := false
+	for place, s := range v.slabs {
+		used := v.used(place)
+		if !sparse(place) {
+			dense = append(dense, s)
 			continue
 		}
-		place, j := v.n/slabSlots, v.n%slabSlots
-		if place == len(v.slabs) {
-			slots := slabSlots
-			if place == 0 {
-				slots = min(max(left, firstSlots), slabSlots)
+		found = true
+		for slot := range used {
+			if key := s.keys[slot].Load(); key != 0 {
+				moving = append(moving, recollect.Embedding{Key: recollect.VectorKey(key), Vector: s.vector(v.coder, slot)})
 			}
-			v.slabs = append(v.slabs, newSlab(slots, v.dimension))
 		}
-		to := v.slabs[place]
-		to.keys[j].Store(key)
-		copy(to.vectors[j*v.dimension:(j+1)*v.dimension], from.vectors[i*v.dimension:])
-		g.slots[recollect.VectorKey(key)] = v.n
-		v.n++
 	}
-	g.view.Store(v)
+	if !found {
+		return false
+	}
+	n := len(dense) * slabSlots
+	if last := len(v.slabs) - 1; len(dense) > 0 && dense[len(dense)-1] == v.slabs[last] {
+		n -= slabSlots - v.used(last)
+	}
+	v.slabs, v.n = slices.Clip(dense), n
+	g.append(v, moving)
+	return true
 }
 
-// size is about how many bytes the gallery takes.
-func (g *gallery) size() int64 {
-	const (
-		perGallery = 512
-		perKey     = 8 + 48 // in a slab, and in the map
-	)
-	v := g.view.Load()
-	size := int64(perGallery)
+// live is the number of vectors; g.mu is held.
+func (v *view) live() int {
+	n := 0
 	for _, s := range v.slabs {
-		size += int64(len(s.keys))*perKey + 4*int64(len(s.vectors))
+		n += s.live
 	}
-	return size
+	return n
 }
 
-// search scans the gallery as it is at this moment.
-func (g *gallery) search(ctx context.Context, query []float32, k int, least float32) ([]recollect.Hit, error) {
+// size is about how many bytes the gallery takes, and how many vectors it has.
+func (g *gallery) size() (bytes int64, vectors int) {
+	const perGallery = 1024
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	v := g.view.Load()
-	if v.n == 0 {
-		return nil, nil
+	bytes = perGallery
+	for _, s := range v.slabs {
+		bytes += s.bytes()
 	}
-	if len(query) != v.dimension {
-		return nil, fmt.Errorf("a query of %d numbers does not fit a collection of %d", len(query), v.dimension)
-	}
-	var next atomic.Int64 // the slab to scan next
-	scan := func(best *nearest) {
-		for ctx.Err() == nil {
-			place := int(next.Add(1)) - 1
-			if place >= len(v.slabs) {
-				return
-			}
-			v.slabs[place].scan(query, min(v.n-place*slabSlots, slabSlots), best)
-		}
-	}
-	workers := make([]nearest, min(1+v.n/workerSlots, runtime.GOMAXPROCS(0)))
-	var working sync.WaitGroup
-	for i := range workers {
-		workers[i] = nearest{k: k, least: least}
-		if i > 0 {
-			working.Go(func() { scan(&workers[i]) })
-		}
-	}
-	scan(&workers[0])
-	working.Wait()
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	var hits []recollect.Hit
-	for _, w := range workers {
-		hits = append(hits, w.hits...)
-	}
-	slices.SortFunc(hits, better)
-	return hits[:min(k, len(hits))], nil
-}
-
-// scan offers the vectors in the first n slots to best.
-func (s *slab) scan(query []float32, n int, best *nearest) {
-	d := len(query)
-	for i := range n {
-		c := cosine(query, s.vectors[i*d:(i+1)*d])
-		if c >= best.least { // never for NaN
-			if key := s.keys[i].Load(); key != 0 {
-				best.offer(recollect.Hit{Key: recollect.VectorKey(key), Cosine: c})
-			}
-		}
-	}
+	return bytes, v.live()
 }

@@ -239,7 +239,8 @@ func TestMemoryBound(t *testing.T) {
 		search(x, c+1)
 		var sum int64
 		for _, e := range x.entries {
-			sum += e.gallery.size()
+			size, _ := e.gallery.size()
+			sum += size
 		}
 		if x.bytes > x.maxBytes || x.bytes != sum {
 			t.Errorf("%d bytes are counted, %d used, %d allowed", x.bytes, sum, x.maxBytes)

@@ -65,27 +65,3 @@ func (n *nearest) down() {
 		i = worst
 	}
 }
-
-// cosine of two unit vectors of the same length: their dot product, cut to -1 to 1 where rounding leads beyond. The order of
-// the additions is fixed, so that the same vectors give the same number wherever they stand. Eight sums that do not
-// depend on each other keep the processor's adders busy.
-func cosine(a, b []float32) float32 {
-	var s0, s1, s2, s3, s4, s5, s6, s7 float32
-	for len(a) >= 8 && len(b) >= 8 {
-		x, y := (*[8]float32)(a), (*[8]float32)(b)
-		s0 += x[0] * y[0]
-		s1 += x[1] * y[1]
-		s2 += x[2] * y[2]
-		s3 += x[3] * y[3]
-		s4 += x[4] * y[4]
-		s5 += x[5] * y[5]
-		s6 += x[6] * y[6]
-		s7 += x[7] * y[7]
-		a, b = a[8:], b[8:]
-	}
-	sum := ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
-	for i := range min(len(a), len(b)) {
-		sum += a[i] * b[i]
-	}
-	return max(-1, min(sum, 1)) // NaN stays NaN
-}

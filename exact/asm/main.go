@@ -1,0 +1,232 @@
+// Command asm writes the AVX2 kernels of package exact: see the portable twins in kernels.go for what each computes.
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+func main() {
+	ConstraintExpr("amd64")
+	sums()
+	above()
+	dotInt8()
+	cosine()
+	hadamard()
+	Generate()
+}
+
+// sums looks 32 vectors up at once: VPSHUFB takes each lane's nibble as an index into a table of 16 bytes. Four
+// lookups fit in a byte; then even and odd lanes are widened to words.
+func sums() {
+	TEXT("sumsAVX2", NOSPLIT, "func(sums *uint16, codes *byte, tables *byte, rows int, blocks int)")
+	Doc("sumsAVX2 is [portableSums] of whole blocks; rows is even.")
+	out, codes := Load(Param("sums"), GP64()), Load(Param("codes"), GP64())
+	tables, rows := Load(Param("tables"), GP64()), Load(Param("rows"), GP64())
+	blocks := Load(Param("blocks"), GP64())
+	low := YMM()
+	x := XMM()
+	value := GP32()
+	MOVL(U32(0x0f0f0f0f), value)
+	MOVD(value, x)
+	VPBROADCASTD(x, low)
+	bytes := YMM() // 0x00ff in each word
+	VPCMPEQW(bytes, bytes, bytes)
+	VPSRLW(U8(8), bytes, bytes)
+
+	Label("block")
+	even, odd := YMM(), YMM()
+	VPXOR(even, even, even)
+	VPXOR(odd, odd, odd)
+	table, left := GP64(), GP64()
+	MOVQ(tables, table)
+	MOVQ(rows, left)
+	Label("rows")
+	var sum reg.VecVirtual
+	for row := range 2 {
+		code, high, t := YMM(), YMM(), YMM()
+		VMOVDQU(Mem{Base: codes, Disp: 32 * row}, code)
+		VPSRLW(U8(4), code, high)
+		VPAND(low, code, code)
+		VPAND(low, high, high)
+		for half, nibbles := range []reg.VecVirtual{code, high} {
+			VBROADCASTI128(Mem{Base: table, Disp: 32*row + 16*half}, t)
+			VPSHUFB(nibbles, t, nibbles)
+		}
+		VPADDB(code, high, code)
+		if row == 0 {
+			sum = code
+		} else {
+			VPADDB(code, sum, sum)
+		}
+	}
+	word := YMM()
+	VPAND(bytes, sum, word)
+	VPADDW(word, even, even)
+	VPSRLW(U8(8), sum, sum)
+	VPADDW(sum, odd, odd)
+	ADDQ(U8(64), codes)
+	ADDQ(U8(64), table)
+	SUBQ(U8(2), left)
+	JNZ(LabelRef("rows"))
+
+	first, second, a := YMM(), YMM(), YMM()
+	VPUNPCKLWD(odd, even, first)  // vectors 0 to 7 and 16 to 23
+	VPUNPCKHWD(odd, even, second) // 8 to 15 and 24 to 31
+	VPERM2I128(U8(0x20), second, first, a)
+	VMOVDQU(a, Mem{Base: out})
+	VPERM2I128(U8(0x31), second, first, a)
+	VMOVDQU(a, Mem{Base: out, Disp: 32})
+	ADDQ(U8(64), out)
+	DECQ(blocks)
+	JNZ(LabelRef("block"))
+	VZEROUPPER()
+	RET()
+}
+
+// above makes a mask of 32 bits a block.
+func above() {
+	TEXT("aboveAVX2", NOSPLIT, "func(masks *uint32, sums *uint16, scales *float32, blocks int, step, shift, limit float32)")
+	Doc("aboveAVX2 is [portableAbove] of whole blocks.")
+	masks, sums := Load(Param("masks"), GP64()), Load(Param("sums"), GP64())
+	scales, blocks := Load(Param("scales"), GP64()), Load(Param("blocks"), GP64())
+	broadcast := func(name string) reg.VecVirtual {
+		y := YMM()
+		address, err := Param(name).Resolve()
+		if err != nil {
+			panic(err)
+		}
+		VBROADCASTSS(address.Addr, y)
+		return y
+	}
+	step, shift, limit := broadcast("step"), broadcast("shift"), broadcast("limit")
+	Label("next")
+	mask := GP32()
+	XORL(mask, mask)
+	for part := range 4 {
+		v, bits := YMM(), GP32()
+		VPMOVZXWD(Mem{Base: sums, Disp: 16 * part}, v)
+		VCVTDQ2PS(v, v)
+		VMULPS(step, v, v)
+		VADDPS(shift, v, v)
+		VMULPS(Mem{Base: scales, Disp: 32 * part}, v, v)
+		VCMPPS(U8(5), limit, v, v) // not less than, so that NaN counts
+		VMOVMSKPS(v, bits)
+		if part > 0 {
+			SHLL(U8(8*part), bits)
+		}
+		ORL(bits, mask)
+	}
+	MOVL(mask, Mem{Base: masks})
+	ADDQ(U8(4), masks)
+	ADDQ(U8(64), sums)
+	ADDQ(U8(128), scales)
+	DECQ(blocks)
+	JNZ(LabelRef("next"))
+	VZEROUPPER()
+	RET()
+}
+
+func dotInt8() {
+	TEXT("dotInt8AVX2", NOSPLIT, "func(query *float32, row *int8, n int) float32")
+	Doc("dotInt8AVX2 is [portableDotInt8], but for the order of additions; n is a multiple of 32 over 0.")
+	query, row := Load(Param("query"), GP64()), Load(Param("row"), GP64())
+	n := Load(Param("n"), GP64())
+	var sums [4]reg.VecVirtual
+	for i := range sums {
+		sums[i] = YMM()
+		VXORPS(sums[i], sums[i], sums[i])
+	}
+	Label("dotInt8")
+	for i := range sums {
+		v := YMM()
+		VPMOVSXBD(Mem{Base: row, Disp: 8 * i}, v)
+		VCVTDQ2PS(v, v)
+		VFMADD231PS(Mem{Base: query, Disp: 32 * i}, v, sums[i])
+	}
+	ADDQ(U8(32), row)
+	SUBQ(I8(-128), query)
+	SUBQ(U8(32), n)
+	JNZ(LabelRef("dotInt8"))
+	VADDPS(sums[1], sums[0], sums[0])
+	VADDPS(sums[3], sums[2], sums[2])
+	VADDPS(sums[2], sums[0], sums[0])
+	x, y := sums[0].AsX(), XMM()
+	VEXTRACTF128(U8(1), sums[0], y)
+	VADDPS(y, x, x)
+	VHADDPS(x, x, x)
+	VHADDPS(x, x, x)
+	Store(x, ReturnIndex(0))
+	VZEROUPPER()
+	RET()
+}
+
+// cosine multiplies and adds in the order of the portable twin, to the last bit: no fused operations, and eight lanes
+// added pairwise.
+func cosine() {
+	TEXT("dotAVX2", NOSPLIT, "func(a, b *float32, n int) float32")
+	Doc("dotAVX2 is [portableDot], to the last bit; n is a multiple of 8 over 0.")
+	a, b := Load(Param("a"), GP64()), Load(Param("b"), GP64())
+	n := Load(Param("n"), GP64())
+	sum := YMM()
+	VXORPS(sum, sum, sum)
+	Label("dot")
+	v := YMM()
+	VMOVUPS(Mem{Base: a}, v)
+	VMULPS(Mem{Base: b}, v, v)
+	VADDPS(v, sum, sum)
+	ADDQ(U8(32), a)
+	ADDQ(U8(32), b)
+	SUBQ(U8(8), n)
+	JNZ(LabelRef("dot"))
+	x, y := sum.AsX(), XMM()
+	VEXTRACTF128(U8(1), sum, y)
+	VHADDPS(y, x, x) // s0+s1, s2+s3, s4+s5, s6+s7
+	VHADDPS(x, x, x)
+	VHADDPS(x, x, x)
+	Store(x, ReturnIndex(0))
+	VZEROUPPER()
+	RET()
+}
+
+// hadamard does the steps of the transform with strides of 8 and more; the caller does the three smaller ones.
+func hadamard() {
+	TEXT("butterfliesAVX2", NOSPLIT, "func(v *float32, n int, first int)")
+	Doc("butterfliesAVX2 replaces pairs at the distances first, 2*first, … n/2 by their sum and difference; first is a", "multiple of 8 and n a power of two.")
+	v := Load(Param("v"), GP64())
+	end := Load(Param("n"), GP64())
+	stride := Load(Param("first"), GP64())
+	SHLQ(U8(2), end)    // bytes
+	SHLQ(U8(2), stride) // bytes
+	Label("strides")
+	CMPQ(stride, end)
+	JGE(LabelRef("done"))
+	start := GP64()
+	XORQ(start, start)
+	Label("groups")
+	a, b, left := GP64(), GP64(), GP64()
+	LEAQ(Mem{Base: v, Index: start, Scale: 1}, a)
+	LEAQ(Mem{Base: a, Index: stride, Scale: 1}, b)
+	MOVQ(stride, left)
+	Label("pairs")
+	x, y, s := YMM(), YMM(), YMM()
+	VMOVUPS(Mem{Base: a}, x)
+	VMOVUPS(Mem{Base: b}, y)
+	VADDPS(y, x, s)
+	VSUBPS(y, x, x)
+	VMOVUPS(s, Mem{Base: a})
+	VMOVUPS(x, Mem{Base: b})
+	ADDQ(U8(32), a)
+	ADDQ(U8(32), b)
+	SUBQ(U8(32), left)
+	JNZ(LabelRef("pairs"))
+	LEAQ(Mem{Base: start, Index: stride, Scale: 2}, start)
+	CMPQ(start, end)
+	JLT(LabelRef("groups"))
+	SHLQ(U8(1), stride)
+	JMP(LabelRef("strides"))
+	Label("done")
+	VZEROUPPER()
+	RET()
+}

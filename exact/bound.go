@@ -1,0 +1,61 @@
+package exact
+
+import "math"
+
+// How a search knows what it need not look at.
+//
+// Let x be a stored vector and q a query, both of unit length and rotated at random, in D dimensions, and c their cosine. The codes
+// stand for a vector u: in the first stage u has the signs of x, in the second the levels ±1/2 and ±3/2. The query is rounded
+// to whole multiples n of a step, up or down by chance so that the mean is right: q̂ = step·n. Estimated is
+//
+//	e = ⟨q̂,u⟩ / ⟨x,u⟩
+//
+// Write u/⟨x,u⟩ = x + g. Then g is orthogonal to x, its square is G = |u|²/⟨x,u⟩² - 1, which is known when x is encoded, and
+//
+//	e - c = ⟨q,g⟩ + ⟨q̂-q, x+g⟩
+//
+// Of q only the part orthogonal to x, of length √(1-c²) <= 1, counts in the first term. A random rotation leaves g's direction
+// among those orthogonal to x uniformly distributed, for which the projection on any fixed one is as good as normal with the
+// variance 1/(D-1), and with lighter tails (RaBitQ, Gao and Long, SIGMOD 2024, rests on the same argument). The second
+// is a sum of independent roundings with mean zero and a mean variance of v a coordinate, which is computed with the
+// query. So the standard deviation is at most √(G/(D-1) + v(1+G)).
+//
+// A vector is passed over if e plus [deviations] of these is still less than the least cosine wanted. That loses a match
+// with a probability of 1e-9 in each stage, under one in a million by far, in theory; tests watch how far estimates stray. What the
+// codes cannot rule out is compared in full: the cosines returned are those of [kernels.cosine], and nothing else decides what is
+// among the best.
+//
+// Vectors that are not of unit length have no scale, and are never passed over.
+
+const (
+	// deviations is how many standard deviations an estimate may be off.
+	deviations = 6
+
+	// maxNormError is how far a vector's length may be from 1 to have a code.
+	maxNormError = 1e-4
+
+	// margin covers lengths that are not quite 1 and the rounding of float32.
+	margin = 3e-4
+)
+
+// spreads are a query's share of the deviations, in D dimensions with a rounding variance v.
+type spreads struct {
+	dimension float64 // 1/(D-1)
+	rounding  float64 // v
+}
+
+// first returns slope and offset: with s = |u|/⟨x,u⟩, the deviation of the first stage √((D-1)⁻¹(s²-1) + vs²) is at most
+// slope·s + offset. The root is concave in s, so that its tangent is above it everywhere; it touches at the mean of s, √(π/2).
+func (s spreads) first() (slope, offset float64) {
+	const at = 1.2533141373155003
+	p := s.dimension + s.rounding
+	root := math.Sqrt(p*at*at - s.dimension)
+	slope = p * at / root
+	return slope, root - slope*at
+}
+
+// second is the deviation of the second stage for √G as encoded: √(G/(D-1) + v(1+G)) is at most the sum of the roots.
+func (s spreads) second(spread float32) float32 {
+	g := float64(spread) * float64(spread)
+	return float32(math.Sqrt(g*s.dimension + s.rounding*(1+g)))
+}

@@ -1,0 +1,102 @@
+package exact
+
+import (
+	"math"
+	"math/bits"
+	"math/rand/v2"
+)
+
+// maxDimension keeps the sums of a scan within 16 bits: 2 lookups of at most 62 for each 8 of 4096 coordinates are 63,488.
+const maxDimension = 4096
+
+// coder turns vectors of one dimension into codes of two bits a coordinate. See bound.go for what the codes are worth.
+type coder struct {
+	kernels   *kernels
+	dimension int       // of the vectors
+	width     int       // of the codes: the dimension, filled up with zeros to a power of two of at least 128
+	signs     []float32 // ±1, three rounds of width
+}
+
+func newCoder(k *kernels, dimension int) *coder {
+	c := &coder{kernels: k, dimension: dimension, width: max(128, 1<<bits.Len(uint(dimension-1)))}
+	random := rand.New(rand.NewPCG(0x5ee, uint64(c.width))) // always the same
+	c.signs = make([]float32, 3*c.width)
+	for i := range c.signs {
+		c.signs[i] = 1
+		if random.Uint64()&1 == 1 {
+			c.signs[i] = -1
+		}
+	}
+	return c
+}
+
+// rows is the length of a plane of codes in bytes a vector.
+func (c *coder) rows() int { return c.width / 8 }
+
+// rotate returns a random rotation of a vector, of c.width coordinates: three rounds of random signs and a Walsh-Hadamard
+// transform, which come close to a rotation drawn uniformly and cost n log n.
+func (c *coder) rotate(v, rotated []float32) {
+	clear(rotated[copy(rotated, v):])
+	for round := range 3 {
+		signs := c.signs[round*c.width:][:c.width]
+		for i := range rotated {
+			rotated[i] *= signs[i]
+		}
+		c.kernels.hadamard(rotated)
+	}
+	scale := float32(1 / (float64(c.width) * math.Sqrt(float64(c.width))))
+	for i := range rotated {
+		rotated[i] *= scale
+	}
+}
+
+// scales are what the sums of a vector's codes are multiplied with to estimate cosines (see bound.go).
+type scales struct {
+	sign   float32 // of the signs alone; NaN: nothing is known, as of a vector that is not of unit length
+	both   float32 // of both planes
+	spread float32 // of what both planes leave open
+}
+
+// largeFrom is where the levels ±1/2 and ±3/2 part, as a multiple of a coordinate's standard deviation: the best uniform
+// quantiser of a normal distribution with four levels (Max, Quantizing for minimum distortion, 1960).
+const largeFrom = 0.9957
+
+// encode writes the codes of a vector to two planes at a slot of a block: one bit a coordinate for its sign, and one that tells
+// whether it lies on the upper or the lower half of that side. scratch has c.width numbers.
+func (c *coder) encode(v []float32, signs, lows []byte, slot int, scratch []float32) scales {
+	c.rotate(v, scratch)
+	norm := math.Sqrt(float64(c.kernels.dot(scratch, scratch)))
+	from := math.Float32bits(float32(largeFrom / math.Sqrt(float64(c.width))))
+	var ones, halves float64 // the dot products of the vector with the levels ±1 of either plane
+	var large int
+	for row := range c.rows() {
+		var sign, low byte
+		var one, half float32
+		for i, x := range (*[8]float32)(scratch[8*row:]) {
+			b := math.Float32bits(x)
+			negative := b >> 31
+			size := math.Float32frombits(b &^ (1 << 31))
+			isLarge := (from - b&^(1<<31)) >> 31 // without a branch: positive numbers are ordered as their bits are
+			up := negative ^ isLarge             // 1: +1/2, 0: -1/2
+			sign |= byte(negative^1) << i
+			low |= byte(up) << i
+			large += int(isLarge)
+			one += size
+			half += math.Float32frombits(b ^ (up^1)<<31)
+		}
+		signs[row*blockSlots+slot], lows[row*blockSlots+slot] = sign, low
+		ones += float64(one)
+		halves += float64(half)
+	}
+	if !(math.Abs(norm-1) < maxNormError) {
+		nan := float32(math.NaN())
+		return scales{nan, nan, nan}
+	}
+	product := ones + halves/2 // with the levels ±1/2 and ±3/2
+	levels := (2.25*float64(large) + 0.25*float64(c.width-large)) / (product * product) * norm * norm
+	return scales{
+		sign:   float32(norm / ones),
+		both:   float32(norm / product),
+		spread: float32(math.Sqrt(max(levels-1, 0))),
+	}
+}

@@ -1,0 +1,43 @@
+package exact
+
+import "golang.org/x/sys/cpu"
+
+//go:generate sh -c "cd asm && go run . -out ../kernels_amd64.s -stubs ../stubs_amd64.go -pkg exact"
+
+// fastest returns the best kernels that this processor runs.
+func fastest() *kernels {
+	if !cpu.X86.HasAVX2 || !cpu.X86.HasFMA {
+		return portable()
+	}
+	return &kernels{
+		name: "AVX2",
+		sums: func(sums []uint16, codes, tables []byte, rows int) {
+			if blocks := len(sums) / blockSlots; blocks > 0 {
+				_, _ = codes[blocks*rows*blockSlots-1], tables[32*rows-1]
+				sumsAVX2(&sums[0], &codes[0], &tables[0], rows, blocks)
+			}
+		},
+		above: func(masks []uint32, sums []uint16, scales []float32, step, shift, limit float32) {
+			if blocks := len(masks); blocks > 0 {
+				_, _ = sums[blocks*blockSlots-1], scales[blocks*blockSlots-1]
+				aboveAVX2(&masks[0], &sums[0], &scales[0], blocks, step, shift, limit)
+			}
+		},
+		dotInt8: func(query []float32, row []int8) float32 {
+			if len(query) == 0 || len(query)%32 != 0 || len(row) != len(query) {
+				return portableDotInt8(query, row)
+			}
+			return dotInt8AVX2(&query[0], &row[0], len(row))
+		},
+		dot: func(a, b []float32) float32 {
+			if len(a) == 0 || len(a)%8 != 0 || len(a) != len(b) {
+				return portableDot(a, b)
+			}
+			return dotAVX2(&a[0], &b[0], len(a))
+		},
+		hadamard: func(v []float32) {
+			butterflies(v)
+			butterfliesAVX2(&v[0], len(v), 8)
+		},
+	}
+}

@@ -1,0 +1,164 @@
+package exact
+
+import (
+	"sync/atomic"
+
+	"github.com/recollect-dev/recollect"
+)
+
+// slabSlots is how many vectors a full slab holds: at 512 numbers 128 KiB of codes, which stay in a processor's cache while several
+// queries are compared with them.
+const slabSlots = 1024
+
+// slab holds vectors in slots, which are written once. Several slabs may share what is written; each has its own keys.
+type slab struct {
+	keys []atomic.Int64 // of a slot's vector, 0: a hole
+	body
+
+	// Under gallery.mu:
+	low, high recollect.VectorKey // no key is outside
+	live      int                 // slots with a key
+}
+
+// body is what stands in a slab's slots, codes in blocks of [blockSlots].
+type body struct {
+	signs, lows        []byte // for each block its rows, for each row a byte of each vector
+	sign, both, spread []float32
+	vectors            []float32
+}
+
+// newSlab has room for some vectors.
+func newSlab(c *coder, slots int) *slab {
+	blocks := (slots + blockSlots - 1) / blockSlots
+	padded := blocks * blockSlots
+	return &slab{keys: make([]atomic.Int64, slots), body: body{
+		signs:   make([]byte, padded*c.rows()),
+		lows:    make([]byte, padded*c.rows()),
+		sign:    make([]float32, padded),
+		both:    make([]float32, padded),
+		spread:  make([]float32, padded),
+		vectors: make([]float32, slots*c.dimension),
+	}}
+}
+
+// resized returns a copy with room for the given number of vectors.
+func (s *slab) resized(c *coder, slots int) *slab {
+	r := newSlab(c, slots)
+	for i := range s.keys {
+		r.keys[i].Store(s.keys[i].Load())
+	}
+	copy(r.signs, s.signs)
+	copy(r.lows, s.lows)
+	copy(r.sign, s.sign)
+	copy(r.both, s.both)
+	copy(r.spread, s.spread)
+	copy(r.vectors, s.vectors)
+	r.low, r.high, r.live = s.low, s.high, s.live
+	return r
+}
+
+// withKeysOfItsOwn returns a slab that shares the body.
+func (s *slab) withKeysOfItsOwn() *slab {
+	r := *s
+	r.keys = make([]atomic.Int64, len(s.keys))
+	for i := range s.keys {
+		r.keys[i].Store(s.keys[i].Load())
+	}
+	return &r
+}
+
+// put writes a slot.
+func (s *slab) put(c *coder, slot int, e recollect.Embedding, scratch []float32) {
+	block := slot / blockSlots * blockSlots * c.rows()
+	scales := c.encode(e.Vector, s.signs[block:], s.lows[block:], slot%blockSlots, scratch)
+	s.sign[slot], s.both[slot], s.spread[slot] = scales.sign, scales.both, scales.spread
+	copy(s.vectors[slot*c.dimension:], e.Vector)
+	if s.live == 0 {
+		s.low, s.high = e.Key, e.Key
+	}
+	s.low, s.high = min(s.low, e.Key), max(s.high, e.Key)
+	s.live++
+	s.keys[slot].Store(int64(e.Key))
+}
+
+// find returns the slot of a key, or -1.
+func (s *slab) find(key recollect.VectorKey) int {
+	if s.live == 0 || key < s.low || key > s.high {
+		return -1
+	}
+	for slot := range s.keys {
+		if s.keys[slot].Load() == int64(key) {
+			return slot
+		}
+	}
+	return -1
+}
+
+// clear makes a slot a hole.
+func (s *slab) clear(slot int) {
+	s.keys[slot].Store(0)
+	s.live--
+}
+
+// vector is what stands in a slot.
+func (s *slab) vector(c *coder, slot int) []float32 {
+	return s.vectors[slot*c.dimension:][:c.dimension]
+}
+
+// bytes is what the slab takes in memory.
+func (s *slab) bytes() int64 {
+	return 8*int64(len(s.keys)) + int64(len(s.signs)+len(s.lows)) + 12*int64(len(s.sign)) + 4*int64(len(s.vectors))
+}
+
+// workspace is what one goroutine needs to scan slabs.
+type workspace struct {
+	sums  [slabSlots]uint16
+	lows  [blockSlots]uint16
+	masks [slabSlots / blockSlots]uint32
+}
+
+// scan offers those of the first n slots' vectors to best that could get in, and returns how many it compared in full.
+func (s *slab) scan(p *probe, n int, best *nearest, w *workspace) (compared int) {
+	c := p.coder
+	if p.plain || best.least <= -1 {
+		for slot := range n {
+			s.compare(p, slot, best)
+		}
+		return n
+	}
+	blocks := (n + blockSlots - 1) / blockSlots
+	blockBytes := blockSlots * c.rows()
+	sums, masks := w.sums[:blocks*blockSlots], w.masks[:blocks]
+	c.kernels.sums(sums, s.signs, p.tables, c.rows())
+	p.mayReach(masks, sums, s.sign, best.least)
+	if rest := n % blockSlots; rest != 0 {
+		masks[blocks-1] &= 1<<rest - 1
+	}
+	for block, mask := range masks {
+		if mask == 0 {
+			continue
+		}
+		c.kernels.sums(w.lows[:], s.lows[block*blockBytes:], p.tables, c.rows())
+		for mask != 0 {
+			var i int
+			i, mask = next(mask)
+			slot := block*blockSlots + i
+			if p.mayReachBoth(sums[slot], w.lows[i], s.both[slot], s.spread[slot], best.least) {
+				s.compare(p, slot, best)
+				compared++
+			}
+		}
+	}
+	return compared
+}
+
+// compare offers the vector in a slot.
+func (s *slab) compare(p *probe, slot int, best *nearest) {
+	key := s.keys[slot].Load()
+	if key == 0 {
+		return
+	}
+	if cosine := p.coder.kernels.cosine(p.query, s.vector(p.coder, slot)); cosine >= best.least { // never for NaN
+		best.offer(recollect.Hit{Key: recollect.VectorKey(key), Cosine: cosine})
+	}
+}
