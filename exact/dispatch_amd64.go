@@ -6,7 +6,7 @@ import "golang.org/x/sys/cpu"
 
 // fastest returns the best kernels that this processor runs.
 func fastest() *kernels {
-	if !cpu.X86.HasAVX2 || !cpu.X86.HasFMA {
+	if !cpu.X86.HasAVX2 {
 		return portable()
 	}
 	return &kernels{
@@ -22,12 +22,6 @@ func fastest() *kernels {
 				_, _ = sums[blocks*blockSlots-1], scales[blocks*blockSlots-1]
 				aboveAVX2(&masks[0], &sums[0], &scales[0], blocks, step, shift, limit)
 			}
-		},
-		dotInt8: func(query []float32, row []int8) float32 {
-			if len(query) == 0 || len(query)%32 != 0 || len(row) != len(query) {
-				return portableDotInt8(query, row)
-			}
-			return dotInt8AVX2(&query[0], &row[0], len(row))
 		},
 		dot: func(a, b []float32) float32 {
 			if len(a) == 0 || len(a)%8 != 0 || len(a) != len(b) {

@@ -8,7 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
+	"os"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/recollect-dev/recollect"
@@ -38,6 +41,13 @@ type Options struct {
 	// let go, and read again when it is asked for; the one searched last stays, however large. 0: [DefaultMaxBytes].
 	MaxBytes int64
 
+	// Files is where vectors are kept, beside the source; nil: all are in memory. If the source is a [Record], they are used again
+	// after a restart, else for one reading of a collection.
+	Files *Files
+
+	// Log is told of what was repaired; nil: nobody.
+	Log *slog.Logger
+
 	kernels *kernels // nil: the fastest
 }
 
@@ -53,6 +63,8 @@ type Index struct {
 	source   Source
 	maxBytes int64
 	kernels  *kernels
+	files    *Files
+	log      *slog.Logger
 	tally    Tally
 	loads    chan struct{} // holds one for each load at work
 
@@ -93,15 +105,23 @@ func New(source Source, o Options) *Index {
 	if o.kernels == nil {
 		o.kernels = fastest()
 	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	x := &Index{
 		source:   source,
 		maxBytes: o.MaxBytes,
 		kernels:  o.kernels,
+		files:    o.Files,
+		log:      o.Log,
 		loads:    make(chan struct{}, runtime.GOMAXPROCS(0)),
 		entries:  map[recollect.CollectionKey]*entry{},
 		recent:   list.New(),
 	}
 	x.ctx, x.end = context.WithCancel(context.Background())
+	if record, ok := source.(Record); ok && x.files != nil {
+		x.tasks.Go(func() { x.sweep(record) })
+	}
 	return x
 }
 
@@ -141,10 +161,16 @@ func (x *Index) Remove(_ context.Context, c recollect.CollectionKey, keys ...rec
 // Drop implements [recollect.Index].
 func (x *Index) Drop(_ context.Context, c recollect.CollectionKey) error {
 	x.mu.Lock()
-	defer x.mu.Unlock()
 	if e := x.entries[c]; e != nil {
 		e.stop()
 		x.forget(e)
+	}
+	x.mu.Unlock()
+	if x.files == nil {
+		return nil
+	}
+	if err := x.files.drop(c); err != nil {
+		return fmt.Errorf("remove a collection's files from the index: %w", err)
 	}
 	return nil
 }
@@ -166,7 +192,7 @@ func (x *Index) search(ctx context.Context, c recollect.CollectionKey, query []f
 	if k <= 0 {
 		return nil, nil
 	}
-	for {
+	for tries := 0; ; tries++ {
 		e, err := x.load(c)
 		if err != nil {
 			return nil, err
@@ -182,7 +208,30 @@ func (x *Index) search(ctx context.Context, c recollect.CollectionKey, query []f
 		if e.err != nil {
 			return nil, e.err
 		}
-		return e.gallery.search(ctx, query, k, least)
+		hits, err := e.gallery.search(ctx, query, k, least)
+		var d *damage
+		if errors.As(err, &d) && tries < maxRepairs {
+			x.repair(e, d)
+			continue
+		}
+		return hits, err
+	}
+}
+
+// maxRepairs is how often a search begins again; more files than that damaged in a moment mean a disk that is not fit for use.
+const maxRepairs = 100
+
+// repair removes a damaged file and lets the collection be read again: what the file had comes from the source.
+func (x *Index) repair(e *entry, d *damage) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.entries[e.key] != e {
+		return // somebody has
+	}
+	x.log.Warn("the index found a damaged file and reads its vectors from the database", "file", d.slab.file.path, "error", d.err)
+	x.forget(e)
+	if err := os.Remove(d.slab.file.path); err != nil {
+		x.log.Warn("the index cannot remove a damaged file", "error", err)
 	}
 }
 
@@ -212,7 +261,11 @@ func (x *Index) load(c recollect.CollectionKey) (*entry, error) {
 	}
 	ctx, stop := context.WithCancel(x.ctx)
 	e := &entry{key: c, stop: stop, loaded: make(chan struct{})}
-	e.gallery.begin(x.kernels, &x.tally)
+	var d *disk
+	if x.files != nil {
+		d = &disk{files: x.files, collection: c, log: x.log}
+	}
+	e.gallery.begin(x.kernels, &x.tally, d)
 	e.place = x.recent.PushFront(e)
 	x.entries[c] = e
 	x.tasks.Go(func() { x.read(ctx, e) })
@@ -250,16 +303,81 @@ func (x *Index) fill(ctx context.Context, e *entry) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	if x.files == nil {
+		return e.gallery.fill(ctx, x.source.Embeddings(ctx, e.key))
+	}
+	record, ok := x.source.(Record)
+	if !ok { // files cannot be told from what is there now
+		if err := x.files.drop(e.key); err != nil {
+			return err
+		}
+		return e.gallery.fill(ctx, x.source.Embeddings(ctx, e.key))
+	}
+	return x.fillFromFiles(ctx, e, record)
+}
+
+// fillFromFiles fills an entry from files, and from the source what they lack.
+func (x *Index) fillFromFiles(ctx context.Context, e *entry, record Record) error {
+	disk := e.gallery.disk
+	coder, slabs := disk.read(ctx, x.kernels)
+	if len(slabs) == 0 {
+		return e.gallery.fill(ctx, record.Embeddings(ctx, e.key))
+	}
+	var keys []recollect.VectorKey
+	for key, err := range record.EmbeddingKeys(ctx, e.key) {
+		if err != nil {
+			return err
+		}
+		keys = append(keys, key)
+	}
+	slabs, missing := disk.reconcile(slabs, keys)
+	if err := e.gallery.install(coder, slabs); err != nil {
+		return errors.Join(err, x.files.drop(e.key)) // the next reading begins without
+	}
+	for batch := range slices.Chunk(missing, slabSlots) {
+		if err := e.gallery.fill(ctx, record.EmbeddingsByKey(ctx, e.key, batch)); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// sweep removes the files of collections that are gone, whose dropping a crash cut short.
+func (x *Index) sweep(record Record) {
+	for _, c := range x.files.collections() {
+		if x.ctx.Err() != nil {
+			return
+		}
+		empty := true
+		for _, err := range record.EmbeddingKeys(x.ctx, c) {
+			empty = false
+			if err != nil {
+				x.log.Warn("the index cannot tell whether files are needed", "collection", c, "error", err)
+			}
+			break
+		}
+		x.mu.Lock()
+		if empty && x.entries[c] == nil && x.ctx.Err() == nil {
+			if err := x.files.drop(c); err != nil {
+				x.log.Warn("the index cannot remove files that it does not need", "collection", c, "error", err)
+			}
+		}
+		x.mu.Unlock()
+	}
+}
+
+// fill loads embeddings.
+func (g *gallery) fill(ctx context.Context, embeddings iter.Seq2[recollect.Embedding, error]) error {
 	const batchSize = 256
 	batch := make([]recollect.Embedding, 0, batchSize)
-	for embedding, err := range x.source.Embeddings(ctx, e.key) {
+	for embedding, err := range embeddings {
 		if err != nil {
 			return err
 		}
 		if batch = append(batch, embedding); len(batch) < batchSize {
 			continue
 		}
-		if err := e.gallery.load(batch); err != nil {
+		if err := g.load(batch); err != nil {
 			return err
 		}
 		batch = batch[:0]
@@ -267,7 +385,7 @@ func (x *Index) fill(ctx context.Context, e *entry) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return e.gallery.load(batch)
+	return g.load(batch)
 }
 
 // account is count for callers that do not hold x.mu.
@@ -299,6 +417,7 @@ func (x *Index) count(e *entry) {
 func (x *Index) forget(e *entry) {
 	delete(x.entries, e.key)
 	x.recent.Remove(e.place)
+	e.gallery.close()
 	x.bytes -= e.bytes
 	x.vectors -= e.vectors
 }

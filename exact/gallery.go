@@ -19,11 +19,13 @@ import (
 type gallery struct {
 	kernels *kernels
 	tally   *Tally
+	disk    *disk // nil: nothing is kept in files
 	view    atomic.Pointer[view]
 	passes  passes
 
 	mu      sync.Mutex // held by whoever changes anything
 	scratch []float32
+	closed  bool // no file is written any more
 	loading bool
 	// While loading: what the load must not bring back, and what it must not replace.
 	removed, added map[recollect.VectorKey]struct{}
@@ -40,8 +42,8 @@ type view struct {
 func (v *view) used(place int) int { return min(v.n-place*slabSlots, slabSlots) }
 
 // begin makes an empty gallery, to be filled by load.
-func (g *gallery) begin(k *kernels, t *Tally) {
-	g.kernels, g.tally = k, t
+func (g *gallery) begin(k *kernels, t *Tally, d *disk) {
+	g.kernels, g.tally, g.disk = k, t, d
 	g.view.Store(&view{})
 	g.loading = true
 	g.removed, g.added = map[recollect.VectorKey]struct{}{}, map[recollect.VectorKey]struct{}{}
@@ -150,11 +152,16 @@ func (g *gallery) append(v *view, embeddings []recollect.Embedding) {
 				slots = 1
 			}
 			v.slabs = append(v.slabs, newSlab(v.coder, slots))
-		case slot == len(v.slabs[place].keys): // the first slab grows
-			v.slabs = []*slab{v.slabs[0].resized(v.coder, min(2*slot, slabSlots))}
+		case slot == len(v.slabs[place].keys): // a first slab grows
+			v.slabs = append(slices.Clone(v.slabs[:place]), v.slabs[place].resized(v.coder, min(2*slot, slabSlots)))
 		}
 		v.slabs[place].put(v.coder, slot, e, g.scratch)
 		v.n++
+		if g.disk != nil && !g.closed && v.n%slabSlots == 0 {
+			if sealed := g.disk.write(v.coder, v.slabs[place]); sealed != nil {
+				v.slabs = append(slices.Clone(v.slabs[:place]), sealed)
+			}
+		}
 	}
 }
 
@@ -188,25 +195,19 @@ func (g *gallery) remove(keys []recollect.VectorKey) {
 }
 
 // compact leaves the slabs with more holes than vectors, moves their vectors to new slots, and tells whether there were such; g.mu is held.
+// A slab whose file is damaged stays, for a search to find.
 func (g *gallery) compact(v *view) bool {
-	sparse := func(place int) bool { return 2*v.slabs[place].live < v.used(place) }
-	var dense []*slab
+	var dense, sparse []*slab
 	var moving []recollect.Embedding
-	found := false
 	for place, s := range v.slabs {
-		used := v.used(place)
-		if !sparse(place) {
-			dense = append(dense, s)
+		if vectors, err := s.left(v.coder, v.used(place)); 2*s.live < v.used(place) && err == nil {
+			sparse = append(sparse, s)
+			moving = append(moving, vectors...)
 			continue
 		}
-		found = true
-		for slot := range used {
-			if key := s.keys[slot].Load(); key != 0 {
-				moving = append(moving, recollect.Embedding{Key: recollect.VectorKey(key), Vector: s.vector(v.coder, slot)})
-			}
-		}
+		dense = append(dense, s)
 	}
-	if !found {
+	if len(sparse) == 0 {
 		return false
 	}
 	n := len(dense) * slabSlots
@@ -215,7 +216,40 @@ func (g *gallery) compact(v *view) bool {
 	}
 	v.slabs, v.n = slices.Clip(dense), n
 	g.append(v, moving)
+	for _, s := range sparse {
+		if s.file != nil && !g.closed {
+			g.disk.remove(s.file.path) // whoever searches it still has it mapped
+		}
+	}
 	return true
+}
+
+// left returns copies of the vectors in the first used slots, if they are few.
+func (s *slab) left(c *coder, used int) (vectors []recollect.Embedding, err error) {
+	if 2*s.live >= used {
+		return nil, nil
+	}
+	return vectors, s.guard(func() error {
+		for slot := range used {
+			key := recollect.VectorKey(s.keys[slot].Load())
+			if key == 0 {
+				continue
+			}
+			v, err := s.vector(c, slot, key)
+			if err != nil {
+				return err
+			}
+			vectors = append(vectors, recollect.Embedding{Key: key, Vector: slices.Clone(v)})
+		}
+		return nil
+	})
+}
+
+// close ends the writing of files, so that they can be removed.
+func (g *gallery) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
 }
 
 // live is the number of vectors; g.mu is held.

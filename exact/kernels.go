@@ -5,8 +5,7 @@ import "math/bits"
 // Vectors are looked at in blocks of 32: the width of an AVX2 register in bytes.
 const blockSlots = 32
 
-// kernels are the inner loops. Each processor has the fastest that it can run, and all find the same hits: sums, above
-// and dot agree to the last bit, and dotInt8 within the margin of the bound that it is used for.
+// kernels are the inner loops. Each processor has the fastest that it can run, and all agree to the last bit.
 type kernels struct {
 	name string
 
@@ -18,9 +17,6 @@ type kernels struct {
 	// above sets bit i of masks[b] unless scales[i]*(sums[i]*step+shift) < limit, where i counts from the block's first.
 	above func(masks []uint32, sums []uint16, scales []float32, step, shift, limit float32)
 
-	// dotInt8 is the dot product of a query and a row, whose lengths are the same multiple of 32.
-	dotInt8 func(query []float32, row []int8) float32
-
 	// dot is the dot product in the order of [portableDot].
 	dot func(a, b []float32) float32
 
@@ -30,7 +26,7 @@ type kernels struct {
 
 // portable runs everywhere.
 func portable() *kernels {
-	return &kernels{"portable", portableSums, portableAbove, portableDotInt8, portableDot, portableHadamard}
+	return &kernels{"portable", portableSums, portableAbove, portableDot, portableHadamard}
 }
 
 func portableSums(sums []uint16, codes, tables []byte, rows int) {
@@ -59,19 +55,6 @@ func portableAbove(masks []uint32, sums []uint16, scales []float32, step, shift,
 			}
 		}
 	}
-}
-
-func portableDotInt8(query []float32, row []int8) float32 {
-	var s0, s1, s2, s3 float32
-	for len(query) >= 4 && len(row) >= 4 {
-		q, r := (*[4]float32)(query), (*[4]int8)(row)
-		s0 += q[0] * float32(r[0])
-		s1 += q[1] * float32(r[1])
-		s2 += q[2] * float32(r[2])
-		s3 += q[3] * float32(r[3])
-		query, row = query[4:], row[4:]
-	}
-	return (s0 + s1) + (s2 + s3)
 }
 
 // portableDot fixes the order of the additions, so that the same vectors give the same number wherever they stand and

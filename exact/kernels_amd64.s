@@ -121,45 +121,6 @@ next:
 	VZEROUPPER
 	RET
 
-// func dotInt8AVX2(query *float32, row *int8, n int) float32
-// Requires: AVX, AVX2, FMA3, SSE
-TEXT ·dotInt8AVX2(SB), NOSPLIT, $0-28
-	MOVQ   query+0(FP), AX
-	MOVQ   row+8(FP), CX
-	MOVQ   n+16(FP), DX
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-
-dotInt8:
-	VPMOVSXBD    (CX), Y4
-	VCVTDQ2PS    Y4, Y4
-	VFMADD231PS  (AX), Y4, Y0
-	VPMOVSXBD    8(CX), Y4
-	VCVTDQ2PS    Y4, Y4
-	VFMADD231PS  32(AX), Y4, Y1
-	VPMOVSXBD    16(CX), Y4
-	VCVTDQ2PS    Y4, Y4
-	VFMADD231PS  64(AX), Y4, Y2
-	VPMOVSXBD    24(CX), Y4
-	VCVTDQ2PS    Y4, Y4
-	VFMADD231PS  96(AX), Y4, Y3
-	ADDQ         $0x20, CX
-	SUBQ         $-128, AX
-	SUBQ         $0x20, DX
-	JNZ          dotInt8
-	VADDPS       Y1, Y0, Y0
-	VADDPS       Y3, Y2, Y2
-	VADDPS       Y2, Y0, Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPS       X1, X0, X0
-	VHADDPS      X0, X0, X0
-	VHADDPS      X0, X0, X0
-	MOVSS        X0, ret+24(FP)
-	VZEROUPPER
-	RET
-
 // func dotAVX2(a *float32, b *float32, n int) float32
 // Requires: AVX, SSE
 TEXT ·dotAVX2(SB), NOSPLIT, $0-28

@@ -2,6 +2,7 @@ package exact
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -106,6 +107,7 @@ type worker struct {
 	workspace
 	best     []nearest // of each task
 	compared int64
+	err      error // of reading
 }
 
 // pass answers some queries of one length.
@@ -125,7 +127,12 @@ func (g *gallery) pass(tasks []*task) {
 				}
 				best := &w.best[i]
 				best.least = max(best.least, math.Float32frombits(t.limit.Load()))
-				w.compared += int64(v.slabs[place].scan(t.probe, v.used(place), best, &w.workspace))
+				compared, err := v.slabs[place].scan(t.probe, v.used(place), best, &w.workspace)
+				w.compared += int64(compared)
+				if err != nil { // none of the tasks can be answered
+					w.err = err
+					return
+				}
 				t.raise(best.least)
 			}
 		}
@@ -145,12 +152,14 @@ func (g *gallery) pass(tasks []*task) {
 	working.Wait()
 	took := time.Since(start)
 	var compared int64
+	var err error
 	for i := range workers {
 		compared += workers[i].compared
+		err = errors.Join(err, workers[i].err)
 	}
 	g.tally.pass(len(tasks), v.n, compared)
 	for i, t := range tasks {
-		t.err = t.ctx.Err()
+		t.err = errors.Join(err, t.ctx.Err())
 		if t.err == nil && v.n > 0 && len(t.probe.query) != v.coder.dimension {
 			t.err = fmt.Errorf("a query of %d numbers does not fit a collection of %d", len(t.probe.query), v.coder.dimension)
 		}

@@ -10,10 +10,9 @@ const entryMax = 31
 
 // probe is a query, ready to be compared with codes.
 type probe struct {
-	coder  *coder
-	query  []float32
-	padded []float32 // the query, filled up with zeros to a multiple of 32
-	norm   float32
+	coder *coder
+	query []float32
+	norm  float32
 
 	// The codes tell nothing about queries that are not of about unit length: plain is true, and the rest is not there.
 	plain  bool
@@ -26,8 +25,7 @@ type probe struct {
 }
 
 func newProbe(c *coder, query []float32) *probe {
-	p := &probe{coder: c, query: query, padded: make([]float32, (len(query)+31)/32*32)}
-	copy(p.padded, query)
+	p := &probe{coder: c, query: query}
 	p.norm = float32(math.Sqrt(float64(c.kernels.dot(query, query))))
 	if !(math.Abs(float64(p.norm)-1) < maxNormError) {
 		p.plain = true

@@ -1,6 +1,8 @@
 package exact
 
 import (
+	"runtime"
+	"runtime/debug"
 	"sync/atomic"
 
 	"github.com/recollect-dev/recollect"
@@ -24,7 +26,8 @@ type slab struct {
 type body struct {
 	signs, lows        []byte // for each block its rows, for each row a byte of each vector
 	sign, both, spread []float32
-	vectors            []float32
+	vectors            []float32 // nil: they are in the file
+	file               *mapped
 }
 
 // newSlab has room for some vectors.
@@ -100,9 +103,34 @@ func (s *slab) clear(slot int) {
 	s.live--
 }
 
-// vector is what stands in a slot.
-func (s *slab) vector(c *coder, slot int) []float32 {
-	return s.vectors[slot*c.dimension:][:c.dimension]
+// vector is what stands in a slot under a key.
+func (s *slab) vector(c *coder, slot int, key recollect.VectorKey) ([]float32, error) {
+	if s.file == nil {
+		return s.vectors[slot*c.dimension:][:c.dimension], nil
+	}
+	return s.file.vector(slot, key)
+}
+
+// guard calls f, which reads from the slab's file, and returns an error where a page of it is not to be had: cut off, or the disk fails.
+func (s *slab) guard(f func() error) (err error) {
+	if s.file == nil {
+		return f()
+	}
+	defer runtime.KeepAlive(s.file)
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		switch cause := recover().(type) {
+		case nil:
+		case interface{ Addr() uintptr }: // what the runtime panics with at a fault
+			err = &damage{s, errDamaged}
+		default:
+			panic(cause)
+		}
+	}()
+	if err := f(); err != nil {
+		return &damage{s, err}
+	}
+	return nil
 }
 
 // bytes is what the slab takes in memory.
@@ -118,13 +146,23 @@ type workspace struct {
 }
 
 // scan offers those of the first n slots' vectors to best that could get in, and returns how many it compared in full.
-func (s *slab) scan(p *probe, n int, best *nearest, w *workspace) (compared int) {
+func (s *slab) scan(p *probe, n int, best *nearest, w *workspace) (compared int, err error) {
+	err = s.guard(func() error {
+		compared, err = s.scanSlots(p, n, best, w)
+		return err
+	})
+	return compared, err
+}
+
+func (s *slab) scanSlots(p *probe, n int, best *nearest, w *workspace) (compared int, err error) {
 	c := p.coder
 	if p.plain || best.least <= -1 {
 		for slot := range n {
-			s.compare(p, slot, best)
+			if err := s.compare(p, slot, best); err != nil {
+				return slot, err
+			}
 		}
-		return n
+		return n, nil
 	}
 	blocks := (n + blockSlots - 1) / blockSlots
 	blockBytes := blockSlots * c.rows()
@@ -143,22 +181,30 @@ func (s *slab) scan(p *probe, n int, best *nearest, w *workspace) (compared int)
 			var i int
 			i, mask = next(mask)
 			slot := block*blockSlots + i
-			if p.mayReachBoth(sums[slot], w.lows[i], s.both[slot], s.spread[slot], best.least) {
-				s.compare(p, slot, best)
-				compared++
+			if !p.mayReachBoth(sums[slot], w.lows[i], s.both[slot], s.spread[slot], best.least) {
+				continue
 			}
+			if err := s.compare(p, slot, best); err != nil {
+				return compared, err
+			}
+			compared++
 		}
 	}
-	return compared
+	return compared, nil
 }
 
 // compare offers the vector in a slot.
-func (s *slab) compare(p *probe, slot int, best *nearest) {
-	key := s.keys[slot].Load()
+func (s *slab) compare(p *probe, slot int, best *nearest) error {
+	key := recollect.VectorKey(s.keys[slot].Load())
 	if key == 0 {
-		return
+		return nil
 	}
-	if cosine := p.coder.kernels.cosine(p.query, s.vector(p.coder, slot)); cosine >= best.least { // never for NaN
-		best.offer(recollect.Hit{Key: recollect.VectorKey(key), Cosine: cosine})
+	v, err := s.vector(p.coder, slot, key)
+	if err != nil {
+		return err
 	}
+	if cosine := p.coder.kernels.cosine(p.query, v); cosine >= best.least { // never for NaN
+		best.offer(recollect.Hit{Key: key, Cosine: cosine})
+	}
+	return nil
 }

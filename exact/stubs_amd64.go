@@ -10,9 +10,6 @@ func sumsAVX2(sums *uint16, codes *byte, tables *byte, rows int, blocks int)
 // aboveAVX2 is [portableAbove] of whole blocks.
 func aboveAVX2(masks *uint32, sums *uint16, scales *float32, blocks int, step float32, shift float32, limit float32)
 
-// dotInt8AVX2 is [portableDotInt8], but for the order of additions; n is a multiple of 32 over 0.
-func dotInt8AVX2(query *float32, row *int8, n int) float32
-
 // dotAVX2 is [portableDot], to the last bit; n is a multiple of 8 over 0.
 func dotAVX2(a *float32, b *float32, n int) float32
 

@@ -74,6 +74,39 @@ func (s *Source) Embeddings(ctx context.Context, c recollect.CollectionKey) iter
 	}
 }
 
+// EmbeddingKeys yields the keys of what is committed at the moment of the call, in ascending order.
+func (s *Source) EmbeddingKeys(_ context.Context, c recollect.CollectionKey) iter.Seq2[recollect.VectorKey, error] {
+	s.mu.Lock()
+	keys := slices.Sorted(maps.Keys(s.collections[c]))
+	s.mu.Unlock()
+	return func(yield func(recollect.VectorKey, error) bool) {
+		for _, key := range keys {
+			if !yield(key, nil) {
+				return
+			}
+		}
+	}
+}
+
+// EmbeddingsByKey yields copies of those of some vectors that are there at the moment of the call.
+func (s *Source) EmbeddingsByKey(_ context.Context, c recollect.CollectionKey, keys []recollect.VectorKey) iter.Seq2[recollect.Embedding, error] {
+	s.mu.Lock()
+	var there []recollect.Embedding
+	for _, key := range keys {
+		if vector, ok := s.collections[c][key]; ok {
+			there = append(there, recollect.Embedding{Key: key, Vector: slices.Clone(vector)})
+		}
+	}
+	s.mu.Unlock()
+	return func(yield func(recollect.Embedding, error) bool) {
+		for _, e := range there {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
 // Nearest is what an exact search answers, found by sorting everything.
 func (s *Source) Nearest(c recollect.CollectionKey, query []float32, k int, least float32) []recollect.Hit {
 	s.mu.Lock()

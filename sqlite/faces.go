@@ -240,10 +240,51 @@ func (s *Store) Embeddings(ctx context.Context, c recollect.CollectionKey) iter.
 		FROM faces JOIN embeddings ON face_key = key WHERE collection_key = :c AND `+thereIs+` ORDER BY key`, c)
 }
 
+// EmbeddingKeys yields the keys of the faces that Embeddings would yield, in ascending order.
+func (s *Store) EmbeddingKeys(ctx context.Context, c recollect.CollectionKey) iter.Seq2[recollect.VectorKey, error] {
+	return func(yield func(recollect.VectorKey, error) bool) {
+		rows, err := s.readers.QueryContext(ctx, "SELECT key FROM faces WHERE collection_key = :c AND "+thereIs+" ORDER BY key", sql.Named("c", c))
+		if err != nil {
+			yield(0, fmt.Errorf("read keys: %w", err))
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var key recollect.VectorKey
+			if err := rows.Scan(&key); err != nil {
+				yield(0, fmt.Errorf("read keys: %w", err))
+				return
+			}
+			if !yield(key, nil) {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(0, fmt.Errorf("read keys: %w", err))
+		}
+	}
+}
+
+// EmbeddingsByKey yields those of some faces' vectors that are still there, in ascending order of their keys.
+func (s *Store) EmbeddingsByKey(ctx context.Context, c recollect.CollectionKey, keys []recollect.VectorKey) iter.Seq2[recollect.Embedding, error] {
+	return s.vectors(ctx, `SELECT face_key, encoding, vector
+		FROM faces JOIN embeddings ON face_key = key
+		WHERE key IN (SELECT value FROM json_each(:keys)) AND collection_key = :c AND `+thereIs+` ORDER BY key`, c, sql.Named("keys", toJSON(keys)))
+}
+
+// HighestFaceKey is the highest key that a face was ever given, 0 if there was none.
+func (s *Store) HighestFaceKey(ctx context.Context) (recollect.VectorKey, error) {
+	var key recollect.VectorKey
+	if err := s.readers.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'faces'").Scan(&key); err != nil {
+		return 0, fmt.Errorf("read the highest key of a face: %w", err)
+	}
+	return key, nil
+}
+
 // vectors yields what a query for a key, an encoding and a vector finds in the collection :c.
-func (s *Store) vectors(ctx context.Context, query string, c recollect.CollectionKey) iter.Seq2[recollect.Embedding, error] {
+func (s *Store) vectors(ctx context.Context, query string, c recollect.CollectionKey, more ...any) iter.Seq2[recollect.Embedding, error] {
 	return func(yield func(recollect.Embedding, error) bool) {
-		rows, err := s.readers.QueryContext(ctx, query, sql.Named("c", c))
+		rows, err := s.readers.QueryContext(ctx, query, append(more, sql.Named("c", c))...)
 		if err != nil {
 			yield(recollect.Embedding{}, fmt.Errorf("read vectors: %w", err))
 			return

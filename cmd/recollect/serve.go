@@ -221,10 +221,16 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 	}
 	recorder.WatchMemory(engine.MemoryInWork)
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	faces := exact.New(store, exact.Options{})
+	files, err := openIndexFiles(ctx, store, cfg.Data)
+	if err != nil {
+		return err
+	}
+	faces := exact.New(store, exact.Options{Files: files, Log: log})
 	defer func() { err = errors.Join(err, faces.Close()) }()
 	users := exact.New(exact.SourceFunc(store.UserVectors), exact.Options{MaxBytes: exact.DefaultMaxBytes / 4})
 	defer func() { err = errors.Join(err, users.Close()) }()
+	watchIndex(recorder.Registerer(), "faces", faces)
+	watchIndex(recorder.Registerer(), "users", users)
 	service, err := recollect.NewService(store, faces, users, engine)
 	if err != nil {
 		return err
@@ -309,4 +315,17 @@ Python:
     print(answer["CollectionIds"], answer["FaceModelVersions"])
 
 `, cli, python, url, cfg.Regions[0], profile, session)
+}
+
+// openIndexFiles opens the files of the index of faces, which the database can make anew at any time.
+func openIndexFiles(ctx context.Context, store *sqlite.Store, data string) (*exact.Files, error) {
+	identity, err := store.SettingOrCreate(ctx, "index", func() []byte { return []byte(rand.Text()) })
+	if err != nil {
+		return nil, err
+	}
+	highest, err := store.HighestFaceKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return exact.OpenFiles(filepath.Join(data, "index"), identity, highest)
 }

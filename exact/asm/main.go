@@ -11,7 +11,6 @@ func main() {
 	ConstraintExpr("amd64")
 	sums()
 	above()
-	dotInt8()
 	cosine()
 	hadamard()
 	Generate()
@@ -124,40 +123,6 @@ func above() {
 	ADDQ(U8(128), scales)
 	DECQ(blocks)
 	JNZ(LabelRef("next"))
-	VZEROUPPER()
-	RET()
-}
-
-func dotInt8() {
-	TEXT("dotInt8AVX2", NOSPLIT, "func(query *float32, row *int8, n int) float32")
-	Doc("dotInt8AVX2 is [portableDotInt8], but for the order of additions; n is a multiple of 32 over 0.")
-	query, row := Load(Param("query"), GP64()), Load(Param("row"), GP64())
-	n := Load(Param("n"), GP64())
-	var sums [4]reg.VecVirtual
-	for i := range sums {
-		sums[i] = YMM()
-		VXORPS(sums[i], sums[i], sums[i])
-	}
-	Label("dotInt8")
-	for i := range sums {
-		v := YMM()
-		VPMOVSXBD(Mem{Base: row, Disp: 8 * i}, v)
-		VCVTDQ2PS(v, v)
-		VFMADD231PS(Mem{Base: query, Disp: 32 * i}, v, sums[i])
-	}
-	ADDQ(U8(32), row)
-	SUBQ(I8(-128), query)
-	SUBQ(U8(32), n)
-	JNZ(LabelRef("dotInt8"))
-	VADDPS(sums[1], sums[0], sums[0])
-	VADDPS(sums[3], sums[2], sums[2])
-	VADDPS(sums[2], sums[0], sums[0])
-	x, y := sums[0].AsX(), XMM()
-	VEXTRACTF128(U8(1), sums[0], y)
-	VADDPS(y, x, x)
-	VHADDPS(x, x, x)
-	VHADDPS(x, x, x)
-	Store(x, ReturnIndex(0))
 	VZEROUPPER()
 	RET()
 }

@@ -1,0 +1,11 @@
+//go:build !unix
+
+package exact
+
+import (
+	"errors"
+	"os"
+)
+
+// mapRows is not built for this system: vectors stay in memory.
+func mapRows(*os.File, string, *coder) (*mapped, error) { return nil, errors.ErrUnsupported }
