@@ -2,6 +2,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Waiting } from "./parts/notice.tsx";
 import { Collection } from "./pages/collection.tsx";
 import { Collections } from "./pages/collections.tsx";
+import { Overview } from "./pages/overview.tsx";
 import { SignIn } from "./pages/signin.tsx";
 import { address, usePlace, type Place } from "./router.ts";
 import { ConnectionLost, Refusal, type Client } from "./server/client.ts";
@@ -48,8 +49,10 @@ export function App() {
 }
 
 /** The pages that the key can use, in the order of the navigation. */
-function pages(_session: Session): { name: string; title: string }[] {
-  return [{ name: "collections", title: "Collections" }];
+function pages(session: Session): { name: string; title: string }[] {
+  const all = [{ name: "collections", title: "Collections" }];
+  if (session.may("recollect:GetOverview")) all.push({ name: "overview", title: "Overview" });
+  return all;
 }
 
 function Shell({ session }: { session: Session }) {
@@ -96,6 +99,8 @@ function Shell({ session }: { session: Session }) {
 
 function Page({ name, place }: { name: string; place: Place }) {
   switch (name) {
+    case "overview":
+      return <Overview />;
     default:
       return place.path[1] === undefined ? <Collections /> : <Collection key={place.path[1]} id={place.path[1]} query={place.query} />;
   }
