@@ -10,7 +10,7 @@ LISTEN ?= 127.0.0.1:7180
 DATA ?= data
 
 .DEFAULT_GOAL := build
-.PHONY: build run test test-go fuzz lint generate bench bench-users bench-calibration bench-imports clean
+.PHONY: build run test test-go fuzz lint generate bench bench-users bench-calibration bench-imports bench-quality bench-recognition clean
 
 include networks/networks.mk
 include console/console.mk
@@ -67,6 +67,13 @@ bench-calibration: networks
 # Some minutes, and LFW beside the project.
 bench-imports: build
 	$(GO) run ./bench/imports
+
+# Half an hour each, and LFW beside the project.
+bench-quality: networks
+	$(GO) run ./bench/quality
+
+bench-recognition: networks
+	$(GO) test -timeout 3h -run RecognitionTried -v ./vision -tried $(CURDIR)/bench/results/recognition.md
 
 clean:
 	rm -rf bin lib .cache

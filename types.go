@@ -82,6 +82,7 @@ type Quality struct {
 // engine has them.
 type FaceDetail struct {
 	BoundingBox BoundingBox
+	Side        float32    // the shorter one of the box, in pixels
 	Confidence  float32    // that this is a face, 0 to 100
 	Landmarks   []Landmark // five, or thirty if AttributeAllLandmarks was asked for
 	Pose        Pose

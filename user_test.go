@@ -318,7 +318,7 @@ func TestSearchUsersByImageSelects(t *testing.T) {
 		reasons  string
 	}{
 		"":                    {0.6, 0, "[FACE_NOT_LARGEST][FACE_NOT_LARGEST][FACE_NOT_LARGEST]"},
-		recollect.QualityAuto: {0.5, 1, "[LOW_BRIGHTNESS LOW_SHARPNESS][FACE_NOT_LARGEST][LOW_BRIGHTNESS LOW_SHARPNESS]"},
+		recollect.QualityAuto: {0.5, 1, "[LOW_BRIGHTNESS LOW_SHARPNESS][FACE_NOT_LARGEST][LOW_BRIGHTNESS LOW_SHARPNESS FACE_NOT_LARGEST]"},
 	} {
 		result, err := s.SearchUsersByImage(ctx, realm, "people", faces, filter, alike)
 		if err != nil || result.Searched == nil || result.Searched.BoundingBox.Width != want.searched || len(result.Matches) != want.found {

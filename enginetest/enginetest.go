@@ -52,6 +52,7 @@ func (e Engine) Detect(ctx context.Context, picture []byte, want recollect.Attri
 	for _, f := range faces {
 		d := recollect.FaceDetail{
 			BoundingBox: recollect.BoundingBox{Left: 0.24770642817020416, Top: -0.125, Width: f.Size, Height: f.Size},
+			Side:        1000 * f.Size,
 			Confidence:  99.993408203125,
 			Landmarks:   []recollect.Landmark{{Type: "eyeLeft", X: 0.25, Y: 0.5}},
 			Pose:        recollect.Pose{Roll: -3.5, Yaw: 7, Pitch: 1},

@@ -85,17 +85,23 @@ func Embed(ctx context.Context, engine recollect.Engine, path string) (Face, err
 	if len(faces) == 0 {
 		return Face{}, nil
 	}
+	middle := Middle(faces)
+	vectors, err := photo.Embed(ctx, middle)
+	if err != nil {
+		return Face{}, err
+	}
+	return Face{len(faces), faces[middle].BoundingBox, vectors[0]}, nil
+}
+
+// Middle is the index of the face that is nearest to the picture's middle. There must be one.
+func Middle(faces []recollect.FaceDetail) int {
 	middle := 0
 	for i := range faces {
 		if offCentre(faces[i].BoundingBox) < offCentre(faces[middle].BoundingBox) {
 			middle = i
 		}
 	}
-	vectors, err := photo.Embed(ctx, middle)
-	if err != nil {
-		return Face{}, err
-	}
-	return Face{len(faces), faces[middle].BoundingBox, vectors[0]}, nil
+	return middle
 }
 
 // offCentre is the square of the distance between a box's middle and the picture's.

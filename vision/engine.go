@@ -232,6 +232,7 @@ func (e *Engine) look(ctx context.Context, p *picture, found *located, want reco
 			Width:  float32(face.width() / float64(width)),
 			Height: float32(face.height() / float64(height)),
 		},
+		Side:       float32(min(face.width(), face.height())),
 		Confidence: 100 * face.score,
 		Landmarks:  points.named(want&recollect.AttributeAllLandmarks != 0, width, height),
 		Pose:       pose,
