@@ -10,7 +10,7 @@ LISTEN ?= 127.0.0.1:7180
 DATA ?= data
 
 .DEFAULT_GOAL := build
-.PHONY: build run test test-go fuzz lint generate bench bench-users bench-calibration bench-imports bench-quality bench-recognition clean
+.PHONY: build run test test-go fuzz lint generate bench bench-users bench-calibration bench-imports bench-quality bench-recognition bench-search clean
 
 include networks/networks.mk
 include console/console.mk
@@ -74,6 +74,16 @@ bench-quality: networks
 
 bench-recognition: networks
 	$(GO) test -timeout 3h -run RecognitionTried -v ./vision -tried $(CURDIR)/bench/results/recognition.md
+
+# Many minutes: graphs take long to build. SEARCH holds flags: make bench-search SEARCH='-sizes 10000,100000'
+bench-search: networks .cache/bench-search/venv/installed
+	$(GO) run ./bench/search $(SEARCH)
+
+.cache/bench-search/venv/installed: bench/search/requirements.txt
+	rm -rf $(@D)
+	python3 -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --require-hashes --requirement $<
+	touch $@
 
 clean:
 	rm -rf bin lib .cache

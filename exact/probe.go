@@ -82,6 +82,10 @@ func (p *probe) mayReach(masks []uint32, sums []uint16, scales []float32, limit 
 
 // mayReachBoth tells whether the second stage cannot rule a vector out.
 func (p *probe) mayReachBoth(signs, lows uint16, scale, spread, limit float32) bool {
-	sum := p.step*(float32(signs)+float32(lows)/2) - 1.5*p.bias
-	return !(sum*scale+deviations*p.spread.second(spread) < limit-margin)
+	return !(p.estimate(signs, lows, scale)+deviations*p.spread.second(spread) < limit-margin)
+}
+
+// estimate is the cosine as far as both planes tell.
+func (p *probe) estimate(signs, lows uint16, scale float32) float32 {
+	return (p.step*(float32(signs)+float32(lows)/2) - 1.5*p.bias) * scale
 }

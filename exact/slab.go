@@ -143,6 +143,7 @@ type workspace struct {
 	sums  [slabSlots]uint16
 	lows  [blockSlots]uint16
 	masks [slabSlots / blockSlots]uint32
+	done  [slabSlots / blockSlots]uint32 // bits of slots that were compared before
 }
 
 // scan offers those of the first n slots' vectors to best that could get in, and returns how many it compared in full.
@@ -156,13 +157,23 @@ func (s *slab) scan(p *probe, n int, best *nearest, w *workspace) (compared int,
 
 func (s *slab) scanSlots(p *probe, n int, best *nearest, w *workspace) (compared int, err error) {
 	c := p.coder
+	clear(w.done[:])
+	if !p.plain && best.least <= -1 && best.k < n {
+		if compared, err = s.seed(p, n, best, w); err != nil {
+			return compared, err
+		}
+	}
 	if p.plain || best.least <= -1 {
 		for slot := range n {
-			if err := s.compare(p, slot, best); err != nil {
-				return slot, err
+			if w.done[slot/blockSlots]>>(slot%blockSlots)&1 == 1 {
+				continue
 			}
+			if err := s.compare(p, slot, best); err != nil {
+				return compared, err
+			}
+			compared++
 		}
-		return n, nil
+		return compared, nil
 	}
 	blocks := (n + blockSlots - 1) / blockSlots
 	blockBytes := blockSlots * c.rows()
@@ -173,7 +184,7 @@ func (s *slab) scanSlots(p *probe, n int, best *nearest, w *workspace) (compared
 		masks[blocks-1] &= 1<<rest - 1
 	}
 	for block, mask := range masks {
-		if mask == 0 {
+		if mask &^= w.done[block]; mask == 0 {
 			continue
 		}
 		c.kernels.sums(w.lows[:], s.lows[block*blockBytes:], p.tables, c.rows())
@@ -189,6 +200,31 @@ func (s *slab) scanSlots(p *probe, n int, best *nearest, w *workspace) (compared
 			}
 			compared++
 		}
+	}
+	return compared, nil
+}
+
+// seed compares the k vectors whose estimates are highest, so that there is a least cosine to rule others out with.
+func (s *slab) seed(p *probe, n int, best *nearest, w *workspace) (compared int, err error) {
+	c := p.coder
+	estimates := nearest{k: best.k, least: -2}
+	for block := range (n + blockSlots - 1) / blockSlots {
+		at := block * blockSlots
+		c.kernels.sums(w.sums[:blockSlots], s.signs[at*c.rows():], p.tables, c.rows())
+		c.kernels.sums(w.lows[:], s.lows[at*c.rows():], p.tables, c.rows())
+		for i := range min(blockSlots, n-at) {
+			if e := p.estimate(w.sums[i], w.lows[i], s.both[at+i]); e >= estimates.least && s.keys[at+i].Load() != 0 { // never for NaN
+				estimates.offer(recollect.Hit{Key: recollect.VectorKey(at + i), Cosine: e})
+			}
+		}
+	}
+	for _, e := range estimates.hits {
+		slot := int(e.Key)
+		w.done[slot/blockSlots] |= 1 << (slot % blockSlots)
+		if err := s.compare(p, slot, best); err != nil {
+			return compared, err
+		}
+		compared++
 	}
 	return compared, nil
 }

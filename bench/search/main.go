@@ -1,0 +1,242 @@
+// Command search measures the index beside its peers, on the same vectors and the same cores, in one run: faiss (the flat scan and HNSW), hnswlib and
+// usearch. Each runs in a process of its own, one after the other. See [population] for the vectors.
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/recollect-dev/recollect/bench/workload"
+	"github.com/recollect-dev/recollect/verification"
+	"github.com/recollect-dev/recollect/vision"
+)
+
+type options struct {
+	library, pictures, work, python, sizes, peers, out string
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.library, "library", filepath.Join("lib", "recollect"), "folder of ONNX Runtime and the model packs")
+	flag.StringVar(&o.pictures, "pictures", filepath.Join("..", "shared", "data", "lfw", "images"), "folder of LFW, with one folder a person")
+	flag.StringVar(&o.work, "work", filepath.Join(".cache", "bench-search"), "folder for vectors: 4.3 GB at a million, removed afterwards")
+	flag.StringVar(&o.python, "python", filepath.Join(".cache", "bench-search", "venv", "bin", "python"), "Python with the peers")
+	flag.StringVar(&o.sizes, "sizes", "10000,100000,1000000", "numbers of vectors")
+	flag.StringVar(&o.peers, "peers", "faiss flat,faiss HNSW,hnswlib,usearch", "peers, from the smallest size on; name:SIZE leaves one out beyond SIZE")
+	flag.StringVar(&o.out, "out", filepath.Join("bench", "results", "search.md"), "file for the results; empty: none")
+	ours := flag.String("ours", "", "measure ours on the vectors in this folder and print JSON (the benchmark calls itself)")
+	cosines := flag.String("cosines", "", "with -ours: the least cosines of the similarities 0, 50, 80 and 99")
+	flag.Parse()
+	ctx := context.Background()
+	err := error(nil)
+	if *ours != "" {
+		var least []float32
+		for _, text := range strings.Split(*cosines, ",") {
+			c, parseErr := strconv.ParseFloat(text, 32)
+			if parseErr != nil {
+				fmt.Fprintln(os.Stderr, "search:", parseErr)
+				os.Exit(2)
+			}
+			least = append(least, float32(c))
+		}
+		err = measureOurs(ctx, *ours, least)
+	} else {
+		err = run(ctx, o)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "search:", err)
+		os.Exit(1)
+	}
+}
+
+// size is what was measured at one number of vectors, ours first.
+type size struct {
+	n       int
+	results []result
+}
+
+type result struct {
+	name string
+	measured
+}
+
+func run(ctx context.Context, o options) error {
+	p, err := learn(ctx, o.library, o.pictures, filepath.Join(o.work, "lfw.faces"))
+	if err != nil {
+		return err
+	}
+	cosines, err := leastCosines(o.library)
+	if err != nil {
+		return err
+	}
+	var sizes []size
+	for _, text := range strings.Split(o.sizes, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return err
+		}
+		s, err := measureSize(ctx, o, p, cosines, n)
+		if err != nil {
+			return err
+		}
+		sizes = append(sizes, s)
+	}
+	var report strings.Builder
+	write(io.MultiWriter(os.Stdout, &report), p, sizes)
+	if o.out == "" {
+		return nil
+	}
+	return os.WriteFile(o.out, []byte(report.String()), 0o644)
+}
+
+// leastCosines are those of the similarities 0, 50, 80 and 99.
+func leastCosines(library string) ([]string, error) {
+	_, engine, err := workload.OpenEngine(library, vision.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer engine.Close()
+	var cosines []string
+	for _, similarity := range []float32{0, 50, 80, 99} {
+		cosines = append(cosines, strconv.FormatFloat(float64(engine.Cosine(similarity)), 'g', -1, 32))
+	}
+	return cosines, nil
+}
+
+func measureSize(ctx context.Context, o options, p *population, cosines []string, n int) (size, error) {
+	s := size{n: n}
+	folder, err := os.MkdirTemp(o.work, "vectors")
+	if err != nil {
+		return s, err
+	}
+	defer os.RemoveAll(folder)
+	if err := generate(p, folder, n); err != nil {
+		return s, err
+	}
+	fmt.Fprintf(os.Stderr, "%d vectors are there\n", n)
+	self, err := os.Executable()
+	if err != nil {
+		return s, err
+	}
+	m, err := child(ctx, self, "-ours", folder, "-cosines", strings.Join(cosines, ","))
+	if err != nil {
+		return s, fmt.Errorf("measure ours: %w", err)
+	}
+	s.results = append(s.results, result{"Recollect", m})
+	for _, peer := range strings.Split(o.peers, ",") {
+		name, most, limited := strings.Cut(peer, ":")
+		if limit, _ := strconv.Atoi(most); name == "" || limited && n > limit {
+			continue
+		}
+		m, err := child(ctx, o.python, filepath.Join("bench", "search", "peers.py"), name, folder)
+		if err != nil {
+			return s, fmt.Errorf("measure %s: %w", name, err)
+		}
+		s.results = append(s.results, result{name, m})
+	}
+	return s, nil
+}
+
+// child runs a program that prints what it measured.
+func child(ctx context.Context, program string, arguments ...string) (m measured, err error) {
+	fmt.Fprintln(os.Stderr, strings.Join(arguments, " "))
+	command := exec.CommandContext(ctx, program, arguments...)
+	command.Stderr = os.Stderr
+	out, err := command.Output()
+	if err != nil {
+		return m, err
+	}
+	return m, json.Unmarshal(out, &m)
+}
+
+// generate writes n vectors, 200 queries and the best ten of each. People have one to ten pictures; half the queries show people who are there.
+func generate(p *population, folder string, n int) error {
+	random := rand.New(rand.NewPCG(uint64(n), 1))
+	vectors := make([][]float32, 0, n)
+	var people [][]float32
+	for len(vectors) < n {
+		person := p.person(random)
+		if people = append(people, person); len(people) > 1000 {
+			people = people[1:]
+		}
+		for range min(1+random.IntN(10), n-len(vectors)) {
+			vectors = append(vectors, p.face(random, person))
+		}
+	}
+	random.Shuffle(n, func(i, j int) { vectors[i], vectors[j] = vectors[j], vectors[i] })
+	var queries [][]float32
+	for i := range 200 {
+		person := p.person(random)
+		if i%2 == 0 {
+			person = people[random.IntN(len(people))]
+		}
+		queries = append(queries, p.face(random, person))
+	}
+	truth := make([]int64, 0, k*len(queries))
+	for _, q := range queries {
+		for _, h := range scan(vectors, q)[:k] {
+			truth = append(truth, int64(h.Key)-1)
+		}
+	}
+	for name, data := range map[string]any{"vectors.f32": vectors, "queries.f32": queries, "truth.i64": [][]int64{truth}} {
+		if err := writeRows(filepath.Join(folder, name), data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeRows(path string, rows any) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	w := bufio.NewWriterSize(file, 1<<20)
+	switch rows := rows.(type) {
+	case [][]float32:
+		for _, row := range rows {
+			if err := binary.Write(w, binary.LittleEndian, row); err != nil {
+				return err
+			}
+		}
+	case [][]int64:
+		for _, row := range rows {
+			if err := binary.Write(w, binary.LittleEndian, row); err != nil {
+				return err
+			}
+		}
+	}
+	return w.Flush()
+}
+
+// resample draws pairs of the population, to be compared with the real ones.
+func (p *population) resample(pairs int) (impostor, genuine []float32) {
+	random := rand.New(rand.NewPCG(7, 7))
+	for range pairs {
+		a, b := p.person(random), p.person(random)
+		face := p.face(random, a)
+		genuine = append(genuine, verification.Dot(face, p.face(random, a)))
+		impostor = append(impostor, verification.Dot(face, p.face(random, b)))
+	}
+	slices.Sort(impostor)
+	slices.Sort(genuine)
+	return impostor, genuine
+}
+
+func machine() string {
+	return fmt.Sprintf("%s, %d cores, %s/%s", workload.CPUModel(), runtime.GOMAXPROCS(0), runtime.GOOS, runtime.GOARCH)
+}

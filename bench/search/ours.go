@@ -1,0 +1,315 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/recollect-dev/recollect"
+	"github.com/recollect-dev/recollect/exact"
+	"github.com/recollect-dev/recollect/verification"
+)
+
+const (
+	k       = 10
+	clients = 64
+)
+
+// measured is what is known of an index; times in seconds.
+type measured struct {
+	Build  float64 `json:"build"`
+	Memory int64   `json:"memory"` // bytes that no file backs
+	Recall float64 `json:"recall"` // of the ten best
+	Effort int     `json:"effort"` // of a graph's search
+	P50    float64 `json:"p50"`
+	P99    float64 `json:"p99"`
+	Rate   float64 `json:"rate"` // queries a second at 64 clients
+
+	// Of ours alone:
+	Thresholds []threshold `json:"thresholds,omitempty"`
+	P50Many    float64     `json:"p50_many,omitempty"`    // at similarity 80, 4096 at most
+	MemoryPass float64     `json:"memory_pass,omitempty"` // reading as many bytes as the codes have
+	Reopen     float64     `json:"reopen,omitempty"`      // from nothing to the first answer, with the files there
+	Compared   float64     `json:"compared,omitempty"`    // vectors compared in full a query
+}
+
+// threshold is how many of the hits that a scan finds ours finds, for some numbers of hits at one similarity.
+type threshold struct {
+	Similarity float64 `json:"similarity"`
+	Cosine     float32 `json:"cosine"`
+	Wanted     int     `json:"wanted"`
+	Found      int     `json:"found"`
+}
+
+// flat is the record beneath ours: a file of vectors, whose keys are their numbers from 1.
+type flat struct{ vectors [][]float32 }
+
+func (f flat) Embeddings(ctx context.Context, c recollect.CollectionKey) iter.Seq2[recollect.Embedding, error] {
+	return func(yield func(recollect.Embedding, error) bool) {
+		for i, v := range f.vectors {
+			if !yield(recollect.Embedding{Key: recollect.VectorKey(i + 1), Vector: v}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (f flat) EmbeddingKeys(context.Context, recollect.CollectionKey) iter.Seq2[recollect.VectorKey, error] {
+	return func(yield func(recollect.VectorKey, error) bool) {
+		for i := range f.vectors {
+			if !yield(recollect.VectorKey(i+1), nil) {
+				return
+			}
+		}
+	}
+}
+
+func (f flat) EmbeddingsByKey(_ context.Context, _ recollect.CollectionKey, keys []recollect.VectorKey) iter.Seq2[recollect.Embedding, error] {
+	return func(yield func(recollect.Embedding, error) bool) {
+		for _, key := range keys {
+			if !yield(recollect.Embedding{Key: key, Vector: f.vectors[key-1]}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// readVectors maps nothing: it reads a file of rows.
+func readVectors(path string) ([][]float32, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	numbers := unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(data))), len(data)/4)
+	return slices.Collect(slices.Chunk(numbers, dimension)), nil
+}
+
+// measureOurs runs in a process of its own, and prints JSON. cosines are the least ones for similarities of 0, 50, 80 and 99.
+func measureOurs(ctx context.Context, folder string, cosines []float32) error {
+	vectors, err := readVectors(filepath.Join(folder, "vectors.f32"))
+	if err != nil {
+		return err
+	}
+	queries, err := readVectors(filepath.Join(folder, "queries.f32"))
+	if err != nil {
+		return err
+	}
+	var m measured
+	dir := filepath.Join(folder, "index")
+	open := func() (*exact.Index, error) {
+		files, err := exact.OpenFiles(dir, []byte("bench"), recollect.VectorKey(len(vectors)))
+		if err != nil {
+			return nil, err
+		}
+		return exact.New(flat{vectors}, exact.Options{Files: files, MaxBytes: math.MaxInt64}), nil
+	}
+	debug.FreeOSMemory()
+	before, err := anonymous()
+	if err != nil {
+		return err
+	}
+	x, err := open()
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	if _, err := x.Search(ctx, 1, queries[0], k, -1); err != nil {
+		return err
+	}
+	m.Build = time.Since(start).Seconds()
+	if err := x.Close(); err != nil {
+		return err
+	}
+
+	// Again, from files.
+	start = time.Now()
+	if x, err = open(); err != nil {
+		return err
+	}
+	defer x.Close()
+	if _, err := x.Search(ctx, 1, queries[0], k, -1); err != nil {
+		return err
+	}
+	m.Reopen = time.Since(start).Seconds()
+	debug.FreeOSMemory()
+	after, err := anonymous()
+	if err != nil {
+		return err
+	}
+	m.Memory = after - before
+
+	compared, searched := x.Tally().Compared.Load(), x.Tally().Searches.Load()
+	if m.P50, m.P99, err = latency(ctx, x, queries, k, -1); err != nil {
+		return err
+	}
+	m.Compared = float64(x.Tally().Compared.Load()-compared) / float64(x.Tally().Searches.Load()-searched)
+	if m.P50Many, _, err = latency(ctx, x, queries, 4096, cosines[2]); err != nil {
+		return err
+	}
+	if m.Rate, err = throughput(ctx, x, queries); err != nil {
+		return err
+	}
+	m.MemoryPass = memoryPass(len(vectors))
+	if err := m.compare(ctx, x, vectors, queries, cosines); err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(m)
+}
+
+func latency(ctx context.Context, x *exact.Index, queries [][]float32, k int, least float32) (p50, p99 float64, err error) {
+	var took []float64
+	for i := range 300 {
+		start := time.Now()
+		if _, err := x.Search(ctx, 1, queries[i%len(queries)], k, least); err != nil {
+			return 0, 0, err
+		}
+		took = append(took, time.Since(start).Seconds())
+	}
+	slices.Sort(took)
+	return took[150], took[297], nil
+}
+
+func throughput(ctx context.Context, x *exact.Index, queries [][]float32) (float64, error) {
+	var count atomic.Int64
+	var working sync.WaitGroup
+	failures := make([]error, clients)
+	start := time.Now()
+	for c := range clients {
+		working.Go(func() {
+			for i := c; time.Since(start) < 5*time.Second && failures[c] == nil; i++ {
+				_, failures[c] = x.Search(ctx, 1, queries[i%len(queries)], k, -1)
+				count.Add(1)
+			}
+		})
+	}
+	working.Wait()
+	return float64(count.Load()) / time.Since(start).Seconds(), errors.Join(failures...)
+}
+
+// memoryPass is the time to read 128 bytes a vector on all cores: the best of some.
+func memoryPass(n int) float64 {
+	cores := runtime.GOMAXPROCS(0)
+	words := make([]uint64, 16*n)
+	for i := range words {
+		words[i] = uint64(i)
+	}
+	best := math.Inf(1)
+	var total atomic.Uint64
+	for range 20 {
+		start := time.Now()
+		var working sync.WaitGroup
+		for part := range slices.Chunk(words, (len(words)+cores-1)/cores) {
+			working.Go(func() {
+				var s0, s1, s2, s3, s4, s5, s6, s7 uint64
+				for ; len(part) >= 8; part = part[8:] {
+					w := (*[8]uint64)(part)
+					s0, s1, s2, s3 = s0^w[0], s1^w[1], s2^w[2], s3^w[3]
+					s4, s5, s6, s7 = s4^w[4], s5^w[5], s6^w[6], s7^w[7]
+				}
+				total.Add(s0 ^ s1 ^ s2 ^ s3 ^ s4 ^ s5 ^ s6 ^ s7)
+			})
+		}
+		working.Wait()
+		best = min(best, time.Since(start).Seconds())
+	}
+	return best
+}
+
+// compare sets beside a scan of all vectors what ours finds, by key and by cosine.
+func (m *measured) compare(ctx context.Context, x *exact.Index, vectors, queries [][]float32, cosines []float32) error {
+	for i, similarity := range []float64{0, 50, 80, 99} {
+		m.Thresholds = append(m.Thresholds, threshold{Similarity: similarity, Cosine: cosines[i]})
+	}
+	// Sums of 512 products differ in their last bits with the order of additions.
+	const rounding = 1e-6
+	var found, wanted int
+	for _, query := range queries[:min(len(queries), 40)] {
+		hits := scan(vectors, query)
+		for i, least := range cosines {
+			for _, k := range []int{1, 10, 100} {
+				got, err := x.Search(ctx, 1, query, k, least)
+				if err != nil {
+					return err
+				}
+				there := map[recollect.VectorKey]float32{}
+				for _, h := range got {
+					there[h.Key] = h.Cosine
+				}
+				for rank, h := range hits[:k] {
+					last := hits[k-1].Cosine
+					if h.Cosine < least+rounding || rank > 0 && h.Cosine < last+rounding && h.Cosine != last {
+						continue // on the edge, where rounding decides
+					}
+					m.Thresholds[i].Wanted++
+					c, ok := there[h.Key]
+					ok = ok && math.Abs(float64(c-h.Cosine)) < rounding
+					if ok {
+						m.Thresholds[i].Found++
+					}
+					if k == 10 && i == 0 {
+						wanted++
+						if ok {
+							found++
+						}
+					}
+				}
+			}
+		}
+	}
+	m.Recall = float64(found) / float64(wanted)
+	return nil
+}
+
+// scan returns the best hundred and one, by comparing everything.
+func scan(vectors [][]float32, query []float32) []recollect.Hit {
+	hits := make([]recollect.Hit, len(vectors))
+	var working sync.WaitGroup
+	cores := runtime.GOMAXPROCS(0)
+	for c := range cores {
+		working.Go(func() {
+			for i := c * len(vectors) / cores; i < (c+1)*len(vectors)/cores; i++ {
+				hits[i] = recollect.Hit{Key: recollect.VectorKey(i + 1), Cosine: verification.Dot(query, vectors[i])}
+			}
+		})
+	}
+	working.Wait()
+	slices.SortFunc(hits, func(a, b recollect.Hit) int {
+		switch {
+		case a.Cosine > b.Cosine:
+			return -1
+		case a.Cosine < b.Cosine:
+			return 1
+		}
+		return int(a.Key - b.Key)
+	})
+	return hits[:min(101, len(hits))]
+}
+
+// anonymous is how many bytes of this process no file backs.
+func anonymous() (int64, error) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if fields := strings.Fields(line); fields[0] == "RssAnon:" {
+			kilobytes, err := strconv.ParseInt(fields[1], 10, 64)
+			return kilobytes * 1024, err
+		}
+	}
+	return 0, fmt.Errorf("this system does not tell")
+}
