@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/recollect-dev/recollect"
 	"github.com/recollect-dev/recollect/indextest"
@@ -26,9 +27,16 @@ func TestQueriesShareAPass(t *testing.T) {
 	checkSearch(t, x, vectors, vectors[5], 10, 0.1)
 
 	passes := &x.find(1).gallery.passes
-	passes.mu.Lock()
-	passes.atWork = true // as if a pass were at work
-	passes.mu.Unlock()
+	lead := func() bool { // as if a pass were at work, once the goroutine of the last one has gone
+		passes.mu.Lock()
+		defer passes.mu.Unlock()
+		lead := !passes.atWork
+		passes.atWork = true
+		return lead
+	}
+	for !lead() {
+		time.Sleep(time.Millisecond)
+	}
 	const queries = 2*passQueries + 10
 	givenUp, giveUp := context.WithCancel(t.Context())
 	giveUp()
@@ -46,10 +54,15 @@ func TestQueriesShareAPass(t *testing.T) {
 			}
 		})
 	}
-	for waiting := 0; waiting < queries+1; {
+	waiting := func() int {
 		passes.mu.Lock()
-		waiting = len(passes.waiting)
-		passes.mu.Unlock()
+		defer passes.mu.Unlock()
+		return len(passes.waiting)
+	}
+	for start := time.Now(); waiting() < queries+1; time.Sleep(time.Millisecond) {
+		if time.Since(start) > time.Minute {
+			t.Fatalf("%d queries wait, want %d", waiting(), queries+1)
+		}
 	}
 	x.find(1).gallery.work()
 	working.Wait()
