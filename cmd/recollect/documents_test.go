@@ -1,0 +1,180 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// block is a fenced block of a document.
+type block struct {
+	line           int
+	language, text string
+}
+
+var fence = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$")
+
+func blocks(text string) (found []block) {
+	for _, m := range fence.FindAllStringSubmatchIndex(text, -1) {
+		found = append(found, block{1 + strings.Count(text[:m[0]], "\n"), text[m[2]:m[3]], text[m[4]:m[5]]})
+	}
+	return found
+}
+
+// TestDocuments runs the commands of each document, in their order, as a reader would: blocks of sh in one shell, and of Python by themselves. The pictures
+// that they name are real ones, and the port is another one than 7180, lest a server be in the way.
+func TestDocuments(t *testing.T) {
+	if testing.Short() && os.Getenv("CI") != "" {
+		t.Skip("it takes a minute")
+	}
+	needNetworks(t)
+	library, err := filepath.Abs(installed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	if out, err := exec.Command("go", "build", "-o", filepath.Join(bin, "recollect"), ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	documents, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(documents) < 5 {
+		t.Fatalf("the documents are %v, %v", documents, err)
+	}
+	for _, document := range documents {
+		t.Run(filepath.Base(document), func(t *testing.T) {
+			text, err := os.ReadFile(document)
+			if err != nil {
+				t.Fatal(err)
+			}
+			runDocument(t, blocks(string(text)), bin, library, filepath.Base(document) != "quickstart.md")
+		})
+	}
+}
+
+func runDocument(t *testing.T, found []block, bin, library string, serve bool) {
+	dir := t.TempDir()
+	documentPictures(t, dir)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	listener.Close()
+	var script strings.Builder
+	script.WriteString("set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n")
+	if serve {
+		script.WriteString("recollect serve > recollect.log 2>&1 &\nuntil curl -sf http://127.0.0.1:7180/health/ready; do sleep 0.2; done\n" +
+			"export AWS_SHARED_CREDENTIALS_FILE=$PWD/data/credentials AWS_ENDPOINT_URL_REKOGNITION=http://127.0.0.1:7180 AWS_DEFAULT_REGION=us-east-1\n")
+	}
+	ran := 0
+	for _, b := range found {
+		text := b.text
+		switch b.language {
+		case "sh":
+		case "python":
+			if exec.Command("python3", "-c", "import boto3").Run() != nil {
+				t.Logf("line %d: boto3 is not here to run it", b.line)
+				continue
+			}
+			text = "python3 - <<'END_OF_PYTHON'\n" + text + "END_OF_PYTHON\n"
+		default:
+			continue
+		}
+		if regexp.MustCompile(`(?m)^\s*aws `).MatchString(text) {
+			if _, err := exec.LookPath("aws"); err != nil {
+				t.Logf("line %d: the AWS CLI is not here to run it", b.line)
+				continue
+			}
+		}
+		ran++
+		fmt.Fprintf(&script, "echo '== line %d' >&2\n%s", b.line, text)
+	}
+	if ran == 0 {
+		return
+	}
+	cmd := exec.CommandContext(t.Context(), "bash", "-c", strings.ReplaceAll(script.String(), "127.0.0.1:7180", address))
+	cmd.Dir = dir
+	cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "RECOLLECT_LISTEN=" + address, "RECOLLECT_LIBRARY=" + library,
+		"AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER="}
+	cmd.WaitDelay = 10 * time.Second
+	if out, err := cmd.CombinedOutput(); err != nil {
+		log, _ := os.ReadFile(filepath.Join(dir, "recollect.log"))
+		t.Errorf("%v\n%s\nthe server said:\n%.3000s", err, out, log)
+	}
+}
+
+// documentPictures puts the pictures there that the documents name.
+func documentPictures(t *testing.T, dir string) {
+	t.Helper()
+	people(t, filepath.Join(dir, "people"), 0, 6)
+	person := filepath.Join(lfw, "images", "Aaron_Peirsol", "Aaron_Peirsol_000")
+	for name, from := range map[string]string{
+		"anna.jpg": person + "1.jpg", "street.jpg": person + "2.jpg", "passport.jpg": person + "3.jpg", "door.jpg": person + "4.jpg",
+		"group.jpg": "../../../shared/data/group/cf_016_8.jpg", "people/Anna/1.jpg": person + "1.jpg", "people/Anna/2.jpg": person + "2.jpg",
+	} {
+		copyFile(t, from, filepath.Join(dir, name))
+	}
+}
+
+// TestMetricsOfDocuments looks for the metrics that the documents name among those that a server shows.
+func TestMetricsOfDocuments(t *testing.T) {
+	startServer(t, filepath.Join(t.TempDir(), "data"))
+	if _, err := newClient(t).ListCollections(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.Get(os.Getenv("AWS_ENDPOINT_URL_REKOGNITION") + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	shown, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../../docs/operating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, name := range regexp.MustCompile(`\b(?:recollect_\w+|process_\w+)`).FindAllString(string(text), -1) {
+		named++
+		// A histogram of what has not happened shows its help alone.
+		base := regexp.MustCompile(`_(bucket|sum|count)$`).ReplaceAllString(name, "")
+		if !strings.Contains(string(shown), "\n"+name) && !strings.Contains(string(shown), "# TYPE "+base+" ") && base != "recollect_vision_stage_duration_seconds" {
+			t.Errorf("the document names %s, which no server shows", name)
+		}
+	}
+	if named < 5 {
+		t.Errorf("the document names %d metrics", named)
+	}
+}
+
+// TestPackaging has the tools that read the packaging files check them.
+func TestPackaging(t *testing.T) {
+	program, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("systemd-analyze is not here to check the unit")
+	}
+	unit, err := os.ReadFile("../../packaging/recollect.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The program is not installed where the unit expects it.
+	path := filepath.Join(t.TempDir(), "recollect.service")
+	writeFile(t, path, []byte(strings.ReplaceAll(string(unit), "/usr/local/bin/recollect", "/bin/true")))
+	if out, err := exec.Command(program, "verify", "--man=no", path).CombinedOutput(); err != nil || strings.Contains(string(out), "recollect.service") {
+		t.Errorf("verify: %v %s", err, out)
+	}
+	out, err := exec.Command(program, "security", "--offline=true", "--no-pager", "--threshold=20", path).CombinedOutput()
+	if err != nil {
+		t.Errorf("the unit is exposed more than 2.0: %v\n%s", err, out)
+	}
+}
