@@ -22,9 +22,9 @@ type disk struct {
 	failed     atomic.Bool // writing has failed, which is said once
 }
 
-// write moves the vectors of a full slab to a file; nil if that fails, and they stay in memory.
-func (d *disk) write(c *coder, s *slab) *slab {
-	sealed, err := d.files.write(d.collection, c, s)
+// write puts a full slab and its vectors into a file, and returns the slab to use instead; nil if that fails.
+func (d *disk) write(c *coder, s *slab, vector func(slot int) []float32) *slab {
+	sealed, err := d.files.write(d.collection, c, s, vector)
 	if err != nil {
 		if !d.failed.Swap(true) {
 			d.log.Warn("the index cannot write a file and keeps vectors in memory", "collection", d.collection, "error", err)
@@ -56,6 +56,10 @@ func (d *disk) read(ctx context.Context, k *kernels) (*coder, []*slab) {
 	var working sync.WaitGroup
 	for range min(len(paths), runtime.GOMAXPROCS(0)) {
 		working.Go(func() {
+			var head []byte
+			if c != nil {
+				head = make([]byte, headBytes(c))
+			}
 			for {
 				i := int(next.Add(1)) - 1
 				if i >= len(paths) || ctx.Err() != nil {
@@ -63,7 +67,7 @@ func (d *disk) read(ctx context.Context, k *kernels) (*coder, []*slab) {
 				}
 				err := errDamaged
 				if c != nil {
-					slabs[i], err = readSlab(paths[i], c)
+					slabs[i], err = readSlab(paths[i], c, head)
 				}
 				switch {
 				case err == nil:
@@ -118,7 +122,7 @@ func (d *disk) reconcile(slabs []*slab, keys []recollect.VectorKey) (left []*sla
 	return left, missing
 }
 
-// install puts slabs from files before what was added while they were read.
+// install puts full slabs before what was added while they were read.
 func (g *gallery) install(c *coder, slabs []*slab) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -127,7 +131,7 @@ func (g *gallery) install(c *coder, slabs []*slab) error {
 		return nil
 	}
 	if v.coder != nil && v.coder.dimension != c.dimension {
-		return fmt.Errorf("files hold vectors of %d numbers, and one of %d was added", c.dimension, v.coder.dimension)
+		return fmt.Errorf("the collection has vectors of %d numbers, and one of %d was added", c.dimension, v.coder.dimension)
 	}
 	if v.coder == nil {
 		v.coder, g.scratch = c, make([]float32, c.width)

@@ -66,7 +66,9 @@ type Index struct {
 	files    *Files
 	log      *slog.Logger
 	tally    Tally
+	collect  int64         // how many bytes are let go before the collector is told
 	loads    chan struct{} // holds one for each load at work
+	cores    chan struct{} // and one for each slab that loads are making
 
 	ctx   context.Context // of the loads; ended by Close
 	end   context.CancelFunc
@@ -77,6 +79,7 @@ type Index struct {
 	recent  *list.List // of the entries, the one searched last in front
 	bytes   int64      // sum of the entries' bytes
 	vectors int        // sum of the entries' vectors
+	let     int64      // bytes of entries that were let go since the collector was last told
 	closed  bool
 }
 
@@ -114,7 +117,9 @@ func New(source Source, o Options) *Index {
 		kernels:  o.kernels,
 		files:    o.Files,
 		log:      o.Log,
+		collect:  64 << 20,
 		loads:    make(chan struct{}, runtime.GOMAXPROCS(0)),
+		cores:    make(chan struct{}, runtime.GOMAXPROCS(0)),
 		entries:  map[recollect.CollectionKey]*entry{},
 		recent:   list.New(),
 	}
@@ -304,14 +309,14 @@ func (x *Index) fill(ctx context.Context, e *entry) error {
 		return ctx.Err()
 	}
 	if x.files == nil {
-		return e.gallery.fill(ctx, x.source.Embeddings(ctx, e.key))
+		return e.gallery.fill(ctx, x.cores, x.source.Embeddings(ctx, e.key))
 	}
 	record, ok := x.source.(Record)
 	if !ok { // files cannot be told from what is there now
 		if err := x.files.drop(e.key); err != nil {
 			return err
 		}
-		return e.gallery.fill(ctx, x.source.Embeddings(ctx, e.key))
+		return e.gallery.fill(ctx, x.cores, x.source.Embeddings(ctx, e.key))
 	}
 	return x.fillFromFiles(ctx, e, record)
 }
@@ -321,7 +326,7 @@ func (x *Index) fillFromFiles(ctx context.Context, e *entry, record Record) erro
 	disk := e.gallery.disk
 	coder, slabs := disk.read(ctx, x.kernels)
 	if len(slabs) == 0 {
-		return e.gallery.fill(ctx, record.Embeddings(ctx, e.key))
+		return e.gallery.fill(ctx, x.cores, record.Embeddings(ctx, e.key))
 	}
 	var keys []recollect.VectorKey
 	for key, err := range record.EmbeddingKeys(ctx, e.key) {
@@ -335,7 +340,7 @@ func (x *Index) fillFromFiles(ctx context.Context, e *entry, record Record) erro
 		return errors.Join(err, x.files.drop(e.key)) // the next reading begins without
 	}
 	for batch := range slices.Chunk(missing, slabSlots) {
-		if err := e.gallery.fill(ctx, record.EmbeddingsByKey(ctx, e.key, batch)); err != nil {
+		if err := e.gallery.fill(ctx, x.cores, record.EmbeddingsByKey(ctx, e.key, batch)); err != nil {
 			return err
 		}
 	}
@@ -364,28 +369,6 @@ func (x *Index) sweep(record Record) {
 		}
 		x.mu.Unlock()
 	}
-}
-
-// fill loads embeddings.
-func (g *gallery) fill(ctx context.Context, embeddings iter.Seq2[recollect.Embedding, error]) error {
-	const batchSize = 256
-	batch := make([]recollect.Embedding, 0, batchSize)
-	for embedding, err := range embeddings {
-		if err != nil {
-			return err
-		}
-		if batch = append(batch, embedding); len(batch) < batchSize {
-			continue
-		}
-		if err := g.load(batch); err != nil {
-			return err
-		}
-		batch = batch[:0]
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return g.load(batch)
 }
 
 // account is count for callers that do not hold x.mu.
@@ -420,6 +403,10 @@ func (x *Index) forget(e *entry) {
 	e.gallery.close()
 	x.bytes -= e.bytes
 	x.vectors -= e.vectors
+	if x.let += e.bytes; x.let >= x.collect && !x.closed {
+		x.let = 0
+		x.tasks.Go(runtime.GC) // which what is outside of its heap does not make run
+	}
 }
 
 // Tally returns the counts of the index's work, which go on counting.

@@ -1,6 +1,7 @@
 package exact
 
 import (
+	"bufio"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -120,7 +121,8 @@ func (f *Files) list(c recollect.CollectionKey) []string {
 }
 
 // A file begins with the head: the header, keys, scales and codes of all slots, and a CRC-32C of all that. From the next multiple of
-// pageBytes on there are rows: a vector's binary32 numbers and the CRC-32C of its key and them. All numbers are little-endian.
+// pageBytes on there are rows: a vector's binary32 numbers and the CRC-32C of its key and them. All numbers have the byte
+// order of the machine.
 const (
 	fileMagic   = "RCLSLAB1" // with the version of format, rotation and code
 	headerBytes = 32
@@ -142,30 +144,35 @@ func (d *damage) Error() string { return fmt.Sprintf("%s: %v", d.slab.file.path,
 
 func (d *damage) Unwrap() error { return d.err }
 
-// mapped is the rows of a file, in memory as they are used.
+// mapped is what a slab with a file has outside of Go's heap, which the collector need not keep twice the room for. Whoever reads from it
+// keeps it alive.
 type mapped struct {
 	path   string
-	rows   []byte
-	stride int
+	rows   []byte // of the file, in memory as they are used
+	stride int    // of rows
+	memory []byte // of the process, for what the file's head has between header and checksum
 }
 
 func (c *coder) rowBytes() int { return 4*c.dimension + 4 }
 
-func headBytes(c *coder) int { return headerBytes + slabSlots*(8+12+2*c.rows()) + 4 }
+// slotsBytes is the length of a full slab's keys, scales and codes.
+func slotsBytes(c *coder) int { return slabSlots * (8 + 12 + 2*c.rows()) }
+
+func headBytes(c *coder) int { return headerBytes + slotsBytes(c) + 4 }
 
 func rowsAt(c *coder) int { return (headBytes(c) + pageBytes - 1) / pageBytes * pageBytes }
 
 func header(c *coder) []byte {
 	h := append(make([]byte, 0, headerBytes), fileMagic...)
 	for _, n := range []int{c.dimension, c.width, slabSlots} {
-		h = binary.LittleEndian.AppendUint32(h, uint32(n))
+		h = binary.NativeEndian.AppendUint32(h, uint32(n))
 	}
 	return h[:headerBytes]
 }
 
 func rowSum(key recollect.VectorKey, row []byte) uint32 {
 	var k [8]byte
-	binary.LittleEndian.PutUint64(k[:], uint64(key))
+	binary.NativeEndian.PutUint64(k[:], uint64(key))
 	return crc32.Update(crc32.Update(0, castagnoli, k[:]), castagnoli, row)
 }
 
@@ -174,39 +181,22 @@ func raw[T float32 | atomic.Int64](numbers []T) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(numbers))), len(numbers)*int(unsafe.Sizeof(numbers[0])))
 }
 
-// write puts a full slab into a file and returns a slab that shares its keys and codes, with the vectors in the file. It is not synced: what a
-// power failure tears does not pass its checksums.
-func (f *Files) write(collection recollect.CollectionKey, c *coder, s *slab) (*slab, error) {
+// write puts a full slab and its vectors into a file and returns the slab to use instead, with the vectors in the file and the rest outside
+// of the heap. The file is not synced: what a power failure tears does not pass its checksums.
+func (f *Files) write(collection recollect.CollectionKey, c *coder, s *slab, vector func(slot int) []float32) (*slab, error) {
 	dir := f.collection(collection)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
-	}
-	data := make([]byte, 0, rowsAt(c)+slabSlots*c.rowBytes())
-	data = append(data, header(c)...)
-	keys := make([]int64, slabSlots)
-	for i := range s.keys {
-		keys[i] = s.keys[i].Load()
-		data = binary.LittleEndian.AppendUint64(data, uint64(keys[i]))
-	}
-	for _, part := range [][]byte{raw(s.sign), raw(s.both), raw(s.spread), s.signs, s.lows} {
-		data = append(data, part...)
-	}
-	data = binary.LittleEndian.AppendUint32(data, crc32.Checksum(data, castagnoli))
-	data = data[:rowsAt(c)]
-	for i, key := range keys {
-		row := raw(s.vectors[i*c.dimension:][:c.dimension])
-		data = append(data, row...)
-		data = binary.LittleEndian.AppendUint32(data, rowSum(recollect.VectorKey(key), row))
 	}
 	unfinished, err := os.CreateTemp(dir, "unfinished")
 	if err != nil {
 		return nil, err
 	}
 	path := filepath.Join(dir, fmt.Sprintf("%s-%d.slab", rand.Text(), s.high))
-	_, err = unfinished.Write(data)
+	err = writeSlab(unfinished, c, s, vector)
 	m, mapErr := (*mapped)(nil), error(nil)
 	if err == nil {
-		m, mapErr = mapRows(unfinished, path, c)
+		m, mapErr = mapSlab(unfinished, path, c)
 	}
 	if err = errors.Join(err, mapErr, unfinished.Close()); err == nil {
 		err = os.Rename(unfinished.Name(), path)
@@ -214,43 +204,50 @@ func (f *Files) write(collection recollect.CollectionKey, c *coder, s *slab) (*s
 	if err != nil {
 		return nil, errors.Join(err, os.Remove(unfinished.Name()))
 	}
-	r := *s
-	r.vectors, r.file = nil, m
-	return &r, nil
+	return s.moved(c, m), nil
 }
 
-// readSlab reads a file's head and maps its rows. The slab's keys are those written; low, high and live are for the caller to set.
-func readSlab(path string, c *coder) (*slab, error) {
+// writeSlab writes a file's content.
+func writeSlab(file io.Writer, c *coder, s *slab, vector func(slot int) []float32) error {
+	head := append(make([]byte, 0, rowsAt(c)), header(c)...)
+	for _, part := range [][]byte{raw(s.keys), raw(s.sign), raw(s.both), raw(s.spread), s.signs, s.lows} {
+		head = append(head, part...)
+	}
+	head = binary.NativeEndian.AppendUint32(head, crc32.Checksum(head, castagnoli))
+	w := bufio.NewWriterSize(file, 1<<16) // keeps the first error until Flush
+	w.Write(head[:rowsAt(c)])
+	var sum [4]byte
+	for i := range s.keys {
+		row := raw(vector(i))
+		binary.NativeEndian.PutUint32(sum[:], rowSum(recollect.VectorKey(s.keys[i].Load()), row))
+		w.Write(row)
+		w.Write(sum[:])
+	}
+	return w.Flush()
+}
+
+// readSlab reads a file's head, for which buffer has room, and maps its rows. The slab's keys are those written; low, high and live are for the
+// caller to set.
+func readSlab(path string, c *coder, buffer []byte) (*slab, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	head := make([]byte, headBytes(c))
+	head := buffer[:headBytes(c)]
 	if _, err := io.ReadFull(file, head); err != nil {
 		return nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}
-	body, sum := head[:len(head)-4], binary.LittleEndian.Uint32(head[len(head)-4:])
+	body, sum := head[:len(head)-4], binary.NativeEndian.Uint32(head[len(head)-4:])
 	if string(body[:headerBytes]) != string(header(c)) || crc32.Checksum(body, castagnoli) != sum {
 		return nil, errDamaged
 	}
-	s := newSlab(c, 0)
-	s.keys = make([]atomic.Int64, slabSlots)
-	body = body[headerBytes:]
-	for i := range s.keys {
-		s.keys[i].Store(int64(binary.LittleEndian.Uint64(body[8*i:])))
-	}
-	body = body[8*slabSlots:]
-	for _, scales := range []*[]float32{&s.sign, &s.both, &s.spread} {
-		*scales = make([]float32, slabSlots)
-		body = body[copy(raw(*scales), body):]
-	}
-	plane := slabSlots * c.rows()
-	s.signs, s.lows = body[:plane:plane], body[plane:]
-	if s.file, err = mapRows(file, path, c); err != nil {
+	m, err := mapSlab(file, path, c)
+	if err != nil {
 		return nil, err
 	}
-	return s, nil
+	copy(m.memory, body[headerBytes:])
+	return newMapped(c, m), nil
 }
 
 // dimensionOf reads the dimension of the vectors in a file.
@@ -264,7 +261,7 @@ func dimensionOf(path string) (int, error) {
 	if _, err := io.ReadFull(file, h[:]); err != nil {
 		return 0, fmt.Errorf("%w: %w", errDamaged, err)
 	}
-	dimension := int(binary.LittleEndian.Uint32(h[len(fileMagic):]))
+	dimension := int(binary.NativeEndian.Uint32(h[len(fileMagic):]))
 	if string(h[:len(fileMagic)]) != fileMagic || dimension < 1 || dimension > maxDimension {
 		return 0, errDamaged
 	}
@@ -275,7 +272,7 @@ func dimensionOf(path string) (int, error) {
 func (m *mapped) vector(slot int, key recollect.VectorKey) ([]float32, error) {
 	row := m.rows[slot*m.stride:][:m.stride]
 	numbers := row[:m.stride-4]
-	if rowSum(key, numbers) != binary.LittleEndian.Uint32(row[m.stride-4:]) {
+	if rowSum(key, numbers) != binary.NativeEndian.Uint32(row[m.stride-4:]) {
 		return nil, errDamaged
 	}
 	return unsafe.Slice((*float32)(unsafe.Pointer(&numbers[0])), len(numbers)/4), nil

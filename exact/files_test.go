@@ -2,6 +2,7 @@ package exact
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/recollect-dev/recollect"
 	"github.com/recollect-dev/recollect/indextest"
@@ -306,5 +308,65 @@ func TestConformanceWithFiles(t *testing.T) {
 		if n := len(l.files(t)); n != 3 {
 			t.Errorf("%d files", n)
 		}
+	}
+}
+
+// What a collection that was let go had outside of the heap goes back to the system without anybody's doing.
+func TestMemoryGoesBack(t *testing.T) {
+	mappings := func(l *library) int {
+		maps, err := os.ReadFile("/proc/self/maps")
+		if err != nil {
+			t.Skip("this system does not tell what is mapped")
+		}
+		return strings.Count(string(maps), l.dir)
+	}
+	l := newLibrary(t, 3*slabSlots)
+	x := l.open(t)
+	x.collect = 3 * slabSlots
+	l.check(t, x)
+	if n := mappings(l); n != 3 {
+		t.Fatalf("%d files are mapped, want 3", n)
+	}
+	if err := x.Drop(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	for start := time.Now(); mappings(l) > 0; time.Sleep(10 * time.Millisecond) {
+		if time.Since(start) > time.Minute {
+			t.Fatalf("%d files are still mapped", mappings(l))
+		}
+	}
+}
+
+// Searches go on in a slab that was let go, while the collector takes all that nobody holds.
+func TestSearchesHoldWhatTheyRead(t *testing.T) {
+	l := newLibrary(t, 3*slabSlots)
+	x := l.open(t)
+	query := l.vectors[1]
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	var working sync.WaitGroup
+	for range 3 {
+		working.Go(func() {
+			for first := true; first || ctx.Err() == nil; first = false {
+				if hits, err := x.Search(t.Context(), 1, query, 10, -1); err != nil || len(hits) != 10 || hits[0].Key != 1 {
+					t.Errorf("found %v, %v", hits, err)
+					return
+				}
+			}
+		})
+	}
+	working.Go(func() {
+		for ctx.Err() == nil {
+			x.mu.Lock()
+			if e := x.entries[1]; e != nil && e.ready {
+				x.forget(e)
+			}
+			x.mu.Unlock()
+			runtime.GC()
+		}
+	})
+	working.Wait()
+	if n := l.log.count("damaged"); n > 0 {
+		t.Errorf("%s", l.log.text.String())
 	}
 }

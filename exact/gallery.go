@@ -1,7 +1,6 @@
 package exact
 
 import (
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -25,10 +24,12 @@ type gallery struct {
 
 	mu      sync.Mutex // held by whoever changes anything
 	scratch []float32
-	closed  bool // no file is written any more
 	loading bool
 	// While loading: what the load must not bring back, and what it must not replace.
 	removed, added map[recollect.VectorKey]struct{}
+
+	sealing sync.RWMutex // shared by those who write and remove files
+	closed  bool         // no file is written or removed any more
 }
 
 // view is a gallery at one moment. It does not change, except that keys are cleared.
@@ -126,39 +127,36 @@ func (g *gallery) fitting(embeddings []recollect.Embedding) (*view, error) {
 		return &v, nil
 	}
 	if v.n == 0 { // nothing is left that fixes the dimension
-		dimension := len(embeddings[0].Vector)
-		if dimension == 0 || dimension > maxDimension {
-			return nil, fmt.Errorf("a vector has %d numbers; it must have 1 to %d", dimension, maxDimension)
+		c, err := g.coderFor(embeddings[0])
+		if err != nil {
+			return nil, err
 		}
-		v = view{coder: newCoder(g.kernels, dimension)}
-		g.scratch = make([]float32, v.coder.width)
+		v = view{coder: c}
+		g.scratch = make([]float32, c.width)
 	}
-	for _, e := range embeddings {
-		if len(e.Vector) != v.coder.dimension {
-			return nil, fmt.Errorf("a vector of %d numbers does not fit in a collection of %d", len(e.Vector), v.coder.dimension)
-		}
-	}
-	return &v, nil
+	return &v, v.coder.fits(embeddings)
 }
 
 // append writes vectors to new slots; g.mu is held.
 func (g *gallery) append(v *view, embeddings []recollect.Embedding) {
-	for _, e := range embeddings {
+	for i, e := range embeddings {
 		place, slot := v.n/slabSlots, v.n%slabSlots
 		switch {
 		case place == len(v.slabs):
 			slots := slabSlots
 			if place == 0 {
-				slots = 1
+				slots = min(len(embeddings)-i, slabSlots)
 			}
-			v.slabs = append(v.slabs, newSlab(v.coder, slots))
+			v.slabs = append(v.slabs, newSlab(v.coder, slots, true))
 		case slot == len(v.slabs[place].keys): // a first slab grows
 			v.slabs = append(slices.Clone(v.slabs[:place]), v.slabs[place].resized(v.coder, min(2*slot, slabSlots)))
 		}
-		v.slabs[place].put(v.coder, slot, e, g.scratch)
+		s := v.slabs[place]
+		s.put(v.coder, slot, e, g.scratch)
+		copy(s.vectors[slot*v.coder.dimension:], e.Vector)
 		v.n++
-		if g.disk != nil && !g.closed && v.n%slabSlots == 0 {
-			if sealed := g.disk.write(v.coder, v.slabs[place]); sealed != nil {
+		if v.n%slabSlots == 0 {
+			if sealed := g.seal(v.coder, s, func(slot int) []float32 { return s.inMemory(v.coder, slot) }); sealed != nil {
 				v.slabs = append(slices.Clone(v.slabs[:place]), sealed)
 			}
 		}
@@ -217,8 +215,8 @@ func (g *gallery) compact(v *view) bool {
 	v.slabs, v.n = slices.Clip(dense), n
 	g.append(v, moving)
 	for _, s := range sparse {
-		if s.file != nil && !g.closed {
-			g.disk.remove(s.file.path) // whoever searches it still has it mapped
+		if s.file != nil {
+			g.unseal(s)
 		}
 	}
 	return true
@@ -245,10 +243,29 @@ func (s *slab) left(c *coder, used int) (vectors []recollect.Embedding, err erro
 	})
 }
 
+// seal puts a full slab and its vectors into a file, and returns the slab to use instead; nil if there is to be no file.
+func (g *gallery) seal(c *coder, s *slab, vector func(slot int) []float32) *slab {
+	g.sealing.RLock()
+	defer g.sealing.RUnlock()
+	if g.disk == nil || g.closed {
+		return nil
+	}
+	return g.disk.write(c, s, vector)
+}
+
+// unseal removes the file of a slab that is not used any more. Whoever searches the slab still has it mapped.
+func (g *gallery) unseal(s *slab) {
+	g.sealing.RLock()
+	defer g.sealing.RUnlock()
+	if !g.closed {
+		g.disk.remove(s.file.path)
+	}
+}
+
 // close ends the writing of files, so that they can be removed.
 func (g *gallery) close() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	g.sealing.Lock()
+	defer g.sealing.Unlock()
 	g.closed = true
 }
 

@@ -89,7 +89,7 @@ func TestBound(t *testing.T) {
 			for _, cosine := range []float64{0, 0.3, 0.7, 1} {
 				t.Run(fmt.Sprintf("%d/%s/%v", dimension, shape, cosine), func(t *testing.T) {
 					c := newCoder(fastest(), dimension)
-					s := newSlab(c, 1)
+					s := newSlab(c, 1, true)
 					scratch := make([]float32, c.width)
 					var squares [2]float64
 					var worst [2]float64

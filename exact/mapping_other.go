@@ -7,5 +7,5 @@ import (
 	"os"
 )
 
-// mapRows is not built for this system: vectors stay in memory.
-func mapRows(*os.File, string, *coder) (*mapped, error) { return nil, errors.ErrUnsupported }
+// mapSlab is not built for this system: vectors stay in memory.
+func mapSlab(*os.File, string, *coder) (*mapped, error) { return nil, errors.ErrUnsupported }

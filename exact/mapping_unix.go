@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mapRows maps a file's rows for reading. They are unmapped once nobody holds the result.
-func mapRows(file *os.File, path string, c *coder) (*mapped, error) {
+// mapSlab maps a file's rows for reading and takes memory for the rest of a slab. Both go back once nobody holds the result.
+func mapSlab(file *os.File, path string, c *coder) (*mapped, error) {
 	info, err := file.Stat()
 	if err != nil {
 		return nil, err
@@ -26,6 +26,13 @@ func mapRows(file *os.File, path string, c *coder) (*mapped, error) {
 	}
 	_ = unix.Madvise(all, unix.MADV_RANDOM) // advice
 	m := &mapped{path: path, rows: all[rowsAt(c):], stride: c.rowBytes()}
-	runtime.AddCleanup(m, func(all []byte) { _ = unix.Munmap(all) }, all)
+	runtime.AddCleanup(m, unmap, all)
+	if m.memory, err = unix.Mmap(-1, 0, slotsBytes(c), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE); err != nil {
+		m.memory = make([]byte, slotsBytes(c)) // the system allows a process so many mappings
+		return m, nil
+	}
+	runtime.AddCleanup(m, unmap, m.memory)
 	return m, nil
 }
+
+func unmap(memory []byte) { _ = unix.Munmap(memory) } // fails for addresses that are not mapped

@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/recollect-dev/recollect"
 )
@@ -30,23 +31,54 @@ type body struct {
 	file               *mapped
 }
 
-// newSlab has room for some vectors.
-func newSlab(c *coder, slots int) *slab {
+// newSlab has room for the codes of some vectors, and for them if they are to be kept in memory.
+func newSlab(c *coder, slots int, inMemory bool) *slab {
 	blocks := (slots + blockSlots - 1) / blockSlots
 	padded := blocks * blockSlots
-	return &slab{keys: make([]atomic.Int64, slots), body: body{
-		signs:   make([]byte, padded*c.rows()),
-		lows:    make([]byte, padded*c.rows()),
-		sign:    make([]float32, padded),
-		both:    make([]float32, padded),
-		spread:  make([]float32, padded),
-		vectors: make([]float32, slots*c.dimension),
+	s := &slab{keys: make([]atomic.Int64, slots), body: body{
+		signs:  make([]byte, padded*c.rows()),
+		lows:   make([]byte, padded*c.rows()),
+		sign:   make([]float32, padded),
+		both:   make([]float32, padded),
+		spread: make([]float32, padded),
 	}}
+	if inMemory {
+		s.vectors = make([]float32, slots*c.dimension)
+	}
+	return s
+}
+
+// newMapped is a full slab in the memory of m, which has the layout of a file.
+func newMapped(c *coder, m *mapped) *slab {
+	keys := unsafe.Slice((*atomic.Int64)(unsafe.Pointer(unsafe.SliceData(m.memory))), slabSlots)
+	codes := m.memory[8*slabSlots:]
+	scales := unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(codes))), 3*slabSlots)
+	codes = codes[12*slabSlots:]
+	plane := slabSlots * c.rows()
+	return &slab{keys: keys, body: body{
+		sign: scales[:slabSlots], both: scales[slabSlots : 2*slabSlots], spread: scales[2*slabSlots:],
+		signs: codes[:plane:plane], lows: codes[plane:],
+		file: m,
+	}}
+}
+
+// moved returns a copy of a full slab in the memory of m.
+func (s *slab) moved(c *coder, m *mapped) *slab {
+	r := newMapped(c, m)
+	s.copyTo(r)
+	return r
 }
 
 // resized returns a copy with room for the given number of vectors.
 func (s *slab) resized(c *coder, slots int) *slab {
-	r := newSlab(c, slots)
+	r := newSlab(c, slots, true)
+	s.copyTo(r)
+	copy(r.vectors, s.vectors)
+	return r
+}
+
+// copyTo copies all but the vectors into a slab that is not smaller.
+func (s *slab) copyTo(r *slab) {
 	for i := range s.keys {
 		r.keys[i].Store(s.keys[i].Load())
 	}
@@ -55,9 +87,7 @@ func (s *slab) resized(c *coder, slots int) *slab {
 	copy(r.sign, s.sign)
 	copy(r.both, s.both)
 	copy(r.spread, s.spread)
-	copy(r.vectors, s.vectors)
 	r.low, r.high, r.live = s.low, s.high, s.live
-	return r
 }
 
 // withKeysOfItsOwn returns a slab that shares the body.
@@ -70,12 +100,11 @@ func (s *slab) withKeysOfItsOwn() *slab {
 	return &r
 }
 
-// put writes a slot.
+// put writes a slot but for the vector itself.
 func (s *slab) put(c *coder, slot int, e recollect.Embedding, scratch []float32) {
 	block := slot / blockSlots * blockSlots * c.rows()
 	scales := c.encode(e.Vector, s.signs[block:], s.lows[block:], slot%blockSlots, scratch)
 	s.sign[slot], s.both[slot], s.spread[slot] = scales.sign, scales.both, scales.spread
-	copy(s.vectors[slot*c.dimension:], e.Vector)
 	if s.live == 0 {
 		s.low, s.high = e.Key, e.Key
 	}
@@ -89,6 +118,7 @@ func (s *slab) find(key recollect.VectorKey) int {
 	if s.live == 0 || key < s.low || key > s.high {
 		return -1
 	}
+	defer runtime.KeepAlive(s.file)
 	for slot := range s.keys {
 		if s.keys[slot].Load() == int64(key) {
 			return slot
@@ -106,12 +136,18 @@ func (s *slab) clear(slot int) {
 // vector is what stands in a slot under a key.
 func (s *slab) vector(c *coder, slot int, key recollect.VectorKey) ([]float32, error) {
 	if s.file == nil {
-		return s.vectors[slot*c.dimension:][:c.dimension], nil
+		return s.inMemory(c, slot), nil
 	}
 	return s.file.vector(slot, key)
 }
 
-// guard calls f, which reads from the slab's file, and returns an error where a page of it is not to be had: cut off, or the disk fails.
+// inMemory is what stands in a slot of a slab without a file.
+func (s *slab) inMemory(c *coder, slot int) []float32 {
+	return s.vectors[slot*c.dimension:][:c.dimension]
+}
+
+// guard calls f, which reads from the slab, keeps what is outside of the heap alive meanwhile, and returns an error where a page of the file is
+// not to be had: cut off, or the disk fails.
 func (s *slab) guard(f func() error) (err error) {
 	if s.file == nil {
 		return f()

@@ -18,6 +18,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/recollect-dev/recollect/bench/workload"
 	"github.com/recollect-dev/recollect/verification"
@@ -165,17 +167,24 @@ func child(ctx context.Context, program string, arguments ...string) (m measured
 // generate writes n vectors, 200 queries and the best ten of each. People have one to ten pictures; half the queries show people who are there.
 func generate(p *population, folder string, n int) error {
 	random := rand.New(rand.NewPCG(uint64(n), 1))
-	vectors := make([][]float32, 0, n)
-	var people [][]float32
-	for len(vectors) < n {
-		person := p.person(random)
-		if people = append(people, person); len(people) > 1000 {
-			people = people[1:]
-		}
-		for range min(1+random.IntN(10), n-len(vectors)) {
-			vectors = append(vectors, p.face(random, person))
-		}
+	numbers := make([]float32, dimension*n)
+	vectors := slices.Collect(slices.Chunk(numbers, dimension))
+	const part = 10_000
+	var drawing sync.WaitGroup
+	var next atomic.Int64
+	for range runtime.GOMAXPROCS(0) {
+		drawing.Go(func() {
+			for {
+				at := part * int(next.Add(1)-1)
+				if at >= n {
+					return
+				}
+				drawPart(p, rand.New(rand.NewPCG(uint64(n), uint64(2+at))), vectors[at:min(at+part, n)])
+			}
+		})
 	}
+	drawing.Wait()
+	people := drawPart(p, rand.New(rand.NewPCG(uint64(n), 2)), make([][]float32, min(part, n))) // of the first part, once more
 	random.Shuffle(n, func(i, j int) { vectors[i], vectors[j] = vectors[j], vectors[i] })
 	var queries [][]float32
 	for i := range 200 {
@@ -197,6 +206,20 @@ func generate(p *population, folder string, n int) error {
 		}
 	}
 	return nil
+}
+
+// drawPart fills vectors with pictures of people and returns those.
+func drawPart(p *population, random *rand.Rand, vectors [][]float32) (people [][]float32) {
+	for len(vectors) > 0 {
+		person := p.person(random)
+		people = append(people, person)
+		pictures := min(1+random.IntN(10), len(vectors))
+		for i := range pictures {
+			copy(vectors[i], p.face(random, person))
+		}
+		vectors = vectors[pictures:]
+	}
+	return people
 }
 
 func writeRows(path string, rows any) error {

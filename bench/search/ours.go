@@ -1,16 +1,18 @@
 package main
 
 import (
+	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,12 +58,24 @@ type threshold struct {
 }
 
 // flat is the record beneath ours: a file of vectors, whose keys are their numbers from 1.
-type flat struct{ vectors [][]float32 }
+type flat struct {
+	path string
+	n    int
+}
 
-func (f flat) Embeddings(ctx context.Context, c recollect.CollectionKey) iter.Seq2[recollect.Embedding, error] {
+func (f flat) Embeddings(context.Context, recollect.CollectionKey) iter.Seq2[recollect.Embedding, error] {
 	return func(yield func(recollect.Embedding, error) bool) {
-		for i, v := range f.vectors {
-			if !yield(recollect.Embedding{Key: recollect.VectorKey(i + 1), Vector: v}, nil) {
+		file, err := os.Open(f.path)
+		if err != nil {
+			yield(recollect.Embedding{}, err)
+			return
+		}
+		defer file.Close()
+		r := bufio.NewReaderSize(file, 1<<20)
+		for i := range f.n {
+			v := make([]float32, dimension)
+			_, err := io.ReadFull(r, raw(v))
+			if !yield(recollect.Embedding{Key: recollect.VectorKey(i + 1), Vector: v}, err) || err != nil {
 				return
 			}
 		}
@@ -70,7 +84,7 @@ func (f flat) Embeddings(ctx context.Context, c recollect.CollectionKey) iter.Se
 
 func (f flat) EmbeddingKeys(context.Context, recollect.CollectionKey) iter.Seq2[recollect.VectorKey, error] {
 	return func(yield func(recollect.VectorKey, error) bool) {
-		for i := range f.vectors {
+		for i := range f.n {
 			if !yield(recollect.VectorKey(i+1), nil) {
 				return
 			}
@@ -80,15 +94,28 @@ func (f flat) EmbeddingKeys(context.Context, recollect.CollectionKey) iter.Seq2[
 
 func (f flat) EmbeddingsByKey(_ context.Context, _ recollect.CollectionKey, keys []recollect.VectorKey) iter.Seq2[recollect.Embedding, error] {
 	return func(yield func(recollect.Embedding, error) bool) {
+		file, err := os.Open(f.path)
+		if err != nil {
+			yield(recollect.Embedding{}, err)
+			return
+		}
+		defer file.Close()
 		for _, key := range keys {
-			if !yield(recollect.Embedding{Key: key, Vector: f.vectors[key-1]}, nil) {
+			v := make([]float32, dimension)
+			_, err := file.ReadAt(raw(v), 4*dimension*int64(key-1))
+			if !yield(recollect.Embedding{Key: key, Vector: v}, err) || err != nil {
 				return
 			}
 		}
 	}
 }
 
-// readVectors maps nothing: it reads a file of rows.
+// raw is the memory of numbers.
+func raw(numbers []float32) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(numbers))), 4*len(numbers))
+}
+
+// readVectors reads a file of rows.
 func readVectors(path string) ([][]float32, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -100,10 +127,12 @@ func readVectors(path string) ([][]float32, error) {
 
 // measureOurs runs in a process of its own, and prints JSON. cosines are the least ones for similarities of 0, 50, 80 and 99.
 func measureOurs(ctx context.Context, folder string, cosines []float32) error {
-	vectors, err := readVectors(filepath.Join(folder, "vectors.f32"))
+	path := filepath.Join(folder, "vectors.f32")
+	info, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
+	record := flat{path, int(info.Size() / (4 * dimension))}
 	queries, err := readVectors(filepath.Join(folder, "queries.f32"))
 	if err != nil {
 		return err
@@ -111,13 +140,12 @@ func measureOurs(ctx context.Context, folder string, cosines []float32) error {
 	var m measured
 	dir := filepath.Join(folder, "index")
 	open := func() (*exact.Index, error) {
-		files, err := exact.OpenFiles(dir, []byte("bench"), recollect.VectorKey(len(vectors)))
+		files, err := exact.OpenFiles(dir, []byte("bench"), recollect.VectorKey(record.n))
 		if err != nil {
 			return nil, err
 		}
-		return exact.New(flat{vectors}, exact.Options{Files: files, MaxBytes: math.MaxInt64}), nil
+		return exact.New(record, exact.Options{Files: files, MaxBytes: math.MaxInt64}), nil
 	}
-	debug.FreeOSMemory()
 	before, err := anonymous()
 	if err != nil {
 		return err
@@ -145,12 +173,6 @@ func measureOurs(ctx context.Context, folder string, cosines []float32) error {
 		return err
 	}
 	m.Reopen = time.Since(start).Seconds()
-	debug.FreeOSMemory()
-	after, err := anonymous()
-	if err != nil {
-		return err
-	}
-	m.Memory = after - before
 
 	compared, searched := x.Tally().Compared.Load(), x.Tally().Searches.Load()
 	if m.P50, m.P99, err = latency(ctx, x, queries, k, -1); err != nil {
@@ -163,7 +185,16 @@ func measureOurs(ctx context.Context, folder string, cosines []float32) error {
 	if m.Rate, err = throughput(ctx, x, queries); err != nil {
 		return err
 	}
-	m.MemoryPass = memoryPass(len(vectors))
+	after, err := anonymous()
+	if err != nil {
+		return err
+	}
+	m.Memory = after - before
+	m.MemoryPass = memoryPass(record.n)
+	vectors, err := readVectors(path)
+	if err != nil {
+		return err
+	}
 	if err := m.compare(ctx, x, vectors, queries, cosines); err != nil {
 		return err
 	}
@@ -276,27 +307,28 @@ func (m *measured) compare(ctx context.Context, x *exact.Index, vectors, queries
 
 // scan returns the best hundred and one, by comparing everything.
 func scan(vectors [][]float32, query []float32) []recollect.Hit {
-	hits := make([]recollect.Hit, len(vectors))
-	var working sync.WaitGroup
+	const most = 101
+	better := func(a, b recollect.Hit) int {
+		return cmp.Or(cmp.Compare(b.Cosine, a.Cosine), cmp.Compare(a.Key, b.Key))
+	}
 	cores := runtime.GOMAXPROCS(0)
+	best := make([][]recollect.Hit, cores)
+	var working sync.WaitGroup
 	for c := range cores {
 		working.Go(func() {
 			for i := c * len(vectors) / cores; i < (c+1)*len(vectors)/cores; i++ {
-				hits[i] = recollect.Hit{Key: recollect.VectorKey(i + 1), Cosine: verification.Dot(query, vectors[i])}
+				h := recollect.Hit{Key: recollect.VectorKey(i + 1), Cosine: verification.Dot(query, vectors[i])}
+				place, _ := slices.BinarySearchFunc(best[c], h, better)
+				if place < most {
+					best[c] = slices.Insert(best[c][:min(len(best[c]), most-1)], place, h)
+				}
 			}
 		})
 	}
 	working.Wait()
-	slices.SortFunc(hits, func(a, b recollect.Hit) int {
-		switch {
-		case a.Cosine > b.Cosine:
-			return -1
-		case a.Cosine < b.Cosine:
-			return 1
-		}
-		return int(a.Key - b.Key)
-	})
-	return hits[:min(101, len(hits))]
+	hits := slices.Concat(best...)
+	slices.SortFunc(hits, better)
+	return hits[:min(most, len(hits))]
 }
 
 // anonymous is how many bytes of this process no file backs.

@@ -18,7 +18,7 @@ func write(w io.Writer, p *population, sizes []size) {
 			quantile(p.impostor, q), quantile(impostor, q), quantile(p.genuine, q), quantile(genuine, q))
 	}
 	fmt.Fprint(w, "\nThe ten best of each query; half of the queries show people who are there. Graphs (M 16, ef 100 while building) search with the least ef, in\n"+
-		"doublings, that reaches a recall of 0.99. Memory is what no file backs, over the process without vectors. \"Build\" is the time until the\n"+
+		"doublings, that reaches a recall of 0.99. Memory is what no file backs, after all queries, over the process without vectors. \"Build\" is the time until the\n"+
 		"first answer.\n")
 	for _, s := range sizes {
 		fmt.Fprintf(w, "\n## %d vectors\n\n| | recall@10 | p50 | p99 | queries/s, %d clients | build | memory a vector |\n|---|---|---|---|---|---|---|\n", s.n, clients)
@@ -73,5 +73,5 @@ func write(w io.Writer, p *population, sizes []size) {
 		}
 	}
 	fmt.Fprint(w, "\nA pass is limited by arithmetic without AVX-512: a vector of 512 coordinates takes 128 lookups, which is some 1.5 ns with AVX2. What is compared in full costs a cache miss and a checksum each, and\n"+
-		"weighs more the smaller a collection is and the fewer of the hits are alike. Memory beyond 148 bytes a vector is the last, unfinished slab (2.7 MB) and what the garbage collector keeps in hand.\n")
+		"weighs more the smaller a collection is and the fewer of the hits are alike. Memory beyond 148 bytes a vector is the last, unfinished slab (2.3 MB) and what the garbage collector keeps in hand.\n")
 }
