@@ -18,6 +18,7 @@ var mayImport = map[string][]string{
 	"/jpeg":                      {},
 	"/vision":                    {"", "/jpeg", "/pack", "/onnx"},
 	"/verification":              {""},
+	"/reference":                 {""},
 	"/exact":                     {""},
 	"/sqlite":                    {"", "/iam"},
 	"/s3":                        {},
@@ -32,7 +33,7 @@ var mayImport = map[string][]string{
 	"/admin":                     {"", "/archive", "/iam", "/rekognition", "/sigv4", "/sqlite", "/wire"},
 	"/conformance":               {"/wire", "/conformance/compatibility"},
 	"/conformance/compatibility": {"/wire"},
-	"/cmd/recollect":             {"", "/admin", "/archive", "/bulk", "/console", "/exact", "/iam", "/metrics", "/onnx", "/pack", "/rekognition", "/s3", "/sqlite", "/verification", "/vision", "/wire"},
+	"/cmd/recollect":             {"", "/admin", "/archive", "/bulk", "/console", "/exact", "/iam", "/metrics", "/onnx", "/pack", "/reference", "/rekognition", "/s3", "/sqlite", "/verification", "/vision", "/wire"},
 
 	"/conformance/clients/go": {}, // as any user's program
 }

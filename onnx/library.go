@@ -115,11 +115,18 @@ func Open(path string, cores int) (*Runtime, error) {
 	}, nil
 }
 
+// same tells whether two paths are of one file.
+func same(a, b string) bool {
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
+}
+
 func load(path string) error {
 	environment.Lock()
 	defer environment.Unlock()
 	if environment.path != "" {
-		if environment.path != path {
+		if !same(environment.path, path) {
 			return fmt.Errorf("loading ONNX Runtime from %s: this process has loaded it from %s", path, environment.path)
 		}
 		return nil

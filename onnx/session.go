@@ -49,17 +49,22 @@ type tensors struct {
 }
 
 // NewSession prepares the network in model, an ONNX file's bytes, which has one input and at least the named
-// outputs, all of them float32 tensors of a fixed shape. The bytes are not kept.
-func (r *Runtime) NewSession(model []byte, input string, outputs []string) (*Session, error) {
+// outputs, all of them float32 tensors. Sides of the input that the network leaves open are those of shape. The bytes are not kept.
+func (r *Runtime) NewSession(model []byte, input string, shape Shape, outputs []string) (*Session, error) {
 	s := &Session{runtime: r, idle: make(chan *tensors, maxIdle)}
-	if err := s.readShapes(model, input, outputs); err != nil {
+	fixed, err := s.readShapes(model, input, shape, outputs)
+	if err != nil {
 		return nil, err
 	}
-	var err error
 	if s.single, err = r.open(model, input, outputs, 1); err != nil {
 		return nil, err
 	}
 	s.spread = s.single
+	if !fixed {
+		if err := s.measureOutputs(outputs); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
 	if r.spread > 1 {
 		if s.spread, err = r.open(model, input, outputs, r.spread); err != nil {
 			s.spread = s.single
@@ -69,35 +74,80 @@ func (r *Runtime) NewSession(model []byte, input string, outputs []string) (*Ses
 	return s, nil
 }
 
-func (s *Session) readShapes(model []byte, input string, outputs []string) error {
+// readShapes reads the shapes of the input and the outputs. They are fixed if the network leaves no side of its input open; else what it says
+// of its outputs may not hold.
+func (s *Session) readShapes(model []byte, input string, shape Shape, outputs []string) (fixed bool, err error) {
 	ins, outs, err := onnxruntime_go.GetInputOutputInfoWithONNXData(model)
 	if err != nil {
-		return fmt.Errorf("reading the network: %w", err)
+		return false, fmt.Errorf("reading the network: %w", err)
 	}
 	if len(ins) != 1 {
-		return fmt.Errorf("the network has %d inputs, not 1", len(ins))
+		return false, fmt.Errorf("the network has %d inputs, not 1", len(ins))
 	}
-	shapes := make([]Shape, 0, 1+len(outputs))
-	for i, name := range append([]string{input}, outputs...) {
-		infos := outs
-		if i == 0 {
-			infos = ins
-		}
-		at := slices.IndexFunc(infos, func(info onnxruntime_go.InputOutputInfo) bool { return info.Name == name })
-		if at < 0 {
-			return fmt.Errorf("the network has no input or output %q", name)
-		}
-		if infos[at].DataType != onnxruntime_go.TensorElementDataTypeFloat {
-			return fmt.Errorf("%q is not a float32 tensor", name)
-		}
-		shape := Shape(infos[at].Dimensions)
-		if _, err := shape.elements(); err != nil {
-			return fmt.Errorf("%q: %w", name, err)
-		}
-		shapes = append(shapes, shape)
+	s.input, err = tensorShape(ins, input)
+	if err != nil {
+		return false, err
 	}
-	s.input, s.outputs = shapes[0], shapes[1:]
-	return nil
+	fixed = true
+	for i, side := range s.input {
+		if side < 1 && len(shape) == len(s.input) {
+			s.input[i], fixed = shape[i], false
+		}
+	}
+	if _, err := s.input.elements(); err != nil {
+		return false, fmt.Errorf("%q: %w", input, err)
+	}
+	for _, name := range outputs {
+		output, err := tensorShape(outs, name)
+		if err != nil {
+			return false, err
+		}
+		if _, err := output.elements(); err != nil && fixed {
+			return false, fmt.Errorf("%q: %w", name, err)
+		}
+		s.outputs = append(s.outputs, output)
+	}
+	return fixed, nil
+}
+
+// tensorShape finds a float32 tensor by its name.
+func tensorShape(infos []onnxruntime_go.InputOutputInfo, name string) (Shape, error) {
+	at := slices.IndexFunc(infos, func(info onnxruntime_go.InputOutputInfo) bool { return info.Name == name })
+	if at < 0 {
+		return nil, fmt.Errorf("the network has no input or output %q", name)
+	}
+	if infos[at].DataType != onnxruntime_go.TensorElementDataTypeFloat {
+		return nil, fmt.Errorf("%q is not a float32 tensor", name)
+	}
+	return Shape(infos[at].Dimensions), nil
+}
+
+// measureOutputs runs the network once to see the shapes of its outputs.
+func (s *Session) measureOutputs(names []string) (err error) {
+	t := new(tensors)
+	defer func() { err = errors.Join(err, t.destroy()) }()
+	if t.input, err = t.add(s.input); err != nil {
+		return err
+	}
+	values := make([]onnxruntime_go.Value, len(names))
+	err = withoutSubnormals(func() error { return s.single.Run([]onnxruntime_go.Value{t.input}, values) })
+	if err != nil {
+		return fmt.Errorf("running the network with an input of %v: %w", []int64(s.input), err)
+	}
+	for i, value := range values {
+		said, got := s.outputs[i], Shape(value.GetShape())
+		s.outputs[i] = got
+		_, sizeErr := got.elements()
+		// The library would refuse every run.
+		if sizeErr == nil && !slices.EqualFunc(said, got, func(said, got int64) bool { return said < 1 || said == got }) {
+			sizeErr = fmt.Errorf("the network says that its shape is %v, and with an input of %v gives %v", []int64(said), []int64(s.input), []int64(got))
+		}
+		if sizeErr != nil {
+			err = errors.Join(err, fmt.Errorf("%q: %w", names[i], sizeErr))
+		}
+		err = errors.Join(err, value.Destroy())
+	}
+	return err
 }
 
 func (r *Runtime) open(model []byte, input string, outputs []string, threads int) (session *onnxruntime_go.DynamicAdvancedSession, err error) {

@@ -40,7 +40,7 @@ func model(t testing.TB, file string) []byte {
 
 func session(t testing.TB, r *onnx.Runtime, file string, outputs ...string) *onnx.Session {
 	t.Helper()
-	s, err := r.NewSession(model(t, file), "input", outputs)
+	s, err := r.NewSession(model(t, file), "input", nil, outputs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,6 +74,37 @@ func TestSessionShapes(t *testing.T) {
 	}
 }
 
+// A network that leaves the sides of its input open gets them from the caller, and its outputs are measured.
+func TestSessionOpenShapes(t *testing.T) {
+	yunet, err := os.ReadFile("../../shared/models/face_detection_yunet_2023mar.onnx")
+	if err != nil {
+		t.Skipf("the shared networks are not there: %v", err)
+	}
+	r := open(t, 1)
+	s, err := r.NewSession(yunet, "input", onnx.Shape{1, 3, 640, 640}, []string{"cls_8", "bbox_8"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []onnx.Shape{{1, 6400, 1}, {1, 6400, 4}}
+	if got := s.OutputShapes(); !slices.EqualFunc(got, want, slices.Equal[onnx.Shape]) {
+		t.Errorf("outputs %v, want %v", got, want)
+	}
+	err = s.Run(t.Context(), noise(1), func(outputs [][]float32) {
+		if len(outputs[1]) != 4*6400 {
+			t.Errorf("a run gave %d numbers", len(outputs[1]))
+		}
+	})
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Error(err)
+	}
+	// This one promises outputs that it has at one size alone.
+	for _, shape := range []onnx.Shape{nil, {1, 3}, {1, 3, 0, 640}, {1, 3, 1 << 40, 640}, {1, 3, 320, 480}} {
+		if _, err := r.NewSession(yunet, "input", shape, []string{"cls_8"}); err == nil {
+			t.Errorf("an input of %v was taken", shape)
+		}
+	}
+}
+
 func TestNewSessionRefuses(t *testing.T) {
 	r := open(t, 1)
 	good := model(t, "fr_landmark.onnx")
@@ -90,7 +121,7 @@ func TestNewSessionRefuses(t *testing.T) {
 		"unknown output": {good, "input", []string{"output", "617"}, `"617"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := r.NewSession(c.model, c.input, c.outputs)
+			_, err := r.NewSession(c.model, c.input, nil, c.outputs)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want an error with %q", err, c.want)
 			}

@@ -123,6 +123,16 @@ type Crop struct {
 type Detection struct {
 	Score   float32 `json:"score"`   // least score of a face, 0 to 1
 	Overlap float32 `json:"overlap"` // least intersection over union at which the lower score is suppressed, 0 to 1
+
+	// Confidence has the knots of the curve that maps a score to the API's confidence, whose bars the quality filters are. Both rise
+	// strictly from knot to knot. Without it a confidence is the score in percent.
+	Confidence []ScoreKnot `json:"confidence,omitempty"`
+}
+
+// ScoreKnot is one point of the confidence curve.
+type ScoreKnot struct {
+	Score      float32 `json:"score"`      // 0 to 1
+	Confidence float32 `json:"confidence"` // 0 to 100
 }
 
 // Knot is one point of the similarity curve.
@@ -173,14 +183,9 @@ func (p *Pack) Networks() map[string]*Network {
 // Load reads the manifest of the pack in dir and all its networks, and verifies them. Every fault is reported, joined
 // into one error; a missing or altered file is a [FileError].
 func Load(dir string) (*Pack, error) {
-	manifest := filepath.Join(dir, ManifestName)
-	data, err := readFile(manifest, maxManifest)
+	p, err := readManifest(os.DirFS(dir), ".", filepath.Join(dir, ManifestName))
 	if err != nil {
 		return nil, err
-	}
-	p, err := Parse(data)
-	if err != nil {
-		return nil, fmt.Errorf("reading the model pack %s: %w", manifest, err)
 	}
 	var faults []error
 	for _, n := range p.Networks() {
@@ -231,21 +236,30 @@ func Parse(manifest []byte) (*Pack, error) {
 func readFile(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		// The path is said once, by FileError.
-		if pathErr, ok := errors.AsType[*os.PathError](err); ok {
-			err = pathErr.Err
-		}
-		return nil, &FileError{File: path, Err: err}
+		return nil, &FileError{File: path, Err: bare(err)}
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	data, err := readAll(f, limit)
 	if err != nil {
 		return nil, &FileError{File: path, Err: err}
 	}
-	if int64(len(data)) > limit {
-		return nil, &FileError{File: path, Err: fmt.Errorf("it is larger than %d bytes", limit)}
-	}
 	return data, nil
+}
+
+func readAll(r io.Reader, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = fmt.Errorf("it is larger than %d bytes", limit)
+	}
+	return data, err
+}
+
+// bare is an error without the path, which a FileError says.
+func bare(err error) error {
+	if pathErr, ok := errors.AsType[*os.PathError](err); ok {
+		return pathErr.Err
+	}
+	return err
 }
 
 func hash(data []byte) string {

@@ -52,6 +52,9 @@ func (p *Pack) Validate() error {
 			fault("detection: %s is %v, not between 0 and 1", name, value)
 		}
 	}
+	for _, err := range confidenceFaults(p.Detection.Confidence) {
+		fault("detection: confidence: %w", err)
+	}
 	for _, err := range curveFaults(p.Similarity) {
 		fault("similarity: %w", err)
 	}
@@ -140,6 +143,25 @@ func (n *Network) faults() []error {
 	}
 	if slices.ContainsFunc(in.Std, func(v float32) bool { return v <= 0 }) {
 		fault("input: std must be above 0")
+	}
+	return faults
+}
+
+func confidenceFaults(knots []ScoreKnot) []error {
+	if len(knots) == 0 {
+		return nil
+	}
+	if len(knots) == 1 {
+		return []error{errors.New("it needs at least two knots")}
+	}
+	var faults []error
+	for i, k := range knots {
+		if !(k.Score >= 0 && k.Score <= 1 && k.Confidence >= 0 && k.Confidence <= 100) {
+			faults = append(faults, fmt.Errorf("knot %d has a score that is not 0 to 1 or a confidence that is not 0 to 100", i))
+		}
+		if i > 0 && !(k.Score > knots[i-1].Score && k.Confidence > knots[i-1].Confidence) {
+			faults = append(faults, fmt.Errorf("knot %d does not rise in both values", i))
+		}
 	}
 	return faults
 }

@@ -65,8 +65,8 @@ func TestDetectorReads(t *testing.T) {
 		0.3, 0.2, 0.1, 0.4, // inside out
 		-0.1, 0.2, 0.3, 1.1, // over the edges
 	}
-	d := &detector{score: 0.6, overlap: 0.4}
-	got := d.read(scores, corners, rect{0, 0, 1000, 500})
+	d := &detector{decode: ultraFace, score: 0.6, overlap: 0.4}
+	got := d.read([][]float32{scores, corners}, rect{0, 0, 1000, 500})
 	if len(got) != 2 {
 		t.Fatalf("read %v, want two boxes", got)
 	}

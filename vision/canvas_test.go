@@ -13,10 +13,11 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/recollect-dev/recollect"
-	"github.com/recollect-dev/recollect/vision"
 	"golang.org/x/image/draw"
 	"golang.org/x/image/math/f64"
+
+	"github.com/recollect-dev/recollect"
+	"github.com/recollect-dev/recollect/vision"
 )
 
 // Where the head is in LFW's pictures: the mean box of 244 of them that have a single face.
@@ -272,7 +273,7 @@ func TestDetectHuge(t *testing.T) {
 	}
 	const width, height = 8000, 6000
 	const bound = 4 * width * height // bytes, what a baseline JPEG may take
-	e := newEngine(t, vision.Options{DecodeMemory: bound})
+	e := newEngine(t, vision.Options{Memory: vision.NewMemory(bound)})
 	detect(t, e, read(t, portrait)) // the networks' own memory
 	img := image.NewYCbCr(image.Rect(0, 0, width, height), image.YCbCrSubsampleRatio420)
 	for i := range img.Cb {

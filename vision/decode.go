@@ -10,9 +10,6 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
-	"sync/atomic"
-
-	"golang.org/x/sync/semaphore"
 
 	"github.com/recollect-dev/recollect"
 	baseline "github.com/recollect-dev/recollect/jpeg"
@@ -27,18 +24,12 @@ const (
 	maxScanPixels = 20 * maxPixels
 )
 
-// decoder turns bytes into pictures, and bounds the memory of all that are in work at a time.
+// decoder turns bytes into pictures, within the memory that all of them may take together.
 type decoder struct {
-	memory int64 // bytes
-	budget *semaphore.Weighted
-	inWork atomic.Int64 // bytes of the budget that are taken
+	memory *Memory
 
 	// shift, if not nil, says for a JPEG of a size that it is decoded at 1/2^shift of it, and finer where something asks for it.
 	shift func(width, height int) int
-}
-
-func newDecoder(memory int64) *decoder {
-	return &decoder{memory: memory, budget: semaphore.NewWeighted(memory)}
 }
 
 // invalidFormat is what the caller is told of anything that is no JPEG or PNG picture, or a broken one.
@@ -68,16 +59,8 @@ func (d *decoder) decode(ctx context.Context, data []byte) (p *picture, release 
 		return nil, nil, err
 	}
 	cost := int64(h.width) * int64(h.height) * h.bytesPerPixel
-	if cost > d.memory {
-		return nil, nil, tooLarge(fmt.Errorf("decoding takes %d bytes of memory, more than the %d there are", cost, d.memory))
-	}
-	if err := d.budget.Acquire(ctx, cost); err != nil {
-		return nil, nil, fmt.Errorf("waiting for memory to decode in: %w", err)
-	}
-	d.inWork.Add(cost)
-	release = func() {
-		d.inWork.Add(-cost)
-		d.budget.Release(cost)
+	if release, err = d.memory.take(ctx, cost); err != nil {
+		return nil, nil, err
 	}
 	if p, err = d.read(ctx, data, &h); err != nil {
 		release()

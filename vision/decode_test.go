@@ -20,6 +20,8 @@ import (
 	"github.com/recollect-dev/recollect"
 )
 
+func newTestDecoder(memory int64) *decoder { return &decoder{memory: NewMemory(memory)} }
+
 func testdata(t testing.TB, name string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", name))
@@ -32,7 +34,7 @@ func testdata(t testing.TB, name string) []byte {
 // pixels decodes a picture and returns it upright, as planes of red, green and blue.
 func pixels(t testing.TB, data []byte) (width, height int, rgb []float32) {
 	t.Helper()
-	p, release, err := newDecoder(DefaultDecodeMemory).decode(context.Background(), data)
+	p, release, err := newTestDecoder(DefaultMemory).decode(context.Background(), data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +228,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"more scans than sense":   {enlarge(manyScans), recollect.CodeInvalidImageFormat},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := newDecoder(DefaultDecodeMemory)
+			d := newTestDecoder(DefaultMemory)
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			_, _, err := d.decode(context.Background(), c.data)
@@ -237,7 +239,7 @@ func TestDecodeRefuses(t *testing.T) {
 			if grown := after.TotalAlloc - before.TotalAlloc; grown > 1<<20 {
 				t.Errorf("refusing it allocated %d bytes", grown)
 			}
-			if !d.budget.TryAcquire(d.memory) {
+			if !d.memory.budget.TryAcquire(d.memory.bytes) {
 				t.Error("the memory was not given back")
 			}
 		})
@@ -260,11 +262,11 @@ func TestDecodeWaitsForMemory(t *testing.T) {
 	}
 	cost := int64(h.width) * int64(h.height) * h.bytesPerPixel
 
-	if _, _, err := newDecoder(cost-1).decode(t.Context(), data); recollect.CodeOf(err) != recollect.CodeImageTooLarge {
+	if _, _, err := newTestDecoder(cost-1).decode(t.Context(), data); recollect.CodeOf(err) != recollect.CodeImageTooLarge {
 		t.Errorf("a picture that never fits: got %v, want that it is too large", err)
 	}
 
-	d := newDecoder(cost)
+	d := newTestDecoder(cost)
 	_, release, err := d.decode(t.Context(), data)
 	if err != nil {
 		t.Fatal(err)
@@ -294,7 +296,7 @@ func TestDecodeHeedsItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, name := range []string{"drawing.png", "progressive.jpg"} {
-		_, _, err := newDecoder(DefaultDecodeMemory).decode(ctx, testdata(t, name))
+		_, _, err := newTestDecoder(DefaultMemory).decode(ctx, testdata(t, name))
 		if !errors.Is(err, context.Canceled) || recollect.CodeOf(err) != recollect.CodeInternal {
 			t.Errorf("%s: got %v, want context.Canceled and no fault of the picture", name, err)
 		}
@@ -316,7 +318,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(lyingJPEG(f, "baseline420.jpg", 200, 300))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		// A small budget keeps the fuzzer fast: what costs more is refused.
-		p, release, err := newDecoder(8<<20).decode(t.Context(), data)
+		p, release, err := newTestDecoder(8<<20).decode(t.Context(), data)
 		if err != nil {
 			if recollect.CodeOf(err) == recollect.CodeInternal {
 				t.Errorf("an input is no internal error: %v", err)
@@ -356,7 +358,7 @@ func TestDecodeAtAFraction(t *testing.T) {
 	for _, turn := range []uint16{1, 3, 6, 8} {
 		data := WithOrientation(b.Bytes(), turn)
 		for shift := 1; shift <= 3; shift++ {
-			d := newDecoder(DefaultDecodeMemory)
+			d := newTestDecoder(DefaultMemory)
 			whole, _, err := d.decode(t.Context(), data)
 			if err != nil {
 				t.Fatal(err)

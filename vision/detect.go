@@ -3,6 +3,7 @@ package vision
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"math"
 	"slices"
 
@@ -14,18 +15,18 @@ import (
 // box is a face in pixels of the upright picture.
 type box struct {
 	rect
-	score float32 // 0 to 1
+	score float32 // the confidence, 0 to 1
 }
 
 func (b box) area() float64 { return b.width() * b.height() }
 
-// detector finds faces by UltraFace (github.com/Linzaier/Ultra-Light-Fast-Generic-Face-Detector-1MB), whose outputs are
-// the scores, 1 x n x 2 with the face's in the second column, and the boxes, 1 x n x 4 with the corners
-// x0 y0 x1 y1 as ratios of the picture's sides.
+// detector finds faces by a network that looks at a whole picture.
 type detector struct {
 	*network
+	decode  detectorDecoder
 	score   float32 // least
 	overlap float64 // intersection over union, most
+	curve   []pack.ScoreKnot
 	cores   int
 }
 
@@ -35,11 +36,22 @@ const (
 )
 
 func newDetector(r *onnx.Runtime, n *pack.Network, thresholds pack.Detection) (*detector, error) {
-	network, err := open(r, n, "ultraface", []int64{1, 0, 2}, []int64{1, 0, 4})
+	var decode detectorDecoder
+	var shapes [][]int64
+	switch n.Decoder {
+	case "yunet":
+		decode, shapes = yuNet(n.Input.Shape)
+	default:
+		decode, shapes = ultraFace, ultraFaceShapes
+		if n.Decoder != "ultraface" {
+			return nil, fmt.Errorf("%s: decoder %q is not known here, ultraface and yunet are", n.File, n.Decoder)
+		}
+	}
+	network, err := open(r, n, n.Decoder, shapes...)
 	if err != nil {
 		return nil, err
 	}
-	return &detector{network, thresholds.Score, float64(thresholds.Overlap), r.Cores()}, nil
+	return &detector{network, decode, thresholds.Score, float64(thresholds.Overlap), thresholds.Confidence, r.Cores()}, nil
 }
 
 // find returns the faces, the largest box first, and among equal ones the higher score. Boxes are not cut off at
@@ -53,7 +65,7 @@ func (d *detector) find(ctx context.Context, p *picture) ([]box, error) {
 		v := &views[i]
 		scale := inputHeight / v.height()
 		return d.run(ctx, p, v.rect, func(outputs [][]float32) {
-			for _, b := range suppress(d.read(outputs[0], outputs[1], v.rect), d.overlap) {
+			for _, b := range suppress(d.read(outputs, v.rect), d.overlap) {
 				if !v.cuts(b.rect, edge/scale) {
 					found[i] = append(found[i], sighting{b, v.level, b.height() * scale})
 				}
@@ -84,26 +96,21 @@ func (d *detector) shift(width, height int) int {
 }
 
 // read returns the boxes whose score is high enough.
-func (d *detector) read(scores, corners []float32, whole rect) []box {
+func (d *detector) read(outputs [][]float32, whole rect) []box {
 	var found []box
-	for i := range min(len(scores)/2, len(corners)/4) {
-		score := scores[2*i+1]
-		if !(score >= d.score) { // not a number is none either
-			continue
-		}
-		c := corners[4*i : 4*i+4]
-		// A face can reach over the edge, but not by more than the picture.
-		if !(c[0] >= -1 && c[1] >= -1 && c[2] <= 2 && c[3] <= 2 && c[0] < c[2] && c[1] < c[3]) {
-			continue
+	d.decode(outputs, d.score, func(score float32, x0, y0, x1, y1 float64) {
+		// A face can reach over the edge, but not by more than the picture. What is not a number fails every comparison.
+		if !(x0 >= -1 && y0 >= -1 && x1 <= 2 && y1 <= 2 && x0 < x1 && y0 < y1) {
+			return
 		}
 		found = append(found, box{
 			rect: rect{
-				whole.x0 + float64(c[0])*whole.width(), whole.y0 + float64(c[1])*whole.height(),
-				whole.x0 + float64(c[2])*whole.width(), whole.y0 + float64(c[3])*whole.height(),
+				whole.x0 + x0*whole.width(), whole.y0 + y0*whole.height(),
+				whole.x0 + x1*whole.width(), whole.y0 + y1*whole.height(),
 			},
-			score: min(score, 1),
+			score: confidence(d.curve, min(score, 1)),
 		})
-	}
+	})
 	return found
 }
 

@@ -10,10 +10,11 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/recollect-dev/recollect"
 	"github.com/recollect-dev/recollect/onnx"
 	"github.com/recollect-dev/recollect/pack"
-	"golang.org/x/sync/errgroup"
 )
 
 // Stage is a step of the way from bytes to vectors.
@@ -30,10 +31,6 @@ const (
 	StageEmbed     Stage = "embed"     // of one face
 )
 
-// DefaultDecodeMemory is the memory that pictures in work may take together where Options has none: enough for
-// one progressive picture of 100 megapixels, or twenty baseline ones of 24.
-const DefaultDecodeMemory = 2 << 30 // bytes
-
 const (
 	maxFaces      = 100          // of one picture
 	maxCandidates = 2 * maxFaces // for the landmarks to veto
@@ -41,10 +38,8 @@ const (
 
 // Options are an [Engine]'s settings.
 type Options struct {
-	// DecodeMemory bounds the memory that all pictures being decoded and looked at take together, in bytes. A
-	// picture waits until there is room for it; one that never fits is refused as too large. 0 means
-	// [DefaultDecodeMemory]. Garbage that is not collected yet comes on top.
-	DecodeMemory int64
+	// Memory bounds that of the pictures in work. nil: [DefaultMemory], for this engine alone.
+	Memory *Memory
 
 	// Observe, if not nil, is told how long each stage took. It is called from several goroutines at once.
 	Observe func(Stage, time.Duration)
@@ -70,17 +65,14 @@ var _ recollect.Engine = (*Engine)(nil)
 // New prepares the networks of a pack that was loaded by [pack.Load]. A network whose input or outputs are not what its
 // decoder reads is an error here, so that it cannot be one later.
 func New(p *pack.Pack, r *onnx.Runtime, options Options) (*Engine, error) {
-	if options.DecodeMemory == 0 {
-		options.DecodeMemory = DefaultDecodeMemory
-	}
-	if options.DecodeMemory < 0 {
-		return nil, fmt.Errorf("preparing the model pack %s: DecodeMemory is negative", p.Name)
+	if options.Memory == nil {
+		options.Memory = NewMemory(DefaultMemory)
 	}
 	e := &Engine{
 		version:     p.Version,
 		curve:       newCurve(p.Similarity),
 		calibration: p.Calibration,
-		decoder:     newDecoder(options.DecodeMemory),
+		decoder:     &decoder{memory: options.Memory},
 		options:     options,
 		cores:       r.Cores(),
 	}
@@ -129,9 +121,6 @@ func (e *Engine) networks() []*network {
 
 // Version is the pack's face model version.
 func (e *Engine) Version() string { return e.version }
-
-// MemoryInWork is how many bytes the pictures that are in work now may take, of the [Options.DecodeMemory] there are.
-func (e *Engine) MemoryInWork() int64 { return e.decoder.inWork.Load() }
 
 // Dimension is how many numbers a face's vector has.
 func (e *Engine) Dimension() int { return e.embed.dimension() }

@@ -30,7 +30,7 @@ func open(r *onnx.Runtime, n *pack.Network, decoder string, outputs ...[]int64) 
 	if len(n.Outputs) != len(outputs) {
 		return nil, fmt.Errorf("%s reads %d outputs, and the manifest names %d", decoder, len(outputs), len(n.Outputs))
 	}
-	session, err := r.NewSession(n.Model, n.Input.Name, n.Outputs)
+	session, err := r.NewSession(n.Model, n.Input.Name, n.Input.Shape[:], n.Outputs)
 	if err != nil {
 		return nil, err
 	}

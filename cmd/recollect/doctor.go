@@ -1,19 +1,17 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"image"
-	"image/png"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/recollect-dev/recollect/vision"
+	"github.com/recollect-dev/recollect/pack"
 )
 
 // The states of a finding.
@@ -96,23 +94,33 @@ func showFindings(w io.Writer, findings []finding, asJSON bool) error {
 	return table.Flush()
 }
 
-// checkNetworks loads the networks, which compares their hashes, and runs the detector.
+// checkNetworks loads the networks, which compares their hashes, and has each model look at the reference pictures.
 func checkNetworks(ctx context.Context, cfg serveConfig) finding {
-	const name = "networks"
-	engine, err := loadEngine(cfg.Library, cfg.Device, vision.Options{})
+	const name, again = "networks", "run in Recollect's source folder: make networks; or name their folder with --library"
+	models, err := openModels(cfg.Library, cfg.Device)
 	if err != nil {
-		return finding{name, stateFail, err.Error(), "run in Recollect's source folder: make networks; or name their folder with --library"}
+		return finding{name, stateFail, err.Error(), again}
 	}
-	defer engine.Close()
-	var picture bytes.Buffer
-	if err := png.Encode(&picture, image.NewGray(image.Rect(0, 0, 320, 240))); err != nil {
-		return finding{name, stateFail, err.Error(), "this is a fault of the program: please report it"}
+	names, err := models.packs.Names()
+	if err != nil {
+		return finding{name, stateFail, err.Error(), again}
 	}
 	start := time.Now()
-	photo, err := engine.Detect(ctx, picture.Bytes(), 0)
-	if err != nil || len(photo.Faces()) > 0 {
-		return finding{name, stateFail, fmt.Sprintf("a black picture does not come out as one without faces: %v", err), "run in Recollect's source folder: make networks"}
+	var versions []string
+	for _, packName := range names {
+		p, err := models.packs.Load(packName)
+		if err == nil {
+			_, err = models.try(ctx, p)
+		}
+		if err != nil {
+			advice := again
+			if packName != pack.DefaultName {
+				advice = "add the model pack again, or remove " + models.packs.Folder(packName)
+			}
+			return finding{name, stateFail, err.Error(), advice}
+		}
+		versions = append(versions, p.Version)
 	}
-	return finding{Check: name, State: stateOK,
-		Found: fmt.Sprintf("face model version %s; a picture was looked at in %v", engine.Version(), time.Since(start).Round(time.Millisecond))}
+	return finding{Check: name, State: stateOK, Found: fmt.Sprintf("face model %s; the reference pictures came out right, in %v",
+		strings.Join(versions, ", "), time.Since(start).Round(time.Millisecond))}
 }

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 
+	"github.com/recollect-dev/recollect"
 	"github.com/recollect-dev/recollect/admin"
 	"github.com/recollect-dev/recollect/onnx"
 	"github.com/recollect-dev/recollect/pack"
+	"github.com/recollect-dev/recollect/reference"
 	"github.com/recollect-dev/recollect/vision"
 )
 
@@ -18,9 +21,18 @@ const (
 	deviceCUDA = "cuda"
 )
 
-// openEngine loads ONNX Runtime and the default model pack from the library folder, and verifies both.
-func openEngine(library, device string, options vision.Options) (*vision.Engine, error) {
-	engine, err := loadEngine(library, device, options)
+// models are the model packs of a library, ready to be loaded.
+type models struct {
+	packs   pack.Library
+	runtime *onnx.Runtime
+}
+
+// openModels loads ONNX Runtime from the library folder, and verifies it.
+func openModels(library, device string) (*models, error) {
+	runtime, err := onnx.Open(filepath.Join(library, "onnxruntime", onnx.LibraryName()), 0)
+	if err == nil && device == deviceCUDA {
+		err = runtime.UseCUDA()
+	}
 	if errors.Is(err, onnx.ErrCUDA) {
 		return nil, fmt.Errorf(`--device cuda: %w
 It needs an NVIDIA GPU with its driver, CUDA and cuDNN where the system finds libraries, and in %s the files %s
@@ -28,33 +40,100 @@ of ONNX Runtime %s for GPUs (the archive onnxruntime-linux-x64-gpu of its releas
 			err, filepath.Join(library, "onnxruntime"), strings.Join(onnx.CUDALibraries, " and "), onnx.Version)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("load the face model: %w\nTo install the networks again, run in Recollect's source folder: make networks", err)
+		return nil, installAgain(err)
 	}
-	return engine, nil
+	return &models{pack.OpenLibrary(library), runtime}, nil
 }
 
-func loadEngine(library, device string, options vision.Options) (*vision.Engine, error) {
-	p, err := pack.Load(filepath.Join(library, "packs", "default"))
-	if err != nil {
-		return nil, err
-	}
-	runtime, err := onnx.Open(filepath.Join(library, "onnxruntime", onnx.LibraryName()), 0)
-	if err != nil {
-		return nil, err
-	}
-	if device == deviceCUDA {
-		if err := runtime.UseCUDA(); err != nil {
+// installAgain says what to do about a library folder that is not whole.
+func installAgain(err error) error {
+	return fmt.Errorf("load the face model: %w\nTo install the networks again, run in Recollect's source folder: make networks", err)
+}
+
+// load loads one pack; that of no name is the default.
+func (m *models) load(name string, options vision.Options) (*vision.Engine, error) {
+	if name == "" {
+		var err error
+		if name, err = m.packs.Default(); err != nil {
 			return nil, err
 		}
 	}
-	return vision.New(p, runtime, options)
+	p, err := m.packs.Load(name)
+	if err == nil {
+		var engine *vision.Engine
+		if engine, err = vision.New(p, m.runtime, options); err == nil {
+			return engine, nil
+		}
+	}
+	if name == pack.DefaultName {
+		return nil, installAgain(err)
+	}
+	return nil, fmt.Errorf("load the face model %s: %w", name, err)
 }
 
-// modelOf is what the door tells of an engine.
-func modelOf(engine *vision.Engine) admin.Model {
-	m := admin.Model{Version: engine.Version(), Dimension: engine.Dimension(), Calibration: []admin.Calibrated{}}
-	for _, c := range engine.Calibration() {
-		m.Calibration = append(m.Calibration, admin.Calibrated(c))
+// loadAll loads every pack, the default first. They share the bound of the pictures' memory.
+func (m *models) loadAll(options vision.Options) (engines []*vision.Engine, err error) {
+	names, err := m.packs.Names()
+	if err != nil {
+		return nil, installAgain(err)
 	}
-	return m
+	for _, name := range names {
+		engine, err := m.load(name, options)
+		if err != nil {
+			return nil, errors.Join(err, closeEngines(engines))
+		}
+		engines = append(engines, engine)
+	}
+	return engines, nil
+}
+
+func closeEngines(engines []*vision.Engine) error {
+	var faults []error
+	for _, e := range engines {
+		faults = append(faults, e.Close())
+	}
+	return errors.Join(faults...)
+}
+
+// try has a pack look at the reference pictures.
+func (m *models) try(ctx context.Context, p *pack.Pack) (reference.Result, error) {
+	engine, err := vision.New(p, m.runtime, vision.Options{})
+	if err != nil {
+		return reference.Result{}, err
+	}
+	result, err := reference.Try(ctx, engine)
+	if err != nil {
+		err = fmt.Errorf("the model pack %s does not work on the reference pictures:\n%w", p.Name, err)
+	}
+	return result, errors.Join(err, engine.Close())
+}
+
+// openEngine loads one pack of a library.
+func openEngine(library, device, name string, options vision.Options) (*vision.Engine, error) {
+	m, err := openModels(library, device)
+	if err != nil {
+		return nil, err
+	}
+	return m.load(name, options)
+}
+
+// asEngines are engines as the service takes them.
+func asEngines(engines []*vision.Engine) []recollect.Engine {
+	all := make([]recollect.Engine, len(engines))
+	for i, e := range engines {
+		all[i] = e
+	}
+	return all
+}
+
+// modelsOf is what the door tells of engines.
+func modelsOf(engines []*vision.Engine) []admin.Model {
+	told := make([]admin.Model, len(engines))
+	for i, engine := range engines {
+		told[i] = admin.Model{Version: engine.Version(), Dimension: engine.Dimension(), Calibration: []admin.Calibrated{}}
+		for _, c := range engine.Calibration() {
+			told[i].Calibration = append(told[i].Calibration, admin.Calibrated(c))
+		}
+	}
+	return told
 }

@@ -16,7 +16,7 @@ func TestDeviceWithoutCUDA(t *testing.T) {
 	if err := onnx.Verify(filepath.Join(library, "onnxruntime", onnx.LibraryName())); err != nil {
 		t.Skipf("ONNX Runtime is not installed (make networks): %v", err)
 	}
-	engine, err := openEngine(library, deviceCUDA, vision.Options{})
+	engine, err := openEngine(library, deviceCUDA, "", vision.Options{})
 	if err == nil {
 		engine.Close()
 		t.Skip("this machine has a CUDA provider")

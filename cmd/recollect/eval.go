@@ -25,6 +25,7 @@ type evalConfig struct {
 	Images  string // folder
 	Report  string // HTML file; empty: none
 	Library string
+	Model   string // name of a pack; empty: the default
 }
 
 // Validate reports every fault at once.
@@ -71,6 +72,8 @@ The exit status is 0 if all was measured, 130 if it was interrupted, 2 if the co
 	flags.StringVar(&cfg.Train, "train", "", "file of other pairs, to choose the threshold of the accuracy on")
 	flags.StringVar(&cfg.Report, "report", "", "HTML file to write the report to, with the curve and the worst pairs")
 	flags.StringVar(&cfg.Library, "library", defaultLibrary(), "folder of ONNX Runtime and the model packs")
+	configure(cmd)
+	flags.StringVar(&cfg.Model, "model", "", "name of the model pack to measure (default: that of new collections)")
 	return cmd
 }
 
@@ -99,7 +102,7 @@ func eval(ctx context.Context, cfg evalConfig, stdout, stderr io.Writer) (err er
 	defer func() { err = errors.Join(err, report.discard()) }()
 
 	watch := stopwatch{took: map[vision.Stage]time.Duration{}, runs: map[vision.Stage]int{}}
-	engine, err := openEngine(cfg.Library, deviceCPU, vision.Options{Observe: watch.observe})
+	engine, err := openEngine(cfg.Library, deviceCPU, cfg.Model, vision.Options{Observe: watch.observe})
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.AddCommand(serveCommand(), keysCommand(), evalCommand(), backupCommand(), restoreCommand(), exportCommand(), importArchiveCommand(), doctorCommand(),
-		importCommand(), searchCommand(), detectCommand(), compareCommand(), collectionsCommand(), facesCommand(), usersCommand())
+		importCommand(), searchCommand(), detectCommand(), compareCommand(), collectionsCommand(), facesCommand(), usersCommand(), modelsCommand())
 	markRuns(root)
 	return root
 }

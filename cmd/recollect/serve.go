@@ -213,14 +213,20 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 	go func() { served <- server.Serve(listener) }()
 	defer server.Close()
 
-	engine, err := openEngine(cfg.Library, cfg.Device, vision.Options{
+	models, err := openModels(cfg.Library, cfg.Device)
+	if err != nil {
+		return err
+	}
+	memory := vision.NewMemory(vision.DefaultMemory)
+	recorder.WatchMemory(memory.InWork)
+	engines, err := models.loadAll(vision.Options{
+		Memory:  memory,
 		Observe: func(stage vision.Stage, took time.Duration) { recorder.ObserveStage(string(stage), took) },
 	})
 	if err != nil {
 		return err
 	}
-	recorder.WatchMemory(engine.MemoryInWork)
-	defer func() { err = errors.Join(err, engine.Close()) }()
+	defer func() { err = errors.Join(err, closeEngines(engines)) }()
 	files, err := openIndexFiles(ctx, store, cfg.Data)
 	if err != nil {
 		return err
@@ -231,7 +237,7 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 	defer func() { err = errors.Join(err, users.Close()) }()
 	watchIndex(recorder.Registerer(), "faces", faces)
 	watchIndex(recorder.Registerer(), "users", users)
-	service, err := recollect.NewService(store, faces, users, engine)
+	service, err := recollect.NewService(store, faces, users, asEngines(engines)...)
 	if err != nil {
 		return err
 	}
@@ -257,7 +263,7 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 		Data:       cfg.Data,
 		Version:    version,
 		Limits:     limits.Quotas,
-		Models:     []admin.Model{modelOf(engine)},
+		Models:     modelsOf(engines),
 		Activity:   activity,
 		Log:        log,
 	}))

@@ -1,0 +1,287 @@
+package main
+
+import (
+	"archive/zip"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/recollect-dev/recollect/pack"
+	"github.com/recollect-dev/recollect/reference"
+)
+
+func modelsCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "models",
+		Short: "List, check and add model packs",
+		Long: "List, check and add model packs: folders with networks and a manifest that says how they are fed. A server loads all packs of its library folder.\n" +
+			"New collections get the default pack's face model; others keep the one that they were made with. A running server sees a change when it is started again.",
+		Args: cobra.NoArgs,
+	}
+	var library string
+	cmd.PersistentFlags().StringVar(&library, "library", defaultLibrary(), "folder of ONNX Runtime and the model packs")
+	completePacks := func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		names, err := pack.OpenLibrary(library).Names()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(args, name) }), cobra.ShellCompDirectiveNoFileComp
+	}
+
+	var output string
+	list := &cobra.Command{
+		Use:     "list",
+		Short:   "List the model packs",
+		Example: "  recollect models list",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := validAll(validOutput(output)); err != nil {
+				return err
+			}
+			return listModels(cmd, pack.OpenLibrary(library), output)
+		},
+	}
+	addOutput(list, &output)
+
+	show := &cobra.Command{
+		Use:               "show NAME",
+		Short:             "Show what is in a model pack",
+		Example:           "  recollect models show default\n  recollect models show default --output json | jq .similarity",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completePacks,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := validAll(validOutput(output)); err != nil {
+				return err
+			}
+			return showModel(cmd, pack.OpenLibrary(library), args[0], output)
+		},
+	}
+	addOutput(show, &output)
+
+	verify := &cobra.Command{
+		Use:   "verify [NAME...]",
+		Short: "Compare networks with their hashes, and try them on the reference pictures",
+		Long: "Compare the networks of model packs with their hashes, load them and try them on the reference pictures, which are part of the program.\n" +
+			"The exit status is 1 if a pack does not work.",
+		Example:           "  recollect models verify\n  recollect models verify default",
+		ValidArgsFunction: completePacks,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return verifyModels(cmd, library, args)
+		},
+	}
+
+	var makeDefault bool
+	add := &cobra.Command{
+		Use:   "add FOLDER|ARCHIVE.zip",
+		Short: "Add a model pack that works",
+		Long: "Copy a model pack from a folder or a zip archive into the library folder, after it was tried on the reference pictures. One whose networks are not what the\n" +
+			"manifest says, which does not find the faces or does not tell the people apart is refused, and so is one whose name or version is there already.",
+		Example: "  recollect models add ./my-pack\n  recollect models add my-pack.zip --default",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return addModel(cmd, library, args[0], makeDefault)
+		},
+	}
+	add.Flags().BoolVar(&makeDefault, "default", false, "let new collections get it")
+
+	choose := &cobra.Command{
+		Use:               "default [NAME]",
+		Short:             "Choose the model pack that new collections get, or show it",
+		Example:           "  recollect models default\n  recollect models default my-pack",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completePacks,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			packs := pack.OpenLibrary(library)
+			if len(args) == 0 {
+				name, err := packs.Default()
+				if err == nil {
+					fmt.Fprintln(cmd.OutOrStdout(), name)
+				}
+				return err
+			}
+			if err := knownModel(packs, packs.SetDefault(args[0])); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "New collections get the model pack %s once the server is started again.\n", args[0])
+			return nil
+		},
+	}
+	cmd.AddCommand(list, show, verify, add, choose)
+	configure(cmd)
+	return cmd
+}
+
+// knownModel adds to the error about a pack that is not there which are.
+func knownModel(packs pack.Library, err error) error {
+	if !errors.Is(err, pack.ErrUnknown) {
+		return err
+	}
+	names, namesErr := packs.Names()
+	if namesErr != nil {
+		return err
+	}
+	return usageError{fmt.Errorf("%w; there are: %s", err, strings.Join(names, ", "))}
+}
+
+func listModels(cmd *cobra.Command, packs pack.Library, output string) error {
+	names, err := packs.Names()
+	if err != nil {
+		return err
+	}
+	show := newShow(cmd, output, "MODEL PACK", "FACE MODEL", "DEFAULT", "LICENCE", "FROM")
+	for i, name := range names {
+		p, err := packs.Manifest(name)
+		if err != nil {
+			return err
+		}
+		mark := ""
+		if i == 0 {
+			mark = "yes"
+		}
+		show.row(name, p.Version, mark, p.Licence, p.Source)
+		if err := show.object(struct {
+			Name, FaceModelVersion string
+			Default                bool
+			Licence, Source        string
+		}{name, p.Version, i == 0, p.Licence, p.Source}); err != nil {
+			return err
+		}
+	}
+	return show.end(nil)
+}
+
+func showModel(cmd *cobra.Command, packs pack.Library, name, output string) error {
+	p, err := packs.Manifest(name)
+	if err != nil {
+		return knownModel(packs, err)
+	}
+	show := newShow(cmd, output, "NETWORK", "FILE", "DECODER", "INPUT", "BYTES", "SHA-256")
+	if err := show.object(p); err != nil {
+		return err
+	}
+	show.note(fmt.Sprintf("%s, face model version %s, %s, from %s", p.Name, p.Version, p.Licence, p.Source))
+	networks := p.Networks()
+	for _, role := range slices.Sorted(maps.Keys(networks)) {
+		n := networks[role]
+		size := "missing"
+		if info, err := os.Stat(filepath.Join(packs.Folder(name), n.File)); err == nil {
+			size = thousands(int(info.Size()))
+		}
+		shape := n.Input.Shape
+		show.row(role, n.File, n.Decoder, fmt.Sprintf("%dx%d %s", shape[3], shape[2], n.Input.Color), size, n.SHA256[:12]+"…")
+	}
+	if err := show.end(nil); err != nil || output == outputJSON {
+		return err
+	}
+	var rates table
+	rates.head = []string{"SIMILARITY", "FALSE MATCH RATE", "TRUE ACCEPT RATE"}
+	for _, c := range p.Calibration {
+		rates.add(fmt.Sprint(c.Similarity), fmt.Sprintf("%.1e", c.FalseMatchRate), fmt.Sprintf("%.3f", c.TrueAcceptRate))
+	}
+	fmt.Fprintln(cmd.OutOrStdout())
+	if len(rates.rows) == 0 {
+		_, err := fmt.Fprintln(cmd.OutOrStdout(), "What its similarities stand for was not measured.")
+		return err
+	}
+	return rates.write(cmd.OutOrStdout())
+}
+
+// verifyModels tries packs: all of them if none is named.
+func verifyModels(cmd *cobra.Command, library string, names []string) error {
+	models, err := openModels(library, deviceCPU)
+	if err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		if names, err = models.packs.Names(); err != nil {
+			return err
+		}
+	}
+	broken := 0
+	for _, name := range names {
+		p, err := models.packs.Load(name)
+		if errors.Is(err, pack.ErrUnknown) {
+			return knownModel(models.packs, err)
+		}
+		var result reference.Result
+		if err == nil {
+			result, err = models.try(cmd.Context(), p)
+		}
+		if errors.Is(err, context.Canceled) {
+			return err
+		}
+		if err != nil {
+			broken++
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s does not work: %v\n", name, err)
+			continue
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%s works: face model version %s, %s\n", name, p.Version, works(result))
+	}
+	if broken > 0 {
+		return noError(fmt.Sprintf("%d of %d model packs do not work", broken, len(names)))
+	}
+	return nil
+}
+
+func works(r reference.Result) string {
+	return fmt.Sprintf("vectors of %d numbers; on the reference pictures one person has a similarity of %.1f or more, two people of %.1f or less", r.Dimension, r.Same, r.Other)
+}
+
+func addModel(cmd *cobra.Command, library, source string, makeDefault bool) error {
+	models, err := openModels(library, deviceCPU)
+	if err != nil {
+		return err
+	}
+	files, closeFiles, err := openPack(source)
+	if err != nil {
+		return err
+	}
+	defer closeFiles()
+	var result reference.Result
+	added, err := models.packs.Add(files, func(p *pack.Pack) (err error) {
+		result, err = models.try(cmd.Context(), p)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if makeDefault {
+		if err := models.packs.SetDefault(added.Name); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s was added: face model version %s, %s.\nA running server has it once it is started again.\n", added.Name, added.Version, works(result))
+	return nil
+}
+
+// openPack opens a folder or a zip archive.
+func openPack(source string) (files fs.FS, closeFiles func() error, err error) {
+	info, err := os.Stat(source)
+	if err != nil {
+		return nil, nil, err
+	}
+	if info.IsDir() {
+		// Nothing outside of it is read, through a link either.
+		root, err := os.OpenRoot(source)
+		if err != nil {
+			return nil, nil, err
+		}
+		return root.FS(), root.Close, nil
+	}
+	archive, err := zip.OpenReader(source)
+	if errors.Is(err, zip.ErrFormat) {
+		return nil, nil, fmt.Errorf("%s is neither a folder nor a zip archive", source)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("open %s: %w", source, err)
+	}
+	return archive, archive.Close, nil
+}

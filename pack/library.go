@@ -1,0 +1,257 @@
+package pack
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// DefaultName is the pack that new collections get where nobody chose another.
+const DefaultName = "default"
+
+// Names of what a library folder has. The choice of another default is a file beside the packs, since they are replaced by installing them again.
+const (
+	packsName  = "packs"
+	choiceName = "default-pack"
+)
+
+// namePattern is what a pack can be called: it names a folder.
+var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
+
+// ErrUnknown says that a library has no pack of that name.
+var ErrUnknown = errors.New("there is no such model pack")
+
+// Library is a folder with model packs, each in the folder packs/NAME.
+type Library struct{ dir string }
+
+// OpenLibrary returns the library in dir, which need not be there yet.
+func OpenLibrary(dir string) Library { return Library{dir} }
+
+// Folder is that of the pack of this name.
+func (l Library) Folder(name string) string { return filepath.Join(l.dir, packsName, name) }
+
+// Names are those of the packs, the default first and then in ascending order.
+func (l Library) Names() ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(l.dir, packsName))
+	if err != nil {
+		return nil, fmt.Errorf("list the model packs: %w", err)
+	}
+	chosen, err := l.Default()
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() && namePattern.MatchString(e.Name()) && e.Name() != chosen {
+			names = append(names, e.Name())
+		}
+	}
+	return append([]string{chosen}, names...), nil
+}
+
+// Default is the name of the pack that new collections get.
+func (l Library) Default() (string, error) {
+	text, err := os.ReadFile(filepath.Join(l.dir, choiceName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return DefaultName, nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read which model pack is the default: %w", err)
+	}
+	name := strings.TrimSpace(string(text))
+	if !namePattern.MatchString(name) {
+		return "", fmt.Errorf("%s names no model pack: %.40q", filepath.Join(l.dir, choiceName), name)
+	}
+	return name, nil
+}
+
+// SetDefault chooses the pack that new collections get. ErrUnknown.
+func (l Library) SetDefault(name string) error {
+	if _, err := l.Manifest(name); err != nil {
+		return err
+	}
+	file := filepath.Join(l.dir, choiceName)
+	if name == DefaultName {
+		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("choose the default model pack: %w", err)
+		}
+		return nil
+	}
+	beside := file + ".new"
+	err := os.WriteFile(beside, []byte(name+"\n"), 0o644)
+	if err == nil {
+		err = os.Rename(beside, file)
+	}
+	if err != nil {
+		return fmt.Errorf("choose the default model pack: %w", err)
+	}
+	return nil
+}
+
+// Manifest reads the manifest of a pack, without its networks. ErrUnknown.
+func (l Library) Manifest(name string) (*Pack, error) {
+	if err := l.known(name); err != nil {
+		return nil, err
+	}
+	return readManifest(os.DirFS(l.Folder(name)), ".", filepath.Join(l.Folder(name), ManifestName))
+}
+
+// Load is [Load] of a pack. ErrUnknown.
+func (l Library) Load(name string) (*Pack, error) {
+	if err := l.known(name); err != nil {
+		return nil, err
+	}
+	return Load(l.Folder(name))
+}
+
+func (l Library) known(name string) error {
+	// The folder that everybody has is not called unknown: Load tells what is missing, and how to install it.
+	if name == DefaultName {
+		return nil
+	}
+	if namePattern.MatchString(name) {
+		if info, err := os.Stat(l.Folder(name)); err == nil && info.IsDir() {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: %.64q", ErrUnknown, name)
+}
+
+// Add copies the pack that source has, in its root or in the only folder of it, into the library, once try has found it to work. Its name and its version
+// must be new. Only files that the manifest names are read. All of the pack is there afterwards, or nothing.
+func (l Library) Add(source fs.FS, try func(*Pack) error) (added *Pack, err error) {
+	folder, err := findManifest(source)
+	if err != nil {
+		return nil, err
+	}
+	p, err := readManifest(source, folder, path.Join(folder, ManifestName))
+	if err != nil {
+		return nil, err
+	}
+	if err := l.fits(p); err != nil {
+		return nil, err
+	}
+	packs := filepath.Join(l.dir, packsName)
+	if err := os.MkdirAll(packs, 0o755); err != nil {
+		return nil, fmt.Errorf("make the folder of the model packs: %w", err)
+	}
+	scratch, err := os.MkdirTemp(packs, ".add-*")
+	if err != nil {
+		return nil, fmt.Errorf("add the model pack %s: %w", p.Name, err)
+	}
+	defer func() {
+		if cerr := os.RemoveAll(scratch); err == nil && cerr != nil { // of no effect once it has its name
+			err = cerr
+		}
+	}()
+	files := []string{ManifestName}
+	for _, n := range p.Networks() {
+		files = append(files, n.File)
+	}
+	slices.Sort(files)
+	for _, file := range slices.Compact(files) {
+		if err := copyOut(source, path.Join(folder, file), filepath.Join(scratch, file)); err != nil {
+			return nil, fmt.Errorf("copy the model pack %s: %w", p.Name, err)
+		}
+	}
+	if added, err = Load(scratch); err != nil {
+		return nil, err
+	}
+	if err := try(added); err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(scratch, 0o755); err != nil {
+		return nil, fmt.Errorf("add the model pack %s: %w", p.Name, err)
+	}
+	if err := os.Rename(scratch, l.Folder(p.Name)); err != nil {
+		return nil, fmt.Errorf("add the model pack %s: %w", p.Name, err)
+	}
+	return added, nil
+}
+
+// fits refuses a pack that cannot stand beside those that are there.
+func (l Library) fits(p *Pack) error {
+	if !namePattern.MatchString(p.Name) {
+		return fmt.Errorf("the model pack's name %.40q does not match %s", p.Name, namePattern)
+	}
+	names, err := l.Names()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if name == p.Name {
+			return fmt.Errorf("there is a model pack %q already: %s", name, l.Folder(name))
+		}
+		other, err := l.Manifest(name)
+		if err != nil {
+			return fmt.Errorf("look at the model pack %s: %w", name, err)
+		}
+		if other.Version == p.Version {
+			return fmt.Errorf("the model pack %s has the face model version %q as well: collections would mix up their vectors", name, p.Version)
+		}
+	}
+	return nil
+}
+
+// findManifest returns the folder of the only manifest in the root or in a folder of it.
+func findManifest(source fs.FS) (string, error) {
+	found, err := fs.Glob(source, ManifestName)
+	if err == nil && len(found) == 0 {
+		found, err = fs.Glob(source, "*/"+ManifestName)
+	}
+	if err != nil {
+		return "", fmt.Errorf("look for %s: %w", ManifestName, err)
+	}
+	if len(found) != 1 {
+		return "", fmt.Errorf("a model pack has one %s, and here are %d", ManifestName, len(found))
+	}
+	return path.Dir(found[0]), nil
+}
+
+// readManifest reads the manifest in a folder of source; errors call it shown.
+func readManifest(source fs.FS, folder, shown string) (*Pack, error) {
+	f, err := source.Open(path.Join(folder, ManifestName))
+	if err != nil {
+		return nil, &FileError{File: shown, Err: bare(err)}
+	}
+	defer f.Close()
+	data, err := readAll(f, maxManifest)
+	if err != nil {
+		return nil, &FileError{File: shown, Err: err}
+	}
+	p, err := Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("reading the model pack %s: %w", shown, err)
+	}
+	return p, nil
+}
+
+func copyOut(source fs.FS, name, target string) (err error) {
+	in, err := source.Open(name)
+	if err != nil {
+		return &FileError{File: name, Err: bare(err)}
+	}
+	defer in.Close()
+	out, err := os.OpenFile(target, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	n, err := io.Copy(out, io.LimitReader(in, maxNetwork+1))
+	if err == nil && n > maxNetwork {
+		err = &FileError{File: name, Err: fmt.Errorf("it is larger than %d bytes", maxNetwork)}
+	}
+	if err == nil {
+		err = out.Sync()
+	}
+	return errors.Join(err, out.Close())
+}
