@@ -12,13 +12,13 @@ const axe = (await import("node:fs")).readFileSync(createRequire(import.meta.url
 
 export const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
 
-/** Starts the browser. The caller closes it. */
-export async function launch() {
+/** Starts the browser, with further flags. The caller closes it. */
+export async function launch(...flags) {
   await mkdir(screenshots, { recursive: true });
   return chromium.launch({
     executablePath,
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-      "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"],
+      "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", ...flags],
   });
 }
 

@@ -4,6 +4,7 @@ import { Collection } from "./pages/collection.tsx";
 import { Collections } from "./pages/collections.tsx";
 import { Overview } from "./pages/overview.tsx";
 import { SignIn } from "./pages/signin.tsx";
+import { TryIt } from "./pages/tryit.tsx";
 import { address, usePlace, type Place } from "./router.ts";
 import { ConnectionLost, Refusal, type Client } from "./server/client.ts";
 import { explainRejected } from "./server/explain.ts";
@@ -48,9 +49,13 @@ export function App() {
   return <SessionContext.Provider value={session}><Shell session={session} /></SessionContext.Provider>;
 }
 
-/** The pages that the key can use, in the order of the navigation. */
-function pages(session: Session): { name: string; title: string }[] {
+/** What is done with pictures on the page that tries it. */
+const withPictures = ["DetectFaces", "CompareFaces", "SearchFacesByImage", "SearchUsersByImage", "IndexFaces"];
+
+/** The pages that the key can use, in the order of the navigation. A key that may do something to one collection alone comes to pictures from there. */
+function pages(session: Session, path: string | undefined): { name: string; title: string }[] {
   const all = [{ name: "collections", title: "Collections" }];
+  if (path === "try" || withPictures.some(session.may)) all.push({ name: "try", title: "Try it" });
   if (session.may("recollect:GetOverview")) all.push({ name: "overview", title: "Overview" });
   return all;
 }
@@ -58,7 +63,7 @@ function pages(session: Session): { name: string; title: string }[] {
 function Shell({ session }: { session: Session }) {
   const place = usePlace();
   const [theme, setTheme] = useTheme();
-  const offered = pages(session);
+  const offered = pages(session, place.path[0]);
   const here = offered.find((p) => p.name === place.path[0]) ?? offered[0];
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
@@ -101,6 +106,8 @@ function Page({ name, place }: { name: string; place: Place }) {
   switch (name) {
     case "overview":
       return <Overview />;
+    case "try":
+      return <TryIt query={place.query} />;
     default:
       return place.path[1] === undefined ? <Collections /> : <Collection key={place.path[1]} id={place.path[1]} query={place.query} />;
   }

@@ -1,8 +1,12 @@
 // The call that an action makes, as a person would write it with boto3 or the AWS CLI.
 
-/** A picture in an input. It is shown as the file that it came from. */
+/** A picture in an input. It is shown as the file that it came from, and sent as its bytes in base64. */
 export class Picture {
-  constructor(readonly name: string) {}
+  constructor(readonly name: string, private readonly base64: string) {}
+
+  toJSON() {
+    return { Bytes: this.base64 };
+  }
 }
 
 export type Value = string | number | boolean | Picture | Value[] | { [name: string]: Value };

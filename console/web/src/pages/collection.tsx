@@ -50,7 +50,12 @@ export function Collection({ id, query }: { id: string; query: URLSearchParams }
       {back}
       <div class="row apart">
         <h1>{id}</h1>
-        {may?.("DeleteCollection") && <button type="button" class="danger" onClick={() => setDeleting(true)}>Delete collection</button>}
+        <div class="row">
+          {collection && ["SearchFacesByImage", "SearchUsersByImage", "IndexFaces"].some((operation) => may?.(operation)) && (
+            <a class="button" href={address(["try"], { collection: id, part: may?.("SearchFacesByImage") || may?.("SearchUsersByImage") ? "search" : "index" })}>Try it with a picture</a>
+          )}
+          {may?.("DeleteCollection") && <button type="button" class="danger" onClick={() => setDeleting(true)}>Delete collection</button>}
+        </div>
       </div>
       <Failure error={described.error} again={described.reload} />
       {(!may || (described.loading && !collection)) && <Waiting what="Loading the collection" />}

@@ -1,3 +1,4 @@
+import { Unfit } from "../picture/unfit.ts";
 import { ConnectionLost, Refusal } from "./client.ts";
 
 /** What a person is told of a failure: what happened, and what to do about it. */
@@ -27,6 +28,7 @@ export function explain(error: unknown): Explanation {
     const what = error.message || error.code;
     return advice[error.code] ? { what, advice: advice[error.code]! } : { what };
   }
+  if (error instanceof Unfit) return error.advice ? { what: error.message, advice: error.advice } : { what: error.message };
   return { what: error instanceof Error ? error.message : String(error) };
 }
 

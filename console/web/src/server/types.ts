@@ -31,6 +31,25 @@ export interface FaceMatch { Similarity: number; Face: Face }
 export interface UserMatch { Similarity: number; User: { UserId: string; UserStatus: string } }
 export interface User { UserId: string; UserStatus: string }
 
+/** A face that was compared, which no collection has. */
+export interface ComparedFace { BoundingBox: Box; Confidence: number; Landmarks?: Landmark[]; Pose?: FaceDetail["Pose"]; Quality?: FaceDetail["Quality"] }
+export interface CompareAnswer {
+  SourceImageFace: { BoundingBox: Box; Confidence: number };
+  FaceMatches: { Similarity: number; Face: ComparedFace }[];
+  UnmatchedFaces: ComparedFace[];
+}
+
+export interface SearchAnswer { SearchedFaceBoundingBox: Box; FaceMatches: FaceMatch[]; FaceModelVersion: string }
+export interface SearchUsersAnswer { SearchedFace: { FaceDetail: FaceDetail }; UserMatches: UserMatch[]; FaceModelVersion: string }
+export interface IndexAnswer {
+  FaceRecords: { Face: Face; FaceDetail: FaceDetail }[];
+  UnindexedFaces: { Reasons: string[]; FaceDetail: FaceDetail }[];
+}
+
+/** What a similarity stands for as a threshold: the shares, 0 to 1, of pairs of two people and of one that reach it. */
+export interface Calibrated { Similarity: number; FalseMatchRate: number; TrueAcceptRate: number }
+export interface Models { Models: { Version: string; Calibration: Calibrated[] | null }[]; DefaultModel: string }
+
 export interface Collection {
   FaceCount: number;
   UserCount?: number;

@@ -1,0 +1,102 @@
+import { useState } from "preact/hooks";
+import type { Call } from "../code.ts";
+import { counted } from "../format.ts";
+import { useAction } from "../hooks.ts";
+import { CodePanel } from "../parts/codepanel.tsx";
+import { Crop, Figure, type Mark } from "../parts/figure.tsx";
+import { Failure, Waiting } from "../parts/notice.tsx";
+import type { Chosen } from "../picture/load.ts";
+import { address } from "../router.ts";
+import type { IndexAnswer } from "../server/types.ts";
+import { useSession } from "../session.ts";
+
+/** Why a face was left out, as the API names it. */
+const reasons: Record<string, string> = {
+  EXCEEDS_MAX_FACES: "larger faces were enough",
+  EXTREME_POSE: "turned too far away",
+  LOW_BRIGHTNESS: "too dark",
+  LOW_SHARPNESS: "too blurred",
+  LOW_CONFIDENCE: "not clearly a face",
+  SMALL_BOUNDING_BOX: "too small",
+  LOW_FACE_QUALITY: "of too low quality",
+};
+
+const filters = [["AUTO", "Automatic"], ["NONE", "None"], ["LOW", "Low"], ["MEDIUM", "Medium"], ["HIGH", "High"]] as const;
+
+/** An external id that the name of a file makes. */
+function idOf(name: string): string {
+  return name.replace(/\.\w+$/, "").replace(/[^a-zA-Z0-9_.\-:]+/g, "_").slice(0, 255);
+}
+
+/** Puts the faces of a picture into a collection. */
+export function TryIndex({ picture, collection, ready }: { picture: Chosen; collection: string; ready: boolean }) {
+  const session = useSession();
+  const [external, setExternal] = useState(() => idOf(picture.name));
+  const [most, setMost] = useState("");
+  const [filter, setFilter] = useState("AUTO");
+  const call: Call = {
+    operation: "IndexFaces",
+    input: {
+      CollectionId: collection, Image: picture.picture, ...(external && { ExternalImageId: external }), ...(most && { MaxFaces: Number(most) }),
+      ...(filter !== "AUTO" && { QualityFilter: filter }),
+    },
+  };
+  const index = useAction((signal) => session.client.call<IndexAnswer>(call.operation, call.input, signal));
+  const answer = index.busy ? undefined : index.result;
+  const marks: Mark[] = [
+    ...(answer?.FaceRecords ?? []).map((r, i) => ({ box: r.Face.BoundingBox, name: String(i + 1), kind: "chosen" as const })),
+    ...(answer?.UnindexedFaces ?? []).map((u) => ({ box: u.FaceDetail.BoundingBox, name: "–", kind: "dim" as const })),
+  ];
+  return (
+    <div class="beside">
+      <Figure picture={picture} marks={marks} />
+      <div class="stack">
+        <form class="stack" onSubmit={(event) => { event.preventDefault(); void index.run(); }}>
+          <label>External id
+            <input name="external" value={external} maxLength={255} pattern="[a-zA-Z0-9_.\-:]+" title="Letters, digits, and _ . - :" autocomplete="off" spellcheck={false} autocapitalize="none" onInput={(event) => setExternal(event.currentTarget.value)} />
+            <span class="faint">Your own name for the picture, which searches give back. Letters, digits, and _ . - :</span>
+          </label>
+          <div class="row">
+            <label>Most faces, the largest first
+              <input name="most" type="number" min={1} step={1} value={most} placeholder="All" onInput={(event) => setMost(event.currentTarget.value)} />
+            </label>
+            <label>Quality filter
+              <select name="filter" value={filter} onChange={(event) => setFilter(event.currentTarget.value)}>
+                {filters.map(([value, title]) => <option key={value} value={value}>{title}</option>)}
+              </select>
+            </label>
+          </div>
+          <div class="row">
+            <button type="submit" class="primary" disabled={!collection || !ready || index.busy}>Index</button>
+            <span class="faint">{collection ? `into ${collection}` : "Name a collection first."}</span>
+          </div>
+        </form>
+        {index.busy && <Waiting what="Indexing" />}
+        <Failure error={index.error} />
+        {answer && (
+          <>
+            <div class={`notice ${answer.FaceRecords.length > 0 ? "good" : "plain"}`} role="status">
+              {answer.FaceRecords.length === 0 && answer.UnindexedFaces.length === 0 ? "No face was found: the collection is as it was."
+                : <>{counted(answer.FaceRecords.length, "face")} indexed{answer.UnindexedFaces.length > 0 && `, ${counted(answer.UnindexedFaces.length, "face")} left out`}. <a href={address(["collections", collection])}>Open {collection}</a></>}
+            </div>
+            <ul class="cards" aria-label="Faces of the picture">
+              {answer.FaceRecords.map((r, i) => (
+                <li key={r.Face.FaceId} class="card row">
+                  <Crop picture={picture} box={r.Face.BoundingBox} />
+                  <div><h3>Face {i + 1}</h3><p class="faint"><code>{r.Face.FaceId}</code></p></div>
+                </li>
+              ))}
+              {answer.UnindexedFaces.map((u, i) => (
+                <li key={i} class="card row">
+                  <Crop picture={picture} box={u.FaceDetail.BoundingBox} />
+                  <div><h3>Left out</h3><p>{u.Reasons.map((reason) => reasons[reason] ?? reason.toLowerCase().replaceAll("_", " ")).join(", ")}</p></div>
+                </li>
+              ))}
+            </ul>
+          </>
+        )}
+        {collection && <CodePanel calls={[call]} />}
+      </div>
+    </div>
+  );
+}
