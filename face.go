@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"hash"
 	"io"
 
 	"github.com/google/uuid"
@@ -64,7 +65,7 @@ func (s *Service) IndexFaces(ctx context.Context, realm Realm, collection string
 	}
 
 	faces := make([]Face, len(keep))
-	imageID := newImageID(picture, req.ExternalImageID)
+	imageID := ImageIDs(picture)(req.ExternalImageID)
 	for i, k := range keep {
 		detail := photo.Faces()[k]
 		id, err := uuid.NewRandom()
@@ -99,16 +100,22 @@ func (s *Service) IndexFaces(ctx context.Context, realm Realm, collection string
 	return result, nil
 }
 
-// newImageID derives an image's id from its content and external id, so that the same image has the same
-// id. The service's ids have the shape of a version 3 UUID; ours hold the head of a SHA-256.
-func newImageID(picture []byte, externalImageID string) string {
-	h := sha256.New()
-	h.Write(picture)
-	io.WriteString(h, "\x00"+externalImageID)
-	id := uuid.UUID(h.Sum(nil)[:16])
-	id[6] = id[6]&0x0f | 3<<4
-	id[8] = id[8]&0x3f | 0x80
-	return id.String()
+// ImageIDs returns a function that derives a picture's image id from its content and an external id, so that the same image has the same
+// id. The service's ids have the shape of a version 3 UUID; ours hold the head of a SHA-256. The function is for one goroutine.
+func ImageIDs(picture []byte) func(externalImageID string) string {
+	content := sha256.New()
+	content.Write(picture)
+	return func(externalImageID string) string {
+		h, err := content.(hash.Cloner).Clone()
+		if err != nil {
+			panic(err) // SHA-256 can be cloned
+		}
+		io.WriteString(h, "\x00"+externalImageID)
+		id := uuid.UUID(h.Sum(nil)[:16])
+		id[6] = id[6]&0x0f | 3<<4
+		id[8] = id[8]&0x3f | 0x80
+		return id.String()
+	}
 }
 
 // Faces returns a page of at most limit faces of a collection that pass the filter, in ascending order of id, and whether

@@ -19,6 +19,7 @@ var mayImport = map[string][]string{
 	"/vision":                    {"", "/jpeg", "/pack", "/onnx"},
 	"/verification":              {""},
 	"/reference":                 {""},
+	"/migration":                 {"", "/archive", "/bulk"},
 	"/exact":                     {""},
 	"/sqlite":                    {"", "/iam"},
 	"/s3":                        {},
@@ -33,7 +34,7 @@ var mayImport = map[string][]string{
 	"/admin":                     {"", "/archive", "/iam", "/rekognition", "/sigv4", "/sqlite", "/wire"},
 	"/conformance":               {"/wire", "/conformance/compatibility"},
 	"/conformance/compatibility": {"/wire"},
-	"/cmd/recollect":             {"", "/admin", "/archive", "/bulk", "/console", "/exact", "/iam", "/metrics", "/onnx", "/pack", "/reference", "/rekognition", "/s3", "/sqlite", "/verification", "/vision", "/wire"},
+	"/cmd/recollect":             {"", "/admin", "/archive", "/bulk", "/console", "/exact", "/iam", "/metrics", "/migration", "/onnx", "/pack", "/reference", "/rekognition", "/s3", "/sqlite", "/verification", "/vision", "/wire"},
 
 	"/conformance/clients/go": {}, // as any user's program
 }

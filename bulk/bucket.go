@@ -37,8 +37,11 @@ func (b *Bucket) List(ctx context.Context) (pictures []Picture, err error) {
 // folder is the prefix to its last slash.
 func (b *Bucket) folder() string { return b.Prefix[:strings.LastIndex(b.Prefix, "/")+1] }
 
+// Key is the key of a picture's object.
+func (b *Bucket) Key(p Picture) string { return b.folder() + p.Path }
+
 // Image names a picture.
 func (b *Bucket) Image(_ context.Context, p Picture) (*types.Image, error) {
-	key := b.folder() + p.Path
+	key := b.Key(p)
 	return &types.Image{S3Object: &types.S3Object{Bucket: &b.Bucket, Name: &key}}, nil
 }

@@ -26,8 +26,8 @@ func TestNames(t *testing.T) {
 		{"Zoé & co/a b.jpg", "Zo____co:a_b.jpg-"},
 		{"日本.png", "__.png"},
 		{"\xff.jpg", "_.jpg"},
-		{long, mapped(long)[:246] + "-"},
-		{"x" + long, mapped("x" + long)[:246] + "-"},
+		{long, ExternalID(long)[:246] + "-"},
+		{"x" + long, ExternalID("x" + long)[:246] + "-"},
 	} {
 		got := n.of(c.path)
 		if !allowed.MatchString(got) || !strings.HasPrefix(got, c.want) || strings.HasSuffix(c.want, "-") != (len(got) == len(c.want)+8) {

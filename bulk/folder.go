@@ -101,9 +101,12 @@ func (f *Folder) look(path string) Picture {
 	return p
 }
 
-// Image reads a picture.
-func (f *Folder) Image(_ context.Context, p Picture) (*types.Image, error) {
-	data, err := f.root.ReadFile(p.Path)
+// Read reads a picture.
+func (f *Folder) Read(_ context.Context, p Picture) ([]byte, error) { return f.root.ReadFile(p.Path) }
+
+// Image reads a picture to be sent.
+func (f *Folder) Image(ctx context.Context, p Picture) (*types.Image, error) {
+	data, err := f.Read(ctx, p)
 	if err != nil {
 		return nil, err
 	}

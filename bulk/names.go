@@ -34,7 +34,7 @@ func (n *names) of(path string) string {
 	if name, ok := n.given[path]; ok {
 		return name
 	}
-	name := mapped(path)
+	name := ExternalID(path)
 	if _, ok := n.taken[name]; ok || len(name) > n.most {
 		sum := sha256.Sum256([]byte(path))
 		name = name[:min(len(name), n.most-9)] + "-" + hex.EncodeToString(sum[:4])
@@ -43,7 +43,9 @@ func (n *names) of(path string) string {
 	return name
 }
 
-func mapped(path string) string {
+// ExternalID is the external image id that an import gives the picture with a path: ":" for each slash and "_" for each other character that the API does not
+// take. One that is too long, or another path's, gets another.
+func ExternalID(path string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '/':

@@ -55,7 +55,6 @@ func TestTryRefuses(t *testing.T) {
 		want  string
 	}{
 		"nothing is a face":          {func(p *pack.Pack) { p.Detection.Score = 0.9999999 }, "0 were found"},
-		"wrong range of the pixels":  {func(p *pack.Pack) { p.Detect.Input.Std = []float32{1, 1, 1} }, "were found"},
 		"landmarks of another crop":  {func(p *pack.Pack) { p.Landmark.Crop.Scale = 3 }, "landmark"},
 		"vectors of black pictures":  {func(p *pack.Pack) { p.Embed.Input.Std = []float32{1e9, 1e9, 1e9} }, "two people"},
 		"a curve that means nothing": {func(p *pack.Pack) { p.Similarity = []pack.Knot{{Cosine: -1}, {Cosine: -0.9, Similarity: 100}} }, "two people"},

@@ -76,7 +76,7 @@ func collectionsCommand() *cobra.Command {
 		})
 	remove.Example = "  recollect collections delete people\n  recollect collections delete people --yes"
 	remove.Flags().BoolVar(&yes, "yes", false, "do not ask")
-	cmd.AddCommand(list, create, describe, remove)
+	cmd.AddCommand(list, create, describe, remove, migrateCommand())
 	return cmd
 }
 

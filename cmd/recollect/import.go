@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -15,13 +14,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/recollect-dev/recollect/bulk"
-	"github.com/recollect-dev/recollect/s3"
 )
 
 // importConfig is what import can be told.
 type importConfig struct {
 	client
-	Source     string // folder or s3://bucket/prefix
+	sourceConfig
 	Collection string
 	Create     bool
 	Users      bool
@@ -30,11 +28,6 @@ type importConfig struct {
 	MaxFaces   int32
 	Quality    string
 	Output     string
-
-	S3Root        string
-	S3Endpoint    string
-	S3Region      string
-	S3VirtualHost bool
 
 	patience time.Duration // see bulk.Config
 }
@@ -48,25 +41,8 @@ func (c importConfig) Validate() error {
 	if c.MaxFaces < 0 || c.MaxFaces > 100 {
 		faults = append(faults, errors.New("--max-faces must be 0 to 100"))
 	}
-	faults = append(faults, validQuality(c.Quality), validOutput(c.Output))
-	bucket, _, isS3 := bucketAndKey(c.Source)
-	if isS3 && bucket == "" {
-		faults = append(faults, fmt.Errorf("%q is not s3://BUCKET/PREFIX", c.Source))
-	}
-	if !isS3 && (c.S3Root != "" || c.S3Endpoint != "") {
-		faults = append(faults, errors.New("--s3-root and --s3-endpoint are for s3://BUCKET/PREFIX"))
-	}
-	if c.S3Root != "" && c.S3Endpoint != "" {
-		faults = append(faults, errors.New("--s3-root and --s3-endpoint exclude each other"))
-	}
+	faults = append(faults, validQuality(c.Quality), validOutput(c.Output), c.sourceConfig.Validate())
 	return errors.Join(faults...)
-}
-
-// bucketAndKey reads a URL of S3.
-func bucketAndKey(text string) (bucket, key string, ok bool) {
-	rest, ok := strings.CutPrefix(text, "s3://")
-	bucket, key, _ = strings.Cut(rest, "/")
-	return bucket, key, ok
 }
 
 func importCommand() *cobra.Command {
@@ -113,10 +89,7 @@ The exit status is 0 if all pictures were indexed or skipped, 1 if some failed, 
 	flags.IntVar(&c.Parallel, "parallel", 16, "pictures that are sent at one moment")
 	flags.Int32Var(&c.MaxFaces, "max-faces", 0, "faces of a picture to index, the largest first (default: all, or one with --users)")
 	flags.StringVar(&c.Quality, "quality-filter", "", "how good a face must be: NONE, AUTO, LOW, MEDIUM or HIGH (default: AUTO)")
-	flags.StringVar(&c.S3Root, "s3-root", "", "folder whose subfolders are the buckets, as of serve")
-	flags.StringVar(&c.S3Endpoint, "s3-endpoint", "", "URL of the S3 endpoint, as of serve (default: Amazon S3)")
-	flags.StringVar(&c.S3Region, "s3-region", "", "region of the S3 endpoint (default: --region)")
-	flags.BoolVar(&c.S3VirtualHost, "s3-virtual-host", false, "address buckets as bucket.host instead of host/bucket")
+	c.addSourceFlags(flags)
 	addOutput(cmd, &c.Output)
 	completeWith(cmd, "quality-filter", "NONE", "AUTO", "LOW", "MEDIUM", "HIGH")
 	cmd.RegisterFlagCompletionFunc("collection", c.completeCollection)
@@ -133,7 +106,7 @@ func runImport(ctx context.Context, c *importConfig, stdout, stderr io.Writer) e
 	if err != nil {
 		return err
 	}
-	source, close, err := openSource(ctx, c)
+	source, close, err := c.open(ctx, &c.client)
 	if err != nil {
 		return err
 	}
@@ -194,49 +167,6 @@ func openCollection(ctx context.Context, api *rekognition.Client, id string, cre
 		return nil, plain(err)
 	}
 	return collection, nil
-}
-
-// openSource opens a folder or a bucket.
-func openSource(ctx context.Context, c *importConfig) (_ bulk.Source, close func() error, err error) {
-	bucket, prefix, isS3 := bucketAndKey(c.Source)
-	if !isS3 {
-		folder, err := bulk.OpenFolder(c.Source)
-		if err != nil {
-			return nil, nil, err
-		}
-		return folder, folder.Close, nil
-	}
-	var lister interface {
-		List(ctx context.Context, bucket, prefix string, each func(s3.Object) error) error
-		Close() error
-	}
-	if c.S3Root != "" {
-		lister, err = s3.NewFolder(c.S3Root)
-	} else {
-		region := c.S3Region
-		if region == "" {
-			cfg, err := c.load(ctx)
-			if err != nil {
-				return nil, nil, err
-			}
-			region = cfg.Region
-		}
-		lister, err = s3.NewClient(s3.Config{
-			Endpoint:        c.S3Endpoint,
-			Region:          region,
-			AccessKeyID:     os.Getenv(s3AccessKeyIDEnv),
-			SecretAccessKey: os.Getenv(s3SecretAccessKeyEnv),
-			PathStyle:       !c.S3VirtualHost,
-		})
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	return &bulk.Bucket{Bucket: bucket, Prefix: prefix, Keys: func(ctx context.Context, bucket, prefix string, each func(bulk.Picture) error) error {
-		return lister.List(ctx, bucket, prefix, func(o s3.Object) error {
-			return each(bulk.Picture{Path: o.Key, Bytes: o.Bytes, Modified: o.Modified})
-		})
-	}}, lister.Close, nil
 }
 
 // importSummary is what an import shows in the end.

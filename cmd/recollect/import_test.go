@@ -218,7 +218,7 @@ func TestImportInterrupted(t *testing.T) {
 	pictures, report, data := filepath.Join(dir, "pictures"), filepath.Join(dir, "report.csv"), filepath.Join(dir, "data")
 	n := people(t, pictures, 20, 70)
 	stop := startServer(t, data)
-	c := importConfig{Source: pictures, Collection: "people", Create: true, Parallel: 4, Output: outputTable, Report: report, patience: 2 * time.Second}
+	c := importConfig{sourceConfig: sourceConfig{Source: pictures}, Collection: "people", Create: true, Parallel: 4, Output: outputTable, Report: report, patience: 2 * time.Second}
 	interruptAfter := func(rows int) context.Context {
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {

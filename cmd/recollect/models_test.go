@@ -2,6 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -123,4 +127,88 @@ func TestModels(t *testing.T) {
 	writeFile(t, filepath.Join(library, "packs", "yunet", "fr_pose.onnx"), []byte("altered"))
 	is(statusNo, `(?s)default works.*yunet does not work.*fr_pose.onnx|(?s)yunet does not work.*fr_pose.onnx.*1 of 2`, "models", "verify")
 	is(statusFailed, `(?s)yunet.*fr_pose.onnx`, "serve", "--data", data, "--library", library, "--listen", "127.0.0.1:0")
+}
+
+// TestMigrate moves a collection with users to a second face model, from pictures of which one has changed and one is gone.
+func TestMigrate(t *testing.T) {
+	library := copyLibrary(t)
+	dir := t.TempDir()
+	photos := filepath.Join(dir, "photos")
+	n := people(t, photos, 100, 8)
+	copyFile(t, "../../../shared/data/group/cf_014_5.jpg", filepath.Join(photos, "Group", "five.jpg"))
+	is := func(status int, want string, args ...string) string {
+		t.Helper()
+		out, log, got := program(t, args...)
+		if got != status || !regexp.MustCompile(want).MatchString(out+log) {
+			t.Errorf("recollect %s: status %d, want %d, and %s of:\n%s%s", strings.Join(args, " "), got, status, want, out, log)
+		}
+		return out
+	}
+	data := filepath.Join(dir, "data")
+	withLibrary := func(c *serveConfig) { c.Library = library }
+	stop := startServer(t, data, withLibrary)
+	is(0, `users got`, "import", photos, "--collection", "people", "--create", "--users", "--max-faces", "100", "--quality-filter", "NONE", "--report", filepath.Join(dir, "report.csv"))
+	ids := func(collection string) map[string]string { // external ids and users by face
+		faces := map[string]string{}
+		for _, f := range jsonLines(t, is(0, ``, "faces", "list", collection, "--output", "json")) {
+			faces[f["FaceId"].(string)] = fmt.Sprint(f["ExternalImageId"], f["UserId"], f["ImageId"])
+		}
+		return faces
+	}
+	before := ids("people")
+	if len(before) < n+5 {
+		t.Fatalf("%d faces were indexed of %d pictures", len(before), n+1)
+	}
+
+	is(0, `was added`, "models", "add", yuNetPack(t), "--library", library)
+	work := filepath.Join(dir, "work")
+	migrateTo := func(to string, more ...string) []string {
+		return append([]string{"collections", "migrate", "people", "--images", photos, "--to", to, "--model", "yunet", "--library", library, "--work", work}, more...)
+	}
+	is(statusFailed, `has the face models \["1.0"\] and not "1.0-yunet"`, migrateTo("people-2")...)
+	stop()
+	startServer(t, data, withLibrary)
+
+	is(statusUsage, `(?s)--output.*--to must be another`, migrateTo("people", "--output", "xml")...)
+	is(statusUsage, `already`, "collections", "migrate", "people", "--images", photos, "--to", "again", "--model", "default", "--library", library, "--work", filepath.Join(dir, "other"))
+	is(statusFailed, `ResourceNotFoundException`, "collections", "migrate", "absent", "--images", photos, "--model", "yunet", "--library", library, "--work", filepath.Join(dir, "absent"))
+
+	// A picture that was saved again has other bytes under the same name; one is gone.
+	pictures, err := filepath.Glob(filepath.Join(photos, "*", "*_0001.jpg"))
+	if err != nil || len(pictures) < 2 {
+		t.Fatalf("the pictures are %v, %v", pictures, err)
+	}
+	changed, err := os.ReadFile(pictures[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, pictures[0], append(changed, "saved again"...))
+	if err := os.Rename(pictures[1], filepath.Join(dir, "away.jpg")); err != nil {
+		t.Fatal(err)
+	}
+	gone := strings.ReplaceAll(strings.TrimPrefix(pictures[1], photos+"/"), "/", ":")
+	is(statusNo, `(?s)FACE WITHOUT PICTURE.*`+regexp.QuoteMeta(gone)+`.*--leave-out`, migrateTo("people-2")...)
+	is(0, `\npeople +1\.0\n$`, "collections", "list")
+	if info, err := os.Stat(work); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the working folder can be read by others: %v, %v", info, err)
+	}
+	if err := os.Rename(filepath.Join(dir, "away.jpg"), pictures[1]); err != nil {
+		t.Fatal(err)
+	}
+	is(0, fmt.Sprintf(`people-2 has %d faces and 9 users`, len(before)), migrateTo("people-2")...)
+	is(0, `people +1\.0\npeople-2 +1\.0-yunet`, "collections", "list")
+	if after := ids("people-2"); !maps.Equal(after, before) {
+		t.Errorf("the faces are %v, and were %v", after, before)
+	}
+	if _, err := os.Stat(work); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the working folder is still there: %v", err)
+	}
+	is(0, `100\.00 .*`+regexp.QuoteMeta(gone), "search", pictures[1], "--collection", "people-2")
+	is(0, regexp.QuoteMeta(filepath.Base(filepath.Dir(pictures[1]))), "search", pictures[1], "--collection", "people-2", "--users")
+	is(statusFailed, `a collection people-2 already`, migrateTo("people-2")...)
+
+	if err := os.Remove(pictures[1]); err != nil {
+		t.Fatal(err)
+	}
+	is(0, fmt.Sprintf(`(?s)FACE WITHOUT PICTURE.*people-3 has %d faces and 9 users`, len(before)-1), migrateTo("people-3", "--leave-out")...)
 }
