@@ -46,7 +46,7 @@ export function TryIt({ query }: { query: URLSearchParams }) {
           <CollectionField value={collection} onChange={setCollection} mayCreate={session.may("CreateCollection")} />
         )}
       </div>
-      {parts.length === 0 && <p>Your key may not do this to all collections. Name one that it may search or index into.</p>}
+      {parts.length === 0 && ready && <p>Your key may not do this to all collections. Name one that it may search or index into.</p>}
       {picture && part && (
         <>
           <nav class="subnav" aria-label="What to do with the picture">

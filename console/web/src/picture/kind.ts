@@ -18,10 +18,10 @@ const kinds: [name: string, type: string, magic: (bytes: Uint8Array, text: strin
   ["a text", "", (_, text) => text.length > 0 && /^[\t\r\n\x20-\x7e]+$/.test(text)],
 ];
 
-/** The pixels of a PNG of this head: browsers call those that are too large damaged. */
-export function pixelsOfPNG(head: Uint8Array): number {
+/** The pixels of a PNG of this head, as they are stored; null if it is cut. */
+export function sizeOfPNG(head: Uint8Array): { width: number; height: number } | null {
   const view = new DataView(head.buffer, head.byteOffset);
-  return view.byteLength < headBytes ? 0 : view.getUint32(16) * view.getUint32(20);
+  return view.byteLength < headBytes ? null : { width: view.getUint32(16), height: view.getUint32(20) };
 }
 
 /** Tells what the bytes are the first of: its name with an article, empty if it is not known, and the media type if the server takes it. */

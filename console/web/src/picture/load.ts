@@ -1,7 +1,7 @@
 // From a file that somebody chose to a picture that the server takes. As little of it is read as it takes to refuse it.
 import { Picture } from "../code.ts";
 import { bytes, count } from "../format.ts";
-import { headBytes, kindOf, pixelsOfPNG } from "./kind.ts";
+import { headBytes, kindOf, sizeOfPNG } from "./kind.ts";
 import { Unfit } from "./unfit.ts";
 
 /** The most bytes that the server takes of a picture. */
@@ -43,16 +43,19 @@ export async function load(file: File): Promise<Chosen> {
   }
   const turned = kind.type === "image/jpeg";
   const blob = file.slice(0, file.size, kind.type);
-  if (!turned) checkPixels(pixelsOfPNG(head), name);
-  const size = await sizeOf(blob, turned, name);
-  checkPixels(size.width * size.height, name);
+  const stored = turned ? null : sizeOfPNG(head);
+  if (stored) checkPixels(stored, name); // browsers call one that is too large damaged
+  const upright = await sizeUpright(blob, name);
+  checkPixels(upright, name);
+  const size = stored ?? upright;
   if (file.size <= mostBytes) return chosen(name, blob, size, turned, "");
   const small = await scaleDown(blob, size, turned, name);
   return chosen(name.replace(/\.\w+$/, "") + "-scaled.jpg", small.blob, small, true,
     `${name} has ${bytes(file.size)}, and the server takes ${bytes(mostBytes)}. What is sent was ${small.width < size.width ? `scaled down from ${pixels(size)} to ${pixels(small)}` : "compressed more"} here.`);
 }
 
-function checkPixels(n: number, name: string): void {
+function checkPixels({ width, height }: Size, name: string): void {
+  const n = width * height;
   if (n > mostPixels) throw new Unfit(`${name} has ${count(Math.round(n / 1e6))} megapixels, which is too much.`, `The server takes ${mostPixels / 1e6}.`);
 }
 
@@ -83,11 +86,10 @@ function base64(data: Uint8Array): string {
   return btoa(parts.join(""));
 }
 
-/** Reads the size of a picture, upright, from its head: pixels are decoded when it is drawn. */
-async function sizeOf(blob: Blob, turned: boolean, name: string): Promise<Size> {
+/** Lets the browser read the size of a picture, turned as its EXIF data says: pixels are decoded when it is drawn. */
+async function sizeUpright(blob: Blob, name: string): Promise<Size> {
   const url = URL.createObjectURL(blob);
   const image = new Image();
-  image.style.imageOrientation = turned ? "from-image" : "none";
   try {
     await new Promise((resolve, reject) => {
       image.onload = resolve;
