@@ -80,6 +80,11 @@ func (s *Service) IndexFaces(ctx context.Context, realm Realm, collection string
 			Confidence:      detail.Confidence,
 			Vector:          vectors[i],
 		}
+		if s.Thumbnails {
+			if faces[i].Thumbnail, err = photo.Thumbnail(k); err != nil {
+				return nil, fmt.Errorf("make a thumbnail: %w", err)
+			}
+		}
 	}
 	stored, isNew, err := s.store.AddFaces(ctx, c.Key, faces, s.Limits.FacesPerCollection)
 	if err != nil {

@@ -41,7 +41,7 @@ type Store interface {
 	// AddFaces stores faces, whose ID is set by the caller, with their embeddings, and returns them in the same order
 	// with Key set and numbers as they will be read back. A face with an ExternalImageID that is already stored, that is
 	// one of the same ImageID and the same BoundingBox (as stored), is not stored again: the stored one is returned
-	// in its place, and new[i] is false. CodeNotFound if the collection is gone; CodeQuota, and nothing is
+	// in its place, and new[i] is false; it gets the thumbnail if it has none. CodeNotFound if the collection is gone; CodeQuota, and nothing is
 	// stored, if the collection would hold more than maxFaces.
 	AddFaces(ctx context.Context, c CollectionKey, faces []Face, maxFaces int64) (stored []Face, isNew []bool, err error)
 
@@ -53,6 +53,9 @@ type Store interface {
 
 	// Face returns one face with its embedding. CodeNotFound if the collection has no such face.
 	Face(ctx context.Context, c CollectionKey, id string) (Face, error)
+
+	// Thumbnail returns the JPEG that is kept of a face. CodeNotFound if there is none, or no such face.
+	Thumbnail(ctx context.Context, c CollectionKey, id string) ([]byte, error)
 
 	// DeleteFaces removes the faces with these ids and returns those it removed, in the order of ids; unknown
 	// and repeated ids are passed over. A face that belongs to a user is kept and returned in kept, in the same order.
@@ -160,4 +163,7 @@ type Photo interface {
 
 	// Embed returns the L2-normalised vectors of the faces at these indexes of Faces, in the same order.
 	Embed(ctx context.Context, faces ...int) ([][]float32, error)
+
+	// Thumbnail returns a small picture of the face at this index of Faces alone, upright, as a JPEG.
+	Thumbnail(face int) ([]byte, error)
 }

@@ -25,6 +25,9 @@ type Service struct {
 	// Limits are the quotas. They may be set before the service is used, and not afterwards.
 	Limits Limits
 
+	// Thumbnails says that a small picture of each face that is indexed is kept with it. It may be set as Limits may.
+	Thumbnails bool
+
 	store   Store
 	index   Index // of faces
 	users   Index

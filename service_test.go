@@ -187,6 +187,40 @@ func TestIndexFacesAgain(t *testing.T) {
 	}
 }
 
+func TestThumbnails(t *testing.T) {
+	store := openStore(t)
+	s, err := recollect.NewService(store, exact.New(store, exact.Options{}), usersOf(store), enginetest.Engine("1.0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := s.CreateCollection(t.Context(), realm, "people", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := func(faces []recollect.IndexedFace) (texts []string) {
+		for _, f := range faces {
+			jpeg, err := store.Thumbnail(t.Context(), c.Key, f.Face.ID)
+			if err != nil && recollect.CodeOf(err) != recollect.CodeNotFound {
+				t.Fatal(err)
+			}
+			texts = append(texts, string(jpeg))
+		}
+		return texts
+	}
+	req := recollect.IndexRequest{Picture: picture(person{Person: 1, Shot: 3, Size: 0.4}, person{Person: 2, Shot: 4, Size: 0.5, Poor: true}, person{Person: 5, Shot: 6, Size: 0.3}), ExternalImageID: "a"}
+	if got := kept(index(t, s, req).Indexed); !slices.Equal(got, []string{"", ""}) {
+		t.Errorf("unasked are kept %q", got)
+	}
+	s.Thumbnails = true
+	if got := kept(index(t, s, req).Indexed); !slices.Equal(got, []string{"person 1, shot 3", "person 5, shot 6"}) {
+		t.Errorf("of a picture that comes again are kept %q", got)
+	}
+	req.ExternalImageID = "b"
+	if got := kept(index(t, s, req).Indexed); !slices.Equal(got, []string{"person 1, shot 3", "person 5, shot 6"}) {
+		t.Errorf("are kept %q", got)
+	}
+}
+
 func TestSearch(t *testing.T) {
 	s, ctx := newService(t), t.Context()
 	a1 := index(t, s, recollect.IndexRequest{Picture: picture(person{Person: 1, Shot: 1, Size: 0.5})}).Indexed[0].Face

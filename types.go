@@ -36,7 +36,7 @@ type Collection struct {
 	UserCount        int64
 }
 
-// Face is a face as a collection keeps it: where it was in its picture and its vector, never the picture.
+// Face is a face as a collection keeps it: where it was in its picture and its vector, not the picture.
 type Face struct {
 	Key             FaceKey
 	ID              string // lower-case UUID
@@ -46,6 +46,7 @@ type Face struct {
 	Confidence      float32 // 0 to 100
 	UserID          string  // empty while the face belongs to no user
 	Vector          []float32
+	Thumbnail       []byte // a JPEG, on the way into the store alone; nil if none is to be kept
 }
 
 // FaceFilter narrows a listing of faces. Zero fields do not filter.

@@ -40,10 +40,13 @@ const (
 	Backup           = "recollect:Backup"
 	ExportCollection = "recollect:ExportCollection"
 	ImportCollection = "recollect:ImportCollection"
+	GetThumbnail     = "recollect:GetThumbnail"
 )
 
 // Actions returns all of them, sorted.
-func Actions() []string { return []string{Backup, ExportCollection, GetOverview, ImportCollection} }
+func Actions() []string {
+	return []string{Backup, ExportCollection, GetOverview, GetThumbnail, ImportCollection}
+}
 
 // maxRequests is how many requests are served at one moment. People and their tools make few.
 const maxRequests = 64
@@ -61,7 +64,7 @@ type Calibrated struct {
 	FalseMatchRate, TrueAcceptRate float64
 }
 
-// Config is what a [Server] needs. All fields are required.
+// Config is what a [Server] needs. All fields are required but Thumbnails.
 type Config struct {
 	Store      *sqlite.Store
 	Identities rekognition.Identities
@@ -73,6 +76,7 @@ type Config struct {
 	Models     []Model // the first is the default for new collections
 	Activity   *Activity
 	Log        *slog.Logger
+	Thumbnails bool // that are kept of faces are shown to whoever may see them
 }
 
 // Server answers the door's requests. It is safe for concurrent use.
@@ -115,6 +119,7 @@ func New(cfg Config) *Server {
 		"export":      {method: http.MethodGet, action: ExportCollection, collection: true, run: s.export},
 		"import":      {method: http.MethodPost, action: ImportCollection, collection: true, run: s.importCollection},
 		"models":      {method: http.MethodGet, run: s.models},
+		"thumbnail":   {method: http.MethodGet, action: GetThumbnail, collection: true, run: s.thumbnail},
 		"permissions": {method: http.MethodGet, run: s.permissions},
 	}
 	return s

@@ -39,12 +39,13 @@ type door struct {
 	root       iam.AccessKey
 }
 
-func open(t *testing.T) *door {
+// open opens a door on a store of its own, of which change may make another one.
+func open(t *testing.T, change ...func(*admin.Config)) *door {
 	t.Helper()
-	return openIn(t, t.TempDir())
+	return openIn(t, t.TempDir(), change...)
 }
 
-func openIn(t *testing.T, dir string) *door {
+func openIn(t *testing.T, dir string, change ...func(*admin.Config)) *door {
 	t.Helper()
 	d := &door{dir: dir, activity: new(admin.Activity), log: new(bytes.Buffer)}
 	var err error
@@ -59,7 +60,7 @@ func openIn(t *testing.T, dir string) *door {
 		t.Fatal(err)
 	}
 	d.identities = iam.NewService(d.store.Identities(), sealer, d.root)
-	server := httptest.NewServer(admin.New(admin.Config{
+	cfg := admin.Config{
 		Store:      d.store,
 		Identities: d.identities,
 		Regions:    []string{"us-east-1", "eu-west-1"},
@@ -70,7 +71,11 @@ func openIn(t *testing.T, dir string) *door {
 		Models:     []admin.Model{{Version: "1.0", Dimension: 4, Calibration: []admin.Calibrated{{Similarity: 80, FalseMatchRate: 1e-3, TrueAcceptRate: 0.99}}}},
 		Activity:   d.activity,
 		Log:        slog.New(slog.NewTextHandler(d.log, nil)),
-	}))
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	server := httptest.NewServer(admin.New(cfg))
 	d.url = server.URL
 	t.Cleanup(func() {
 		server.Close()
@@ -223,7 +228,7 @@ func TestModels(t *testing.T) {
 }
 
 func TestPermissions(t *testing.T) {
-	d := open(t)
+	d := open(t, func(c *admin.Config) { c.Thumbnails = true })
 	one := d.user(t, account, "one", `{"Version":"2012-10-17","Statement":[
 		{"Effect":"Allow","Action":"rekognition:ListCollections","Resource":"*"},
 		{"Effect":"Allow","Action":["rekognition:ListFaces","recollect:ExportCollection"],"Resource":"arn:aws:rekognition:*:*:collection/mine"}]}`)

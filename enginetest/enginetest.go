@@ -5,6 +5,7 @@ package enginetest
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"math/rand/v2"
 
@@ -112,6 +113,11 @@ type photo struct {
 }
 
 func (p photo) Faces() []recollect.FaceDetail { return p.details }
+
+// Thumbnail is a text that tells the face from others.
+func (p photo) Thumbnail(face int) ([]byte, error) {
+	return fmt.Appendf(nil, "person %d, shot %d", p.faces[face].Person, p.faces[face].Shot), nil
+}
 
 func (p photo) Embed(_ context.Context, faces ...int) ([][]float32, error) {
 	vectors := make([][]float32, len(faces))

@@ -95,8 +95,11 @@ func addFace(t tx, c recollect.CollectionKey, r record) (_ recollect.Face, isNew
 			WHERE collection_key = ? AND image_id = ? AND external_image_id = ?
 			AND box_left = ? AND box_top = ? AND box_width = ? AND box_height = ? ORDER BY key LIMIT 1`,
 			c, r.image[:], r.externalID, box.Left, box.Top, box.Width, box.Height))
+		if err == nil {
+			return old, false, addThumbnail(t, old.Key, r.face.Thumbnail)
+		}
 		if !errors.Is(err, sql.ErrNoRows) {
-			return old, false, err
+			return recollect.Face{}, false, err
 		}
 	}
 	result, err := t.exec(`INSERT INTO faces
@@ -111,8 +114,10 @@ func addFace(t tx, c recollect.CollectionKey, r record) (_ recollect.Face, isNew
 		return recollect.Face{}, false, err
 	}
 	r.face.Key = recollect.FaceKey(key)
-	_, err = t.exec("INSERT INTO embeddings (face_key, encoding, vector) VALUES (?, ?, ?)", key, encodingFloat32, r.vector)
-	return r.face, true, err
+	if _, err := t.exec("INSERT INTO embeddings (face_key, encoding, vector) VALUES (?, ?, ?)", key, encodingFloat32, r.vector); err != nil {
+		return recollect.Face{}, false, err
+	}
+	return r.face, true, addThumbnail(t, r.face.Key, r.face.Thumbnail)
 }
 
 // Faces implements [recollect.Store]. The filter's After must be empty or an id.

@@ -45,6 +45,7 @@ func Run(t *testing.T, open func(t *testing.T) recollect.Store) {
 		{"FaceNotFound", testFaceNotFound},
 		{"DeleteFaces", testDeleteFaces},
 		{"DeleteManyFaces", testDeleteManyFaces},
+		{"Thumbnails", testThumbnails},
 		{"CollectionsAreApart", testCollectionsAreApart},
 		{"Embeddings", testEmbeddings},
 		{"EmbeddingsAreOfOneMoment", testEmbeddingsAreOfOneMoment},

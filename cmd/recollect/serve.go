@@ -35,14 +35,16 @@ const shutdownTimeout = 30 * time.Second
 
 // serveConfig is what the server can be told.
 type serveConfig struct {
-	Listen  string   // host:port
-	Data    string   // folder of the store and the root key
-	Library string   // folder of ONNX Runtime and the model packs
-	Device  string   // cpu or cuda
-	Regions []string // the first one stands for all where there can be one only
-	Account string
-	LogJSON bool
-	Limits  string // file of rates and quotas; empty: none
+	Listen     string   // host:port
+	Data       string   // folder of the store and the root key
+	Library    string   // folder of ONNX Runtime and the model packs
+	Device     string   // cpu or cuda
+	Regions    []string // the first one stands for all where there can be one only
+	Account    string
+	LogJSON    bool
+	Limits     string // file of rates and quotas; empty: none
+	Thumbnails bool   // of the faces that are indexed are kept
+
 	Metrics string // host:port that shows metrics to everybody; empty: Listen shows them to this machine
 
 	MaxRequests        int // 0: the default
@@ -128,6 +130,7 @@ func (c *serveConfig) addFlags(flags *pflag.FlagSet) {
 	flags.IntVar(&c.MaxRequests, "max-requests", 0, "requests served at one moment (default: 256 for each core)")
 	flags.IntVar(&c.MaxPictureRequests, "max-picture-requests", 0, "of them, those that run networks and one more for each 256 KiB of a request (default: 128 for each core)")
 	flags.StringVar(&c.Metrics, "metrics", "", "address and port that show metrics to whoever reaches them (default: --listen shows them, to this machine alone)")
+	flags.BoolVar(&c.Thumbnails, "thumbnails", false, "keep a small picture of each face that is indexed, for recollect:GetThumbnail; a start without it deletes those that are kept")
 	flags.BoolVar(&c.LogJSON, "log-json", false, "write the log as JSON")
 }
 
@@ -162,6 +165,15 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	if !cfg.Thumbnails {
+		wiped, err := store.WipeThumbnails(ctx)
+		if err != nil {
+			return err
+		}
+		if wiped > 0 {
+			log.Info("deleted the thumbnails that an earlier run kept", "faces", wiped)
+		}
+	}
 	key, credentials, err := iam.RootKey(cfg.Data, cfg.Account, os.Getenv)
 	if err != nil {
 		return err
@@ -241,7 +253,7 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 	if err != nil {
 		return err
 	}
-	service.Limits = limits.Quotas
+	service.Limits, service.Thumbnails = limits.Quotas, cfg.Thumbnails
 	identities := iam.NewService(store.Identities(), sealer, key)
 	api := rekognition.New(rekognition.Config{
 		Service:     service,
@@ -266,6 +278,7 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 		Models:     modelsOf(engines),
 		Activity:   activity,
 		Log:        log,
+		Thumbnails: cfg.Thumbnails,
 	}))
 	greet(stdout, cfg, "http://"+listener.Addr().String(), credentials)
 

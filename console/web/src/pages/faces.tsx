@@ -6,6 +6,7 @@ import { CodePanel } from "../parts/codepanel.tsx";
 import { Found } from "../parts/found.tsx";
 import { Failure, Waiting } from "../parts/notice.tsx";
 import { Pager, usePaging } from "../parts/pager.tsx";
+import { seeThumbnails, Thumbnail } from "../parts/thumbnail.tsx";
 import { address, go } from "../router.ts";
 import type { Face } from "../server/types.ts";
 import { useSession } from "../session.ts";
@@ -87,6 +88,7 @@ export function Faces({ collection, user, may, onChanged }: { collection: string
             <tr>
               {mayMark && <th scope="col"><input type="checkbox" aria-label="Mark all faces of this page" checked={faces.every((face) => marked.has(face.FaceId))}
                 onChange={(event) => { for (const face of faces) toggle(face, event.currentTarget.checked); }} /></th>}
+              {may(seeThumbnails) && <th scope="col"><span class="hidden">Picture</span></th>}
               <th scope="col">External id</th><th scope="col">Face id</th><th scope="col">User</th><th scope="col" class="number">Confidence</th>
             </tr>
           </thead>
@@ -94,6 +96,7 @@ export function Faces({ collection, user, may, onChanged }: { collection: string
             {faces.map((face) => (
               <tr key={face.FaceId}>
                 {mayMark && <td class="mark-cell"><input type="checkbox" aria-label={`Mark ${face.ExternalImageId ?? face.FaceId}`} checked={marked.has(face.FaceId)} onChange={(event) => toggle(face, event.currentTarget.checked)} /></td>}
+                {may(seeThumbnails) && <td class="thumbnail-cell"><Thumbnail collection={collection} face={face.FaceId} size={44} /></td>}
                 <th scope="row">{face.ExternalImageId ?? <span class="faint">none</span>}</th>
                 <td data-label="Face id"><code>{face.FaceId}</code></td>
                 <td data-label="User">{face.UserId && <a href={address(["collections", collection], { user: face.UserId })}>{face.UserId}</a>}</td>

@@ -39,7 +39,7 @@ export function TryIt({ query }: { query: URLSearchParams }) {
   return (
     <>
       <h1>Try it</h1>
-      <p>The picture goes to this server alone, which does not keep it.</p>
+      <p>The picture goes to this server alone, which keeps nothing of it unless it is indexed.</p>
       <div class="tryhead">
         <Picker title="A picture with faces" chosen={picture} greedy onChosen={setPicture} />
         {(part === "search" || part === "index" || parts.length === 0 || !picture) && (

@@ -5,6 +5,7 @@ import { useAction } from "../hooks.ts";
 import { CodePanel } from "../parts/codepanel.tsx";
 import { Figure } from "../parts/figure.tsx";
 import { Failure, Waiting } from "../parts/notice.tsx";
+import { seeThumbnails, Thumbnail } from "../parts/thumbnail.tsx";
 import { Similarity, Threshold } from "../parts/threshold.tsx";
 import type { Chosen } from "../picture/load.ts";
 import { address } from "../router.ts";
@@ -67,7 +68,7 @@ export function TrySearch({ picture, collection, ready, may, points }: {
               <ol class="cards" aria-label={what === "faces" ? "Faces that match" : "Users that match"}>
                 {shown.map((match) => (
                   <li key={"Face" in match ? match.Face.FaceId : match.User.UserId} class="card">
-                    {"Face" in match ? <FaceCard match={match} collection={collection} /> : <UserCard match={match} collection={collection} />}
+                    {"Face" in match ? <FaceCard match={match} collection={collection} seen={may(seeThumbnails)} /> : <UserCard match={match} collection={collection} />}
                     <Similarity value={match.Similarity} threshold={threshold} points={calibration} />
                   </li>
                 ))}
@@ -90,12 +91,16 @@ function told({ matches, what }: Found, shown: number): string {
   return `${counted(shown, one)} shown${hidden > 0 ? `, ${count(hidden)} below the threshold hidden` : ""}. Searched once, with the threshold 0.`;
 }
 
-function FaceCard({ match: { Face: face }, collection }: { match: FaceMatch; collection: string }) {
+/** Seen, it has the picture that the server keeps of the face. */
+function FaceCard({ match: { Face: face }, collection, seen }: { match: FaceMatch; collection: string; seen: boolean }) {
   return (
-    <div>
-      <h3>{face.ExternalImageId ?? <span class="faint">No external id</span>}</h3>
-      {face.UserId && <p>of the user <a href={address(["collections", collection], { user: face.UserId })}>{face.UserId}</a></p>}
-      <p class="faint"><code>{face.FaceId}</code></p>
+    <div class={seen ? "pictured" : ""}>
+      {seen && <Thumbnail collection={collection} face={face.FaceId} />}
+      <div>
+        <h3>{face.ExternalImageId ?? <span class="faint">No external id</span>}</h3>
+        {face.UserId && <p>of the user <a href={address(["collections", collection], { user: face.UserId })}>{face.UserId}</a></p>}
+        <p class="faint"><code>{face.FaceId}</code></p>
+      </div>
     </div>
   );
 }

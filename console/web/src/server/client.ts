@@ -32,17 +32,22 @@ export class Client {
   /** Runs an operation of the face API. Throws Refusal, ConnectionLost, or the signal's reason. */
   call<T>(operation: string, input: object, signal?: AbortSignal): Promise<T> {
     const headers = { "content-type": "application/x-amz-json-1.1", "x-amz-target": "RekognitionService." + operation };
-    return this.request("POST", new URL("/", location.href), headers, JSON.stringify(input), signal);
+    return this.request("POST", new URL("/", location.href), headers, JSON.stringify(input), (response) => response.json(), signal);
   }
 
   /** Reads a path of the door beside the API. Throws as call does. */
   read<T>(path: string, query: Record<string, string> = {}, signal?: AbortSignal): Promise<T> {
-    const url = new URL("/recollect/v1/" + path, location.href);
-    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-    return this.request("GET", url, {}, "", signal);
+    return this.request("GET", door(path, query), {}, "", (response) => response.json(), signal);
   }
 
-  private async request<T>(method: string, url: URL, headers: Record<string, string>, text: string, signal?: AbortSignal): Promise<T> {
+  /** Reads a picture at a path of the door. Throws as call does. */
+  picture(path: string, query: Record<string, string>, signal?: AbortSignal): Promise<Blob> {
+    return this.request("GET", door(path, query), {}, "", (response) => response.blob(), signal);
+  }
+
+  private async request<T>(
+    method: string, url: URL, headers: Record<string, string>, text: string, take: (response: Response) => Promise<T>, signal?: AbortSignal,
+  ): Promise<T> {
     const body = new TextEncoder().encode(text);
     let clockSet = false;
     for (let attempt = 1; ; attempt++) {
@@ -54,12 +59,12 @@ export class Client {
         if (method !== "GET") options.body = body;
         if (signal) options.signal = signal;
         response = await fetch(url, options);
+        if (response.ok) return await take(response);
         answer = await response.json();
       } catch (error) {
         signal?.throwIfAborted();
         throw error instanceof SyntaxError ? new Refusal("InternalServerError", "The answer is not of Recollect: is there a proxy between?", 502) : new ConnectionLost();
       }
-      if (response.ok) return answer as T;
       const code = String(answer.__type ?? answer.Code ?? "InternalServerError").replace(/^.*#/, "");
       const refusal = new Refusal(code, answer.Message ?? answer.message ?? "", response.status);
       if (!clockSet && this.setClock(refusal, response)) {
@@ -83,6 +88,13 @@ export class Client {
     this.ahead = theirs - Date.now();
     return true;
   }
+}
+
+/** The address of a path of the door beside the API. */
+function door(path: string, query: Record<string, string>): URL {
+  const url = new URL("/recollect/v1/" + path, location.href);
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  return url;
 }
 
 function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
