@@ -119,6 +119,9 @@ test("index, then search", { skip }, async (t) => {
     assert.deepEqual(names.slice(0, 2).sort(), [`${anna.name}-0`, `${anna.name}-1`]);
     await search.getByText(/At 80, about 1 in 1,000 strangers would match\. Of pairs of pictures of one person, 99\.0\s% do\./).waitFor();
     await look(page, "tryit-search");
+    await page.emulateMedia({ colorScheme: "dark" });
+    await look(page, "tryit-search-dark");
+    await page.emulateMedia({ colorScheme: "light" });
   });
   await t.test("the slider hides and shows", async () => {
     const search = part(page, "Search");
@@ -281,6 +284,7 @@ test("by keyboard alone", { skip }, async () => {
   await tabTo(page, /^Search$/);
   await page.keyboard.press("Enter");
   await search.getByText("At 80").waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "Search", "the focus stays where it was");
   await tabTo(page, /^Threshold/);
   await page.keyboard.press("ArrowRight");
   await search.getByText("At 80.5").waitFor();

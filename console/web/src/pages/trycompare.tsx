@@ -5,7 +5,7 @@ import { useLoaded } from "../hooks.ts";
 import { CodePanel } from "../parts/codepanel.tsx";
 import { Crop, Figure } from "../parts/figure.tsx";
 import { Lines } from "../parts/lines.tsx";
-import { Failure, Waiting } from "../parts/notice.tsx";
+import { Failure } from "../parts/notice.tsx";
 import { Picker } from "../parts/picker.tsx";
 import { Similarity, Threshold } from "../parts/threshold.tsx";
 import type { Chosen } from "../picture/load.ts";
@@ -43,22 +43,21 @@ export function TryCompare({ picture, points, shown }: { picture: Chosen; points
         </div>
         {answer && shown && <Lines frame={pair} from={answer.SourceImageFace.BoundingBox} to={matching.map((match) => match.Face.BoundingBox)} />}
       </div>
-      {other && compared.loading && <Waiting what="Comparing" />}
       <Failure error={compared.error} again={compared.reload} />
-      {answer && (
-        <>
-          <Threshold value={threshold} onChange={setThreshold} points={calibration}>
-            {matching.length} of {counted(faces.length, "face")} of the second picture {matching.length === 1 ? "matches" : "match"} the largest of the first. Compared once, with the threshold 0.
-          </Threshold>
-          <ol class="cards" aria-label="Faces of the second picture">
-            {faces.map((match, i) => (
-              <li key={i} class="card row">
-                <Crop picture={other!} box={match.Face.BoundingBox} />
-                <Similarity value={match.Similarity} threshold={threshold} points={calibration} />
-              </li>
-            ))}
-          </ol>
-        </>
+      {answer && <Threshold value={threshold} onChange={setThreshold} points={calibration} />}
+      <p role="status" class="faint">
+        {other && compared.loading && "Comparing …"}
+        {answer && `${matching.length} of ${counted(faces.length, "face")} of the second picture ${matching.length === 1 ? "matches" : "match"} the largest of the first. Compared once, with the threshold 0.`}
+      </p>
+      {faces.length > 0 && (
+        <ol class="cards" aria-label="Faces of the second picture">
+          {faces.map((match, i) => (
+            <li key={i} class="card row">
+              <Crop picture={other!} box={match.Face.BoundingBox} />
+              <Similarity value={match.Similarity} threshold={threshold} points={calibration} />
+            </li>
+          ))}
+        </ol>
       )}
       {other && <CodePanel calls={[call(other, threshold)]} />}
     </div>

@@ -4,7 +4,7 @@ import { counted } from "../format.ts";
 import { useLoaded } from "../hooks.ts";
 import { CodePanel } from "../parts/codepanel.tsx";
 import { Crop, Figure } from "../parts/figure.tsx";
-import { Failure, Waiting } from "../parts/notice.tsx";
+import { Failure } from "../parts/notice.tsx";
 import type { Chosen } from "../picture/load.ts";
 import type { FaceDetail } from "../server/types.ts";
 import { useSession } from "../session.ts";
@@ -29,9 +29,9 @@ export function TryFaces({ picture }: { picture: Chosen }) {
       }))} />
       <div class="stack">
         <Failure error={found.error} again={found.reload} />
-        {found.loading ? <Waiting what="Looking for faces" /> : found.value && (
+        {!found.error && (
           <div class="row apart">
-            <h3><span role="status">{faces.length === 0 ? "No face was found" : `${counted(faces.length, "face")} found`}</span></h3>
+            <h3><span role="status">{found.loading ? <><span class="spinner" aria-hidden="true" /> Looking for faces …</> : faces.length === 0 ? "No face was found" : `${counted(faces.length, "face")} found`}</span></h3>
             {faces.length > 0 && <label class="check"><input type="checkbox" checked={landmarks} onChange={(event) => setLandmarks(event.currentTarget.checked)} />Landmarks</label>}
           </div>
         )}

@@ -4,7 +4,7 @@ import { counted } from "../format.ts";
 import { useAction } from "../hooks.ts";
 import { CodePanel } from "../parts/codepanel.tsx";
 import { Crop, Figure, type Mark } from "../parts/figure.tsx";
-import { Failure, Waiting } from "../parts/notice.tsx";
+import { Failure } from "../parts/notice.tsx";
 import type { Chosen } from "../picture/load.ts";
 import { address } from "../router.ts";
 import type { IndexAnswer } from "../server/types.ts";
@@ -51,7 +51,7 @@ export function TryIndex({ picture, collection, ready }: { picture: Chosen; coll
     <div class="beside">
       <Figure picture={picture} marks={marks} />
       <div class="stack">
-        <form class="stack" onSubmit={(event) => { event.preventDefault(); void index.run(); }}>
+        <form class="stack" onSubmit={(event) => { event.preventDefault(); if (!index.busy) void index.run(); }}>
           <label>External id
             <input name="external" value={external} maxLength={255} pattern="[a-zA-Z0-9_.\-:]+" title="Letters, digits, and _ . - :" autocomplete="off" spellcheck={false} autocapitalize="none" onInput={(event) => setExternal(event.currentTarget.value)} />
             <span class="faint">Your own name for the picture, which searches give back. Letters, digits, and _ . - :</span>
@@ -67,33 +67,31 @@ export function TryIndex({ picture, collection, ready }: { picture: Chosen; coll
             </label>
           </div>
           <div class="row">
-            <button type="submit" class="primary" disabled={!collection || !ready || index.busy}>Index</button>
+            <button type="submit" class="primary" disabled={!collection || !ready} aria-disabled={index.busy}>Index</button>
             <span class="faint">{collection ? `into ${collection}` : "Name a collection first."}</span>
           </div>
         </form>
-        {index.busy && <Waiting what="Indexing" />}
         <Failure error={index.error} />
-        {answer && (
-          <>
-            <div class={`notice ${answer.FaceRecords.length > 0 ? "good" : "plain"}`} role="status">
-              {answer.FaceRecords.length === 0 && answer.UnindexedFaces.length === 0 ? "No face was found: the collection is as it was."
-                : <>{counted(answer.FaceRecords.length, "face")} indexed{answer.UnindexedFaces.length > 0 && `, ${counted(answer.UnindexedFaces.length, "face")} left out`}. <a href={address(["collections", collection])}>Open {collection}</a></>}
-            </div>
-            <ul class="cards" aria-label="Faces of the picture">
-              {answer.FaceRecords.map((r, i) => (
-                <li key={r.Face.FaceId} class="card row">
-                  <Crop picture={picture} box={r.Face.BoundingBox} />
-                  <div><h3>Face {i + 1}</h3><p class="faint"><code>{r.Face.FaceId}</code></p></div>
-                </li>
-              ))}
-              {answer.UnindexedFaces.map((u, i) => (
-                <li key={i} class="card row">
-                  <Crop picture={picture} box={u.FaceDetail.BoundingBox} />
-                  <div><h3>Left out</h3><p>{u.Reasons.map((reason) => reasons[reason] ?? reason.toLowerCase().replaceAll("_", " ")).join(", ")}</p></div>
-                </li>
-              ))}
-            </ul>
-          </>
+        <p class={answer ? `notice ${answer.FaceRecords.length > 0 ? "good" : "plain"}` : "faint"} role="status">
+          {index.busy && "Indexing …"}
+          {answer && (answer.FaceRecords.length + answer.UnindexedFaces.length === 0 ? "No face was found: the collection is as it was."
+            : <>{counted(answer.FaceRecords.length, "face")} indexed{answer.UnindexedFaces.length > 0 && `, ${counted(answer.UnindexedFaces.length, "face")} left out`}. <a href={address(["collections", collection])}>Open {collection}</a></>)}
+        </p>
+        {marks.length > 0 && (
+          <ul class="cards" aria-label="Faces of the picture">
+            {answer?.FaceRecords.map((r, i) => (
+              <li key={r.Face.FaceId} class="card row">
+                <Crop picture={picture} box={r.Face.BoundingBox} />
+                <div><h3>Face {i + 1}</h3><p class="faint"><code>{r.Face.FaceId}</code></p></div>
+              </li>
+            ))}
+            {answer?.UnindexedFaces.map((u, i) => (
+              <li key={i} class="card row">
+                <Crop picture={picture} box={u.FaceDetail.BoundingBox} />
+                <div><h3>Left out</h3><p>{u.Reasons.map((reason) => reasons[reason] ?? reason.toLowerCase().replaceAll("_", " ")).join(", ")}</p></div>
+              </li>
+            ))}
+          </ul>
         )}
         {collection && <CodePanel calls={[call]} />}
       </div>

@@ -4,7 +4,7 @@ import { count, counted } from "../format.ts";
 import { useAction } from "../hooks.ts";
 import { CodePanel } from "../parts/codepanel.tsx";
 import { Figure } from "../parts/figure.tsx";
-import { Failure, Waiting } from "../parts/notice.tsx";
+import { Failure } from "../parts/notice.tsx";
 import { seeThumbnails, Thumbnail } from "../parts/thumbnail.tsx";
 import { Similarity, Threshold } from "../parts/threshold.tsx";
 import type { Chosen } from "../picture/load.ts";
@@ -43,38 +43,34 @@ export function TrySearch({ picture, collection, ready, may, points }: {
     const answer = await session.client.call<SearchUsersAnswer>(operation, input, signal);
     return { what, box: answer.SearchedFace.FaceDetail.BoundingBox, version: answer.FaceModelVersion, matches: answer.UserMatches };
   });
-  const found = search.result?.what === what ? search.result : undefined;
+  const found = !search.busy && search.result?.what === what ? search.result : undefined;
   const shown = found?.matches.filter((match) => match.Similarity >= threshold) ?? [];
   const calibration = found && points(found.version);
   return (
     <div class="beside">
       <Figure picture={picture} marks={found ? [{ box: found.box, name: "searched", kind: "chosen" }] : []} />
       <div class="stack">
-        <form class="row" onSubmit={(event) => { event.preventDefault(); void search.run(); }}>
+        <form class="row" onSubmit={(event) => { event.preventDefault(); if (!search.busy) void search.run(); }}>
           {offered.length > 1 && (
             <div class="tabs" role="group" aria-label="What to search">
               {offered.map(([name, title]) => <button key={name} type="button" aria-pressed={name === what} onClick={() => setWhat(name)}>{title}</button>)}
             </div>
           )}
-          <button type="submit" class="primary" disabled={!collection || !ready || search.busy}>Search</button>
+          <button type="submit" class="primary" disabled={!collection || !ready} aria-disabled={search.busy}>Search</button>
           <span class="faint">{collection ? "for the largest face of the picture" : "Name a collection first."}</span>
         </form>
-        {search.busy && <Waiting what="Searching" />}
         <Failure error={search.error} />
-        {found && !search.busy && (
-          <>
-            <Threshold value={threshold} onChange={setThreshold} points={calibration}>{told(found, shown.length)}</Threshold>
-            {shown.length > 0 && (
-              <ol class="cards" aria-label={what === "faces" ? "Faces that match" : "Users that match"}>
-                {shown.map((match) => (
-                  <li key={"Face" in match ? match.Face.FaceId : match.User.UserId} class="card">
-                    {"Face" in match ? <FaceCard match={match} collection={collection} seen={may(seeThumbnails)} /> : <UserCard match={match} collection={collection} />}
-                    <Similarity value={match.Similarity} threshold={threshold} points={calibration} />
-                  </li>
-                ))}
-              </ol>
-            )}
-          </>
+        {found && <Threshold value={threshold} onChange={setThreshold} points={calibration} note={what === "users" ? "Measured between faces; a user is searched by all of its faces at once." : ""} />}
+        <p role="status" class="faint">{search.busy ? "Searching …" : found && told(found, shown.length)}</p>
+        {shown.length > 0 && (
+          <ol class="cards" aria-label={what === "faces" ? "Faces that match" : "Users that match"}>
+            {shown.map((match) => (
+              <li key={"Face" in match ? match.Face.FaceId : match.User.UserId} class="card">
+                {"Face" in match ? <FaceCard match={match} collection={collection} seen={may(seeThumbnails)} /> : <UserCard match={match} collection={collection} />}
+                <Similarity value={match.Similarity} threshold={threshold} points={calibration} />
+              </li>
+            ))}
+          </ol>
         )}
         {collection && <CodePanel calls={[call(threshold)]} />}
       </div>

@@ -1,12 +1,9 @@
-import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
 import { meaning, oneIn, strangers } from "../calibration.ts";
 import type { Calibrated } from "../server/types.ts";
 
 /** A slider for the threshold of a search or a comparison, and what it means with these networks. */
-export function Threshold({ value, onChange, points, children }: {
-  value: number; onChange: (value: number) => void; points: Calibrated[] | undefined; children: ComponentChildren;
-}) {
+export function Threshold({ value, onChange, points, note = "" }: { value: number; onChange: (value: number) => void; points: Calibrated[] | undefined; note?: string }) {
   const id = useId();
   return (
     <div class="threshold card">
@@ -14,8 +11,7 @@ export function Threshold({ value, onChange, points, children }: {
         <span class="row apart">Threshold <span class="digits" aria-hidden="true">{value}</span></span>
         <input type="range" name="threshold" min={0} max={100} step={0.5} value={value} aria-describedby={id} onInput={(event) => onChange(event.currentTarget.valueAsNumber)} />
       </label>
-      <p id={id}>{meaning(points, value) || "Nobody has measured what a similarity means with this model pack."}</p>
-      <p role="status" class="faint">{children}</p>
+      <p id={id}>{meaning(points, value) || "Nobody has measured what a similarity means with this model pack."}{note && <span class="faint"> {note}</span>}</p>
     </div>
   );
 }
