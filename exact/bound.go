@@ -14,11 +14,13 @@ import "math"
 //
 //	e - c = ⟨q,g⟩ + ⟨q̂-q, x+g⟩
 //
-// Of q only the part orthogonal to x, of length √(1-c²) <= 1, counts in the first term. A random rotation leaves g's direction
+// Of q only the part orthogonal to x, of length √(1-c²), counts in the first term. A random rotation leaves g's direction
 // among those orthogonal to x uniformly distributed, for which the projection on any fixed one is as good as normal with the
 // variance 1/(D-1), and with lighter tails (RaBitQ, Gao and Long, SIGMOD 2024, rests on the same argument). The second
-// is a sum of independent roundings with mean zero and a mean variance of v a coordinate, which is computed with the
-// query. So the standard deviation is at most √(G/(D-1) + v(1+G)).
+// is a sum of independent roundings with mean zero. Where all |u| are the same, as in the first stage, v is their mean variance a coordinate,
+// which is computed with the query; in the second it is the greatest, a quarter of the step's square. So the standard deviation is
+// at most √(G(1-c²)/(D-1) + v(1+G)). Only of matches does that have to hold: with t the least cosine wanted, 0 <= t <= c, it
+// is at most what it is with t in place of c.
 //
 // A vector is passed over if e plus [deviations] of these is still less than the least cosine wanted. That loses a match
 // with a probability of 1e-9 in each stage, under one in a million by far, in theory; tests watch how far estimates stray. What the
@@ -38,24 +40,32 @@ const (
 	margin = 3e-4
 )
 
-// spreads are a query's share of the deviations, in D dimensions with a rounding variance v.
+// spreads are a query's share of the deviations, in D dimensions with rounding variances v.
 type spreads struct {
-	dimension float64 // 1/(D-1)
-	rounding  float64 // v
+	dimension float64 // (1-t²)/(D-1)
+	mean      float64 // v in the first stage
+	most      float64 // and in the second
 }
 
-// first returns slope and offset: with s = |u|/⟨x,u⟩, the deviation of the first stage √((D-1)⁻¹(s²-1) + vs²) is at most
+// towards returns the spreads of vectors with at least this cosine.
+func (s spreads) towards(least float32) spreads {
+	t := max(0, min(float64(least), 0.99)-margin)
+	s.dimension *= 1 - t*t
+	return s
+}
+
+// first returns slope and offset: with s = |u|/⟨x,u⟩, the deviation of the first stage √((1-t²)(s²-1)/(D-1) + vs²) is at most
 // slope·s + offset. The root is concave in s, so that its tangent is above it everywhere; it touches at the mean of s, √(π/2).
 func (s spreads) first() (slope, offset float64) {
 	const at = 1.2533141373155003
-	p := s.dimension + s.rounding
+	p := s.dimension + s.mean
 	root := math.Sqrt(p*at*at - s.dimension)
 	slope = p * at / root
 	return slope, root - slope*at
 }
 
-// second is the deviation of the second stage for √G as encoded: √(G/(D-1) + v(1+G)) is at most the sum of the roots.
+// second is the deviation of the second stage for √G as encoded: √(G(1-t²)/(D-1) + v(1+G)).
 func (s spreads) second(spread float32) float32 {
 	g := float64(spread) * float64(spread)
-	return float32(math.Sqrt(g*s.dimension + s.rounding*(1+g)))
+	return float32(math.Sqrt(g*s.dimension + s.most*(1+g)))
 }

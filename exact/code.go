@@ -61,7 +61,7 @@ type scales struct {
 // quantiser of a normal distribution with four levels (Max, Quantizing for minimum distortion, 1960).
 const largeFrom = 0.9957
 
-// encode writes the codes of a vector to two planes at a slot of a block: one bit a coordinate for its sign, and one that tells
+// encode writes the codes of a vector: to a slot of a block one bit a coordinate for its sign, and to lows one that tells
 // whether it lies on the upper or the lower half of that side. scratch has c.width numbers.
 func (c *coder) encode(v []float32, signs, lows []byte, slot int, scratch []float32) scales {
 	c.rotate(v, scratch)
@@ -84,7 +84,7 @@ func (c *coder) encode(v []float32, signs, lows []byte, slot int, scratch []floa
 			one += size
 			half += math.Float32frombits(b ^ (up^1)<<31)
 		}
-		signs[row*blockSlots+slot], lows[row*blockSlots+slot] = sign, low
+		signs[row*blockSlots+slot], lows[row] = sign, low
 		ones += float64(one)
 		halves += float64(half)
 	}

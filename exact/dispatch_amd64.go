@@ -17,6 +17,18 @@ func fastest() *kernels {
 				sumsAVX2(&sums[0], &codes[0], &tables[0], rows, blocks)
 			}
 		},
+		signed: func(code []byte, levels []int8) int32 {
+			if len(code) == 0 {
+				return 0
+			}
+			_ = levels[8*len(code)-1]
+			return signedAVX2(&code[0], &levels[0], len(code))
+		},
+		fetch: func(base []byte, width int, rows []uint16) {
+			if len(rows) > 0 && len(base) > 0 { // nothing happens where there is no memory
+				fetchLines(&base[0], width, &rows[0], len(rows))
+			}
+		},
 		above: func(masks []uint32, sums []uint16, scales []float32, step, shift, limit float32) {
 			if blocks := len(masks); blocks > 0 {
 				_, _ = sums[blocks*blockSlots-1], scales[blocks*blockSlots-1]

@@ -124,7 +124,7 @@ func (f *Files) list(c recollect.CollectionKey) []string {
 // pageBytes on there are rows: a vector's binary32 numbers and the CRC-32C of its key and them. All numbers have the byte
 // order of the machine.
 const (
-	fileMagic   = "RCLSLAB1" // with the version of format, rotation and code
+	fileMagic   = "RCLSLAB2" // with the version of format, rotation and code
 	headerBytes = 32
 	pageBytes   = 4096
 )

@@ -1,7 +1,5 @@
 package exact
 
-import "math/bits"
-
 // Vectors are looked at in blocks of 32: the width of an AVX2 register in bytes.
 const blockSlots = 32
 
@@ -13,6 +11,13 @@ type kernels struct {
 	// the byte of vector i select. codes holds rows*32 bytes a block, tables 32 bytes a row: those of the low nibble, then of
 	// the high one. Four entries add up to at most 255.
 	sums func(sums []uint16, codes, tables []byte, rows int)
+
+	// signed is the sum of the levels, each with its sign turned unless its bit in code is set. There are 8 levels a byte, of at most entryMax, and the
+	// number of bytes is a multiple of 16.
+	signed func(code []byte, levels []int8) int32
+
+	// fetch tells the processor that in base, in rows of width bytes, those with these numbers will soon be read.
+	fetch func(base []byte, width int, rows []uint16)
 
 	// above sets bit i of masks[b] unless scales[i]*(sums[i]*step+shift) < limit, where i counts from the block's first.
 	above func(masks []uint32, sums []uint16, scales []float32, step, shift, limit float32)
@@ -26,7 +31,7 @@ type kernels struct {
 
 // portable runs everywhere.
 func portable() *kernels {
-	return &kernels{"portable", portableSums, portableAbove, portableDot, portableHadamard}
+	return &kernels{"portable", portableSums, portableSigned, func([]byte, int, []uint16) {}, portableAbove, portableDot, portableHadamard}
 }
 
 func portableSums(sums []uint16, codes, tables []byte, rows int) {
@@ -42,6 +47,16 @@ func portableSums(sums []uint16, codes, tables []byte, rows int) {
 		}
 		sums = sums[blockSlots:]
 	}
+}
+
+func portableSigned(code []byte, levels []int8) (sum int32) {
+	for i, b := range code {
+		for j, level := range levels[8*i:][:8] {
+			sign := int32(b>>j&1)<<1 - 1
+			sum += sign * int32(level)
+		}
+	}
+	return sum
 }
 
 func portableAbove(masks []uint32, sums []uint16, scales []float32, step, shift, limit float32) {
@@ -109,6 +124,3 @@ func butterflies(v []float32) {
 func (k *kernels) cosine(a, b []float32) float32 {
 	return max(-1, min(k.dot(a, b), 1)) // NaN stays NaN
 }
-
-// next returns the place of the lowest bit of a mask, and the mask without it.
-func next(mask uint32) (int, uint32) { return bits.TrailingZeros32(mask), mask & (mask - 1) }

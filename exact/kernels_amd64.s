@@ -64,6 +64,108 @@ rows:
 	VZEROUPPER
 	RET
 
+// func signedAVX2(code *byte, levels *int8, n int) int32
+// Requires: AVX, AVX2
+TEXT ·signedAVX2(SB), NOSPLIT, $0-28
+	MOVQ     code+0(FP), AX
+	MOVQ     levels+8(FP), CX
+	MOVQ     n+16(FP), DX
+	VMOVDQU  spread<>+0(SB), Y0
+	VMOVDQU  each<>+0(SB), Y1
+	VPXOR    Y2, Y2, Y2
+	VPCMPEQB Y3, Y3, Y3
+	VPABSB   Y3, Y3
+	VPXOR    Y4, Y4, Y4
+
+signed:
+	VPBROADCASTD (AX), Y5
+	VPSHUFB      Y0, Y5, Y5
+	VPAND        Y1, Y5, Y5
+	VPCMPEQB     Y2, Y5, Y5
+	VPOR         Y3, Y5, Y5
+	VMOVDQU      (CX), Y6
+	VPSIGNB      Y5, Y6, Y6
+	VPMADDUBSW   Y6, Y3, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 4(AX), Y5
+	VPSHUFB      Y0, Y5, Y5
+	VPAND        Y1, Y5, Y5
+	VPCMPEQB     Y2, Y5, Y5
+	VPOR         Y3, Y5, Y5
+	VMOVDQU      32(CX), Y6
+	VPSIGNB      Y5, Y6, Y6
+	VPMADDUBSW   Y6, Y3, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 8(AX), Y5
+	VPSHUFB      Y0, Y5, Y5
+	VPAND        Y1, Y5, Y5
+	VPCMPEQB     Y2, Y5, Y5
+	VPOR         Y3, Y5, Y5
+	VMOVDQU      64(CX), Y6
+	VPSIGNB      Y5, Y6, Y6
+	VPMADDUBSW   Y6, Y3, Y6
+	VPADDW       Y6, Y4, Y4
+	VPBROADCASTD 12(AX), Y5
+	VPSHUFB      Y0, Y5, Y5
+	VPAND        Y1, Y5, Y5
+	VPCMPEQB     Y2, Y5, Y5
+	VPOR         Y3, Y5, Y5
+	VMOVDQU      96(CX), Y6
+	VPSIGNB      Y5, Y6, Y6
+	VPMADDUBSW   Y6, Y3, Y6
+	VPADDW       Y6, Y4, Y4
+	ADDQ         $0x10, AX
+	SUBQ         $-128, CX
+	SUBQ         $0x10, DX
+	JNZ          signed
+	VPCMPEQW     Y0, Y0, Y0
+	VPABSW       Y0, Y0
+	VPMADDWD     Y0, Y4, Y4
+	VEXTRACTI128 $0x01, Y4, X0
+	VPADDD       X0, X4, X4
+	VPHADDD      X4, X4, X4
+	VPHADDD      X4, X4, X4
+	VMOVD        X4, AX
+	MOVL         AX, ret+24(FP)
+	VZEROUPPER
+	RET
+
+DATA spread<>+0(SB)/8, $0x0000000000000000
+DATA spread<>+8(SB)/8, $0x0101010101010101
+DATA spread<>+16(SB)/8, $0x0202020202020202
+DATA spread<>+24(SB)/8, $0x0303030303030303
+GLOBL spread<>(SB), RODATA|NOPTR, $32
+
+DATA each<>+0(SB)/8, $0x8040201008040201
+DATA each<>+8(SB)/8, $0x8040201008040201
+DATA each<>+16(SB)/8, $0x8040201008040201
+DATA each<>+24(SB)/8, $0x8040201008040201
+GLOBL each<>(SB), RODATA|NOPTR, $32
+
+// func fetchLines(base *byte, width int, rows *uint16, n int)
+// Requires: MMX+
+TEXT ·fetchLines(SB), NOSPLIT, $0-32
+	MOVQ base+0(FP), AX
+	MOVQ width+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ n+24(FP), BX
+
+row:
+	MOVWQZX (DX), SI
+	IMULQ   CX, SI
+	ADDQ    AX, SI
+	LEAQ    (SI)(CX*1), DI
+
+line:
+	PREFETCHT0 (SI)
+	ADDQ       $0x40, SI
+	CMPQ       SI, DI
+	JB         line
+	ADDQ       $0x02, DX
+	DECQ       BX
+	JNZ        row
+	RET
+
 // func aboveAVX2(masks *uint32, sums *uint16, scales *float32, blocks int, step float32, shift float32, limit float32)
 // Requires: AVX, AVX2
 TEXT ·aboveAVX2(SB), NOSPLIT, $0-44

@@ -17,11 +17,10 @@ type probe struct {
 	// The codes tell nothing about queries that are not of about unit length: plain is true, and the rest is not there.
 	plain  bool
 	tables []byte  // 32 bytes for each 8 coordinates: for either nibble the sums of ±n over its 4 coordinates, plus entryMax
+	levels []int8  // the numbers n
 	step   float32 // what 1 in the sums stands for
 	bias   float32 // what the tables' moving up adds to a sum, times step
 	spread spreads
-	slope  float32 // of the first stage, for scales as encoded
-	offset float32
 }
 
 func newProbe(c *coder, query []float32) *probe {
@@ -43,7 +42,7 @@ func newProbe(c *coder, query []float32) *probe {
 	}
 	// Rounding moves each of four coordinates by less than 1.
 	p.step = most / (entryMax - 4)
-	p.tables = make([]byte, 4*c.width)
+	p.tables, p.levels = make([]byte, 4*c.width), make([]int8, c.width)
 	random := rand.New(rand.NewPCG(1, 2)) // the same query is rounded the same way
 	var variance float64
 	for i := 0; i < c.width; i += 4 {
@@ -57,6 +56,7 @@ func newProbe(c *coder, query []float32) *probe {
 				whole++
 			}
 			n := int8(whole)
+			p.levels[i+j] = n
 			for b := range 1 << j {
 				table[b|1<<j] = table[b] + n
 				table[b] -= n
@@ -67,25 +67,30 @@ func newProbe(c *coder, query []float32) *probe {
 		}
 	}
 	d := float64(c.width)
-	p.spread = spreads{dimension: 1 / (d - 1), rounding: variance / d * float64(p.step) * float64(p.step)}
-	slope, offset := p.spread.first()
-	// A scale as encoded is 1/⟨x,u⟩ with |u| = √D.
-	p.slope, p.offset = float32(deviations*slope*math.Sqrt(d)), float32(deviations*offset)
+	square := float64(p.step) * float64(p.step)
+	p.spread = spreads{dimension: 1 / (d - 1), mean: variance / d * square, most: square / 4}
 	p.bias = p.step * float32(c.width/4*entryMax)
 	return p
 }
 
 // mayReach sets a bit for each vector of some blocks that the first stage cannot rule out.
 func (p *probe) mayReach(masks []uint32, sums []uint16, scales []float32, limit float32) {
-	p.coder.kernels.above(masks, sums, scales, p.step, p.slope-p.bias, limit-p.offset-margin)
+	slope, offset := p.first(limit)
+	p.coder.kernels.above(masks, sums, scales, p.step, deviations*slope-p.bias, limit-deviations*offset-margin)
 }
 
-// mayReachBoth tells whether the second stage cannot rule a vector out.
-func (p *probe) mayReachBoth(signs, lows uint16, scale, spread, limit float32) bool {
-	return !(p.estimate(signs, lows, scale)+deviations*p.spread.second(spread) < limit-margin)
+// first is the deviation of the first stage at a least cosine: slope times the scale of the signs, plus offset.
+func (p *probe) first(least float32) (slope, offset float32) {
+	s, o := p.spread.towards(least).first()
+	return float32(s * math.Sqrt(float64(p.coder.width))), float32(o) // a scale is 1/⟨x,u⟩ with |u| = √D
+}
+
+// second is the highest cosine of a vector that the second stage does not rule out; its estimate is the same less the deviations.
+func (p *probe) second(signs uint16, lows int32, scale, spread, limit float32) float32 {
+	return p.estimate(signs, lows, scale) + deviations*p.spread.towards(limit).second(spread) + margin
 }
 
 // estimate is the cosine as far as both planes tell.
-func (p *probe) estimate(signs, lows uint16, scale float32) float32 {
-	return (p.step*(float32(signs)+float32(lows)/2) - 1.5*p.bias) * scale
+func (p *probe) estimate(signs uint16, lows int32, scale float32) float32 {
+	return (p.step*(float32(signs)+float32(lows)/2) - p.bias) * scale
 }

@@ -1,6 +1,7 @@
 package exact
 
 import (
+	"math/bits"
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
@@ -25,7 +26,8 @@ type slab struct {
 
 // body is what stands in a slab's slots, codes in blocks of [blockSlots].
 type body struct {
-	signs, lows        []byte // for each block its rows, for each row a byte of each vector
+	signs              []byte // for each block its rows, for each row a byte of each vector
+	lows               []byte // for each vector its rows
 	sign, both, spread []float32
 	vectors            []float32 // nil: they are in the file
 	file               *mapped
@@ -103,7 +105,7 @@ func (s *slab) withKeysOfItsOwn() *slab {
 // put writes a slot but for the vector itself.
 func (s *slab) put(c *coder, slot int, e recollect.Embedding, scratch []float32) {
 	block := slot / blockSlots * blockSlots * c.rows()
-	scales := c.encode(e.Vector, s.signs[block:], s.lows[block:], slot%blockSlots, scratch)
+	scales := c.encode(e.Vector, s.signs[block:], s.lowsOf(c, slot), slot%blockSlots, scratch)
 	s.sign[slot], s.both[slot], s.spread[slot] = scales.sign, scales.both, scales.spread
 	if s.live == 0 {
 		s.low, s.high = e.Key, e.Key
@@ -112,6 +114,9 @@ func (s *slab) put(c *coder, slot int, e recollect.Embedding, scratch []float32)
 	s.live++
 	s.keys[slot].Store(int64(e.Key))
 }
+
+// lowsOf is the second plane of a slot.
+func (s *slab) lowsOf(c *coder, slot int) []byte { return s.lows[slot*c.rows():][:c.rows()] }
 
 // find returns the slot of a key, or -1.
 func (s *slab) find(key recollect.VectorKey) int {
@@ -176,10 +181,11 @@ func (s *slab) bytes() int64 {
 
 // workspace is what one goroutine needs to scan slabs.
 type workspace struct {
-	sums  [slabSlots]uint16
-	lows  [blockSlots]uint16
-	masks [slabSlots / blockSlots]uint32
-	done  [slabSlots / blockSlots]uint32 // bits of slots that were compared before
+	sums   [slabSlots]uint16
+	masks  [slabSlots / blockSlots]uint32
+	done   [slabSlots / blockSlots]uint32 // bits of slots that were compared before
+	open   [slabSlots]uint16              // slots that are not ruled out
+	limits [slabSlots]float32             // the highest cosine that each of them can have
 }
 
 // scan offers those of the first n slots' vectors to best that could get in, and returns how many it compared in full.
@@ -192,7 +198,6 @@ func (s *slab) scan(p *probe, n int, best *nearest, w *workspace) (compared int,
 }
 
 func (s *slab) scanSlots(p *probe, n int, best *nearest, w *workspace) (compared int, err error) {
-	c := p.coder
 	clear(w.done[:])
 	if !p.plain && best.least <= -1 && best.k < n {
 		if compared, err = s.seed(p, n, best, w); err != nil {
@@ -211,47 +216,66 @@ func (s *slab) scanSlots(p *probe, n int, best *nearest, w *workspace) (compared
 		}
 		return compared, nil
 	}
+	open := s.second(p, s.first(p, n, best.least, w), best.least, w)
+	for i, slot := range open {
+		if w.limits[i] < best.least { // which has risen
+			continue
+		}
+		if err := s.compare(p, int(slot), best); err != nil {
+			return compared, err
+		}
+		compared++
+	}
+	return compared, nil
+}
+
+// first returns those of the first n slots that the signs cannot rule out, and leaves the sums of all.
+func (s *slab) first(p *probe, n int, least float32, w *workspace) []uint16 {
+	c := p.coder
 	blocks := (n + blockSlots - 1) / blockSlots
-	blockBytes := blockSlots * c.rows()
 	sums, masks := w.sums[:blocks*blockSlots], w.masks[:blocks]
 	c.kernels.sums(sums, s.signs, p.tables, c.rows())
-	p.mayReach(masks, sums, s.sign, best.least)
+	p.mayReach(masks, sums, s.sign, least)
 	if rest := n % blockSlots; rest != 0 {
 		masks[blocks-1] &= 1<<rest - 1
 	}
+	open := w.open[:0]
 	for block, mask := range masks {
-		if mask &^= w.done[block]; mask == 0 {
-			continue
-		}
-		c.kernels.sums(w.lows[:], s.lows[block*blockBytes:], p.tables, c.rows())
-		for mask != 0 {
-			var i int
-			i, mask = next(mask)
-			slot := block*blockSlots + i
-			if !p.mayReachBoth(sums[slot], w.lows[i], s.both[slot], s.spread[slot], best.least) {
-				continue
-			}
-			if err := s.compare(p, slot, best); err != nil {
-				return compared, err
-			}
-			compared++
+		for mask &^= w.done[block]; mask != 0; mask &= mask - 1 {
+			open = append(open, uint16(block*blockSlots+bits.TrailingZeros32(mask)))
 		}
 	}
-	return compared, nil
+	c.kernels.fetch(s.lows, c.rows(), open)
+	return open
+}
+
+// second returns those of some slots that both planes cannot rule out, with their limits in w.
+func (s *slab) second(p *probe, slots []uint16, least float32, w *workspace) []uint16 {
+	c := p.coder
+	open := slots[:0]
+	for _, slot := range slots {
+		lows := c.kernels.signed(s.lowsOf(c, int(slot)), p.levels)
+		if limit := p.second(w.sums[slot], lows, s.both[slot], s.spread[slot], least); !(limit < least) { // NaN is not ruled out
+			w.limits[len(open)] = limit
+			open = append(open, slot)
+		}
+	}
+	if s.file != nil {
+		c.kernels.fetch(s.file.rows, s.file.stride, open)
+	}
+	return open
 }
 
 // seed compares the k vectors whose estimates are highest, so that there is a least cosine to rule others out with.
 func (s *slab) seed(p *probe, n int, best *nearest, w *workspace) (compared int, err error) {
 	c := p.coder
 	estimates := nearest{k: best.k, least: -2}
-	for block := range (n + blockSlots - 1) / blockSlots {
-		at := block * blockSlots
-		c.kernels.sums(w.sums[:blockSlots], s.signs[at*c.rows():], p.tables, c.rows())
-		c.kernels.sums(w.lows[:], s.lows[at*c.rows():], p.tables, c.rows())
-		for i := range min(blockSlots, n-at) {
-			if e := p.estimate(w.sums[i], w.lows[i], s.both[at+i]); e >= estimates.least && s.keys[at+i].Load() != 0 { // never for NaN
-				estimates.offer(recollect.Hit{Key: recollect.VectorKey(at + i), Cosine: e})
-			}
+	blocks := (n + blockSlots - 1) / blockSlots
+	c.kernels.sums(w.sums[:blocks*blockSlots], s.signs, p.tables, c.rows())
+	for slot := range n {
+		lows := c.kernels.signed(s.lowsOf(c, slot), p.levels)
+		if e := p.estimate(w.sums[slot], lows, s.both[slot]); e >= estimates.least && s.keys[slot].Load() != 0 { // never for NaN
+			estimates.offer(recollect.Hit{Key: recollect.VectorKey(slot), Cosine: e})
 		}
 	}
 	for _, e := range estimates.hits {

@@ -7,6 +7,12 @@ package exact
 // sumsAVX2 is [portableSums] of whole blocks; rows is even.
 func sumsAVX2(sums *uint16, codes *byte, tables *byte, rows int, blocks int)
 
+// signedAVX2 is [portableSigned]; n, in bytes of code, is a multiple of 16 over 0.
+func signedAVX2(code *byte, levels *int8, n int) int32
+
+// fetchLines fetches n rows of width bytes, over 0, into the cache.
+func fetchLines(base *byte, width int, rows *uint16, n int)
+
 // aboveAVX2 is [portableAbove] of whole blocks.
 func aboveAVX2(masks *uint32, sums *uint16, scales *float32, blocks int, step float32, shift float32, limit float32)
 

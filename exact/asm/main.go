@@ -10,6 +10,8 @@ import (
 func main() {
 	ConstraintExpr("amd64")
 	sums()
+	signed()
+	fetch()
 	above()
 	cosine()
 	hadamard()
@@ -81,6 +83,84 @@ func sums() {
 	DECQ(blocks)
 	JNZ(LabelRef("block"))
 	VZEROUPPER()
+	RET()
+}
+
+// signed spreads each bit over a byte, and turns the signs of those that are not set.
+func signed() {
+	TEXT("signedAVX2", NOSPLIT, "func(code *byte, levels *int8, n int) int32")
+	Doc("signedAVX2 is [portableSigned]; n, in bytes of code, is a multiple of 16 over 0.")
+	code, levels := Load(Param("code"), GP64()), Load(Param("levels"), GP64())
+	n := Load(Param("n"), GP64())
+	spread := GLOBL("spread", RODATA|NOPTR)
+	for i := range 4 {
+		DATA(8*i, U64(0x0101010101010101*uint64(i)))
+	}
+	each := GLOBL("each", RODATA|NOPTR)
+	for i := range 4 {
+		DATA(8*i, U64(0x8040201008040201))
+	}
+	places, bits, zero, ones, sum := YMM(), YMM(), YMM(), YMM(), YMM()
+	VMOVDQU(spread, places)
+	VMOVDQU(each, bits)
+	VPXOR(zero, zero, zero)
+	VPCMPEQB(ones, ones, ones)
+	VPABSB(ones, ones)
+	VPXOR(sum, sum, sum)
+	Label("signed")
+	for part := range 4 {
+		v := YMM()
+		VPBROADCASTD(Mem{Base: code, Disp: 4 * part}, v)
+		VPSHUFB(places, v, v)
+		VPAND(bits, v, v)
+		VPCMPEQB(zero, v, v) // -1 where the bit is not set
+		VPOR(ones, v, v)     // and 1 where it is
+		signed := YMM()
+		VMOVDQU(Mem{Base: levels, Disp: 32 * part}, signed)
+		VPSIGNB(v, signed, signed)
+		VPMADDUBSW(signed, ones, signed) // pairs
+		VPADDW(signed, sum, sum)
+	}
+	ADDQ(U8(16), code)
+	SUBQ(I8(-128), levels)
+	SUBQ(U8(16), n)
+	JNZ(LabelRef("signed"))
+	words := YMM()
+	VPCMPEQW(words, words, words)
+	VPABSW(words, words)
+	VPMADDWD(words, sum, sum)
+	x, y := sum.AsX(), XMM()
+	VEXTRACTI128(U8(1), sum, y)
+	VPADDD(y, x, x)
+	VPHADDD(x, x, x)
+	VPHADDD(x, x, x)
+	total := GP32()
+	VMOVD(x, total)
+	Store(total, ReturnIndex(0))
+	VZEROUPPER()
+	RET()
+}
+
+// fetch asks for each line of some rows.
+func fetch() {
+	TEXT("fetchLines", NOSPLIT, "func(base *byte, width int, rows *uint16, n int)")
+	Doc("fetchLines fetches n rows of width bytes, over 0, into the cache.")
+	base, width := Load(Param("base"), GP64()), Load(Param("width"), GP64())
+	rows, n := Load(Param("rows"), GP64()), Load(Param("n"), GP64())
+	Label("row")
+	at, end := GP64(), GP64()
+	MOVWQZX(Mem{Base: rows}, at)
+	IMULQ(width, at)
+	ADDQ(base, at)
+	LEAQ(Mem{Base: at, Index: width, Scale: 1}, end)
+	Label("line")
+	PREFETCHT0(Mem{Base: at})
+	ADDQ(U8(64), at)
+	CMPQ(at, end)
+	JB(LabelRef("line"))
+	ADDQ(U8(2), rows)
+	DECQ(n)
+	JNZ(LabelRef("row"))
 	RET()
 }
 
