@@ -135,10 +135,6 @@ func (n *network) normalise(planes []float32) {
 		}
 	}
 	for c, mean := range n.input.Mean {
-		factor := 1 / n.input.Std[c]
-		plane := planes[c*size:][:size]
-		for i, v := range plane {
-			plane[i] = (v - mean) * factor
-		}
+		normalise(planes[c*size:][:size], mean, 1/n.input.Std[c])
 	}
 }

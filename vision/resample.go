@@ -82,37 +82,18 @@ func toRGB(c0, c1, c2 []float32, model colorModel) {
 		copy(c1, c0)
 		copy(c2, c0)
 	case modelYCbCr:
-		for i, y := range c0 {
-			c0[i], c1[i], c2[i] = ycbcrToRGB(y, c1[i], c2[i])
-		}
+		rgb(c0, c1, c2)
 	case modelRGB:
 	}
 }
 
-// ycbcrToRGB is the conversion of JFIF 1.02, section 7, kept within 0 to 255.
-func ycbcrToRGB(y, cb, cr float32) (r, g, b float32) {
-	cb -= 128
-	cr -= 128
-	return clamp(y + 1.402*cr), clamp(y - 0.344136*cb - 0.714136*cr), clamp(y + 1.772*cb)
-}
-
-// clamp keeps v within 0 to 255. Comparing is half the work of the built-in min and max, which mind what is not a number.
-func clamp(v float32) float32 {
-	if v < 0 {
-		return 0
-	}
-	if v > 255 {
-		return 255
-	}
-	return v
-}
-
 // taps are what a line of output values takes from a line of samples: value i is the sum of count samples from
-// first[i] on, by the weights from i*count on. It is nothing but the border where first[i] is negative.
+// first[i] on. Its weight of sample k is weights[k*size+i]. Values before from, and from to on, are nothing but the border.
 type taps struct {
-	count   int
-	first   []int
-	weights []float32
+	count    int
+	from, to int
+	first    []int32 // rises
+	weights  []float32
 }
 
 // set makes the taps that stretch the range from, to of a line with n samples over size values.
@@ -120,25 +101,30 @@ func (t *taps) set(n int, from, to float64, size int) {
 	shrink := (to - from) / float64(size)
 	radius := max(shrink, 1)
 	t.count = min(2*int(math.Ceil(radius)), n)
+	t.from, t.to = size, size
 	t.first = slices.Grow(t.first[:0], size)[:size]
 	t.weights = slices.Grow(t.weights[:0], size*t.count)[:size*t.count]
 	for i := range t.first {
 		centre := from + (float64(i)+0.5)*shrink
 		if !(centre >= 0 && centre <= float64(n)) {
-			t.first[i] = -1
+			if t.from < size {
+				t.to = i
+				break
+			}
 			continue
 		}
+		t.from = min(t.from, i)
 		// At the line's ends the filter is cut, not filled up with black.
 		first := min(max(int(math.Ceil(centre-radius-0.5)), 0), n-t.count)
-		t.first[i] = first
-		weights := t.weights[i*t.count:][:t.count]
+		t.first[i] = int32(first)
 		var sum float32
-		for k := range weights {
-			weights[k] = float32(max(1-math.Abs(float64(first+k)+0.5-centre)/radius, 0))
-			sum += weights[k]
+		for k := range t.count {
+			weight := float32(max(1-math.Abs(float64(first+k)+0.5-centre)/radius, 0))
+			t.weights[k*size+i] = weight
+			sum += weight
 		}
-		for k := range weights {
-			weights[k] /= sum
+		for k := range t.count {
+			t.weights[k*size+i] /= sum
 		}
 	}
 }
@@ -155,61 +141,52 @@ func (s *scratch) resize(out []float32, p *plane, part rect, width, height int, 
 	s.lines = slices.Grow(s.lines[:0], count*width)[:count*width]
 	line := func(y int) []float32 { return s.lines[y%count*width:][:width] }
 	next := 0 // the first line that is not stretched yet
-	for y, first := range rows.first {
+	for y := range height {
 		row := out[y*width:][:width]
-		if first < 0 {
-			for x := range row {
-				row[x] = border
-			}
+		if y < rows.from || y >= rows.to {
+			fill(row, border)
 			continue
 		}
+		first := int(rows.first[y])
 		for next = max(next, first); next < first+count; next++ {
 			columns.stretch(line(next), p.row(next), p.step, border)
 		}
-		weights := rows.weights[y*count:][:count]
+		weight := func(k int) float32 { return rows.weights[k*height+y] }
 		if count == 2 {
-			upper, lower := line(first)[:len(row)], line(first + 1)[:len(row)]
-			for x := range row {
-				row[x] = weights[0]*upper[x] + weights[1]*lower[x]
-			}
+			blend(row, line(first), line(first+1), weight(0), weight(1))
 			continue
 		}
 		clear(row)
-		for k, w := range weights {
-			for x, v := range line(first + k)[:len(row)] {
-				row[x] += w * v
-			}
+		for k := range count {
+			add(row, line(first+k), weight(k))
 		}
+	}
+}
+
+func fill(values []float32, v float32) {
+	for i := range values {
+		values[i] = v
 	}
 }
 
 // stretch computes a line of values from the samples in, which are step bytes apart.
 func (t *taps) stretch(out []float32, in []uint8, step int, border float32) {
-	first := t.first[:len(out)]
-	if t.count == 2 { // enlarging, and shrinking by what halving leaves of powers of two: nearly always
-		weights := t.weights[:2*len(out)]
-		for x := range out {
-			if first[x] < 0 {
-				out[x] = border
-				continue
-			}
-			at := first[x] * step
-			out[x] = weights[2*x]*float32(in[at]) + weights[2*x+1]*float32(in[at+step])
-		}
+	size := len(out)
+	fill(out[:t.from], border)
+	fill(out[t.to:], border)
+	out, first := out[t.from:t.to], t.first[t.from:t.to]
+	if t.count == 2 && step == 1 { // enlarging, and shrinking by what halving leaves of powers of two: nearly always
+		stretch(out, in, first, t.weights[t.from:], t.weights[size+t.from:])
 		return
 	}
-	for x := range out {
-		if first[x] < 0 {
-			out[x] = border
-			continue
-		}
+	for i := range out {
 		var value float32
-		at := first[x] * step
-		for _, w := range t.weights[x*t.count:][:t.count] {
-			value += w * float32(in[at])
+		at := int(first[i]) * step
+		for k := range t.count {
+			value += t.weights[k*size+t.from+i] * float32(in[at])
 			at += step
 		}
-		out[x] = value
+		out[i] = value
 	}
 }
 

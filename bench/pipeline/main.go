@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/pprof"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,6 +36,8 @@ func main() {
 	out := flag.String("out", filepath.Join("bench", "results", "pipeline.md"), "file for the results; empty: none")
 	duration := flag.Duration("duration", 5*time.Second, "time of each measurement")
 	profile := flag.String("cpuprofile", "", "file for a CPU profile of the whole run; empty: none")
+	clients := flag.String("clients", "1,8,64", "numbers of clients")
+	part := flag.Bool("small", false, "the small picture alone: nothing of the large one, of decoding and of ListCollections")
 	flag.Parse()
 	if *profile != "" {
 		f, err := os.Create(*profile)
@@ -47,13 +50,21 @@ func main() {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	if err := run(context.Background(), *library, *picture, *out, *duration); err != nil {
+	if err := run(context.Background(), *library, *picture, *out, *clients, *part, *duration); err != nil {
 		fmt.Fprintln(os.Stderr, "pipeline:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, library, picture, out string, duration time.Duration) error {
+func run(ctx context.Context, library, picture, out, clientList string, smallOnly bool, duration time.Duration) error {
+	var counts []int
+	for _, text := range strings.Split(clientList, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return fmt.Errorf("-clients: %q is no number of clients", text)
+		}
+		counts = append(counts, n)
+	}
 	floor := make([]byte, 128<<20) // as the server has: heapFloor of cmd/recollect
 	defer runtime.KeepAlive(floor)
 	small, err := workload.FindPicture(picture)
@@ -77,21 +88,28 @@ func run(ctx context.Context, library, picture, out string, duration time.Durati
 		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), workload.CPUModel(), runtime.GOOS, runtime.GOARCH)
 	fmt.Fprint(w, "Medians over requests, in milliseconds; client and server share the cores. Bare networks: detection once and landmarks, pose and "+
 		"embedding once, with nothing around them, in the same run.\n\n")
-	for _, p := range []struct {
+	type sized struct {
 		name string
 		data []byte
-	}{{"250x250", small}, {"4000x3000", large}} {
-		for _, clients := range []int{1, 8, 64} {
+	}
+	pictures := []sized{{"250x250", small}, {"4000x3000", large}}
+	if smallOnly {
+		pictures = pictures[:1]
+	}
+	for _, p := range pictures {
+		for _, clients := range counts {
 			if err := b.measurePicture(ctx, w, p.name, p.data, clients, duration); err != nil {
 				return err
 			}
 		}
 	}
-	if err := measureDecoding(ctx, w, large, duration); err != nil {
-		return err
-	}
-	if err := b.measureListCollections(ctx, w, duration); err != nil {
-		return err
+	if !smallOnly {
+		if err := measureDecoding(ctx, w, large, duration); err != nil {
+			return err
+		}
+		if err := b.measureListCollections(ctx, w, duration); err != nil {
+			return err
+		}
 	}
 	if out == "" {
 		return nil

@@ -1,0 +1,55 @@
+package vision
+
+// What resampling and feeding spend their time with. Where the processor can do eight at once it does (kernels_amd64.go), and computes the same
+// to the last bit.
+
+// portableBlend sets out to wa*a + wb*b.
+func portableBlend(out, a, b []float32, wa, wb float32) {
+	a, b = a[:len(out)], b[:len(out)]
+	for i := range out {
+		out[i] = wa*a[i] + wb*b[i]
+	}
+}
+
+// portableAdd adds w*a to out.
+func portableAdd(out, a []float32, w float32) {
+	for i, v := range a[:len(out)] {
+		out[i] += w * v
+	}
+}
+
+// portableNormalise sets v to (v - mean)*factor.
+func portableNormalise(v []float32, mean, factor float32) {
+	for i, x := range v {
+		v[i] = (x - mean) * factor
+	}
+}
+
+// portableRGB converts luma and chroma to red, green and blue in place, as JFIF 1.02 has it in section 7, kept within 0 to 255.
+func portableRGB(c0, c1, c2 []float32) {
+	c1, c2 = c1[:len(c0)], c2[:len(c0)]
+	for i, y := range c0 {
+		cb, cr := c1[i]-128, c2[i]-128
+		c0[i], c1[i], c2[i] = clamp(y+1.402*cr), clamp(y-0.344136*cb-0.714136*cr), clamp(y+1.772*cb)
+	}
+}
+
+// portableStretch sets out to w0*in[first] + w1*in[first+1]. first rises.
+func portableStretch(out []float32, in []uint8, first []int32, w0, w1 []float32) {
+	first, w0, w1 = first[:len(out)], w0[:len(out)], w1[:len(out)]
+	for i := range out {
+		pair := in[first[i]:][:2]
+		out[i] = w0[i]*float32(pair[0]) + w1[i]*float32(pair[1])
+	}
+}
+
+// clamp keeps v within 0 to 255. Comparing is half the work of the built-in min and max, which mind what is not a number.
+func clamp(v float32) float32 {
+	if v < 0 {
+		return 0
+	}
+	if v > 255 {
+		return 255
+	}
+	return v
+}

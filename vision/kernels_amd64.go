@@ -1,0 +1,62 @@
+package vision
+
+import (
+	"sort"
+
+	"golang.org/x/sys/cpu"
+)
+
+//go:generate sh -c "cd asm && go run . -out ../kernels_amd64.s -stubs ../stubs_amd64.go -pkg vision"
+
+// whole is how many of n values the kernels do, eight at once; the portable twins do the others.
+func whole(n int) int {
+	if !cpu.X86.HasAVX2 {
+		return 0
+	}
+	return n &^ 7
+}
+
+func blend(out, a, b []float32, wa, wb float32) {
+	n := whole(len(out))
+	if n > 0 {
+		_, _ = a[n-1], b[n-1]
+		blendAVX2(&out[0], &a[0], &b[0], n, wa, wb)
+	}
+	portableBlend(out[n:], a[n:], b[n:], wa, wb)
+}
+
+func add(out, a []float32, w float32) {
+	n := whole(len(out))
+	if n > 0 {
+		_ = a[n-1]
+		addAVX2(&out[0], &a[0], n, w)
+	}
+	portableAdd(out[n:], a[n:], w)
+}
+
+func normalise(v []float32, mean, factor float32) {
+	n := whole(len(v))
+	if n > 0 {
+		normaliseAVX2(&v[0], n, mean, factor)
+	}
+	portableNormalise(v[n:], mean, factor)
+}
+
+func rgb(c0, c1, c2 []float32) {
+	n := whole(len(c0))
+	if n > 0 {
+		_, _ = c1[n-1], c2[n-1]
+		rgbAVX2(&c0[0], &c1[0], &c2[0], n)
+	}
+	portableRGB(c0[n:], c1[n:], c2[n:])
+}
+
+func stretch(out []float32, in []uint8, first []int32, w0, w1 []float32) {
+	// Four bytes are read for each value.
+	n := whole(sort.Search(len(out), func(i int) bool { return int(first[i])+4 > len(in) }))
+	if n > 0 {
+		_, _, _ = first[n-1], w0[n-1], w1[n-1]
+		stretchAVX2(&out[0], &in[0], &first[0], &w0[0], &w1[0], n)
+	}
+	portableStretch(out[n:], in, first[n:], w0[n:], w1[n:])
+}

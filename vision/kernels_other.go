@@ -1,0 +1,15 @@
+//go:build !amd64
+
+package vision
+
+func blend(out, a, b []float32, wa, wb float32) { portableBlend(out, a, b, wa, wb) }
+
+func add(out, a []float32, w float32) { portableAdd(out, a, w) }
+
+func normalise(v []float32, mean, factor float32) { portableNormalise(v, mean, factor) }
+
+func rgb(c0, c1, c2 []float32) { portableRGB(c0, c1, c2) }
+
+func stretch(out []float32, in []uint8, first []int32, w0, w1 []float32) {
+	portableStretch(out, in, first, w0, w1)
+}
