@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/bits"
 	"math/rand/v2"
+	"sync"
 )
 
 // maxDimension keeps the sums of a scan within 16 bits: 2 lookups of at most 62 for each 8 of 4096 coordinates are 63,488.
@@ -15,6 +16,26 @@ type coder struct {
 	dimension int       // of the vectors
 	width     int       // of the codes: the dimension, filled up with zeros to a power of two of at least 128
 	signs     []float32 // ±1, three rounds of width
+}
+
+// coders are those of an index, one for each dimension: the many small collections of a server need not have their own.
+type coders struct {
+	kernels *kernels
+
+	mu    sync.Mutex
+	known map[int]*coder
+}
+
+func newCoders(k *kernels) *coders { return &coders{kernels: k, known: map[int]*coder{}} }
+
+// of returns the coder for a dimension.
+func (c *coders) of(dimension int) *coder {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known[dimension] == nil {
+		c.known[dimension] = newCoder(c.kernels, dimension)
+	}
+	return c.known[dimension]
 }
 
 func newCoder(k *kernels, dimension int) *coder {

@@ -42,12 +42,12 @@ func (d *disk) remove(path string) {
 }
 
 // read returns the collection's slabs as they are in files, without those that are damaged.
-func (d *disk) read(ctx context.Context, k *kernels) (*coder, []*slab) {
+func (d *disk) read(ctx context.Context, known *coders) (*coder, []*slab) {
 	paths := d.files.list(d.collection)
 	var c *coder
 	for _, path := range paths {
 		if dimension, err := dimensionOf(path); err == nil {
-			c = newCoder(k, dimension)
+			c = known.of(dimension)
 			break
 		}
 	}
@@ -134,7 +134,7 @@ func (g *gallery) install(c *coder, slabs []*slab) error {
 		return fmt.Errorf("the collection has vectors of %d numbers, and one of %d was added", c.dimension, v.coder.dimension)
 	}
 	if v.coder == nil {
-		v.coder, g.scratch = c, make([]float32, c.width)
+		v.coder = c
 	}
 	for _, s := range slabs {
 		for _, newer := range []map[recollect.VectorKey]struct{}{g.removed, g.added} {

@@ -62,7 +62,7 @@ var ErrClosed = errors.New("the index is closed")
 type Index struct {
 	source   Source
 	maxBytes int64
-	kernels  *kernels
+	coders   *coders
 	files    *Files
 	log      *slog.Logger
 	tally    Tally
@@ -114,7 +114,7 @@ func New(source Source, o Options) *Index {
 	x := &Index{
 		source:   source,
 		maxBytes: o.MaxBytes,
-		kernels:  o.kernels,
+		coders:   newCoders(o.kernels),
 		files:    o.Files,
 		log:      o.Log,
 		collect:  64 << 20,
@@ -270,7 +270,7 @@ func (x *Index) load(c recollect.CollectionKey) (*entry, error) {
 	if x.files != nil {
 		d = &disk{files: x.files, collection: c, log: x.log}
 	}
-	e.gallery.begin(x.kernels, &x.tally, d)
+	e.gallery.begin(x.coders, &x.tally, d)
 	e.place = x.recent.PushFront(e)
 	x.entries[c] = e
 	x.tasks.Go(func() { x.read(ctx, e) })
@@ -324,7 +324,7 @@ func (x *Index) fill(ctx context.Context, e *entry) error {
 // fillFromFiles fills an entry from files, and from the source what they lack.
 func (x *Index) fillFromFiles(ctx context.Context, e *entry, record Record) error {
 	disk := e.gallery.disk
-	coder, slabs := disk.read(ctx, x.kernels)
+	coder, slabs := disk.read(ctx, x.coders)
 	if len(slabs) == 0 {
 		return e.gallery.fill(ctx, x.cores, record.Embeddings(ctx, e.key))
 	}

@@ -141,6 +141,7 @@ func TestConcurrentUse(t *testing.T) {
 	var keysGiven atomic.Int64
 	keysGiven.Store(10_000)
 	var searches atomic.Int64
+	goOn := func() bool { return (ctx.Err() == nil || searches.Load() < 20) && !t.Failed() }
 	var working sync.WaitGroup
 	found := func(k int) map[recollect.VectorKey]bool {
 		hits, err := x.Search(t.Context(), 1, probe, k, -1)
@@ -159,7 +160,7 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	for range 3 { // adds and removes its own keys
 		working.Go(func() {
-			for ctx.Err() == nil && !t.Failed() {
+			for goOn() {
 				var own []recollect.Embedding
 				var ownKeys []recollect.VectorKey
 				for range 20 {
@@ -191,7 +192,7 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	working.Go(func() { // watches those that are there throughout
-		for ctx.Err() == nil && !t.Failed() {
+		for goOn() {
 			there := found(100_000)
 			for key := range recollect.VectorKey(1500) {
 				if !there[key+1] {
@@ -201,7 +202,7 @@ func TestConcurrentUse(t *testing.T) {
 		}
 	})
 	working.Go(func() { // makes the collection be read again
-		for c := recollect.CollectionKey(2); ctx.Err() == nil; c++ {
+		for c := recollect.CollectionKey(2); goOn(); c++ {
 			time.Sleep(time.Millisecond)
 			if c%2 == 0 {
 				if err := x.Drop(t.Context(), 1); err != nil {
@@ -215,15 +216,12 @@ func TestConcurrentUse(t *testing.T) {
 		}
 	})
 	working.Wait()
-	if searches.Load() < 5 {
-		t.Errorf("only %d searches", searches.Load())
-	}
 }
 
 // A view that a search holds keeps its vectors, whatever is added, replaced and moved meanwhile.
 func TestViewsDoNotChange(t *testing.T) {
 	var g gallery
-	g.begin(fastest(), new(Tally), nil)
+	g.begin(newCoders(fastest()), new(Tally), nil)
 	random := rand.New(rand.NewPCG(4, 4))
 	for key := range recollect.VectorKey(slabSlots + 2) {
 		held := g.view.Load()
@@ -251,7 +249,7 @@ func TestViewsDoNotChange(t *testing.T) {
 // A search whose caller gives up ends between two slabs.
 func TestSearchIsCancelled(t *testing.T) {
 	var g gallery
-	g.begin(fastest(), new(Tally), nil)
+	g.begin(newCoders(fastest()), new(Tally), nil)
 	random := rand.New(rand.NewPCG(9, 9))
 	if err := g.add([]recollect.Embedding{{Key: 1, Vector: unit(random, 8)}}); err != nil {
 		t.Fatal(err)

@@ -80,7 +80,7 @@ func (g *gallery) coderFor(e recollect.Embedding) (*coder, error) {
 	if dimension == 0 || dimension > maxDimension {
 		return nil, fmt.Errorf("a vector has %d numbers; it must have 1 to %d", dimension, maxDimension)
 	}
-	return newCoder(g.kernels, dimension), nil
+	return g.coders.of(dimension), nil
 }
 
 // fits returns an error unless all vectors have the coder's dimension.

@@ -16,14 +16,13 @@ import (
 // move to new slots. Moving the last vector into each hole instead would need a lock around each scan, or a scan could miss
 // the one that moves.
 type gallery struct {
-	kernels *kernels
-	tally   *Tally
-	disk    *disk // nil: nothing is kept in files
-	view    atomic.Pointer[view]
-	passes  passes
+	coders *coders
+	tally  *Tally
+	disk   *disk // nil: nothing is kept in files
+	view   atomic.Pointer[view]
+	passes passes
 
 	mu      sync.Mutex // held by whoever changes anything
-	scratch []float32
 	loading bool
 	// While loading: what the load must not bring back, and what it must not replace.
 	removed, added map[recollect.VectorKey]struct{}
@@ -43,8 +42,8 @@ type view struct {
 func (v *view) used(place int) int { return min(v.n-place*slabSlots, slabSlots) }
 
 // begin makes an empty gallery, to be filled by load.
-func (g *gallery) begin(k *kernels, t *Tally, d *disk) {
-	g.kernels, g.tally, g.disk = k, t, d
+func (g *gallery) begin(c *coders, t *Tally, d *disk) {
+	g.coders, g.tally, g.disk = c, t, d
 	g.view.Store(&view{})
 	g.loading = true
 	g.removed, g.added = map[recollect.VectorKey]struct{}{}, map[recollect.VectorKey]struct{}{}
@@ -132,13 +131,13 @@ func (g *gallery) fitting(embeddings []recollect.Embedding) (*view, error) {
 			return nil, err
 		}
 		v = view{coder: c}
-		g.scratch = make([]float32, c.width)
 	}
 	return &v, v.coder.fits(embeddings)
 }
 
 // append writes vectors to new slots; g.mu is held.
 func (g *gallery) append(v *view, embeddings []recollect.Embedding) {
+	scratch := make([]float32, v.coder.width)
 	for i, e := range embeddings {
 		place, slot := v.n/slabSlots, v.n%slabSlots
 		switch {
@@ -152,7 +151,7 @@ func (g *gallery) append(v *view, embeddings []recollect.Embedding) {
 			v.slabs = append(slices.Clone(v.slabs[:place]), v.slabs[place].resized(v.coder, min(2*slot, slabSlots)))
 		}
 		s := v.slabs[place]
-		s.put(v.coder, slot, e, g.scratch)
+		s.put(v.coder, slot, e, scratch)
 		copy(s.vectors[slot*v.coder.dimension:], e.Vector)
 		v.n++
 		if v.n%slabSlots == 0 {

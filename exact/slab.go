@@ -39,7 +39,7 @@ func newSlab(c *coder, slots int, inMemory bool) *slab {
 	padded := blocks * blockSlots
 	s := &slab{keys: make([]atomic.Int64, slots), body: body{
 		signs:  make([]byte, padded*c.rows()),
-		lows:   make([]byte, padded*c.rows()),
+		lows:   make([]byte, slots*c.rows()),
 		sign:   make([]float32, padded),
 		both:   make([]float32, padded),
 		spread: make([]float32, padded),
