@@ -1,5 +1,5 @@
 // Command search measures the index beside its peers, on the same vectors and the same cores, in one run: faiss (the flat scan and HNSW), hnswlib and
-// usearch. Each runs in a process of its own, one after the other. See [population] for the vectors.
+// usearch. Each runs in a process of its own, one after the other. See [population.Population] for the vectors.
 package main
 
 import (
@@ -21,6 +21,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/recollect-dev/recollect/bench/population"
 	"github.com/recollect-dev/recollect/bench/workload"
 	"github.com/recollect-dev/recollect/verification"
 	"github.com/recollect-dev/recollect/vision"
@@ -76,7 +77,7 @@ type result struct {
 }
 
 func run(ctx context.Context, o options) error {
-	p, err := learn(ctx, o.library, o.pictures, filepath.Join(o.work, "lfw.faces"))
+	p, err := population.Learn(ctx, o.library, o.pictures, filepath.Join(o.work, "lfw.faces"))
 	if err != nil {
 		return err
 	}
@@ -118,7 +119,7 @@ func leastCosines(library string) ([]string, error) {
 	return cosines, nil
 }
 
-func measureSize(ctx context.Context, o options, p *population, cosines []string, n int) (size, error) {
+func measureSize(ctx context.Context, o options, p *population.Population, cosines []string, n int) (size, error) {
 	s := size{n: n}
 	folder, err := os.MkdirTemp(o.work, "vectors")
 	if err != nil {
@@ -165,10 +166,10 @@ func child(ctx context.Context, program string, arguments ...string) (m measured
 }
 
 // generate writes n vectors, 200 queries and the best ten of each. People have one to ten pictures; half the queries show people who are there.
-func generate(p *population, folder string, n int) error {
+func generate(p *population.Population, folder string, n int) error {
 	random := rand.New(rand.NewPCG(uint64(n), 1))
-	numbers := make([]float32, dimension*n)
-	vectors := slices.Collect(slices.Chunk(numbers, dimension))
+	numbers := make([]float32, population.Dimension*n)
+	vectors := slices.Collect(slices.Chunk(numbers, population.Dimension))
 	const part = 10_000
 	var drawing sync.WaitGroup
 	var next atomic.Int64
@@ -188,11 +189,11 @@ func generate(p *population, folder string, n int) error {
 	random.Shuffle(n, func(i, j int) { vectors[i], vectors[j] = vectors[j], vectors[i] })
 	var queries [][]float32
 	for i := range 200 {
-		person := p.person(random)
+		person := p.Person(random)
 		if i%2 == 0 {
 			person = people[random.IntN(len(people))]
 		}
-		queries = append(queries, p.face(random, person))
+		queries = append(queries, p.Face(random, person))
 	}
 	truth := make([]int64, 0, k*len(queries))
 	for _, q := range queries {
@@ -209,13 +210,13 @@ func generate(p *population, folder string, n int) error {
 }
 
 // drawPart fills vectors with pictures of people and returns those.
-func drawPart(p *population, random *rand.Rand, vectors [][]float32) (people [][]float32) {
+func drawPart(p *population.Population, random *rand.Rand, vectors [][]float32) (people [][]float32) {
 	for len(vectors) > 0 {
-		person := p.person(random)
+		person := p.Person(random)
 		people = append(people, person)
 		pictures := min(1+random.IntN(10), len(vectors))
 		for i := range pictures {
-			copy(vectors[i], p.face(random, person))
+			copy(vectors[i], p.Face(random, person))
 		}
 		vectors = vectors[pictures:]
 	}
@@ -246,14 +247,14 @@ func writeRows(path string, rows any) error {
 	return w.Flush()
 }
 
-// resample draws pairs of the population, to be compared with the real ones.
-func (p *population) resample(pairs int) (impostor, genuine []float32) {
+// resample draws pairs of a population, to be compared with the real ones.
+func resample(p *population.Population, pairs int) (impostor, genuine []float32) {
 	random := rand.New(rand.NewPCG(7, 7))
 	for range pairs {
-		a, b := p.person(random), p.person(random)
-		face := p.face(random, a)
-		genuine = append(genuine, verification.Dot(face, p.face(random, a)))
-		impostor = append(impostor, verification.Dot(face, p.face(random, b)))
+		a, b := p.Person(random), p.Person(random)
+		face := p.Face(random, a)
+		genuine = append(genuine, verification.Dot(face, p.Face(random, a)))
+		impostor = append(impostor, verification.Dot(face, p.Face(random, b)))
 	}
 	slices.Sort(impostor)
 	slices.Sort(genuine)

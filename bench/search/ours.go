@@ -22,6 +22,7 @@ import (
 	"unsafe"
 
 	"github.com/recollect-dev/recollect"
+	"github.com/recollect-dev/recollect/bench/population"
 	"github.com/recollect-dev/recollect/exact"
 	"github.com/recollect-dev/recollect/verification"
 )
@@ -73,7 +74,7 @@ func (f flat) Embeddings(context.Context, recollect.CollectionKey) iter.Seq2[rec
 		defer file.Close()
 		r := bufio.NewReaderSize(file, 1<<20)
 		for i := range f.n {
-			v := make([]float32, dimension)
+			v := make([]float32, population.Dimension)
 			_, err := io.ReadFull(r, raw(v))
 			if !yield(recollect.Embedding{Key: recollect.VectorKey(i + 1), Vector: v}, err) || err != nil {
 				return
@@ -101,8 +102,8 @@ func (f flat) EmbeddingsByKey(_ context.Context, _ recollect.CollectionKey, keys
 		}
 		defer file.Close()
 		for _, key := range keys {
-			v := make([]float32, dimension)
-			_, err := file.ReadAt(raw(v), 4*dimension*int64(key-1))
+			v := make([]float32, population.Dimension)
+			_, err := file.ReadAt(raw(v), 4*population.Dimension*int64(key-1))
 			if !yield(recollect.Embedding{Key: key, Vector: v}, err) || err != nil {
 				return
 			}
@@ -122,7 +123,7 @@ func readVectors(path string) ([][]float32, error) {
 		return nil, err
 	}
 	numbers := unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(data))), len(data)/4)
-	return slices.Collect(slices.Chunk(numbers, dimension)), nil
+	return slices.Collect(slices.Chunk(numbers, population.Dimension)), nil
 }
 
 // measureOurs runs in a process of its own, and prints JSON. cosines are the least ones for similarities of 0, 50, 80 and 99.
@@ -132,7 +133,7 @@ func measureOurs(ctx context.Context, folder string, cosines []float32) error {
 	if err != nil {
 		return err
 	}
-	record := flat{path, int(info.Size() / (4 * dimension))}
+	record := flat{path, int(info.Size() / (4 * population.Dimension))}
 	queries, err := readVectors(filepath.Join(folder, "queries.f32"))
 	if err != nil {
 		return err

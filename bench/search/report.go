@@ -4,18 +4,20 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/recollect-dev/recollect/bench/population"
 )
 
 // write prints tables and, for each target, whether it was met.
-func write(w io.Writer, p *population, sizes []size) {
+func write(w io.Writer, p *population.Population, sizes []size) {
 	fmt.Fprintf(w, "# Search beside its peers\n\n`make bench-search`, %s, %s.\n\n", time.Now().UTC().Format(time.DateOnly), machine())
 	fmt.Fprint(w, "Vectors are drawn from the distribution of the default pack's embeddings of Labeled Faces in the Wild, with one to ten\n"+
-		"pictures a person (`bench/search/population.go`). Cosines of the real pairs and of those drawn:\n\n"+
+		"pictures a person (`bench/population`). Cosines of the real pairs and of those drawn:\n\n"+
 		"| quantile | impostors, real | drawn | genuine, real | drawn |\n|---|---|---|---|---|\n")
-	impostor, genuine := p.resample(50_000)
+	impostor, genuine := resample(p, 50_000)
 	for _, q := range []float64{0.01, 0.1, 0.5, 0.9, 0.99, 0.999} {
 		fmt.Fprintf(w, "| %v | %.3f | %.3f | %.3f | %.3f |\n", q,
-			quantile(p.impostor, q), quantile(impostor, q), quantile(p.genuine, q), quantile(genuine, q))
+			quantile(p.Impostor, q), quantile(impostor, q), quantile(p.Genuine, q), quantile(genuine, q))
 	}
 	fmt.Fprint(w, "\nThe ten best of each query; half of the queries show people who are there. Graphs (M 16, ef 100 while building) search with the least ef, in\n"+
 		"doublings, that reaches a recall of 0.99. Memory is what no file backs, after all queries, over the process without vectors. \"Build\" is the time until the\n"+
@@ -74,4 +76,9 @@ func write(w io.Writer, p *population, sizes []size) {
 	}
 	fmt.Fprint(w, "\nA pass is limited by arithmetic without AVX-512: a vector of 512 coordinates takes 128 lookups, which is some 1.5 ns with AVX2. What is compared in full costs a cache miss and a checksum each, and\n"+
 		"weighs more the smaller a collection is and the fewer of the hits are alike. Memory beyond 148 bytes a vector is the last, unfinished slab (2.3 MB) and what the garbage collector keeps in hand.\n")
+}
+
+// quantile of ascending numbers.
+func quantile(sorted []float32, share float64) float32 {
+	return sorted[min(int(share*float64(len(sorted))), len(sorted)-1)]
 }
