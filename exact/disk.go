@@ -41,9 +41,8 @@ func (d *disk) remove(path string) {
 	}
 }
 
-// read returns the collection's slabs as they are in files, without those that are damaged.
-func (d *disk) read(ctx context.Context, known *coders) (*coder, []*slab) {
-	paths := d.files.list(d.collection)
+// read returns the slabs in some files, without those that are damaged.
+func (d *disk) read(ctx context.Context, known *coders, paths []string) (*coder, []*slab) {
 	var c *coder
 	for _, path := range paths {
 		if dimension, err := dimensionOf(path); err == nil {
@@ -89,11 +88,18 @@ func (d *disk) read(ctx context.Context, known *coders) (*coder, []*slab) {
 func (d *disk) reconcile(slabs []*slab, keys []recollect.VectorKey) (left []*slab, missing []recollect.VectorKey) {
 	there := make([]bool, len(keys))
 	var places []int
+	next := 0 // most files hold keys that follow one another
 	for _, s := range slabs {
 		places = places[:0]
 		for slot := range s.keys {
 			key := recollect.VectorKey(s.keys[slot].Load())
-			place, ok := slices.BinarySearch(keys, key)
+			place, ok := next, next < len(keys) && keys[next] == key
+			if !ok {
+				place, ok = slices.BinarySearch(keys, key)
+			}
+			if next = place; ok {
+				next++
+			}
 			if !ok || there[place] {
 				s.keys[slot].Store(0)
 				continue

@@ -324,16 +324,20 @@ func (x *Index) fill(ctx context.Context, e *entry) error {
 // fillFromFiles fills an entry from files, and from the source what they lack.
 func (x *Index) fillFromFiles(ctx context.Context, e *entry, record Record) error {
 	disk := e.gallery.disk
-	coder, slabs := disk.read(ctx, x.coders)
+	paths := x.files.list(e.key)
+	var keys []recollect.VectorKey
+	var keysErr error
+	var reading sync.WaitGroup
+	if len(paths) > 0 { // meanwhile, since either takes as long
+		reading.Go(func() { keys, keysErr = collect(record.EmbeddingKeys(ctx, e.key)) })
+	}
+	coder, slabs := disk.read(ctx, x.coders, paths)
+	reading.Wait()
 	if len(slabs) == 0 {
 		return e.gallery.fill(ctx, x.cores, record.Embeddings(ctx, e.key))
 	}
-	var keys []recollect.VectorKey
-	for key, err := range record.EmbeddingKeys(ctx, e.key) {
-		if err != nil {
-			return err
-		}
-		keys = append(keys, key)
+	if keysErr != nil {
+		return keysErr
 	}
 	slabs, missing := disk.reconcile(slabs, keys)
 	if err := e.gallery.install(coder, slabs); err != nil {
@@ -345,6 +349,17 @@ func (x *Index) fillFromFiles(ctx context.Context, e *entry, record Record) erro
 		}
 	}
 	return ctx.Err()
+}
+
+// collect returns what is yielded until an error.
+func collect(yielded iter.Seq2[recollect.VectorKey, error]) (keys []recollect.VectorKey, err error) {
+	for key, err := range yielded {
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
 }
 
 // sweep removes the files of collections that are gone, whose dropping a crash cut short.

@@ -72,6 +72,50 @@ func TestEmbeddingKeys(t *testing.T) {
 	}
 }
 
+// Many keys come as few do.
+func TestManyEmbeddingKeys(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	ctx := t.Context()
+	c, err := s.CreateCollection(ctx, recollect.Collection{
+		Realm: recollect.Realm{Account: "123456789012", Region: "eu-west-1"}, ID: "many", FaceModelVersion: "1", CreatedAt: time.Now(),
+	}, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := gather(t, s.EmbeddingKeys(ctx, c.Key)); len(got) != 0 {
+		t.Errorf("keys of no faces: %v", got)
+	}
+	const n = 40_000
+	faces := make([]recollect.Face, n)
+	for i := range faces {
+		faces[i] = storetest.NewFace()
+	}
+	added, _, err := s.AddFaces(ctx, c.Key, faces, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []recollect.VectorKey
+	for _, f := range added {
+		want = append(want, recollect.VectorKey(f.Key))
+	}
+	if got := gather(t, s.EmbeddingKeys(ctx, c.Key)); !slices.Equal(got, want) {
+		t.Errorf("%d keys, want %d, or others", len(got), n)
+	}
+	if _, _, err := s.DeleteFaces(ctx, c.Key, []string{added[0].ID, added[n/2].ID, added[n-1].ID}); err != nil {
+		t.Fatal(err)
+	}
+	want = slices.Delete(want[:n-1], n/2, n/2+1)[1:]
+	if got := gather(t, s.EmbeddingKeys(ctx, c.Key)); !slices.Equal(got, want) {
+		t.Errorf("%d keys, want %d, or others", len(got), len(want))
+	}
+	if _, err := s.DeleteCollection(ctx, recollect.Realm{Account: "123456789012", Region: "eu-west-1"}, "many"); err != nil {
+		t.Fatal(err)
+	}
+	if got := gather(t, s.EmbeddingKeys(ctx, c.Key)); len(got) != 0 {
+		t.Errorf("%d keys of a collection that is deleted", len(got))
+	}
+}
+
 func gather[T any](t *testing.T, all iter.Seq2[T, error]) (values []T) {
 	t.Helper()
 	for value, err := range all {

@@ -3,9 +3,15 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/recollect-dev/recollect/bench/population"
+)
+
+const (
+	targetSize = 1_000_000 // what the targets are for, if it was measured
+	fitFrom    = 100_000
 )
 
 // write prints tables and, for each target, whether it was met.
@@ -41,6 +47,11 @@ func write(w io.Writer, p *population.Population, sizes []size) {
 		}
 	}
 	last := sizes[len(sizes)-1]
+	for _, s := range sizes {
+		if s.n == targetSize {
+			last = s
+		}
+	}
 	fmt.Fprintf(w, "\n## Targets, at %d vectors\n\n| | measured | target | |\n|---|---|---|---|\n", last.n)
 	line := func(what string, measured float64, format, target string, met bool) {
 		verdict := "met"
@@ -73,9 +84,36 @@ func write(w io.Writer, p *population.Population, sizes []size) {
 			p50 := s.results[0].P50
 			fmt.Fprintf(w, "| %d | %.3f ms | %.2f ns |\n", s.n, 1e3*p50, 1e9*p50/float64(s.n))
 		}
+		writeFit(w, sizes)
 	}
 	fmt.Fprint(w, "\nA pass is limited by arithmetic without AVX-512: a vector of 512 coordinates takes 128 lookups, which is some 1.5 ns with AVX2. What is compared in full costs a cache miss and a checksum each, and\n"+
 		"weighs more the smaller a collection is and the fewer of the hits are alike. Memory beyond 148 bytes a vector is the last, unfinished slab (2.3 MB) and what the garbage collector keeps in hand.\n")
+}
+
+// writeFit fits a line to the costs from fitFrom on, so that the relative deviations are least.
+func writeFit(w io.Writer, sizes []size) {
+	// With weights 1/p50²: the sums of the normal equations for p50 = a + b·n.
+	var w0, wx, wxx, wy, wxy float64
+	var fitted []size
+	for _, s := range sizes {
+		if s.n < fitFrom {
+			continue
+		}
+		fitted = append(fitted, s)
+		x, y := float64(s.n), s.results[0].P50
+		weight := 1 / (y * y)
+		w0, wx, wxx, wy, wxy = w0+weight, wx+weight*x, wxx+weight*x*x, wy+weight*y, wxy+weight*x*y
+	}
+	if len(fitted) < 3 {
+		return
+	}
+	b := (w0*wxy - wx*wy) / (w0*wxx - wx*wx)
+	a := (wy - b*wx) / w0
+	var worst float64
+	for _, s := range fitted {
+		worst = max(worst, math.Abs((a+b*float64(s.n))/s.results[0].P50-1))
+	}
+	fmt.Fprintf(w, "\nFrom %d vectors on, %.2f ms + %.2f ns a vector fits best: it is off by %.0f %% at most.\n", fitted[0].n, 1e3*a, 1e9*b, 100*worst)
 }
 
 // quantile of ascending numbers.
