@@ -97,3 +97,30 @@ func BenchmarkAdd(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "vectors/s")
 }
+
+// BenchmarkSums looks at the signs of a million vectors, which stand in memory as those of full slabs do, or again and again in the cache.
+func BenchmarkSums(b *testing.B) {
+	c := newCoder(fastest(), 512)
+	p := newProbe(c, unit(rand.New(rand.NewPCG(1, 1)), 512))
+	slabs := make([][]byte, 1_000_000/slabSlots)
+	for i := range slabs {
+		slabs[i] = make([]byte, slotsBytes(c))
+		for at := range slabs[i] {
+			slabs[i][at] = byte(at)
+		}
+	}
+	sums := make([]uint16, slabSlots)
+	for _, from := range []string{"memory", "cache"} {
+		b.Run(from, func(b *testing.B) {
+			for range b.N {
+				for i := range slabs {
+					if from == "cache" {
+						i = 0
+					}
+					c.kernels.sums(sums, slabs[i][:slabSlots*c.rows()], p.tables, c.rows())
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(slabs)*slabSlots), "ns/vector")
+		})
+	}
+}

@@ -53,7 +53,8 @@ func (d *disk) read(ctx context.Context, known *coders, paths []string) (*coder,
 	slabs := make([]*slab, len(paths))
 	var next atomic.Int64
 	var working sync.WaitGroup
-	for range min(len(paths), runtime.GOMAXPROCS(0)) {
+	const readers = 8 // so that a disk has something to put in order
+	for range min(len(paths), max(readers, runtime.GOMAXPROCS(0))) {
 		working.Go(func() {
 			var head []byte
 			if c != nil {

@@ -34,24 +34,31 @@ type passes struct {
 type task struct {
 	ctx   context.Context
 	probe *probe
-	k     int
-	least float32
 	since time.Time
 
-	limit atomic.Uint32 // bits of the highest cosine that a worker knows to be needed to get in
-	done  chan struct{} // closed when the rest is set
-	hits  []recollect.Hit
-	err   error
+	least atomic.Uint32 // bits of the least cosine that can still get in
+	mu    sync.Mutex
+	best  nearest // of all workers
+
+	done chan struct{} // closed when the rest is set
+	hits []recollect.Hit
+	err  error
 }
 
-// raise tells the other workers of a pass what is needed.
-func (t *task) raise(least float32) {
-	for {
-		old := t.limit.Load()
-		if math.Float32frombits(old) >= least || t.limit.CompareAndSwap(old, math.Float32bits(least)) {
-			return
-		}
-	}
+func newTask(ctx context.Context, p *probe, k int, least float32) *task {
+	t := &task{ctx: ctx, probe: p, since: time.Now(), best: nearest{k: k, least: least}, done: make(chan struct{})}
+	t.least.Store(math.Float32bits(least))
+	return t
+}
+
+// bar is the least cosine that can still get in. It never falls.
+func (t *task) bar() float32 { return math.Float32frombits(t.least.Load()) }
+
+func (t *task) offer(h recollect.Hit) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.best.offer(h)
+	t.least.Store(math.Float32bits(t.best.least))
 }
 
 // search finds the nearest vectors of the gallery as it is at this moment.
@@ -63,8 +70,7 @@ func (g *gallery) search(ctx context.Context, query []float32, k int, least floa
 	if len(query) != v.coder.dimension {
 		return nil, fmt.Errorf("a query of %d numbers does not fit a collection of %d", len(query), v.coder.dimension)
 	}
-	t := &task{ctx: ctx, probe: newProbe(v.coder, query), k: k, least: least, since: time.Now(), done: make(chan struct{})}
-	t.limit.Store(math.Float32bits(least))
+	t := newTask(ctx, newProbe(v.coder, query), k, least)
 	if v.n <= workerSlots {
 		g.pass([]*task{t}) // nothing to gain from company
 		return t.hits, t.err
@@ -105,50 +111,52 @@ func (g *gallery) work() {
 // worker is a goroutine's part in a pass.
 type worker struct {
 	workspace
-	best     []nearest // of each task
+	later    [][]candidate // of each task
 	compared int64
 	err      error // of reading
+}
+
+// work looks at slabs until next finds none left, and then at the candidates that were put off.
+func (w *worker) work(v *view, tasks []*task, next func() int) {
+	w.later = make([][]candidate, len(tasks))
+	for place := next(); place < len(v.slabs) && w.err == nil; place = next() {
+		for i, t := range tasks {
+			if t.ctx.Err() != nil || len(t.probe.query) != v.coder.dimension {
+				continue
+			}
+			compared, err := v.slabs[place].scan(t, v.used(place), &w.workspace, &w.later[i])
+			w.compared += int64(compared)
+			if err == nil && len(w.later[i]) > maxLater {
+				err = w.settle(i, t)
+			}
+			if err != nil { // none of the tasks can be answered
+				w.err = err
+				return
+			}
+		}
+	}
+	for i, t := range tasks {
+		if t.ctx.Err() != nil || w.err != nil {
+			continue
+		}
+		w.err = w.settle(i, t)
+	}
 }
 
 // pass answers some queries of one length.
 func (g *gallery) pass(tasks []*task) {
 	start := time.Now()
 	v := g.view.Load() // after all of them were asked
-	var next atomic.Int64
-	scan := func(w *worker) {
-		for {
-			place := int(next.Add(1)) - 1
-			if place >= len(v.slabs) {
-				return
-			}
-			for i, t := range tasks {
-				if t.ctx.Err() != nil || len(t.probe.query) != v.coder.dimension {
-					continue
-				}
-				best := &w.best[i]
-				best.least = max(best.least, math.Float32frombits(t.limit.Load()))
-				compared, err := v.slabs[place].scan(t.probe, v.used(place), best, &w.workspace)
-				w.compared += int64(compared)
-				if err != nil { // none of the tasks can be answered
-					w.err = err
-					return
-				}
-				t.raise(best.least)
-			}
-		}
-	}
+	var taken atomic.Int64
+	next := func() int { return int(taken.Add(1)) - 1 }
 	workers := make([]worker, min(1+v.n/workerSlots, runtime.GOMAXPROCS(0)))
 	var working sync.WaitGroup
 	for i := range workers {
-		w := &workers[i]
-		for _, t := range tasks {
-			w.best = append(w.best, nearest{k: t.k, least: t.least})
-		}
 		if i > 0 {
-			working.Go(func() { scan(w) })
+			working.Go(func() { workers[i].work(v, tasks, next) })
 		}
 	}
-	scan(&workers[0])
+	workers[0].work(v, tasks, next)
 	working.Wait()
 	took := time.Since(start)
 	var compared int64
@@ -158,17 +166,14 @@ func (g *gallery) pass(tasks []*task) {
 		err = errors.Join(err, workers[i].err)
 	}
 	g.tally.pass(len(tasks), v.n, compared)
-	for i, t := range tasks {
+	for _, t := range tasks {
 		t.err = errors.Join(err, t.ctx.Err())
 		if t.err == nil && v.n > 0 && len(t.probe.query) != v.coder.dimension {
 			t.err = fmt.Errorf("a query of %d numbers does not fit a collection of %d", len(t.probe.query), v.coder.dimension)
 		}
 		if t.err == nil {
-			for w := range workers {
-				t.hits = append(t.hits, workers[w].best[i].hits...)
-			}
+			t.hits = t.best.hits
 			slices.SortFunc(t.hits, better)
-			t.hits = t.hits[:min(t.k, len(t.hits))]
 		}
 		g.tally.search(start.Sub(t.since), took)
 		close(t.done)

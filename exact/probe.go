@@ -85,11 +85,6 @@ func (p *probe) first(least float32) (slope, offset float32) {
 	return float32(s * math.Sqrt(float64(p.coder.width))), float32(o) // a scale is 1/⟨x,u⟩ with |u| = √D
 }
 
-// second is the highest cosine of a vector that the second stage does not rule out; its estimate is the same less the deviations.
-func (p *probe) second(signs uint16, lows int32, scale, spread, limit float32) float32 {
-	return p.estimate(signs, lows, scale) + deviations*p.spread.towards(limit).second(spread) + margin
-}
-
 // estimate is the cosine as far as both planes tell.
 func (p *probe) estimate(signs uint16, lows int32, scale float32) float32 {
 	return (p.step*(float32(signs)+float32(lows)/2) - p.bias) * scale
