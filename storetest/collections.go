@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -195,7 +196,7 @@ func testCollectionsWalkUnderChange(t *testing.T, s recollect.Store) {
 	}
 	stop := make(chan struct{})
 	var changes sync.WaitGroup
-	changed := 0
+	var changed atomic.Int64
 	changes.Go(func() {
 		for i := 0; ; i++ {
 			select {
@@ -215,11 +216,12 @@ func testCollectionsWalkUnderChange(t *testing.T, s recollect.Store) {
 				t.Error(err)
 				return
 			}
-			changed++
+			changed.Add(1)
 		}
 	})
-	deadline := time.Now().Add(300 * time.Millisecond)
-	for walks := 0; walks < 20 || time.Now().Before(deadline); walks++ {
+	const enough = 100
+	give := time.Now().Add(time.Minute) // to a machine that is busy otherwise
+	for walks := 0; walks < 20 || changed.Load() < enough && time.Now().Before(give); walks++ {
 		seen := map[string]int{}
 		after := ""
 		for {
@@ -250,8 +252,8 @@ func testCollectionsWalkUnderChange(t *testing.T, s recollect.Store) {
 	}
 	close(stop)
 	changes.Wait()
-	if changed < 10 {
-		t.Errorf("only %d changes took place meanwhile", changed)
+	if changed.Load() < enough {
+		t.Errorf("only %d changes took place meanwhile", changed.Load())
 	}
 }
 
