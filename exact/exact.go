@@ -130,6 +130,16 @@ func New(source Source, o Options) *Index {
 	return x
 }
 
+// Warm begins to read the collection with files that was read last, so that after a restart its first search need not wait for that.
+func (x *Index) Warm() {
+	if x.files == nil {
+		return
+	}
+	if c, ok := x.files.latest(); ok {
+		_, _ = x.load(c) // fails if the index is closed
+	}
+}
+
 // Close ends the loads that are at work and waits for them, so that the source can be closed next. Searches fail from
 // then on.
 func (x *Index) Close() error {
@@ -318,7 +328,13 @@ func (x *Index) fill(ctx context.Context, e *entry) error {
 		}
 		return e.gallery.fill(ctx, x.cores, x.source.Embeddings(ctx, e.key))
 	}
-	return x.fillFromFiles(ctx, e, record)
+	if err := x.fillFromFiles(ctx, e, record); err != nil {
+		return err
+	}
+	if err := x.files.touch(e.key); err != nil {
+		x.log.Warn("the index cannot note that a collection is in use", "collection", e.key, "error", err)
+	}
+	return nil
 }
 
 // fillFromFiles fills an entry from files, and from the source what they lack.

@@ -9,12 +9,14 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"github.com/recollect-dev/recollect"
@@ -109,6 +111,27 @@ func (f *Files) collections() (keys []recollect.CollectionKey) {
 		}
 	}
 	return keys
+}
+
+// touch notes that a collection is in use, if it has files.
+func (f *Files) touch(c recollect.CollectionKey) error {
+	now := time.Now()
+	if err := os.Chtimes(f.collection(c), now, now); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// latest returns the collection with files that was in use last.
+func (f *Files) latest() (latest recollect.CollectionKey, ok bool) {
+	var newest time.Time
+	for _, c := range f.collections() {
+		info, err := os.Stat(f.collection(c))
+		if err == nil && (!ok || info.ModTime().After(newest)) {
+			latest, newest, ok = c, info.ModTime(), true
+		}
+	}
+	return latest, ok
 }
 
 // drop removes a collection's files.

@@ -370,3 +370,28 @@ func TestSearchesHoldWhatTheyRead(t *testing.T) {
 		t.Errorf("%s", l.log.text.String())
 	}
 }
+
+// The collection that was in use last is read again without being asked for.
+func TestWarm(t *testing.T) {
+	l := newLibrary(t, slabSlots)
+	for key := range recollect.VectorKey(slabSlots) {
+		l.source.Put(2, recollect.Embedding{Key: 10_000 + key, Vector: unit(l.random, 64)})
+	}
+	for _, last := range []recollect.CollectionKey{2, 1, 2} {
+		x := l.open(t)
+		for _, c := range []recollect.CollectionKey{3 - last, last} {
+			if _, err := x.Search(t.Context(), c, unit(l.random, 64), 1, -1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		x.Close()
+		x = l.open(t)
+		x.Warm()
+		x.tasks.Wait()
+		if collections, vectors, _ := x.Size(); collections != 1 || vectors != slabSlots || x.find(last) == nil {
+			t.Errorf("%d collections with %d vectors are there, want the one with the key %d", collections, vectors, last)
+		}
+		x.Close()
+	}
+	newIndex(t, &l.source, Options{}).Warm() // nothing is known without files
+}

@@ -225,6 +225,13 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 	go func() { served <- server.Serve(listener) }()
 	defer server.Close()
 
+	files, err := openIndexFiles(ctx, store, cfg.Data)
+	if err != nil {
+		return err
+	}
+	faces := exact.New(store, exact.Options{Files: files, Log: log})
+	defer func() { err = errors.Join(err, faces.Close()) }()
+	faces.Warm() // while networks load, on another core
 	models, err := openModels(cfg.Library, cfg.Device)
 	if err != nil {
 		return err
@@ -239,12 +246,6 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, closeEngines(engines)) }()
-	files, err := openIndexFiles(ctx, store, cfg.Data)
-	if err != nil {
-		return err
-	}
-	faces := exact.New(store, exact.Options{Files: files, Log: log})
-	defer func() { err = errors.Join(err, faces.Close()) }()
 	users := exact.New(exact.SourceFunc(store.UserVectors), exact.Options{MaxBytes: exact.DefaultMaxBytes / 4})
 	defer func() { err = errors.Join(err, users.Close()) }()
 	watchIndex(recorder.Registerer(), "faces", faces)
