@@ -18,7 +18,7 @@ var mayImport = map[string][]string{
 	"/jpeg":                      {},
 	"/vision":                    {"", "/jpeg", "/pack", "/onnx"},
 	"/verification":              {""},
-	"/reference":                 {""},
+	"/reference":                 {"", "/verification"},
 	"/migration":                 {"", "/archive", "/bulk"},
 	"/exact":                     {""},
 	"/sqlite":                    {"", "/iam"},

@@ -62,6 +62,16 @@ type BoundingBox struct {
 	Left, Top, Width, Height float32
 }
 
+// IntersectionOverUnion is how far two boxes agree: 0 if they do not touch, 1 if they are the same.
+func (b BoundingBox) IntersectionOverUnion(other BoundingBox) float32 {
+	width := min(b.Left+b.Width, other.Left+other.Width) - max(b.Left, other.Left)
+	height := min(b.Top+b.Height, other.Top+other.Height) - max(b.Top, other.Top)
+	if width <= 0 || height <= 0 {
+		return 0
+	}
+	return width * height / (b.Width*b.Height + other.Width*other.Height - width*height)
+}
+
 // Landmark is a named point of a face as ratios of the upright picture's width and height. Left and right are the viewer's.
 type Landmark struct {
 	Type string // a value of the API's LandmarkType, for example eyeLeft

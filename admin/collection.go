@@ -49,7 +49,7 @@ func WriteCollection(ctx context.Context, w io.Writer, store *sqlite.Store, real
 		}
 		for _, write := range []func() error{
 			func() error {
-				return writeLines(a, archive.UsersName, func(write func(archive.User) error) error {
+				return archive.WriteLines(a, archive.UsersName, func(write func(archive.User) error) error {
 					return v.Users(ctx, func(u recollect.User) error {
 						return write(archive.User{UserId: u.ID, SystemId: u.SystemID, CreatedAt: u.CreatedAt})
 					})
@@ -57,7 +57,7 @@ func WriteCollection(ctx context.Context, w io.Writer, store *sqlite.Store, real
 			},
 			func() error {
 				nobody := make([]float32, dimension)
-				return writeVectors(a, archive.UserVectorsName, c.UserCount, dimension, func(write func([]float32) error) error {
+				return archive.WriteVectors(a, archive.UserVectorsName, c.UserCount, dimension, func(write func([]float32) error) error {
 					return v.Users(ctx, func(u recollect.User) error {
 						if u.Vector == nil {
 							return write(nobody)
@@ -67,12 +67,12 @@ func WriteCollection(ctx context.Context, w io.Writer, store *sqlite.Store, real
 				})
 			},
 			func() error {
-				return writeLines(a, archive.FacesName, func(write func(archive.Face) error) error {
+				return archive.WriteLines(a, archive.FacesName, func(write func(archive.Face) error) error {
 					return v.Faces(ctx, func(f recollect.Face) error { return write(faceLine(f)) })
 				})
 			},
 			func() error {
-				return writeVectors(a, archive.FaceVectorsName, c.FaceCount, dimension, func(write func([]float32) error) error {
+				return archive.WriteVectors(a, archive.FaceVectorsName, c.FaceCount, dimension, func(write func([]float32) error) error {
 					return v.Faces(ctx, func(f recollect.Face) error { return write(f.Vector) })
 				})
 			},
@@ -83,27 +83,6 @@ func WriteCollection(ctx context.Context, w io.Writer, store *sqlite.Store, real
 		}
 		return a.Close()
 	})
-}
-
-func writeLines[T any](a *archive.Writer, name string, each func(write func(T) error) error) error {
-	file, err := a.Create(name)
-	if err != nil {
-		return err
-	}
-	lines := archive.NewLines[T](file)
-	return errors.Join(each(lines.Write), lines.Flush())
-}
-
-func writeVectors(a *archive.Writer, name string, rows int64, dimension int, each func(write func([]float32) error) error) error {
-	file, err := a.Create(name)
-	if err != nil {
-		return err
-	}
-	vectors, err := archive.NewVectors(file, rows, dimension)
-	if err != nil {
-		return err
-	}
-	return errors.Join(each(vectors.Write), vectors.Flush())
 }
 
 func faceLine(f recollect.Face) archive.Face {

@@ -3,6 +3,7 @@ package archive
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -68,6 +69,29 @@ func (l *Lines[T]) Write(value T) error {
 
 // Flush writes what is buffered.
 func (l *Lines[T]) Flush() error { return l.w.Flush() }
+
+// WriteLines writes a file of lines, which each hands to write one by one.
+func WriteLines[T any](a *Writer, name string, each func(write func(T) error) error) error {
+	file, err := a.Create(name)
+	if err != nil {
+		return err
+	}
+	lines := NewLines[T](file)
+	return errors.Join(each(lines.Write), lines.Flush())
+}
+
+// WriteVectors writes a file of rows x dimension, whose rows each hands to write one by one.
+func WriteVectors(a *Writer, name string, rows int64, dimension int, each func(write func([]float32) error) error) error {
+	file, err := a.Create(name)
+	if err != nil {
+		return err
+	}
+	vectors, err := NewVectors(file, rows, dimension)
+	if err != nil {
+		return err
+	}
+	return errors.Join(each(vectors.Write), vectors.Flush())
+}
 
 // LineReader reads what Lines wrote.
 type LineReader[T any] struct {

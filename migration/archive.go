@@ -1,7 +1,6 @@
 package migration
 
 import (
-	"fmt"
 	"io"
 	"time"
 
@@ -60,10 +59,10 @@ func Write(w io.Writer, old *archive.Reader, faces []archive.Face, j *Journal, f
 	if err != nil {
 		return err
 	}
-	if err := writeLines(a, archive.UsersName, users); err != nil {
+	if err := archive.WriteLines(a, archive.UsersName, each(users)); err != nil {
 		return err
 	}
-	err = writeVectors(a, archive.UserVectorsName, c.UserCount, j.dimension, func(write func([]float32) error) error {
+	err = archive.WriteVectors(a, archive.UserVectorsName, c.UserCount, j.dimension, func(write func([]float32) error) error {
 		nobody := make([]float32, j.dimension)
 		for _, u := range users {
 			var vectors [][]float32
@@ -101,10 +100,10 @@ func Write(w io.Writer, old *archive.Reader, faces []archive.Face, j *Journal, f
 		f.Confidence = found.Confidence
 		lines = append(lines, f)
 	}
-	if err := writeLines(a, archive.FacesName, lines); err != nil {
+	if err := archive.WriteLines(a, archive.FacesName, each(lines)); err != nil {
 		return err
 	}
-	err = writeVectors(a, archive.FaceVectorsName, c.FaceCount, j.dimension, func(write func([]float32) error) error {
+	err = archive.WriteVectors(a, archive.FaceVectorsName, c.FaceCount, j.dimension, func(write func([]float32) error) error {
 		for _, f := range lines {
 			found, err := j.Face(f.FaceId)
 			if err != nil {
@@ -122,31 +121,14 @@ func Write(w io.Writer, old *archive.Reader, faces []archive.Face, j *Journal, f
 	return a.Close()
 }
 
-func writeLines[T any](a *archive.Writer, name string, all []T) error {
-	file, err := a.Create(name)
-	if err != nil {
-		return err
-	}
-	lines := archive.NewLines[T](file)
-	for _, line := range all {
-		if err := lines.Write(line); err != nil {
-			return fmt.Errorf("write %s: %w", name, err)
+// each hands all of them to a writer.
+func each[T any](all []T) func(write func(T) error) error {
+	return func(write func(T) error) error {
+		for _, one := range all {
+			if err := write(one); err != nil {
+				return err
+			}
 		}
+		return nil
 	}
-	return lines.Flush()
-}
-
-func writeVectors(a *archive.Writer, name string, rows int64, dimension int, each func(write func([]float32) error) error) error {
-	file, err := a.Create(name)
-	if err != nil {
-		return err
-	}
-	vectors, err := archive.NewVectors(file, rows, dimension)
-	if err != nil {
-		return err
-	}
-	if err := each(vectors.Write); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	return vectors.Flush()
 }

@@ -154,7 +154,7 @@ func pairUp(faces []archive.Face, details []recollect.FaceDetail, least float32)
 	var candidates []candidate
 	for i, f := range faces {
 		for j, d := range details {
-			if o := overlap(recollect.BoundingBox(f.BoundingBox), d.BoundingBox); o >= least {
+			if o := d.BoundingBox.IntersectionOverUnion(recollect.BoundingBox(f.BoundingBox)); o >= least {
 				candidates = append(candidates, candidate{pair{i, j}, o})
 			}
 		}
@@ -168,16 +168,6 @@ func pairUp(faces []archive.Face, details []recollect.FaceDetail, least float32)
 		}
 	}
 	return pairs
-}
-
-// overlap is the intersection over union of two boxes.
-func overlap(a, b recollect.BoundingBox) float32 {
-	width := min(a.Left+a.Width, b.Left+b.Width) - max(a.Left, b.Left)
-	height := min(a.Top+a.Height, b.Top+b.Height) - max(a.Top, b.Top)
-	if width <= 0 || height <= 0 {
-		return 0
-	}
-	return width * height / (a.Width*a.Height + b.Width*b.Height - width*height)
 }
 
 // matcher knows which faces a picture has. It is not changed once it is made, and for several goroutines.

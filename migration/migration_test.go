@@ -283,7 +283,7 @@ func TestWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(writeLines(w, archive.UsersName, users), writeLines(w, archive.FacesName, faces), w.Close()); err != nil {
+	if err := errors.Join(archive.WriteLines(w, archive.UsersName, each(users)), archive.WriteLines(w, archive.FacesName, each(faces)), w.Close()); err != nil {
 		t.Fatal(err)
 	}
 	before, err := archive.NewReader(bytes.NewReader(old.Bytes()), int64(old.Len()), archive.KindCollection)

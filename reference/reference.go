@@ -14,6 +14,7 @@ import (
 	"math"
 
 	"github.com/recollect-dev/recollect"
+	"github.com/recollect-dev/recollect/verification"
 )
 
 //go:embed pictures/*.jpg
@@ -71,11 +72,11 @@ func Try(ctx context.Context, engine recollect.Engine) (Result, error) {
 		if len(vectors[i]) != r.Dimension {
 			return Result{}, fmt.Errorf("vectors have %d and %d numbers", r.Dimension, len(vectors[i]))
 		}
-		if s := engine.Similarity(dot(vectors[i], vectors[i])); s != 100 {
+		if s := engine.Similarity(verification.Dot(vectors[i], vectors[i])); s != 100 {
 			faults = append(faults, fmt.Errorf("the picture %s has a similarity of %.1f with itself, not 100", portraits[i].name, s))
 		}
 		for j := range i {
-			s := engine.Similarity(dot(vectors[i], vectors[j]))
+			s := engine.Similarity(verification.Dot(vectors[i], vectors[j]))
 			if portraits[i].person == portraits[j].person {
 				r.Same = min(r.Same, s)
 			} else {
@@ -110,7 +111,7 @@ func look(ctx context.Context, engine recollect.Engine, p known) ([]float32, err
 	if len(faces) != 1 {
 		return nil, fmt.Errorf("it has one face, and %d were found", len(faces))
 	}
-	if o := overlap(faces[0].BoundingBox, p.face); o < leastOverlap {
+	if o := faces[0].BoundingBox.IntersectionOverUnion(p.face); o < leastOverlap {
 		return nil, fmt.Errorf("the face was found at %+v, and is at %+v", faces[0].BoundingBox, p.face)
 	}
 	if err := checkLandmarks(faces[0]); err != nil {
@@ -120,7 +121,7 @@ func look(ctx context.Context, engine recollect.Engine, p known) ([]float32, err
 	if err != nil {
 		return nil, err
 	}
-	if length := math.Sqrt(float64(dot(embedded[0], embedded[0]))); !(math.Abs(length-1) < 1e-3) {
+	if length := math.Sqrt(float64(verification.Dot(embedded[0], embedded[0]))); !(math.Abs(length-1) < 1e-3) {
 		return nil, fmt.Errorf("its vector has the length %v, not 1", length)
 	}
 	return embedded[0], nil
@@ -149,22 +150,4 @@ func checkLandmarks(f recollect.FaceDetail) error {
 		}
 	}
 	return nil
-}
-
-// overlap is the intersection over union of two boxes.
-func overlap(a, b recollect.BoundingBox) float32 {
-	width := min(a.Left+a.Width, b.Left+b.Width) - max(a.Left, b.Left)
-	height := min(a.Top+a.Height, b.Top+b.Height) - max(a.Top, b.Top)
-	if width <= 0 || height <= 0 {
-		return 0
-	}
-	return width * height / (a.Width*a.Height + b.Width*b.Height - width*height)
-}
-
-func dot(a, b []float32) float32 {
-	var sum float64
-	for i := range min(len(a), len(b)) {
-		sum += float64(a[i]) * float64(b[i])
-	}
-	return float32(sum)
 }

@@ -131,7 +131,7 @@ func compare(faces []recollect.FaceDetail, truth []recollect.BoundingBox, width,
 	for _, face := range faces {
 		b := face.BoundingBox
 		b.Left, b.Top, b.Width, b.Height = b.Left*float32(width), b.Top*float32(height), b.Width*float32(width), b.Height*float32(height)
-		i := slices.IndexFunc(truth, func(o recollect.BoundingBox) bool { return overlapOf(b, o) >= 0.4 })
+		i := slices.IndexFunc(truth, func(o recollect.BoundingBox) bool { return b.IntersectionOverUnion(o) >= 0.4 })
 		switch {
 		case i < 0:
 			f.elsewhere++
@@ -143,16 +143,6 @@ func compare(faces []recollect.FaceDetail, truth []recollect.BoundingBox, width,
 		}
 	}
 	return f
-}
-
-// overlapOf is the intersection over union.
-func overlapOf(a, b recollect.BoundingBox) float32 {
-	width := min(a.Left+a.Width, b.Left+b.Width) - max(a.Left, b.Left)
-	height := min(a.Top+a.Height, b.Top+b.Height) - max(a.Top, b.Top)
-	if width <= 0 || height <= 0 {
-		return 0
-	}
-	return width * height / (a.Width*a.Height + b.Width*b.Height - width*height)
 }
 
 // TestLFWCanvases measures which faces are found by their size: heads of LFW at known places, in pictures of 1920 x 1080 and
@@ -216,7 +206,7 @@ func TestDetectCrowd(t *testing.T) {
 			t.Errorf("face %d is larger than the one before", i)
 		}
 		for j, o := range faces[:i] {
-			if overlapOf(f.BoundingBox, o.BoundingBox) > 0.4 {
+			if f.BoundingBox.IntersectionOverUnion(o.BoundingBox) > 0.4 {
 				t.Errorf("faces %d and %d are the same: %+v", i, j, f.BoundingBox)
 			}
 		}

@@ -14,23 +14,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/recollect-dev/recollect/bench/workload"
-	"github.com/recollect-dev/recollect/iam"
 )
 
 // server is a server of its own, with an empty data folder.
 type server struct {
-	process *exec.Cmd
-	address string
-	dir     string
-	key     iam.AccessKey
+	*workload.Server
+	dir string
 }
 
 func start(o options) (*server, error) {
@@ -38,31 +33,14 @@ func start(o options) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{dir: dir, key: iam.AccessKey{ID: "AKIDBENCH0000000", Secret: "a secret for the benchmark"}}
-	s.process = exec.Command(o.program, "serve", "--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "data"), "--library", o.library)
-	s.process.Env = append(os.Environ(), "RECOLLECT_ROOT_ACCESS_KEY_ID="+s.key.ID, "RECOLLECT_ROOT_SECRET_ACCESS_KEY="+s.key.Secret)
-	out, err := s.process.StdoutPipe()
-	if err == nil {
-		err = s.process.Start()
-	}
+	s, err := workload.StartServer(o.program, o.library, filepath.Join(dir, "data"), nil)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	greeting := bufio.NewReader(out)
-	line, err := greeting.ReadString('\n')
-	found := regexp.MustCompile(`http://(\S+)`).FindStringSubmatch(line)
-	if found == nil {
-		return nil, errors.Join(fmt.Errorf("the server does not start: %q", line), err, s.stop())
-	}
-	go io.Copy(io.Discard, greeting)
-	s.address = found[1]
-	return s, nil
+	return &server{s, dir}, nil
 }
 
-func (s *server) stop() error {
-	s.process.Process.Signal(syscall.SIGTERM)
-	return errors.Join(s.process.Wait(), os.RemoveAll(s.dir))
-}
+func (s *server) stop() error { return errors.Join(s.Stop(), os.RemoveAll(s.dir)) }
 
 // measured is what a run over all pictures took.
 type measured struct {
@@ -74,7 +52,7 @@ type measured struct {
 func (s *server) sendAll(collection string, paths []string, clients int) (measured, error) {
 	requests := make([][]byte, len(paths)+1)
 	var err error
-	if requests[0], err = workload.Sign(s.address, s.key, "CreateCollection", fmt.Sprintf(`{"CollectionId":%q}`, collection)); err != nil {
+	if requests[0], err = workload.Sign(s.Address, s.Key, "CreateCollection", fmt.Sprintf(`{"CollectionId":%q}`, collection)); err != nil {
 		return measured{}, err
 	}
 	for i, path := range paths {
@@ -83,7 +61,7 @@ func (s *server) sendAll(collection string, paths []string, clients int) (measur
 			return measured{}, err
 		}
 		body := fmt.Sprintf(`{"CollectionId":%q,"ExternalImageId":%q,"Image":{"Bytes":%q}}`, collection, filepath.Base(path), base64.StdEncoding.EncodeToString(picture))
-		if requests[i+1], err = workload.Sign(s.address, s.key, "IndexFaces", body); err != nil {
+		if requests[i+1], err = workload.Sign(s.Address, s.Key, "IndexFaces", body); err != nil {
 			return measured{}, err
 		}
 	}
@@ -102,7 +80,7 @@ func (s *server) send(requests [][]byte, clients int) (int, error) {
 	var group sync.WaitGroup
 	for c := range clients {
 		group.Go(func() {
-			conn, err := net.Dial("tcp", s.address)
+			conn, err := net.Dial("tcp", s.Address)
 			if err != nil {
 				faults[c] = err
 				return
@@ -148,8 +126,8 @@ type importRun struct {
 // importAll imports the folder of pictures into a new collection, as a user does.
 func (s *server) importAll(ctx context.Context, o options) (r importRun, err error) {
 	cmd := exec.CommandContext(ctx, o.program, "import", o.pictures, "--collection", "imported", "--create", "--output", "json",
-		"--parallel", fmt.Sprint(o.parallel), "--report", filepath.Join(s.dir, "report.csv"), "--endpoint", "http://"+s.address)
-	cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+s.key.ID, "AWS_SECRET_ACCESS_KEY="+s.key.Secret, "AWS_REGION=us-east-1")
+		"--parallel", fmt.Sprint(o.parallel), "--report", filepath.Join(s.dir, "report.csv"), "--endpoint", "http://"+s.Address)
+	cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+s.Key.ID, "AWS_SECRET_ACCESS_KEY="+s.Key.Secret, "AWS_REGION=us-east-1")
 	var out, log strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &log
 	began := time.Now()

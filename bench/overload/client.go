@@ -11,8 +11,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
+
+	"github.com/recollect-dev/recollect/bench/workload"
 )
 
 // What SDKs do in their standard mode.
@@ -83,7 +84,7 @@ func (b *bench) load(t *tally, clients int, duration time.Duration, request []by
 		group sync.WaitGroup
 		fatal error
 	)
-	start, before := time.Now(), cpuTime()
+	start, before := time.Now(), workload.CPUTime()
 	end := start.Add(duration)
 	for range clients {
 		group.Go(func() {
@@ -101,17 +102,8 @@ func (b *bench) load(t *tally, clients int, duration time.Duration, request []by
 	}
 	group.Wait()
 	t.took += time.Since(start)
-	t.cpu += cpuTime() - before
+	t.cpu += workload.CPUTime() - before
 	return fatal
-}
-
-// cpuTime is what the process has had of the cores.
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // call makes attempts until one is served. It gives up early when the time is over.

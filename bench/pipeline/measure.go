@@ -12,9 +12,8 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/recollect-dev/recollect"
+	"github.com/recollect-dev/recollect/bench/workload"
 	"github.com/recollect-dev/recollect/jpeg"
 	"github.com/recollect-dev/recollect/sqlite"
 	"github.com/recollect-dev/recollect/wire"
@@ -103,15 +102,6 @@ func median(took []time.Duration) float64 {
 	return float64(took[len(took)/2].Nanoseconds()) / 1e6
 }
 
-// cpuTime is what the process has used of the processors: unlike time, it does not depend on what else they do.
-func cpuTime() time.Duration {
-	var usage unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
-		return 0
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
-}
-
 // perRequest is a request's share in milliseconds.
 func perRequest(all time.Duration, requests []time.Duration) float64 {
 	return float64(all.Nanoseconds()) / 1e6 / float64(max(len(requests), 1))
@@ -147,7 +137,7 @@ func (b *bench) measurePicture(ctx context.Context, w io.Writer, name string, pi
 		memory              int64
 	)
 	for range rounds {
-		start, used := time.Now(), cpuTime()
+		start, used := time.Now(), workload.CPUTime()
 		took, err := load(clients, duration/time.Duration(rounds), func(int) error {
 			took, err := b.engine.RunNetworks(ctx)
 			for stage, d := range took {
@@ -160,8 +150,8 @@ func (b *bench) measurePicture(ctx context.Context, w io.Writer, name string, pi
 		}
 		bare = append(bare, took...)
 		bareTime += time.Since(start)
-		bareCPU += cpuTime() - used
-		start, used = time.Now(), cpuTime()
+		bareCPU += workload.CPUTime() - used
+		start, used = time.Now(), workload.CPUTime()
 		stop := watchMemory()
 		if took, err = load(clients, duration/time.Duration(rounds), calls.do); err != nil {
 			return err
@@ -169,7 +159,7 @@ func (b *bench) measurePicture(ctx context.Context, w io.Writer, name string, pi
 		memory = max(memory, stop())
 		whole = append(whole, took...)
 		wholeTime += time.Since(start)
-		wholeCPU += cpuTime() - used
+		wholeCPU += workload.CPUTime() - used
 	}
 	stages := b.stages.take()
 

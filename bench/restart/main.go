@@ -121,7 +121,7 @@ func measureStart(o options, data, face, kind string, w io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.stop()) }()
+	defer func() { err = errors.Join(err, s.Stop()) }()
 	c, err := s.dial()
 	if err != nil {
 		return err

@@ -8,64 +8,35 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/recollect-dev/recollect/bench/workload"
-	"github.com/recollect-dev/recollect/iam"
 )
 
 // server is a server on a data folder.
 type server struct {
-	process *exec.Cmd
-	address string
-	key     iam.AccessKey
-	began   time.Time // just before the program was started
-	ready   time.Duration
+	*workload.Server
+	began time.Time // just before the program was started
+	ready time.Duration
 }
 
 // start returns once the server says that it is ready.
 func start(o options, data string) (*server, error) {
-	s := &server{key: iam.AccessKey{ID: "AKIDBENCH0000000", Secret: "a secret for the benchmark"}}
-	s.process = exec.Command(o.program, "serve", "--listen", "127.0.0.1:0", "--data", data, "--library", o.library)
-	s.process.Env = append(os.Environ(), "RECOLLECT_ROOT_ACCESS_KEY_ID="+s.key.ID, "RECOLLECT_ROOT_SECRET_ACCESS_KEY="+s.key.Secret)
 	path := data + ".log"
 	log, err := os.Create(path)
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
-	s.process.Stderr = log
-	out, err := s.process.StdoutPipe()
+	began := time.Now()
+	s, err := workload.StartServer(o.program, o.library, data, log)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w, see %s", err, path)
 	}
-	s.began = time.Now()
-	if err := s.process.Start(); err != nil {
-		return nil, err
-	}
-	greeting := bufio.NewReader(out)
-	line, err := greeting.ReadString('\n')
-	s.ready = time.Since(s.began)
-	found := regexp.MustCompile(`http://(\S+)`).FindStringSubmatch(line)
-	if found == nil {
-		return nil, errors.Join(fmt.Errorf("the server does not start: %q, see %s", line, path), err, s.stop())
-	}
-	go io.Copy(io.Discard, greeting)
-	s.address = found[1]
-	return s, nil
-}
-
-func (s *server) stop() error {
-	if err := s.process.Process.Signal(syscall.SIGTERM); err != nil {
-		return err
-	}
-	return s.process.Wait()
+	return &server{s, began, time.Since(began)}, nil
 }
 
 // client is one connection.
@@ -76,7 +47,7 @@ type client struct {
 }
 
 func (s *server) dial() (*client, error) {
-	conn, err := net.Dial("tcp", s.address)
+	conn, err := net.Dial("tcp", s.Address)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +56,7 @@ func (s *server) dial() (*client, error) {
 
 // searchFaces asks for the ten nearest of a face, and returns how many the answer has.
 func (c *client) searchFaces(collection, face string) (int, error) {
-	request, err := workload.Sign(c.server.address, c.server.key, "SearchFaces",
+	request, err := workload.Sign(c.server.Address, c.server.Key, "SearchFaces",
 		fmt.Sprintf(`{"CollectionId":%q,"FaceId":%q,"MaxFaces":10,"FaceMatchThreshold":0}`, collection, face))
 	if err != nil {
 		return 0, err
@@ -106,26 +77,10 @@ func (c *client) searchFaces(collection, face string) (int, error) {
 }
 
 // memory is what of the server no file backs, in bytes.
-func (s *server) memory() (int64, error) {
-	status, err := os.ReadFile(s.proc("status"))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(status)) {
-		if fields := strings.Fields(line); fields[0] == "RssAnon:" {
-			kilobytes, err := strconv.ParseInt(fields[1], 10, 64)
-			return kilobytes * 1024, err
-		}
-	}
-	return 0, errors.New("this system does not tell")
-}
+func (s *server) memory() (int64, error) { return workload.AnonymousMemory(s.Process.Process.Pid) }
 
 // openFiles counts the server's open files.
 func (s *server) openFiles() (int, error) {
-	entries, err := os.ReadDir(s.proc("fd"))
+	entries, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(s.Process.Process.Pid), "fd"))
 	return len(entries), err
-}
-
-func (s *server) proc(name string) string {
-	return filepath.Join("/proc", strconv.Itoa(s.process.Process.Pid), name)
 }

@@ -21,7 +21,7 @@ func measureSmall(ctx context.Context, o options, f *filler, data string, w io.W
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.stop()) }()
+	defer func() { err = errors.Join(err, s.Stop()) }()
 	fmt.Fprintf(w, "\n## %d collections with %d faces each\n\nReady %.2f s after the start.\n\n| | memory | open files |\n|---|---|---|\n", o.collections, o.each, s.ready.Seconds())
 	row := func(when string) error {
 		memory, err := s.memory()

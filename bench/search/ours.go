@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"math"
@@ -14,8 +13,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +20,7 @@ import (
 
 	"github.com/recollect-dev/recollect"
 	"github.com/recollect-dev/recollect/bench/population"
+	"github.com/recollect-dev/recollect/bench/workload"
 	"github.com/recollect-dev/recollect/exact"
 	"github.com/recollect-dev/recollect/verification"
 )
@@ -147,7 +145,7 @@ func measureOurs(ctx context.Context, folder string, cosines []float32) error {
 		}
 		return exact.New(record, exact.Options{Files: files, MaxBytes: math.MaxInt64}), nil
 	}
-	before, err := anonymous()
+	before, err := workload.AnonymousMemory(os.Getpid())
 	if err != nil {
 		return err
 	}
@@ -186,7 +184,7 @@ func measureOurs(ctx context.Context, folder string, cosines []float32) error {
 	if m.Rate, err = throughput(ctx, x, queries); err != nil {
 		return err
 	}
-	after, err := anonymous()
+	after, err := workload.AnonymousMemory(os.Getpid())
 	if err != nil {
 		return err
 	}
@@ -330,19 +328,4 @@ func scan(vectors [][]float32, query []float32) []recollect.Hit {
 	hits := slices.Concat(best...)
 	slices.SortFunc(hits, better)
 	return hits[:min(most, len(hits))]
-}
-
-// anonymous is how many bytes of this process no file backs.
-func anonymous() (int64, error) {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(status)) {
-		if fields := strings.Fields(line); fields[0] == "RssAnon:" {
-			kilobytes, err := strconv.ParseInt(fields[1], 10, 64)
-			return kilobytes * 1024, err
-		}
-	}
-	return 0, fmt.Errorf("this system does not tell")
 }
