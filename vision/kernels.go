@@ -34,12 +34,12 @@ func portableRGB(c0, c1, c2 []float32) {
 	}
 }
 
-// portableStretch sets out to w0*in[first] + w1*in[first+1]. first rises.
-func portableStretch(out []float32, in []uint8, first []int32, w0, w1 []float32) {
+// portableStretch sets out to w0 times sample first plus w1 times the next, of samples that are step bytes apart. first rises.
+func portableStretch(out []float32, in []uint8, step int, first []int32, w0, w1 []float32) {
 	first, w0, w1 = first[:len(out)], w0[:len(out)], w1[:len(out)]
 	for i := range out {
-		pair := in[first[i]:][:2]
-		out[i] = w0[i]*float32(pair[0]) + w1[i]*float32(pair[1])
+		at := int(first[i]) * step
+		out[i] = w0[i]*float32(in[at]) + w1[i]*float32(in[at+step])
 	}
 }
 

@@ -51,12 +51,14 @@ func rgb(c0, c1, c2 []float32) {
 	portableRGB(c0[n:], c1[n:], c2[n:])
 }
 
-func stretch(out []float32, in []uint8, first []int32, w0, w1 []float32) {
-	// Four bytes are read for each value.
-	n := whole(sort.Search(len(out), func(i int) bool { return int(first[i])+4 > len(in) }))
+func stretch(out []float32, in []uint8, step int, first []int32, w0, w1 []float32) {
+	n := 0
+	if step == 1 { // four bytes are read for each value
+		n = whole(sort.Search(len(out), func(i int) bool { return int(first[i])+4 > len(in) }))
+	}
 	if n > 0 {
 		_, _, _ = first[n-1], w0[n-1], w1[n-1]
 		stretchAVX2(&out[0], &in[0], &first[0], &w0[0], &w1[0], n)
 	}
-	portableStretch(out[n:], in, first[n:], w0[n:], w1[n:])
+	portableStretch(out[n:], in, step, first[n:], w0[n:], w1[n:])
 }

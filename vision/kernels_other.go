@@ -10,6 +10,6 @@ func normalise(v []float32, mean, factor float32) { portableNormalise(v, mean, f
 
 func rgb(c0, c1, c2 []float32) { portableRGB(c0, c1, c2) }
 
-func stretch(out []float32, in []uint8, first []int32, w0, w1 []float32) {
-	portableStretch(out, in, first, w0, w1)
+func stretch(out []float32, in []uint8, step int, first []int32, w0, w1 []float32) {
+	portableStretch(out, in, step, first, w0, w1)
 }

@@ -60,9 +60,15 @@ func TestKernelsAgree(t *testing.T) {
 		slices.Sort(first)
 		w0, w1 := values(n), values(n)
 		got, want = values(n), values(n)
-		stretch(got, in, first, w0, w1)
-		portableStretch(want, in, first, w0, w1)
+		stretch(got, in, 1, first, w0, w1)
+		portableStretch(want, in, 1, first, w0, w1)
 		check("stretch", got, want)
+		apart := make([]uint8, 4*len(in)-3) // as of interleaved pixels
+		for i, sample := range in {
+			apart[4*i] = sample
+		}
+		stretch(got, apart, 4, first, w0, w1)
+		check("stretch of samples that are apart", got, want)
 	}
 }
 

@@ -175,8 +175,8 @@ func (t *taps) stretch(out []float32, in []uint8, step int, border float32) {
 	fill(out[:t.from], border)
 	fill(out[t.to:], border)
 	out, first := out[t.from:t.to], t.first[t.from:t.to]
-	if t.count == 2 && step == 1 { // enlarging, and shrinking by what halving leaves of powers of two: nearly always
-		stretch(out, in, first, t.weights[t.from:], t.weights[size+t.from:])
+	if t.count == 2 { // enlarging, and shrinking by what halving leaves of powers of two: nearly always
+		stretch(out, in, step, first, t.weights[t.from:], t.weights[size+t.from:])
 		return
 	}
 	for i := range out {

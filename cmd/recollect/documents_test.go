@@ -32,9 +32,6 @@ func blocks(text string) (found []block) {
 // TestDocuments runs the commands of each document, in their order, as a reader would: blocks of sh in one shell, and of Python by themselves. The pictures
 // that they name are real ones, and the port is another one than 7180, lest a server be in the way.
 func TestDocuments(t *testing.T) {
-	if testing.Short() && os.Getenv("CI") != "" {
-		t.Skip("it takes a minute")
-	}
 	needNetworks(t)
 	library, err := filepath.Abs(installed)
 	if err != nil {
