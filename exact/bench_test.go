@@ -46,7 +46,7 @@ func BenchmarkSearch(b *testing.B) {
 	for _, n := range []int{10_000, 100_000} {
 		random := rand.New(rand.NewPCG(1, 1))
 		vectors := faceLike(random, n)
-		for _, k := range []*kernels{fastest(), portable()} {
+		for _, k := range available() {
 			var g gallery
 			g.begin(newCoders(k), new(Tally), nil)
 			for i, v := range vectors {
@@ -100,7 +100,7 @@ func BenchmarkAdd(b *testing.B) {
 
 // BenchmarkSums looks at the signs of a million vectors, which stand in memory as those of full slabs do, or again and again in the cache.
 func BenchmarkSums(b *testing.B) {
-	c := newCoder(fastest(), 512)
+	c := newCoder(portable(), 512)
 	p := newProbe(c, unit(rand.New(rand.NewPCG(1, 1)), 512))
 	slabs := make([][]byte, 1_000_000/slabSlots)
 	for i := range slabs {
@@ -110,17 +110,19 @@ func BenchmarkSums(b *testing.B) {
 		}
 	}
 	sums := make([]uint16, slabSlots)
-	for _, from := range []string{"memory", "cache"} {
-		b.Run(from, func(b *testing.B) {
-			for range b.N {
-				for i := range slabs {
-					if from == "cache" {
-						i = 0
+	for _, k := range available() {
+		for _, from := range []string{"memory", "cache"} {
+			b.Run(k.name+"/"+from, func(b *testing.B) {
+				for range b.N {
+					for i := range slabs {
+						if from == "cache" {
+							i = 0
+						}
+						k.sums(sums, slabs[i][:slabSlots*c.rows()], p.tables, c.rows())
 					}
-					c.kernels.sums(sums, slabs[i][:slabSlots*c.rows()], p.tables, c.rows())
 				}
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(slabs)*slabSlots), "ns/vector")
-		})
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(slabs)*slabSlots), "ns/vector")
+			})
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 
@@ -66,7 +67,7 @@ type Index struct {
 	files    *Files
 	log      *slog.Logger
 	tally    Tally
-	collect  int64         // how many bytes are let go before the collector is told
+	collect  int64         // how many bytes are used up before the collector is told
 	loads    chan struct{} // holds one for each load at work
 	cores    chan struct{} // and one for each slab that loads are making
 
@@ -79,7 +80,7 @@ type Index struct {
 	recent  *list.List // of the entries, the one searched last in front
 	bytes   int64      // sum of the entries' bytes
 	vectors int        // sum of the entries' vectors
-	let     int64      // bytes of entries that were let go since the collector was last told
+	used    int64      // bytes of entries that were read or let go since the collector was last told
 	closed  bool
 }
 
@@ -300,6 +301,7 @@ func (x *Index) read(ctx context.Context, e *entry) {
 	case e.err == nil:
 		e.ready = true
 		x.count(e)
+		x.tell(e.bytes)
 		return
 	case x.closed:
 		e.err = ErrClosed
@@ -434,9 +436,15 @@ func (x *Index) forget(e *entry) {
 	e.gallery.close()
 	x.bytes -= e.bytes
 	x.vectors -= e.vectors
-	if x.let += e.bytes; x.let >= x.collect && !x.closed {
-		x.let = 0
-		x.tasks.Go(runtime.GC) // which what is outside of its heap does not make run
+	x.tell(e.bytes)
+}
+
+// tell gives memory back to the system from time to time: what is outside of the heap does not make the collector run, and reading
+// leaves much of the heap behind. x.mu is held.
+func (x *Index) tell(used int64) {
+	if x.used += used; x.used >= x.collect && !x.closed {
+		x.used = 0
+		x.tasks.Go(debug.FreeOSMemory)
 	}
 }
 

@@ -167,13 +167,11 @@ func (d *damage) Error() string { return fmt.Sprintf("%s: %v", d.slab.file.path,
 
 func (d *damage) Unwrap() error { return d.err }
 
-// mapped is what a slab with a file has outside of Go's heap, which the collector need not keep twice the room for. Whoever reads from it
-// keeps it alive.
+// mapped is a file's rows in memory, where they come to as they are used. Whoever reads from it keeps it alive.
 type mapped struct {
 	path   string
-	rows   []byte // of the file, in memory as they are used
-	stride int    // of rows
-	memory []byte // of the process, for what the file's head has between header and checksum
+	rows   []byte
+	stride int
 }
 
 func (c *coder) rowBytes() int { return 4*c.dimension + 4 }
@@ -204,8 +202,8 @@ func raw[T float32 | atomic.Int64](numbers []T) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(numbers))), len(numbers)*int(unsafe.Sizeof(numbers[0])))
 }
 
-// write puts a full slab and its vectors into a file and returns the slab to use instead, with the vectors in the file and the rest outside
-// of the heap. The file is not synced: what a power failure tears does not pass its checksums.
+// write puts a full slab and its vectors into a file and returns the slab to use instead, with the vectors in the file. The file is not synced:
+// what a power failure tears does not pass its checksums.
 func (f *Files) write(collection recollect.CollectionKey, c *coder, s *slab, vector func(slot int) []float32) (*slab, error) {
 	dir := f.collection(collection)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -219,7 +217,7 @@ func (f *Files) write(collection recollect.CollectionKey, c *coder, s *slab, vec
 	err = writeSlab(unfinished, c, s, vector)
 	m, mapErr := (*mapped)(nil), error(nil)
 	if err == nil {
-		m, mapErr = mapSlab(unfinished, path, c)
+		m, mapErr = mapRows(unfinished, path, c)
 	}
 	if err = errors.Join(err, mapErr, unfinished.Close()); err == nil {
 		err = os.Rename(unfinished.Name(), path)
@@ -227,7 +225,7 @@ func (f *Files) write(collection recollect.CollectionKey, c *coder, s *slab, vec
 	if err != nil {
 		return nil, errors.Join(err, os.Remove(unfinished.Name()))
 	}
-	return s.moved(c, m), nil
+	return s.inFile(m), nil
 }
 
 // writeSlab writes a file's content.
@@ -265,12 +263,13 @@ func readSlab(path string, c *coder, buffer []byte) (*slab, error) {
 	if string(body[:headerBytes]) != string(header(c)) || crc32.Checksum(body, castagnoli) != sum {
 		return nil, errDamaged
 	}
-	m, err := mapSlab(file, path, c)
+	m, err := mapRows(file, path, c)
 	if err != nil {
 		return nil, err
 	}
-	copy(m.memory, body[headerBytes:])
-	return newMapped(c, m), nil
+	s := newFull(c)
+	copy(s.memory.bytes, body[headerBytes:])
+	return s.inFile(m), nil
 }
 
 // dimensionOf reads the dimension of the vectors in a file.

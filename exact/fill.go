@@ -64,11 +64,11 @@ func (g *gallery) makeSlab(c *coder, embeddings []recollect.Embedding) *slab {
 	if sealed := g.seal(c, s, func(slot int) []float32 { return embeddings[slot].Vector }); sealed != nil {
 		return sealed
 	}
-	s.vectors = make([]float32, 0, slabSlots*c.dimension)
-	for _, e := range embeddings {
-		s.vectors = append(s.vectors, e.Vector...)
+	r := s.resized(c, slabSlots) // with room for them
+	for slot, e := range embeddings {
+		copy(r.inMemory(c, slot), e.Vector)
 	}
-	return s
+	return r
 }
 
 // coderFor returns the gallery's coder, or one for vectors like this.

@@ -1,6 +1,6 @@
 package exact
 
-// Vectors are looked at in blocks of 32: the width of an AVX2 register in bytes.
+// Vectors are looked at in blocks of 32: the width of an AVX2 register in bytes, and half of one of AVX-512.
 const blockSlots = 32
 
 // kernels are the inner loops. Each processor has the fastest that it can run, and all agree to the last bit.
@@ -9,7 +9,7 @@ type kernels struct {
 
 	// sums adds up table entries: sums[32*b+i] is the sum over the rows of block b of the entries that the two nibbles of
 	// the byte of vector i select. codes holds rows*32 bytes a block, tables 32 bytes a row: those of the low nibble, then of
-	// the high one. Four entries add up to at most 255.
+	// the high one. Four entries add up to at most 255, and rows is a multiple of 4.
 	sums func(sums []uint16, codes, tables []byte, rows int)
 
 	// signed is the sum of the levels, each with its sign turned unless its bit in code is set. There are 8 levels a byte, of at most entryMax, and the
@@ -27,6 +27,12 @@ type kernels struct {
 
 	// hadamard is the Walsh-Hadamard transform, not normalised; the length is a power of two over 8.
 	hadamard func(v []float32)
+}
+
+// fastest returns the best kernels that this processor runs.
+func fastest() *kernels {
+	all := available()
+	return all[len(all)-1]
 }
 
 // portable runs everywhere.

@@ -286,3 +286,311 @@ pairs:
 done:
 	VZEROUPPER
 	RET
+
+// func sumsAVX512(sums *uint16, codes *byte, tables *byte, rows int, blocks int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, MMX+
+TEXT ·sumsAVX512(SB), NOSPLIT, $0-40
+	MOVQ         sums+0(FP), AX
+	MOVQ         codes+8(FP), CX
+	MOVQ         tables+16(FP), DX
+	MOVQ         rows+24(FP), BX
+	MOVQ         blocks+32(FP), SI
+	MOVQ         BX, DI
+	SHLQ         $0x05, DI
+	MOVL         $0x0f0f0f0f, R8
+	VPBROADCASTD R8, Z0
+
+many:
+	CMPQ   SI, $0x04
+	JB     few
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	LEAQ   (CX)(DI*1), R8
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	LEAQ   (R8)(DI*1), R9
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	LEAQ   (R9)(DI*1), R10
+	MOVQ   DX, R11
+	MOVQ   BX, R12
+
+rows4:
+	VMOVDQU64     (R11), Z9
+	VSHUFI64X2    $0xa0, Z9, Z9, Z10
+	VSHUFI64X2    $0xf5, Z9, Z9, Z9
+	VMOVDQU64     64(R11), Z13
+	VSHUFI64X2    $0xa0, Z13, Z13, Z14
+	VSHUFI64X2    $0xf5, Z13, Z13, Z13
+	VMOVDQU64     (CX), Z15
+	PREFETCHT0    8192(CX)
+	VPSRLW        $0x04, Z15, Z16
+	VPANDD        Z0, Z15, Z15
+	VPANDD        Z0, Z16, Z16
+	VPSHUFB       Z15, Z10, Z15
+	VPSHUFB       Z16, Z9, Z16
+	VPADDB        Z15, Z16, Z15
+	VMOVDQU64     64(CX), Z16
+	PREFETCHT0    8256(CX)
+	VPSRLW        $0x04, Z16, Z17
+	VPANDD        Z0, Z16, Z16
+	VPANDD        Z0, Z17, Z17
+	VPSHUFB       Z16, Z14, Z16
+	VPSHUFB       Z17, Z13, Z17
+	VPADDB        Z16, Z17, Z16
+	VPADDB        Z16, Z15, Z15
+	VPADDW        Z15, Z1, Z1
+	VPSRLW        $0x08, Z15, Z15
+	VPADDW        Z15, Z2, Z2
+	SUBQ          $-128, CX
+	VMOVDQU64     (R8), Z15
+	PREFETCHT0    8192(R8)
+	VPSRLW        $0x04, Z15, Z16
+	VPANDD        Z0, Z15, Z15
+	VPANDD        Z0, Z16, Z16
+	VPSHUFB       Z15, Z10, Z15
+	VPSHUFB       Z16, Z9, Z16
+	VPADDB        Z15, Z16, Z15
+	VMOVDQU64     64(R8), Z16
+	PREFETCHT0    8256(R8)
+	VPSRLW        $0x04, Z16, Z17
+	VPANDD        Z0, Z16, Z16
+	VPANDD        Z0, Z17, Z17
+	VPSHUFB       Z16, Z14, Z16
+	VPSHUFB       Z17, Z13, Z17
+	VPADDB        Z16, Z17, Z16
+	VPADDB        Z16, Z15, Z15
+	VPADDW        Z15, Z3, Z3
+	VPSRLW        $0x08, Z15, Z15
+	VPADDW        Z15, Z4, Z4
+	SUBQ          $-128, R8
+	VMOVDQU64     (R9), Z15
+	PREFETCHT0    8192(R9)
+	VPSRLW        $0x04, Z15, Z16
+	VPANDD        Z0, Z15, Z15
+	VPANDD        Z0, Z16, Z16
+	VPSHUFB       Z15, Z10, Z15
+	VPSHUFB       Z16, Z9, Z16
+	VPADDB        Z15, Z16, Z15
+	VMOVDQU64     64(R9), Z16
+	PREFETCHT0    8256(R9)
+	VPSRLW        $0x04, Z16, Z17
+	VPANDD        Z0, Z16, Z16
+	VPANDD        Z0, Z17, Z17
+	VPSHUFB       Z16, Z14, Z16
+	VPSHUFB       Z17, Z13, Z17
+	VPADDB        Z16, Z17, Z16
+	VPADDB        Z16, Z15, Z15
+	VPADDW        Z15, Z5, Z5
+	VPSRLW        $0x08, Z15, Z15
+	VPADDW        Z15, Z6, Z6
+	SUBQ          $-128, R9
+	VMOVDQU64     (R10), Z15
+	PREFETCHT0    8192(R10)
+	VPSRLW        $0x04, Z15, Z16
+	VPANDD        Z0, Z15, Z15
+	VPANDD        Z0, Z16, Z16
+	VPSHUFB       Z15, Z10, Z15
+	VPSHUFB       Z16, Z9, Z16
+	VPADDB        Z15, Z16, Z15
+	VMOVDQU64     64(R10), Z9
+	PREFETCHT0    8256(R10)
+	VPSRLW        $0x04, Z9, Z10
+	VPANDD        Z0, Z9, Z9
+	VPANDD        Z0, Z10, Z10
+	VPSHUFB       Z9, Z14, Z9
+	VPSHUFB       Z10, Z13, Z10
+	VPADDB        Z9, Z10, Z9
+	VPADDB        Z9, Z15, Z15
+	VPADDW        Z15, Z7, Z7
+	VPSRLW        $0x08, Z15, Z15
+	VPADDW        Z15, Z8, Z8
+	SUBQ          $-128, R10
+	SUBQ          $-128, R11
+	SUBQ          $0x04, R12
+	JNZ           rows4
+	VEXTRACTI64X4 $0x01, Z1, Y9
+	VPADDW        Y9, Y1, Y1
+	VEXTRACTI64X4 $0x01, Z2, Y9
+	VPADDW        Y9, Y2, Y2
+	VPSLLW        $0x08, Y2, Y9
+	VPSUBW        Y9, Y1, Y1
+	VPUNPCKLWD    Y2, Y1, Y9
+	VPUNPCKHWD    Y2, Y1, Y10
+	VPERM2I128    $0x20, Y10, Y9, Y1
+	VMOVDQU       Y1, (AX)
+	VPERM2I128    $0x31, Y10, Y9, Y1
+	VMOVDQU       Y1, 32(AX)
+	VEXTRACTI64X4 $0x01, Z3, Y9
+	VPADDW        Y9, Y3, Y3
+	VEXTRACTI64X4 $0x01, Z4, Y9
+	VPADDW        Y9, Y4, Y4
+	VPSLLW        $0x08, Y4, Y9
+	VPSUBW        Y9, Y3, Y3
+	VPUNPCKLWD    Y4, Y3, Y9
+	VPUNPCKHWD    Y4, Y3, Y10
+	VPERM2I128    $0x20, Y10, Y9, Y3
+	VMOVDQU       Y3, 64(AX)
+	VPERM2I128    $0x31, Y10, Y9, Y3
+	VMOVDQU       Y3, 96(AX)
+	VEXTRACTI64X4 $0x01, Z5, Y9
+	VPADDW        Y9, Y5, Y5
+	VEXTRACTI64X4 $0x01, Z6, Y9
+	VPADDW        Y9, Y6, Y6
+	VPSLLW        $0x08, Y6, Y9
+	VPSUBW        Y9, Y5, Y5
+	VPUNPCKLWD    Y6, Y5, Y9
+	VPUNPCKHWD    Y6, Y5, Y10
+	VPERM2I128    $0x20, Y10, Y9, Y5
+	VMOVDQU       Y5, 128(AX)
+	VPERM2I128    $0x31, Y10, Y9, Y5
+	VMOVDQU       Y5, 160(AX)
+	VEXTRACTI64X4 $0x01, Z7, Y9
+	VPADDW        Y9, Y7, Y7
+	VEXTRACTI64X4 $0x01, Z8, Y9
+	VPADDW        Y9, Y8, Y8
+	VPSLLW        $0x08, Y8, Y9
+	VPSUBW        Y9, Y7, Y7
+	VPUNPCKLWD    Y8, Y7, Y9
+	VPUNPCKHWD    Y8, Y7, Y10
+	VPERM2I128    $0x20, Y10, Y9, Y7
+	VMOVDQU       Y7, 192(AX)
+	VPERM2I128    $0x31, Y10, Y9, Y7
+	VMOVDQU       Y7, 224(AX)
+	ADDQ          $0x00000100, AX
+	MOVQ          R10, CX
+	SUBQ          $0x04, SI
+	JMP           many
+
+few:
+	TESTQ  SI, SI
+	JZ     summed
+	VPXORQ Z11, Z11, Z11
+	VPXORQ Z12, Z12, Z12
+	MOVQ   DX, DI
+	MOVQ   BX, R8
+
+rows1:
+	VMOVDQU64     (DI), Z1
+	VSHUFI64X2    $0xa0, Z1, Z1, Z2
+	VSHUFI64X2    $0xf5, Z1, Z1, Z1
+	VMOVDQU64     64(DI), Z3
+	VSHUFI64X2    $0xa0, Z3, Z3, Z4
+	VSHUFI64X2    $0xf5, Z3, Z3, Z3
+	VMOVDQU64     (CX), Z5
+	VPSRLW        $0x04, Z5, Z6
+	VPANDD        Z0, Z5, Z5
+	VPANDD        Z0, Z6, Z6
+	VPSHUFB       Z5, Z2, Z5
+	VPSHUFB       Z6, Z1, Z6
+	VPADDB        Z5, Z6, Z5
+	VMOVDQU64     64(CX), Z1
+	VPSRLW        $0x04, Z1, Z2
+	VPANDD        Z0, Z1, Z1
+	VPANDD        Z0, Z2, Z2
+	VPSHUFB       Z1, Z4, Z1
+	VPSHUFB       Z2, Z3, Z2
+	VPADDB        Z1, Z2, Z1
+	VPADDB        Z1, Z5, Z5
+	VPADDW        Z5, Z11, Z11
+	VPSRLW        $0x08, Z5, Z5
+	VPADDW        Z5, Z12, Z12
+	SUBQ          $-128, CX
+	SUBQ          $-128, DI
+	SUBQ          $0x04, R8
+	JNZ           rows1
+	VEXTRACTI64X4 $0x01, Z11, Y1
+	VPADDW        Y1, Y11, Y11
+	VEXTRACTI64X4 $0x01, Z12, Y1
+	VPADDW        Y1, Y12, Y12
+	VPSLLW        $0x08, Y12, Y1
+	VPSUBW        Y1, Y11, Y11
+	VPUNPCKLWD    Y12, Y11, Y1
+	VPUNPCKHWD    Y12, Y11, Y2
+	VPERM2I128    $0x20, Y2, Y1, Y11
+	VMOVDQU       Y11, (AX)
+	VPERM2I128    $0x31, Y2, Y1, Y11
+	VMOVDQU       Y11, 32(AX)
+	ADDQ          $0x00000040, AX
+	DECQ          SI
+	JMP           few
+
+summed:
+	VZEROUPPER
+	RET
+
+// func signedAVX512(code *byte, levels *int8, n int) int32
+// Requires: AVX, AVX2, AVX512BW, AVX512F
+TEXT ·signedAVX512(SB), NOSPLIT, $0-28
+	MOVQ         code+0(FP), AX
+	MOVQ         levels+8(FP), CX
+	MOVQ         n+16(FP), DX
+	VPXORQ       Z0, Z0, Z0
+	MOVL         $0x01010101, BX
+	VPBROADCASTD BX, Z1
+	VPXORQ       Z2, Z2, Z2
+
+signed:
+	KMOVQ         (AX), K1
+	VPSUBB        (CX), Z0, Z3
+	VMOVDQU8      (CX), K1, Z3
+	VPMADDUBSW    Z3, Z1, Z3
+	VPADDW        Z3, Z2, Z2
+	KMOVQ         8(AX), K1
+	VPSUBB        64(CX), Z0, Z3
+	VMOVDQU8      64(CX), K1, Z3
+	VPMADDUBSW    Z3, Z1, Z3
+	VPADDW        Z3, Z2, Z2
+	ADDQ          $0x10, AX
+	SUBQ          $-128, CX
+	SUBQ          $0x10, DX
+	JNZ           signed
+	MOVL          $0x00010001, BX
+	VPBROADCASTD  BX, Z1
+	VPMADDWD      Z1, Z2, Z2
+	VEXTRACTI64X4 $0x01, Z2, Y0
+	VPADDD        Y0, Y2, Y0
+	VEXTRACTI128  $0x01, Y0, X1
+	VPADDD        X1, X0, X0
+	VPHADDD       X0, X0, X0
+	VPHADDD       X0, X0, X0
+	VMOVD         X0, AX
+	MOVL          AX, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func aboveAVX512(masks *uint32, sums *uint16, scales *float32, blocks int, step float32, shift float32, limit float32)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·aboveAVX512(SB), NOSPLIT, $0-44
+	MOVQ         masks+0(FP), AX
+	MOVQ         sums+8(FP), CX
+	MOVQ         scales+16(FP), DX
+	MOVQ         blocks+24(FP), BX
+	VBROADCASTSS step+32(FP), Z0
+	VBROADCASTSS shift+36(FP), Z1
+	VBROADCASTSS limit+40(FP), Z2
+
+next:
+	VPMOVZXWD (CX), Z3
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z0, Z3, Z3
+	VADDPS    Z1, Z3, Z3
+	VMULPS    (DX), Z3, Z3
+	VCMPPS    $0x05, Z2, Z3, K1
+	VPMOVZXWD 32(CX), Z3
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z0, Z3, Z3
+	VADDPS    Z1, Z3, Z3
+	VMULPS    64(DX), Z3, Z3
+	VCMPPS    $0x05, Z2, Z3, K2
+	KUNPCKWD  K1, K2, K1
+	KMOVD     K1, (AX)
+	ADDQ      $0x04, AX
+	ADDQ      $0x40, CX
+	SUBQ      $-128, DX
+	DECQ      BX
+	JNZ       next
+	VZEROUPPER
+	RET

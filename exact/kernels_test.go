@@ -12,13 +12,17 @@ import (
 	"github.com/recollect-dev/recollect/indextest"
 )
 
-// The fastest kernels compute what the portable ones do: to the last bit where hits depend on it.
+// All kernels that the processor has compute what the portable ones do: to the last bit where hits depend on it.
 func TestKernelsAgree(t *testing.T) {
-	fast, slow := fastest(), portable()
-	t.Logf("%s beside %s", fast.name, slow.name)
+	for _, k := range available()[1:] {
+		t.Run(k.name, func(t *testing.T) { testAgreement(t, k, portable()) })
+	}
+}
+
+func testAgreement(t *testing.T, fast, slow *kernels) {
 	random := rand.New(rand.NewPCG(11, 12))
 	for range 200 {
-		rows, blocks := 2*(1+random.IntN(40)), 1+random.IntN(4)
+		rows, blocks := 4*(1+random.IntN(40)), 1+random.IntN(11)
 		codes, tables := make([]byte, rows*blockSlots*blocks), make([]byte, 32*rows)
 		for i := range codes {
 			codes[i] = byte(random.Uint32())
@@ -161,7 +165,7 @@ func TestSearchAgreesWithScanOfOddVectors(t *testing.T) {
 	if testing.Short() {
 		rounds = 2
 	}
-	for _, k := range []*kernels{fastest(), portable()} {
+	for _, k := range available() {
 		for range rounds {
 			dimension := 64 * (1 + random.IntN(9))
 			n := 1 + random.IntN(250*rounds)

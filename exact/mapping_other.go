@@ -7,5 +7,8 @@ import (
 	"os"
 )
 
-// mapSlab is not built for this system: vectors stay in memory.
-func mapSlab(*os.File, string, *coder) (*mapped, error) { return nil, errors.ErrUnsupported }
+// mapRows is not built for this system: vectors stay in memory.
+func mapRows(*os.File, string, *coder) (*mapped, error) { return nil, errors.ErrUnsupported }
+
+// newMemory takes it from the heap.
+func newMemory(length int) *memory { return &memory{make([]byte, length)} }

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mapSlab maps a file's rows for reading and takes memory for the rest of a slab. Both go back once nobody holds the result.
-func mapSlab(file *os.File, path string, c *coder) (*mapped, error) {
+// mapRows maps a file's rows for reading, until nobody holds the result.
+func mapRows(file *os.File, path string, c *coder) (*mapped, error) {
 	info, err := file.Stat()
 	if err != nil {
 		return nil, err
@@ -27,12 +27,18 @@ func mapSlab(file *os.File, path string, c *coder) (*mapped, error) {
 	_ = unix.Madvise(all, unix.MADV_RANDOM) // advice
 	m := &mapped{path: path, rows: all[rowsAt(c):], stride: c.rowBytes()}
 	runtime.AddCleanup(m, unmap, all)
-	if m.memory, err = unix.Mmap(-1, 0, slotsBytes(c), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE); err != nil {
-		m.memory = make([]byte, slotsBytes(c)) // the system allows a process so many mappings
-		return m, nil
-	}
-	runtime.AddCleanup(m, unmap, m.memory)
 	return m, nil
+}
+
+// newMemory takes memory from the system, which gives each page when it is first written to. It is of the heap where the system gives no more.
+func newMemory(length int) *memory {
+	bytes, err := unix.Mmap(-1, 0, length, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		return &memory{make([]byte, length)} // a process may have so many mappings
+	}
+	m := &memory{bytes}
+	runtime.AddCleanup(m, unmap, bytes)
+	return m
 }
 
 func unmap(memory []byte) { _ = unix.Munmap(memory) } // fails for addresses that are not mapped

@@ -72,7 +72,7 @@ func (g *gallery) search(ctx context.Context, query []float32, k int, least floa
 	}
 	t := newTask(ctx, newProbe(v.coder, query), k, least)
 	if v.n <= workerSlots {
-		g.pass([]*task{t}) // nothing to gain from company
+		g.pass([]*task{t}, make([]worker, 1)) // nothing to gain from company
 		return t.hits, t.err
 	}
 	p := &g.passes
@@ -95,6 +95,7 @@ func (g *gallery) search(ctx context.Context, query []float32, k int, least floa
 // work makes passes until no query waits.
 func (g *gallery) work() {
 	p := &g.passes
+	workers := make([]worker, runtime.GOMAXPROCS(0))
 	for {
 		p.mu.Lock()
 		tasks := p.waiting[:min(len(p.waiting), passQueries)]
@@ -104,30 +105,35 @@ func (g *gallery) work() {
 		if len(tasks) == 0 {
 			return
 		}
-		g.pass(tasks)
+		g.pass(tasks, workers)
 	}
 }
 
-// worker is a goroutine's part in a pass.
+// worker is a goroutine's part in passes.
 type worker struct {
 	workspace
-	later    [][]candidate // of each task
+	later    [passQueries][]candidate // of each task
 	compared int64
 	err      error // of reading
 }
 
 // work looks at slabs until next finds none left, and then at the candidates that were put off.
 func (w *worker) work(v *view, tasks []*task, next func() int) {
-	w.later = make([][]candidate, len(tasks))
+	w.compared, w.err = 0, nil
+	for i := range tasks {
+		w.later[i] = w.later[i][:0]
+	}
 	for place := next(); place < len(v.slabs) && w.err == nil; place = next() {
 		for i, t := range tasks {
 			if t.ctx.Err() != nil || len(t.probe.query) != v.coder.dimension {
 				continue
 			}
-			compared, err := v.slabs[place].scan(t, v.used(place), &w.workspace, &w.later[i])
+			compared, err := v.slabs[place].scan(t, v.used(place), place*slabSlots, &w.workspace, &w.later[i])
 			w.compared += int64(compared)
 			if err == nil && len(w.later[i]) > maxLater {
-				err = w.settle(i, t)
+				if w.prune(i, t); len(w.later[i]) > maxLater/2 {
+					err = w.settle(v, i, t)
+				}
 			}
 			if err != nil { // none of the tasks can be answered
 				w.err = err
@@ -139,17 +145,17 @@ func (w *worker) work(v *view, tasks []*task, next func() int) {
 		if t.ctx.Err() != nil || w.err != nil {
 			continue
 		}
-		w.err = w.settle(i, t)
+		w.err = w.settle(v, i, t)
 	}
 }
 
-// pass answers some queries of one length.
-func (g *gallery) pass(tasks []*task) {
+// pass answers at most passQueries queries of one length.
+func (g *gallery) pass(tasks []*task, workers []worker) {
 	start := time.Now()
 	v := g.view.Load() // after all of them were asked
 	var taken atomic.Int64
 	next := func() int { return int(taken.Add(1)) - 1 }
-	workers := make([]worker, min(1+v.n/workerSlots, runtime.GOMAXPROCS(0)))
+	workers = workers[:min(1+v.n/workerSlots, len(workers))]
 	var working sync.WaitGroup
 	for i := range workers {
 		if i > 0 {

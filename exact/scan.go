@@ -12,14 +12,13 @@ import (
 // full at once, which raises the bar. The others, which would have to be wrong by some deviations, are put off until all slabs have been looked
 // at: by then most of them are below the bar.
 
-// maxLater is how many candidates a worker puts off.
-const maxLater = 16_384
+// maxLater is how many candidates of a task a worker puts off before it looks which of them still count.
+const maxLater = 1024
 
 // candidate is a vector that was put off.
 type candidate struct {
-	slab  *slab
-	slot  uint16
-	limit float32 // the highest cosine that it can have
+	number uint32  // of its slot in the view
+	limit  float32 // the highest cosine that it can have
 }
 
 // workspace is what one goroutine needs to scan slabs.
@@ -30,16 +29,17 @@ type workspace struct {
 	open  [slabSlots]uint16              // slots that are not ruled out
 }
 
-// scan offers those of the first n slots' vectors to a task that could get in, or puts them off, and returns how many it compared in full.
-func (s *slab) scan(t *task, n int, w *workspace, later *[]candidate) (compared int, err error) {
+// scan offers those of the first n slots' vectors to a task that could get in, or puts them off under numbers from base on, and returns how many
+// it compared in full.
+func (s *slab) scan(t *task, n, base int, w *workspace, later *[]candidate) (compared int, err error) {
 	err = s.guard(func() error {
-		compared, err = s.scanSlots(t, n, w, later)
+		compared, err = s.scanSlots(t, n, base, w, later)
 		return err
 	})
 	return compared, err
 }
 
-func (s *slab) scanSlots(t *task, n int, w *workspace, later *[]candidate) (compared int, err error) {
+func (s *slab) scanSlots(t *task, n, base int, w *workspace, later *[]candidate) (compared int, err error) {
 	p := t.probe
 	clear(w.done[:])
 	if !p.plain && t.bar() <= -1 && t.best.k < n {
@@ -59,7 +59,7 @@ func (s *slab) scanSlots(t *task, n int, w *workspace, later *[]candidate) (comp
 		}
 		return compared, nil
 	}
-	for _, slot := range s.second(t, s.first(t, n, w), w, later) {
+	for _, slot := range s.second(t, s.first(t, n, w), base, w, later) {
 		if err := s.compare(t, int(slot)); err != nil {
 			return compared, err
 		}
@@ -89,7 +89,7 @@ func (s *slab) first(t *task, n int, w *workspace) []uint16 {
 }
 
 // second returns those of some slots that are likely to get in, and puts off the others that both planes cannot rule out.
-func (s *slab) second(t *task, slots []uint16, w *workspace, later *[]candidate) []uint16 {
+func (s *slab) second(t *task, slots []uint16, base int, w *workspace, later *[]candidate) []uint16 {
 	p, c := t.probe, t.probe.coder
 	least := t.bar()
 	spread := p.spread.towards(least)
@@ -100,7 +100,7 @@ func (s *slab) second(t *task, slots []uint16, w *workspace, later *[]candidate)
 		switch {
 		case limit < least:
 		case estimate < least:
-			*later = append(*later, candidate{s, slot, limit})
+			*later = append(*later, candidate{uint32(base + int(slot)), limit})
 		default: // NaN as well
 			open = append(open, slot)
 		}
@@ -111,22 +111,32 @@ func (s *slab) second(t *task, slots []uint16, w *workspace, later *[]candidate)
 	return open
 }
 
+// prune forgets those of a task's candidates that were put off and cannot get in any more.
+func (w *worker) prune(i int, t *task) {
+	bar := t.bar()
+	w.later[i] = slices.DeleteFunc(w.later[i], func(c candidate) bool { return c.limit < bar })
+}
+
 // settle compares those of a task's candidates that were put off, the most promising first.
-func (w *worker) settle(i int, t *task) error {
-	later := slices.DeleteFunc(w.later[i], func(c candidate) bool { return c.limit < t.bar() })
+func (w *worker) settle(v *view, i int, t *task) error {
+	w.prune(i, t)
+	later := w.later[i]
 	w.later[i] = later[:0]
 	slices.SortFunc(later, func(a, b candidate) int { return cmp.Compare(b.limit, a.limit) })
+	place := func(c candidate) (*slab, int) { return v.slabs[c.number/slabSlots], int(c.number % slabSlots) }
 	const ahead = 4
 	for j, c := range later {
 		if c.limit < t.bar() {
 			return nil
 		}
-		if soon := j + ahead; soon < len(later) && later[soon].slab.file != nil {
-			w.open[0] = later[soon].slot
-			m := later[soon].slab.file
-			t.probe.coder.kernels.fetch(m.rows, m.stride, w.open[:1])
+		if soon := j + ahead; soon < len(later) {
+			if s, slot := place(later[soon]); s.file != nil {
+				w.open[0] = uint16(slot)
+				v.coder.kernels.fetch(s.file.rows, s.file.stride, w.open[:1])
+			}
 		}
-		if err := c.slab.guard(func() error { return c.slab.compare(t, int(c.slot)) }); err != nil {
+		s, slot := place(c)
+		if err := s.guard(func() error { return s.compare(t, slot) }); err != nil {
 			return err
 		}
 		w.compared++

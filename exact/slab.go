@@ -29,57 +29,63 @@ type body struct {
 	lows               []byte // for each vector its rows
 	sign, both, spread []float32
 	vectors            []float32 // nil: they are in the file
-	file               *mapped
+
+	// What holds that where it is not of the heap. It lasts as long as the slab.
+	memory, room *memory // room: of the vectors
+	file         *mapped
 }
+
+// memory is outside of Go's heap, so that the collector need not keep twice the room for it, and goes back once nobody holds it. Whoever reads from
+// it keeps it alive.
+type memory struct{ bytes []byte }
 
 // newSlab has room for the codes of some vectors, and for them if they are to be kept in memory.
 func newSlab(c *coder, slots int, inMemory bool) *slab {
-	blocks := (slots + blockSlots - 1) / blockSlots
-	padded := blocks * blockSlots
-	s := &slab{keys: make([]atomic.Int64, slots), body: body{
-		signs:  make([]byte, padded*c.rows()),
-		lows:   make([]byte, slots*c.rows()),
-		sign:   make([]float32, padded),
-		both:   make([]float32, padded),
-		spread: make([]float32, padded),
-	}}
+	if slots == slabSlots {
+		s := newFull(c)
+		if inMemory {
+			s.room = newMemory(4 * slots * c.dimension)
+			s.vectors = unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(s.room.bytes))), slots*c.dimension)
+		}
+		return s
+	}
+	s := new(slab)
 	if inMemory {
 		s.vectors = make([]float32, slots*c.dimension)
 	}
+	blocks := (slots + blockSlots - 1) / blockSlots
+	padded := blocks * blockSlots
+	s.keys = make([]atomic.Int64, slots)
+	s.signs, s.lows = make([]byte, padded*c.rows()), make([]byte, slots*c.rows())
+	s.sign, s.both, s.spread = make([]float32, padded), make([]float32, padded), make([]float32, padded)
 	return s
 }
 
-// newMapped is a full slab in the memory of m, which has the layout of a file.
-func newMapped(c *coder, m *mapped) *slab {
-	keys := unsafe.Slice((*atomic.Int64)(unsafe.Pointer(unsafe.SliceData(m.memory))), slabSlots)
-	codes := m.memory[8*slabSlots:]
+// newFull has room for all that a file has between header and checksum, in that order.
+func newFull(c *coder) *slab {
+	m := newMemory(slotsBytes(c))
+	keys := unsafe.Slice((*atomic.Int64)(unsafe.Pointer(unsafe.SliceData(m.bytes))), slabSlots)
+	codes := m.bytes[8*slabSlots:]
 	scales := unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(codes))), 3*slabSlots)
 	codes = codes[12*slabSlots:]
 	plane := slabSlots * c.rows()
 	return &slab{keys: keys, body: body{
 		sign: scales[:slabSlots], both: scales[slabSlots : 2*slabSlots], spread: scales[2*slabSlots:],
 		signs: codes[:plane:plane], lows: codes[plane:],
-		file: m,
+		memory: m,
 	}}
 }
 
-// moved returns a copy of a full slab in the memory of m.
-func (s *slab) moved(c *coder, m *mapped) *slab {
-	r := newMapped(c, m)
-	s.copyTo(r)
-	return r
+// inFile returns a full slab that shares all but the vectors, which are in a file.
+func (s *slab) inFile(m *mapped) *slab {
+	r := *s
+	r.vectors, r.room, r.file = nil, nil, m
+	return &r
 }
 
 // resized returns a copy with room for the given number of vectors.
 func (s *slab) resized(c *coder, slots int) *slab {
 	r := newSlab(c, slots, true)
-	s.copyTo(r)
-	copy(r.vectors, s.vectors)
-	return r
-}
-
-// copyTo copies all but the vectors into a slab that is not smaller.
-func (s *slab) copyTo(r *slab) {
 	for i := range s.keys {
 		r.keys[i].Store(s.keys[i].Load())
 	}
@@ -88,7 +94,9 @@ func (s *slab) copyTo(r *slab) {
 	copy(r.sign, s.sign)
 	copy(r.both, s.both)
 	copy(r.spread, s.spread)
+	copy(r.vectors, s.vectors)
 	r.low, r.high, r.live = s.low, s.high, s.live
+	return r
 }
 
 // withKeysOfItsOwn returns a slab that shares the body.
@@ -122,7 +130,7 @@ func (s *slab) find(key recollect.VectorKey) int {
 	if s.live == 0 || key < s.low || key > s.high {
 		return -1
 	}
-	defer runtime.KeepAlive(s.file)
+	defer runtime.KeepAlive(s)
 	for slot := range s.keys {
 		if s.keys[slot].Load() == int64(key) {
 			return slot
@@ -153,10 +161,10 @@ func (s *slab) inMemory(c *coder, slot int) []float32 {
 // guard calls f, which reads from the slab, keeps what is outside of the heap alive meanwhile, and returns an error where a page of the file is
 // not to be had: cut off, or the disk fails.
 func (s *slab) guard(f func() error) (err error) {
+	defer runtime.KeepAlive(s)
 	if s.file == nil {
 		return f()
 	}
-	defer runtime.KeepAlive(s.file)
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		switch cause := recover().(type) {

@@ -4,7 +4,7 @@
 
 package exact
 
-// sumsAVX2 is [portableSums] of whole blocks; rows is even.
+// sumsAVX2 is [portableSums] of whole blocks; rows is a multiple of 4.
 func sumsAVX2(sums *uint16, codes *byte, tables *byte, rows int, blocks int)
 
 // signedAVX2 is [portableSigned]; n, in bytes of code, is a multiple of 16 over 0.
@@ -22,3 +22,12 @@ func dotAVX2(a *float32, b *float32, n int) float32
 // butterfliesAVX2 replaces pairs at the distances first, 2*first, … n/2 by their sum and difference; first is a
 // multiple of 8 and n a power of two.
 func butterfliesAVX2(v *float32, n int, first int)
+
+// sumsAVX512 is [portableSums] of whole blocks; rows is a multiple of 4.
+func sumsAVX512(sums *uint16, codes *byte, tables *byte, rows int, blocks int)
+
+// signedAVX512 is [portableSigned]; n, in bytes of code, is a multiple of 16 over 0.
+func signedAVX512(code *byte, levels *int8, n int) int32
+
+// aboveAVX512 is [portableAbove] of whole blocks.
+func aboveAVX512(masks *uint32, sums *uint16, scales *float32, blocks int, step float32, shift float32, limit float32)

@@ -1,4 +1,4 @@
-// Command asm writes the AVX2 kernels of package exact: see the portable twins in kernels.go for what each computes.
+// Command asm writes the AVX2 and AVX-512 kernels of package exact: see the portable twins in kernels.go for what each computes.
 package main
 
 import (
@@ -15,6 +15,9 @@ func main() {
 	above()
 	cosine()
 	hadamard()
+	sums512()
+	signed512()
+	above512()
 	Generate()
 }
 
@@ -22,7 +25,7 @@ func main() {
 // lookups fit in a byte; then even and odd lanes are widened to words.
 func sums() {
 	TEXT("sumsAVX2", NOSPLIT, "func(sums *uint16, codes *byte, tables *byte, rows int, blocks int)")
-	Doc("sumsAVX2 is [portableSums] of whole blocks; rows is even.")
+	Doc("sumsAVX2 is [portableSums] of whole blocks; rows is a multiple of 4.")
 	out, codes := Load(Param("sums"), GP64()), Load(Param("codes"), GP64())
 	tables, rows := Load(Param("tables"), GP64()), Load(Param("rows"), GP64())
 	blocks := Load(Param("blocks"), GP64())
