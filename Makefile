@@ -76,7 +76,7 @@ bench-recognition: networks
 	$(GO) test -timeout 3h -run RecognitionTried -v ./vision -tried $(CURDIR)/bench/results/recognition.md
 
 # Many minutes: graphs take long to build. SEARCH holds flags: make bench-search SEARCH='-sizes 10000,100000'
-bench-search: networks .cache/bench-search/venv/installed
+bench-search: networks .cache/bench-search/venv/installed .cache/bench-search/weaviate-server
 	$(GO) run ./bench/search $(SEARCH)
 
 # Minutes, and 5 GB of disk.
@@ -88,6 +88,9 @@ bench-restart: build
 	python3 -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --require-hashes --requirement $<
 	touch $@
+
+.cache/bench-search/weaviate-server:
+	GOBIN=$(abspath $(@D)) $(GO) install github.com/weaviate/weaviate/cmd/weaviate-server@v1.35.2
 
 clean:
 	rm -rf bin lib .cache

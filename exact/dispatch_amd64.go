@@ -55,9 +55,6 @@ func assembly(name string,
 			}
 			return dotAVX2(&a[0], &b[0], len(a))
 		},
-		hadamard: func(v []float32) {
-			butterflies(v)
-			butterfliesAVX2(&v[0], len(v), 8)
-		},
+		hadamard: func(v []float32) { hadamardAVX2(&v[0], len(v)) },
 	}
 }

@@ -247,14 +247,33 @@ dot:
 	VZEROUPPER
 	RET
 
-// func butterfliesAVX2(v *float32, n int, first int)
+// func hadamardAVX2(v *float32, n int)
 // Requires: AVX
-TEXT ·butterfliesAVX2(SB), NOSPLIT, $0-24
-	MOVQ v+0(FP), AX
-	MOVQ n+8(FP), CX
-	MOVQ first+16(FP), DX
-	SHLQ $0x02, CX
-	SHLQ $0x02, DX
+TEXT ·hadamardAVX2(SB), NOSPLIT, $0-16
+	MOVQ    v+0(FP), AX
+	MOVQ    n+8(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS second1<>+0(SB), Y0
+	VMOVUPS second2<>+0(SB), Y1
+	VMOVUPS second4<>+0(SB), Y2
+	XORQ    DX, DX
+
+within:
+	VMOVUPS    (AX)(DX*1), Y3
+	VPERMILPS  $0xb1, Y3, Y4
+	VXORPS     Y0, Y3, Y3
+	VADDPS     Y3, Y4, Y3
+	VPERMILPS  $0x4e, Y3, Y4
+	VXORPS     Y1, Y3, Y3
+	VADDPS     Y3, Y4, Y3
+	VPERM2F128 $0x01, Y3, Y3, Y4
+	VXORPS     Y2, Y3, Y3
+	VADDPS     Y3, Y4, Y3
+	VMOVUPS    Y3, (AX)(DX*1)
+	ADDQ       $0x20, DX
+	CMPQ       DX, CX
+	JLT        within
+	MOVQ       $0x00000020, DX
 
 strides:
 	CMPQ DX, CX
@@ -286,6 +305,36 @@ pairs:
 done:
 	VZEROUPPER
 	RET
+
+DATA second1<>+0(SB)/4, $0x00000000
+DATA second1<>+4(SB)/4, $0x80000000
+DATA second1<>+8(SB)/4, $0x00000000
+DATA second1<>+12(SB)/4, $0x80000000
+DATA second1<>+16(SB)/4, $0x00000000
+DATA second1<>+20(SB)/4, $0x80000000
+DATA second1<>+24(SB)/4, $0x00000000
+DATA second1<>+28(SB)/4, $0x80000000
+GLOBL second1<>(SB), RODATA|NOPTR, $32
+
+DATA second2<>+0(SB)/4, $0x00000000
+DATA second2<>+4(SB)/4, $0x00000000
+DATA second2<>+8(SB)/4, $0x80000000
+DATA second2<>+12(SB)/4, $0x80000000
+DATA second2<>+16(SB)/4, $0x00000000
+DATA second2<>+20(SB)/4, $0x00000000
+DATA second2<>+24(SB)/4, $0x80000000
+DATA second2<>+28(SB)/4, $0x80000000
+GLOBL second2<>(SB), RODATA|NOPTR, $32
+
+DATA second4<>+0(SB)/4, $0x00000000
+DATA second4<>+4(SB)/4, $0x00000000
+DATA second4<>+8(SB)/4, $0x00000000
+DATA second4<>+12(SB)/4, $0x00000000
+DATA second4<>+16(SB)/4, $0x80000000
+DATA second4<>+20(SB)/4, $0x80000000
+DATA second4<>+24(SB)/4, $0x80000000
+DATA second4<>+28(SB)/4, $0x80000000
+GLOBL second4<>(SB), RODATA|NOPTR, $32
 
 // func sumsAVX512(sums *uint16, codes *byte, tables *byte, rows int, blocks int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, MMX+

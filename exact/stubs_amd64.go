@@ -19,9 +19,8 @@ func aboveAVX2(masks *uint32, sums *uint16, scales *float32, blocks int, step fl
 // dotAVX2 is [portableDot], to the last bit; n is a multiple of 8 over 0.
 func dotAVX2(a *float32, b *float32, n int) float32
 
-// butterfliesAVX2 replaces pairs at the distances first, 2*first, … n/2 by their sum and difference; first is a
-// multiple of 8 and n a power of two.
-func butterfliesAVX2(v *float32, n int, first int)
+// hadamardAVX2 is [portableHadamard]; n is a power of two over 4.
+func hadamardAVX2(v *float32, n int)
 
 // sumsAVX512 is [portableSums] of whole blocks; rows is a multiple of 4.
 func sumsAVX512(sums *uint16, codes *byte, tables *byte, rows int, blocks int)

@@ -1,5 +1,5 @@
-// Command search measures the index beside its peers, on the same vectors and the same cores, in one run: faiss (the flat scan and HNSW), hnswlib and
-// usearch. Each runs in a process of its own, one after the other. See [population.Population] for the vectors.
+// Command search measures the index beside its peers, on the same vectors and the same cores, in one run: faiss (the flat scan and HNSW), hnswlib,
+// usearch and a Weaviate node. Each runs in a process of its own, one after the other. See [population.Population] for the vectors.
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,7 +29,7 @@ import (
 )
 
 type options struct {
-	library, pictures, work, python, sizes, peers, out string
+	library, pictures, work, python, weaviate, sizes, peers, out string
 }
 
 func main() {
@@ -37,8 +38,9 @@ func main() {
 	flag.StringVar(&o.pictures, "pictures", filepath.Join("..", "shared", "data", "lfw", "images"), "folder of LFW, with one folder a person")
 	flag.StringVar(&o.work, "work", filepath.Join(".cache", "bench-search"), "folder for vectors: 4.3 GB at a million, removed afterwards")
 	flag.StringVar(&o.python, "python", filepath.Join(".cache", "bench-search", "venv", "bin", "python"), "Python with the peers")
+	flag.StringVar(&o.weaviate, "weaviate", filepath.Join(".cache", "bench-search", "weaviate-server"), "Weaviate's program")
 	flag.StringVar(&o.sizes, "sizes", "10000,100000,1000000", "numbers of vectors")
-	flag.StringVar(&o.peers, "peers", "faiss flat,faiss HNSW,hnswlib,usearch", "peers, from the smallest size on; name:SIZE leaves one out beyond SIZE")
+	flag.StringVar(&o.peers, "peers", "faiss flat,faiss HNSW,hnswlib,usearch,weaviate:100000", "peers, from the smallest size on; name:SIZE leaves one out beyond SIZE")
 	flag.StringVar(&o.out, "out", filepath.Join("bench", "results", "search.md"), "file for the results; empty: none")
 	ours := flag.String("ours", "", "measure ours on the vectors in this folder and print JSON (the benchmark calls itself)")
 	cosines := flag.String("cosines", "", "with -ours: the least cosines of the similarities 0, 50, 80 and 99")
@@ -129,6 +131,7 @@ func measureSize(ctx context.Context, o options, p *population.Population, cosin
 	if err := generate(p, folder, n); err != nil {
 		return s, err
 	}
+	debug.FreeOSMemory() // which those who are measured need
 	fmt.Fprintf(os.Stderr, "%d vectors are there\n", n)
 	self, err := os.Executable()
 	if err != nil {
@@ -144,7 +147,7 @@ func measureSize(ctx context.Context, o options, p *population.Population, cosin
 		if limit, _ := strconv.Atoi(most); name == "" || limited && n > limit {
 			continue
 		}
-		m, err := child(ctx, o.python, filepath.Join("bench", "search", "peers.py"), name, folder)
+		m, err := child(ctx, o.python, filepath.Join("bench", "search", "peers.py"), name, folder, o.weaviate)
 		if err != nil {
 			return s, fmt.Errorf("measure %s: %w", name, err)
 		}

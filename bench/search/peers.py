@@ -1,6 +1,7 @@
-"""Measures one peer on the vectors in a folder and prints JSON: python peers.py PEER FOLDER.
+"""Measures one peer on the vectors in a folder and prints JSON: python peers.py PEER FOLDER WEAVIATE.
 
 The folder has vectors.f32 and queries.f32 (rows of 512 binary32 numbers of unit length) and truth.i64 (the ten best rows of each query).
+WEAVIATE is the program of that peer.
 """
 import json
 import os
@@ -13,9 +14,9 @@ import numpy as np
 DIMENSION, K, CLIENTS, CORES = 512, 10, 64, os.cpu_count()
 
 
-def memory():
-    """Bytes of this process that no file backs."""
-    with open("/proc/self/status") as status:
+def memory(pid):
+    """Bytes of a process that no file backs."""
+    with open(f"/proc/{pid}/status") as status:
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("RssAnon"))
 
 
@@ -80,17 +81,28 @@ class Usearch:
         return np.asarray(keys).reshape(len(queries), -1)
 
 
-def main(name, folder):
+def weaviate(program):
+    def start(n):
+        from weaviate_node import Weaviate
+
+        return Weaviate(program, K)
+
+    return start
+
+
+def main(name, folder, program):
     read = lambda file, kind: np.memmap(os.path.join(folder, file), dtype=kind, mode="r")
     vectors = read("vectors.f32", np.float32).reshape(-1, DIMENSION)
     queries = np.array(read("queries.f32", np.float32).reshape(-1, DIMENSION))
     truth = read("truth.i64", np.int64).reshape(-1, K)
-    kind = {"faiss flat": FaissFlat, "faiss HNSW": FaissHNSW, "hnswlib": Hnswlib, "usearch": Usearch}[name]
+    kind = {"faiss flat": FaissFlat, "faiss HNSW": FaissHNSW, "hnswlib": Hnswlib, "usearch": Usearch, "weaviate": weaviate(program)}[name]
     peer = kind(len(vectors))
-    before, start = memory(), time.perf_counter()
+    pid = peer.pid() if hasattr(peer, "pid") else os.getpid()
+    ask = peer.ask if hasattr(peer, "ask") else lambda q, *threads: peer.search(q[None, :], *threads)
+    before, start = memory(pid), time.perf_counter()
     for at in range(0, len(vectors), 10_000):
         peer.add(np.ascontiguousarray(vectors[at : at + 10_000]))
-    build, used = time.perf_counter() - start, memory() - before
+    build, used = time.perf_counter() - start, memory(pid) - before
 
     def recall():
         found = peer.search(queries)
@@ -107,7 +119,7 @@ def main(name, folder):
     took = []
     for q in np.concatenate([queries, queries])[:300]:
         start = time.perf_counter()
-        peer.search(q[None, :])
+        ask(q)
         took.append(time.perf_counter() - start)
 
     # Clients on threads of their own, or batches of as many: what is better for the peer.
@@ -119,7 +131,7 @@ def main(name, folder):
 
     many = np.resize(queries, (CLIENTS, DIMENSION))
     with ThreadPoolExecutor(CLIENTS) as pool:
-        clients = rate(lambda: len(list(pool.map(lambda q: peer.search(q[None, :], 1), many))))
+        clients = rate(lambda: len(list(pool.map(lambda q: ask(q, 1), many))))
     batches = rate(lambda: len(peer.search(many)))
     print(json.dumps({
         "build": build, "memory": used, "recall": recall(), "effort": ef,

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/recollect-dev/recollect/bench/population"
@@ -16,7 +19,7 @@ const (
 
 // write prints tables and, for each target, whether it was met.
 func write(w io.Writer, p *population.Population, sizes []size) {
-	fmt.Fprintf(w, "# Search beside its peers\n\n`make bench-search`, %s, %s.\n\n", time.Now().UTC().Format(time.DateOnly), machine())
+	fmt.Fprintf(w, "# Search beside its peers\n\n`make bench-search%s`, %s, %s.\n\n", flags(), time.Now().UTC().Format(time.DateOnly), machine())
 	fmt.Fprint(w, "Vectors are drawn from the distribution of the default pack's embeddings of Labeled Faces in the Wild, with one to ten\n"+
 		"pictures a person (`bench/population`). Cosines of the real pairs and of those drawn:\n\n"+
 		"| quantile | impostors, real | drawn | genuine, real | drawn |\n|---|---|---|---|---|\n")
@@ -26,7 +29,7 @@ func write(w io.Writer, p *population.Population, sizes []size) {
 			quantile(p.Impostor, q), quantile(impostor, q), quantile(p.Genuine, q), quantile(genuine, q))
 	}
 	fmt.Fprint(w, "\nThe ten best of each query; half of the queries show people who are there. Graphs (M 16, ef 100 while building) search with the least ef, in\n"+
-		"doublings, that reaches a recall of 0.99. Memory is what no file backs, after all queries, over the process without vectors. \"Build\" is the time until the\n"+
+		"doublings, that reaches a recall of 0.99. Weaviate is a server, as such asked over gRPC with encoded requests; the others are asked in the process. Memory is what no file backs, after all queries, over the process without vectors. \"Build\" is the time until the\n"+
 		"first answer.\n")
 	for _, s := range sizes {
 		fmt.Fprintf(w, "\n## %d vectors\n\n| | recall@10 | p50 | p99 | queries/s, %d clients | build | memory a vector |\n|---|---|---|---|---|---|---|\n", s.n, clients)
@@ -88,6 +91,21 @@ func write(w io.Writer, p *population.Population, sizes []size) {
 	}
 	fmt.Fprint(w, "\nA pass reads the signs of all vectors, 64 bytes each, which memory limits, not arithmetic (`go test -bench Sums ./exact`); of the vectors that they leave open, it reads as much once more, and what both\n"+
 		"leave open is compared in full, for some cache misses and a checksum each. That weighs more the smaller a collection is and the fewer of the hits are alike. Memory beyond 148 bytes a vector is the last, unfinished slab (2.3 MB) and what the garbage collector keeps in hand.\n")
+}
+
+// flags are those of this run, as make passes them on.
+func flags() string {
+	if len(os.Args) < 2 {
+		return ""
+	}
+	var quoted []string
+	for _, argument := range os.Args[1:] {
+		if strings.Contains(argument, " ") {
+			argument = strconv.Quote(argument)
+		}
+		quoted = append(quoted, argument)
+	}
+	return " SEARCH='" + strings.Join(quoted, " ") + "'"
 }
 
 // writeFit fits a line to the costs from fitFrom on, so that the relative deviations are least.

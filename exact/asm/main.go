@@ -2,6 +2,8 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -238,15 +240,16 @@ func cosine() {
 	RET()
 }
 
-// hadamard does the steps of the transform with strides of 8 and more; the caller does the three smaller ones.
+// hadamard does the steps of the transform at the distances 1, 2 and 4 within a register, and the others between two.
 func hadamard() {
-	TEXT("butterfliesAVX2", NOSPLIT, "func(v *float32, n int, first int)")
-	Doc("butterfliesAVX2 replaces pairs at the distances first, 2*first, … n/2 by their sum and difference; first is a", "multiple of 8 and n a power of two.")
+	TEXT("hadamardAVX2", NOSPLIT, "func(v *float32, n int)")
+	Doc("hadamardAVX2 is [portableHadamard]; n is a power of two over 4.")
 	v := Load(Param("v"), GP64())
 	end := Load(Param("n"), GP64())
-	stride := Load(Param("first"), GP64())
-	SHLQ(U8(2), end)    // bytes
-	SHLQ(U8(2), stride) // bytes
+	SHLQ(U8(2), end) // bytes
+	within(v, end)
+	stride := GP64()
+	MOVQ(U32(32), stride)
 	Label("strides")
 	CMPQ(stride, end)
 	JGE(LabelRef("done"))
@@ -277,4 +280,39 @@ func hadamard() {
 	Label("done")
 	VZEROUPPER()
 	RET()
+}
+
+// within adds to each number its partner, from which it is taken where it is the second of the two.
+func within(v, end reg.Register) {
+	var signs [3]reg.VecVirtual
+	for step := range signs {
+		mask := GLOBL(fmt.Sprintf("second%d", 1<<step), RODATA|NOPTR)
+		for i := range 8 {
+			DATA(4*i, U32(uint32(i>>step&1)<<31))
+		}
+		signs[step] = YMM()
+		VMOVUPS(mask, signs[step])
+	}
+	at := GP64()
+	XORQ(at, at)
+	Label("within")
+	x := YMM()
+	VMOVUPS(Mem{Base: v, Index: at, Scale: 1}, x)
+	for step, sign := range signs {
+		partner := YMM()
+		switch step {
+		case 0:
+			VPERMILPS(U8(0b10_11_00_01), x, partner)
+		case 1:
+			VPERMILPS(U8(0b01_00_11_10), x, partner)
+		case 2:
+			VPERM2F128(U8(0x01), x, x, partner)
+		}
+		VXORPS(sign, x, x)
+		VADDPS(x, partner, x)
+	}
+	VMOVUPS(x, Mem{Base: v, Index: at, Scale: 1})
+	ADDQ(U8(32), at)
+	CMPQ(at, end)
+	JLT(LabelRef("within"))
 }
