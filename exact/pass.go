@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -95,7 +94,7 @@ func (g *gallery) search(ctx context.Context, query []float32, k int, least floa
 // work makes passes until no query waits.
 func (g *gallery) work() {
 	p := &g.passes
-	workers := make([]worker, runtime.GOMAXPROCS(0))
+	workers := make([]worker, g.workers)
 	for {
 		p.mu.Lock()
 		tasks := p.waiting[:min(len(p.waiting), passQueries)]

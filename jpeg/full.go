@@ -29,7 +29,13 @@ func full(out []uint8, stride int, b *[64]int32, last int) {
 		}
 		return
 	}
-	rows := deepest[last]
+	if !transform(out[:7*stride+8], stride, b) {
+		portableFull(out[:7*stride+8], stride, b, deepest[last])
+	}
+}
+
+// portableFull does a block whose coefficients do not go beyond a row, and clears it.
+func portableFull(out []uint8, stride int, b *[64]int32, rows int) {
 	for y := range rows + 1 {
 		x := b[8*y:][:8]
 		if x[1]|x[2]|x[3]|x[4]|x[5]|x[6]|x[7] == 0 {
@@ -56,7 +62,6 @@ func full(out []uint8, stride int, b *[64]int32, last int) {
 		x[2], x[5] = e2+o5, e2-o5
 		x[3], x[4] = e3+o4, e3-o4
 	}
-	out = out[:7*stride+8]
 	for i := range 8 {
 		p, q := b[i]+1<<19, b[32+i]
 		p, q = (p+q)>>2, (p-q)>>2

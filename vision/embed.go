@@ -11,8 +11,19 @@ import (
 
 const cropSide = 112 // pixels
 
-// crop is a square of red, green and blue bytes, pixel after pixel. That of an embedder has cropSide x cropSide pixels.
+// crop is a square in three planes of red, green and blue bytes, row after row. That of an embedder has cropSide x cropSide pixels.
 type crop []uint8
+
+// plane is that of a colour.
+func (c crop) plane(colour int) []uint8 {
+	size := len(c) / 3
+	return c[colour*size:][:size]
+}
+
+// luma is that of a pixel (ITU-R BT.601).
+func luma(red, green, blue uint8) float32 {
+	return 0.299*float32(red) + 0.587*float32(green) + 0.114*float32(blue)
+}
 
 // template is where the five points of a face are put in a crop, in pixels (Deng et al., ArcFace: Additive Angular
 // Margin Loss for Deep Face Recognition, 2019, and the code published with it). The first pixel's centre is 0.

@@ -17,7 +17,9 @@ func (p *photo) Thumbnail(face int) ([]byte, error) {
 	}
 	img := image.NewRGBA(image.Rect(0, 0, cropSide, cropSide))
 	for i := range cropSide * cropSide {
-		copy(img.Pix[4*i:], p.crops[face][3*i:3*i+3])
+		for colour := range 3 {
+			img.Pix[4*i+colour] = p.crops[face].plane(colour)[i]
+		}
 		img.Pix[4*i+3] = 255
 	}
 	var b bytes.Buffer

@@ -34,12 +34,45 @@ func portableRGB(c0, c1, c2 []float32) {
 	}
 }
 
-// portableStretch sets out to w0 times sample first plus w1 times the next, of samples that are step bytes apart. first rises.
+// portableStretch sets out to w0 times sample first plus w1 times the next, of samples that are step bytes apart. first
+// rises, by at most 4 from one to the next.
 func portableStretch(out []float32, in []uint8, step int, first []int32, w0, w1 []float32) {
 	first, w0, w1 = first[:len(out)], w0[:len(out)], w1[:len(out)]
 	for i := range out {
 		at := int(first[i]) * step
 		out[i] = w0[i]*float32(in[at]) + w1[i]*float32(in[at+step])
+	}
+}
+
+// portableNarrow rounds values to bytes, those beyond 0 and 255 to these.
+func portableNarrow(out []uint8, in []float32) {
+	for i, v := range in[:len(out)] {
+		out[i] = uint8(clamp(v) + 0.5)
+	}
+}
+
+// portableWiden sets out to what in has.
+func portableWiden(out []float32, in []uint8) {
+	for i, v := range in[:len(out)] {
+		out[i] = float32(v)
+	}
+}
+
+// portableBetween interpolates in a plane at places from a start on, in whole steps from the given one on, all of which have four samples around
+// them: rows and columns are counted from 1 up.
+func portableBetween(out []float32, p *plane, startX, startY, stepX, stepY float64, from int) {
+	pix, stride, step := p.pix, p.stride, p.step
+	for i := range out {
+		// The conversions keep compilers from fusing the operations.
+		x, y := startX+float64(stepX*float64(from+i))+1, startY+float64(stepY*float64(from+i))+1
+		x0, y0 := int(x), int(y)
+		fx, fy := float32(x-float64(x0)), float32(y-float64(y0))
+		at := (y0-1)*stride + (x0-1)*step
+		a, b := float32(pix[at]), float32(pix[at+step])
+		c, d := float32(pix[at+stride]), float32(pix[at+stride+step])
+		upper := a + float32(fx*(b-a))
+		lower := c + float32(fx*(d-c))
+		out[i] = upper + float32(fy*(lower-upper))
 	}
 }
 

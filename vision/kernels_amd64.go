@@ -1,6 +1,7 @@
 package vision
 
 import (
+	"math"
 	"sort"
 
 	"golang.org/x/sys/cpu"
@@ -51,10 +52,39 @@ func rgb(c0, c1, c2 []float32) {
 	portableRGB(c0[n:], c1[n:], c2[n:])
 }
 
+func narrow(out []uint8, in []float32) {
+	n := whole(len(out))
+	if n > 0 {
+		_ = in[n-1]
+		narrowAVX2(&out[0], &in[0], n)
+	}
+	portableNarrow(out[n:], in[n:])
+}
+
+func widen(out []float32, in []uint8) {
+	n := whole(len(out))
+	if n > 0 {
+		_ = in[n-1]
+		widenAVX2(&out[0], &in[0], n)
+	}
+	portableWiden(out[n:], in[n:])
+}
+
+func between(out []float32, p *plane, startX, startY, stepX, stepY float64, from int) {
+	n := 0
+	if p.step == 1 && len(p.pix) < math.MaxInt32 {
+		n = whole(len(out))
+	}
+	if n > 0 {
+		betweenAVX2(&out[0], &p.pix[0], p.stride, startX, startY, stepX, stepY, from, n)
+	}
+	portableBetween(out[n:], p, startX, startY, stepX, stepY, from+n)
+}
+
 func stretch(out []float32, in []uint8, step int, first []int32, w0, w1 []float32) {
 	n := 0
-	if step == 1 { // four bytes are read for each value
-		n = whole(sort.Search(len(out), func(i int) bool { return int(first[i])+4 > len(in) }))
+	if step == 1 { // sixteen bytes are read for four values, of rows that follow as well, and taken are those of this one
+		n = whole(sort.Search(len(out), func(i int) bool { return int(first[i])+16 > cap(in) }))
 	}
 	if n > 0 {
 		_, _, _ = first[n-1], w0[n-1], w1[n-1]

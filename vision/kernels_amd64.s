@@ -132,6 +132,196 @@ GLOBL greenCr<>(SB), RODATA|NOPTR, $4
 DATA blueCb<>+0(SB)/4, $0x3fe2d0e5
 GLOBL blueCb<>(SB), RODATA|NOPTR, $4
 
+// func narrowAVX2(out *byte, in *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·narrowAVX2(SB), NOSPLIT, $0-24
+	MOVQ         out+0(FP), AX
+	MOVQ         in+8(FP), CX
+	MOVQ         n+16(FP), DX
+	VBROADCASTSS mostByte<>+0(SB), Y0
+	VBROADCASTSS half<>+0(SB), Y1
+	VXORPS       Y2, Y2, Y2
+	XORQ         BX, BX
+	SHLQ         $0x02, DX
+
+next:
+	VMAXPS       (CX)(BX*1), Y2, Y3
+	VMINPS       Y0, Y3, Y3
+	VADDPS       Y1, Y3, Y3
+	VCVTTPS2DQ   Y3, Y3
+	VEXTRACTI128 $0x01, Y3, X4
+	VPACKUSDW    X4, X3, X4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (AX)
+	ADDQ         $0x08, AX
+	ADDQ         $0x20, BX
+	CMPQ         BX, DX
+	JLT          next
+	VZEROUPPER
+	RET
+
+DATA mostByte<>+0(SB)/4, $0x437f0000
+GLOBL mostByte<>(SB), RODATA|NOPTR, $4
+
+DATA half<>+0(SB)/4, $0x3f000000
+GLOBL half<>(SB), RODATA|NOPTR, $4
+
+// func widenAVX2(out *float32, in *byte, n int)
+// Requires: AVX, AVX2
+TEXT ·widenAVX2(SB), NOSPLIT, $0-24
+	MOVQ out+0(FP), AX
+	MOVQ in+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SHLQ $0x02, DX
+
+next:
+	VPMOVZXBD (CX), Y0
+	VCVTDQ2PS Y0, Y0
+	VMOVUPS   Y0, (AX)(BX*1)
+	ADDQ      $0x08, CX
+	ADDQ      $0x20, BX
+	CMPQ      BX, DX
+	JLT       next
+	VZEROUPPER
+	RET
+
+// func betweenAVX2(out *float32, pix *byte, stride int, startX float64, startY float64, stepX float64, stepY float64, from int, n int)
+// Requires: AVX, AVX2, SSE2
+TEXT ·betweenAVX2(SB), NOSPLIT, $0-72
+	MOVQ         out+0(FP), AX
+	MOVQ         pix+8(FP), CX
+	MOVQ         stride+16(FP), DX
+	VBROADCASTSD startX+24(FP), Y0
+	VBROADCASTSD startY+32(FP), Y1
+	VBROADCASTSD stepX+40(FP), Y2
+	VBROADCASTSD stepY+48(FP), Y3
+	VBROADCASTSD oneDouble<>+0(SB), Y4
+	MOVQ         DX, X5
+	VPBROADCASTD X5, X5
+	LEAQ         (CX)(DX*1), DX
+	MOVQ         from+56(FP), BX
+	MOVQ         n+64(FP), SI
+	XORQ         DI, DI
+	SHLQ         $0x02, SI
+
+next:
+	MOVQ         BX, X8
+	VPBROADCASTD X8, X8
+	VPADDD       counted0<>+0(SB), X8, X8
+	VCVTDQ2PD    X8, Y8
+	VMULPD       Y2, Y8, Y9
+	VADDPD       Y9, Y0, Y9
+	VADDPD       Y4, Y9, Y9
+	VCVTTPD2DQY  Y9, X11
+	VCVTDQ2PD    X11, Y10
+	VSUBPD       Y10, Y9, Y9
+	VCVTPD2PSY   Y9, X12
+	VMULPD       Y3, Y8, Y8
+	VADDPD       Y8, Y1, Y8
+	VADDPD       Y4, Y8, Y8
+	VCVTTPD2DQY  Y8, X10
+	VCVTDQ2PD    X10, Y9
+	VSUBPD       Y9, Y8, Y8
+	VCVTPD2PSY   Y8, X13
+	VPCMPEQD     X8, X8, X8
+	VPADDD       X8, X10, X9
+	VPMULLD      X5, X9, X9
+	VPADDD       X11, X9, X9
+	VPADDD       X8, X9, X9
+	VPEXTRD      $0x00, X9, R8
+	VPINSRW      $0x00, (CX)(R8*1), X6, X6
+	VPINSRW      $0x00, (DX)(R8*1), X7, X7
+	VPEXTRD      $0x01, X9, R8
+	VPINSRW      $0x01, (CX)(R8*1), X6, X6
+	VPINSRW      $0x01, (DX)(R8*1), X7, X7
+	VPEXTRD      $0x02, X9, R8
+	VPINSRW      $0x02, (CX)(R8*1), X6, X6
+	VPINSRW      $0x02, (DX)(R8*1), X7, X7
+	VPEXTRD      $0x03, X9, R8
+	VPINSRW      $0x03, (CX)(R8*1), X6, X6
+	VPINSRW      $0x03, (DX)(R8*1), X7, X7
+	MOVQ         BX, X8
+	VPBROADCASTD X8, X8
+	VPADDD       counted1<>+0(SB), X8, X8
+	VCVTDQ2PD    X8, Y8
+	VMULPD       Y2, Y8, Y9
+	VADDPD       Y9, Y0, Y9
+	VADDPD       Y4, Y9, Y9
+	VCVTTPD2DQY  Y9, X11
+	VCVTDQ2PD    X11, Y10
+	VSUBPD       Y10, Y9, Y9
+	VCVTPD2PSY   Y9, X9
+	VMULPD       Y3, Y8, Y8
+	VADDPD       Y8, Y1, Y8
+	VADDPD       Y4, Y8, Y8
+	VCVTTPD2DQY  Y8, X14
+	VCVTDQ2PD    X14, Y10
+	VSUBPD       Y10, Y8, Y8
+	VCVTPD2PSY   Y8, X8
+	VPCMPEQD     X10, X10, X10
+	VPADDD       X10, X14, X14
+	VPMULLD      X5, X14, X14
+	VPADDD       X11, X14, X14
+	VPADDD       X10, X14, X14
+	VPEXTRD      $0x00, X14, R8
+	VPINSRW      $0x04, (CX)(R8*1), X6, X6
+	VPINSRW      $0x04, (DX)(R8*1), X7, X7
+	VPEXTRD      $0x01, X14, R8
+	VPINSRW      $0x05, (CX)(R8*1), X6, X6
+	VPINSRW      $0x05, (DX)(R8*1), X7, X7
+	VPEXTRD      $0x02, X14, R8
+	VPINSRW      $0x06, (CX)(R8*1), X6, X6
+	VPINSRW      $0x06, (DX)(R8*1), X7, X7
+	VPEXTRD      $0x03, X14, R8
+	VPINSRW      $0x07, (CX)(R8*1), X6, X6
+	VPINSRW      $0x07, (DX)(R8*1), X7, X7
+	ADDQ         $0x08, BX
+	VINSERTF128  $0x01, X9, Y12, Y9
+	VINSERTF128  $0x01, X8, Y13, Y8
+	VPMOVZXWD    X6, Y11
+	VPSRLD       $0x08, Y11, Y10
+	VPSLLD       $0x18, Y11, Y11
+	VPSRLD       $0x18, Y11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VCVTDQ2PS    Y10, Y10
+	VSUBPS       Y11, Y10, Y10
+	VMULPS       Y10, Y9, Y10
+	VADDPS       Y10, Y11, Y10
+	VPMOVZXWD    X7, Y14
+	VPSRLD       $0x08, Y14, Y11
+	VPSLLD       $0x18, Y14, Y14
+	VPSRLD       $0x18, Y14, Y14
+	VCVTDQ2PS    Y14, Y14
+	VCVTDQ2PS    Y11, Y11
+	VSUBPS       Y14, Y11, Y11
+	VMULPS       Y11, Y9, Y11
+	VADDPS       Y11, Y14, Y9
+	VSUBPS       Y10, Y9, Y9
+	VMULPS       Y9, Y8, Y9
+	VADDPS       Y9, Y10, Y10
+	VMOVUPS      Y10, (AX)(DI*1)
+	ADDQ         $0x20, DI
+	CMPQ         DI, SI
+	JLT          next
+	VZEROUPPER
+	RET
+
+DATA oneDouble<>+0(SB)/8, $0x3ff0000000000000
+GLOBL oneDouble<>(SB), RODATA|NOPTR, $8
+
+DATA counted0<>+0(SB)/4, $0x00000000
+DATA counted0<>+4(SB)/4, $0x00000001
+DATA counted0<>+8(SB)/4, $0x00000002
+DATA counted0<>+12(SB)/4, $0x00000003
+GLOBL counted0<>(SB), RODATA|NOPTR, $16
+
+DATA counted1<>+0(SB)/4, $0x00000004
+DATA counted1<>+4(SB)/4, $0x00000005
+DATA counted1<>+8(SB)/4, $0x00000006
+DATA counted1<>+12(SB)/4, $0x00000007
+GLOBL counted1<>(SB), RODATA|NOPTR, $16
+
 // func stretchAVX2(out *float32, in *byte, first *int32, w0 *float32, w1 *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·stretchAVX2(SB), NOSPLIT, $0-48
@@ -142,26 +332,32 @@ TEXT ·stretchAVX2(SB), NOSPLIT, $0-48
 	MOVQ     w1+32(FP), SI
 	MOVQ     n+40(FP), DI
 	VPCMPEQD Y0, Y0, Y0
-	VPSRLD   $0x18, Y0, Y0
+	VPSLLD   $0x1f, Y0, Y1
+	VPSRAD   $0x17, Y1, Y1
+	VPSRLD   $0x1f, Y0, Y0
 	XORQ     R8, R8
 	SHLQ     $0x02, DI
 
 next:
-	VMOVDQU    (DX)(R8*1), Y1
-	VPCMPEQD   Y3, Y3, Y3
-	VPXOR      Y2, Y2, Y2
-	VPGATHERDD Y3, (CX)(Y1*1), Y2
-	VPAND      Y0, Y2, Y1
-	VPSRLD     $0x08, Y2, Y2
-	VPAND      Y0, Y2, Y2
-	VCVTDQ2PS  Y1, Y1
-	VCVTDQ2PS  Y2, Y2
-	VMULPS     (BX)(R8*1), Y1, Y1
-	VMULPS     (SI)(R8*1), Y2, Y2
-	VADDPS     Y2, Y1, Y1
-	VMOVUPS    Y1, (AX)(R8*1)
-	ADDQ       $0x20, R8
-	CMPQ       R8, DI
-	JLT        next
+	MOVLQSX     (DX)(R8*1), R9
+	VMOVDQU     (CX)(R9*1), X3
+	MOVLQSX     16(DX)(R8*1), R9
+	VINSERTI128 $0x01, (CX)(R9*1), Y3, Y3
+	VMOVDQU     (DX)(R8*1), Y2
+	VPSHUFD     $0x00, Y2, Y4
+	VPSUBD      Y4, Y2, Y2
+	VPOR        Y1, Y2, Y4
+	VPADDD      Y0, Y4, Y2
+	VPSHUFB     Y4, Y3, Y4
+	VPSHUFB     Y2, Y3, Y2
+	VCVTDQ2PS   Y4, Y4
+	VCVTDQ2PS   Y2, Y2
+	VMULPS      (BX)(R8*1), Y4, Y4
+	VMULPS      (SI)(R8*1), Y2, Y2
+	VADDPS      Y2, Y4, Y4
+	VMOVUPS     Y4, (AX)(R8*1)
+	ADDQ        $0x20, R8
+	CMPQ        R8, DI
+	JLT         next
 	VZEROUPPER
 	RET

@@ -10,6 +10,14 @@ func normalise(v []float32, mean, factor float32) { portableNormalise(v, mean, f
 
 func rgb(c0, c1, c2 []float32) { portableRGB(c0, c1, c2) }
 
+func narrow(out []uint8, in []float32) { portableNarrow(out, in) }
+
+func widen(out []float32, in []uint8) { portableWiden(out, in) }
+
+func between(out []float32, p *plane, startX, startY, stepX, stepY float64, from int) {
+	portableBetween(out, p, startX, startY, stepX, stepY, from)
+}
+
 func stretch(out []float32, in []uint8, step int, first []int32, w0, w1 []float32) {
 	portableStretch(out, in, step, first, w0, w1)
 }

@@ -48,16 +48,35 @@ func TestKernelsAgree(t *testing.T) {
 			check(fmt.Sprint("rgb ", i), planes[i], twins[i])
 		}
 
+		bytes, wantBytes := make([]uint8, n), make([]uint8, n)
+		narrow(bytes, planes[0])
+		portableNarrow(wantBytes, planes[0])
+		if !slices.Equal(bytes, wantBytes) {
+			t.Fatalf("narrow of %d values: %v, want %v", n, bytes, wantBytes)
+		}
+		narrow(bytes, a) // some of which are no bytes
+		portableNarrow(wantBytes, a)
+		if !slices.Equal(bytes, wantBytes) {
+			t.Fatalf("narrow of %d values: %v, want %v", n, bytes, wantBytes)
+		}
+		got = values(n)
+		widen(got, bytes)
+		for i, b := range bytes {
+			if got[i] != float32(b) {
+				t.Fatalf("widen of %d bytes: %v, of %v", n, got, bytes)
+			}
+		}
+
 		// Samples that lie at the very end of their memory, and first ones that rise to the last pair.
-		in := make([]uint8, 2+random.IntN(2*n+1))
+		in := make([]uint8, 2+random.IntN(2*n+1), 2*n+20)
+		in = in[: len(in) : len(in)+random.IntN(17)]
 		for i := range in {
 			in[i] = uint8(random.Uint32())
 		}
 		first := make([]int32, n)
 		for i := range first {
-			first[i] = int32(random.IntN(len(in) - 1))
+			first[i] = int32(min(int(first[max(i-1, 0)])+random.IntN(5), len(in)-2))
 		}
-		slices.Sort(first)
 		w0, w1 := values(n), values(n)
 		got, want = values(n), values(n)
 		stretch(got, in, 1, first, w0, w1)
@@ -69,6 +88,34 @@ func TestKernelsAgree(t *testing.T) {
 		}
 		stretch(got, apart, 4, first, w0, w1)
 		check("stretch of samples that are apart", got, want)
+	}
+}
+
+// Places anywhere inside of a plane, along lines of any direction, give the same to the last bit.
+func TestBetweenAgrees(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 500 {
+		width, height := 2+random.IntN(40), 2+random.IntN(40)
+		stride := width + random.IntN(9)
+		p := &plane{pix: make([]uint8, (height-1)*stride+width), step: 1, stride: stride, width: width, height: height, subX: 1, subY: 1}
+		for i := range p.pix {
+			p.pix[i] = uint8(random.Uint32())
+		}
+		n, from := 1+random.IntN(40), random.IntN(50)
+		// From one place to another, both of which have four samples around them.
+		x, y := 1+random.Float64()*float64(width-1), 1+random.Float64()*float64(height-1)
+		stepX := (1 + random.Float64()*float64(width-1) - x) / float64(n) * 0.999
+		stepY := (1 + random.Float64()*float64(height-1) - y) / float64(n) * 0.999
+		startX, startY := x-1-stepX*float64(from), y-1-stepY*float64(from)
+		got, want := make([]float32, n), make([]float32, n)
+		if startX+stepX*float64(from)+1 < 1 || startY+stepY*float64(from)+1 < 1 {
+			continue // by rounding
+		}
+		between(got, p, startX, startY, stepX, stepY, from)
+		portableBetween(want, p, startX, startY, stepX, stepY, from)
+		if !slices.Equal(got, want) {
+			t.Fatalf("%d places in %d x %d samples: %v, want %v", n, width, height, got, want)
+		}
 	}
 }
 

@@ -90,18 +90,13 @@ func (n *network) warped(p *picture, m affine) crop {
 // runCrop shows the network a crop of its input's size.
 func (n *network) runCrop(ctx context.Context, c crop, read func(outputs [][]float32)) error {
 	return n.session.Run(ctx, func(input []float32) {
-		size := len(c) / 3
 		if n.input.Color == pack.Grey {
-			luma := input[:size]
-			for i := range luma {
-				luma[i] = 0.299*float32(c[3*i]) + 0.587*float32(c[3*i+1]) + 0.114*float32(c[3*i+2])
+			red, green, blue := c.plane(0), c.plane(1), c.plane(2)
+			for i := range red {
+				input[i] = luma(red[i], green[i], blue[i])
 			}
 		} else {
-			for i := range size {
-				for channel := range 3 {
-					input[channel*size+i] = float32(c[3*i+channel])
-				}
-			}
+			widen(input, c)
 		}
 		n.normalise(input)
 	}, read)

@@ -17,18 +17,25 @@ func rate(face crop) recollect.Quality {
 
 	// The middle of the crop, from the brows to the chin, without the background.
 	const x0, x1, y0, y1 = 28, 84, 36, 104
-	luma := func(x, y int) float64 {
-		at := 3 * (y*cropSide + x)
-		return 0.299*float64(face[at]) + 0.587*float64(face[at+1]) + 0.114*float64(face[at+2])
+	// And a pixel around it. These are double, as the sums are.
+	var lumas [y1 - y0 + 2][x1 - x0 + 2]float64
+	red, green, blue := face.plane(0), face.plane(1), face.plane(2)
+	for y := range lumas {
+		at := (y0-1+y)*cropSide + x0 - 1
+		red, green, blue := red[at:][:len(lumas[y])], green[at:][:len(lumas[y])], blue[at:][:len(lumas[y])]
+		for x := range lumas[y] {
+			lumas[y][x] = 0.299*float64(red[x]) + 0.587*float64(green[x]) + 0.114*float64(blue[x])
+		}
 	}
 	const n = (x1 - x0) * (y1 - y0)
 	var sum, squares, detail float64
-	for y := y0; y < y1; y++ {
-		for x := x0; x < x1; x++ {
-			v := luma(x, y)
+	for y := 1; y <= y1-y0; y++ {
+		upper, middle, lower := &lumas[y-1], &lumas[y], &lumas[y+1]
+		for x := 1; x <= x1-x0; x++ {
+			v := middle[x]
 			sum += v
 			squares += v * v
-			laplacian := luma(x-1, y) + luma(x+1, y) + luma(x, y-1) + luma(x, y+1) - 4*v
+			laplacian := middle[x-1] + middle[x+1] + upper[x] + lower[x] - 4*v
 			detail += laplacian * laplacian
 		}
 	}

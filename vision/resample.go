@@ -190,10 +190,9 @@ func (t *taps) stretch(out []float32, in []uint8, step int, border float32) {
 	}
 }
 
-// warp fills out, interleaved red, green and blue bytes of side x side pixels, with the picture under the map from
-// out's pixels to the upright picture's. It interpolates linearly between pixels; a picture that is shrunk is first
-// halved until the map takes steps of about one pixel. What lies outside of the picture is black.
-func (p *picture) warp(out []uint8, side int, m affine) {
+// warp fills out, which has side x side pixels, with the picture under the map from out's pixels to the upright picture's. It interpolates linearly
+// between pixels; a picture that is shrunk is first halved until the map takes steps of about one pixel. What lies outside of the picture is black.
+func (p *picture) warp(out crop, side int, m affine) {
 	p.Lock()
 	defer p.Unlock()
 	m = m.then(p.orientation.stored(float64(p.width), float64(p.height)))
@@ -203,59 +202,60 @@ func (p *picture) warp(out []uint8, side int, m affine) {
 	planes := p.level(step*math.Sqrt2, step, // the nearest level, not the next larger one
 		y0+min(acrossY, 0)+min(downY, 0), y0+max(acrossY, 0)+max(downY, 0))
 	border := p.model.border()
-	var values [3][]float32
-	buffer := make([]float32, 3*side*side)
-	for i := range values {
-		values[i] = buffer[i*side*side:][:side*side]
-	}
+	n := side * side
+	p.scratch.lines = slices.Grow(p.scratch.lines[:0], 3*n)[:3*n]
+	values := p.scratch.lines
 	for i := range p.model.channels() {
-		planes[i].warp(values[i], side, m, border[i])
+		planes[i].warp(values[i*n:][:n], side, m, border[i])
 	}
-	toRGB(values[0], values[1], values[2], p.model)
-	for i := range side * side {
-		for c := range 3 {
-			out[3*i+c] = uint8(clamp(values[c][i]) + 0.5)
-		}
-	}
+	toRGB(values[:n], values[n:2*n], values[2*n:], p.model)
+	narrow(out, values)
 }
 
 func (p *plane) warp(out []float32, side int, m affine, border float32) {
-	// From pixels to samples whose centres are whole numbers.
+	// From pixels to samples whose centres are whole numbers, counted from 1 up, so that truncating rounds down.
 	m = m.then(affine{a: 1 / p.subX, c: -0.5, e: 1 / p.subY, f: -0.5})
+	width, height := float64(p.width), float64(p.height)
+	for j := range side {
+		row := out[j*side:][:side]
+		startX, startY := m.apply(0.5, float64(j)+0.5)
+		place := func(i int) (x, y float64) { return startX + m.a*float64(i) + 1, startY + m.d*float64(i) + 1 }
+		// A line that goes through the picture is inside once, from one place to another.
+		inside := func(i int) bool {
+			x, y := place(i)
+			return x >= 1 && y >= 1 && x < width && y < height
+		}
+		from, to := 0, side
+		for from < side && !inside(from) {
+			x, y := place(from)
+			row[from] = p.near(x, y, border)
+			from++
+		}
+		for to > from && !inside(to-1) {
+			to--
+			x, y := place(to)
+			row[to] = p.near(x, y, border)
+		}
+		between(row[from:to], p, startX, startY, m.a, m.d, from)
+	}
+}
+
+// near interpolates at any place, with the border around the samples.
+func (p *plane) near(x, y float64, border float32) float32 {
+	// Far outside there is nothing to interpolate, and a number that no int holds.
+	if !(x >= 0 && y >= 0 && x < float64(p.width)+1 && y < float64(p.height)+1) {
+		return border
+	}
+	x0, y0 := int(x), int(y)
+	fx, fy := float32(x-float64(x0)), float32(y-float64(y0))
 	sample := func(x, y int) float32 {
 		if x < 0 || y < 0 || x >= p.width || y >= p.height {
 			return border
 		}
 		return float32(p.pix[y*p.stride+x*p.step])
 	}
-	width, height := float64(p.width), float64(p.height)
-	for j := range side {
-		row := out[j*side:][:side]
-		startX, startY := m.apply(0.5, float64(j)+0.5)
-		for i := range row {
-			// Counted from 1 up, so that truncating rounds down. Far outside of the picture there is nothing to
-			// interpolate, and a number that no int holds.
-			x, y := startX+m.a*float64(i)+1, startY+m.d*float64(i)+1
-			if !(x >= 0 && y >= 0 && x < width+1 && y < height+1) {
-				row[i] = border
-				continue
-			}
-			x0, y0 := int(x), int(y)
-			fx, fy := float32(x-float64(x0)), float32(y-float64(y0))
-			x0--
-			y0--
-			var a, b, c, d float32
-			if x0 >= 0 && y0 >= 0 && x0+1 < p.width && y0+1 < p.height {
-				at := y0*p.stride + x0*p.step
-				a, b = float32(p.pix[at]), float32(p.pix[at+p.step])
-				at += p.stride
-				c, d = float32(p.pix[at]), float32(p.pix[at+p.step])
-			} else {
-				a, b, c, d = sample(x0, y0), sample(x0+1, y0), sample(x0, y0+1), sample(x0+1, y0+1)
-			}
-			upper := a + fx*(b-a)
-			lower := c + fx*(d-c)
-			row[i] = upper + fy*(lower-upper)
-		}
-	}
+	a, b, c, d := sample(x0-1, y0-1), sample(x0, y0-1), sample(x0-1, y0), sample(x0, y0)
+	upper := a + fx*(b-a)
+	lower := c + fx*(d-c)
+	return upper + fy*(lower-upper)
 }

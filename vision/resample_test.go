@@ -110,7 +110,7 @@ func TestCropIdentity(t *testing.T) {
 	p := noisy(r, modelRGB, 37, 23, 1, 1)
 	got := make([]float32, 3*37*23)
 	p.crop(got, 37, 23, 3, rect{0, 0, 37, 23})
-	warped := make([]uint8, 3*23*23)
+	warped := make(crop, 3*23*23)
 	p.warp(warped, 23, affine{a: 1, e: 1})
 	for c, plane := range p.levels[0] {
 		for y := range 23 {
@@ -119,8 +119,8 @@ func TestCropIdentity(t *testing.T) {
 				if v := got[(c*23+y)*37+x]; v != float32(want) {
 					t.Fatalf("the crop has %v at %d, %d, want %d", v, x, y, want)
 				}
-				if x < 23 && warped[3*(y*23+x)+c] != want {
-					t.Fatalf("the warp has %d at %d, %d, want %d", warped[3*(y*23+x)+c], x, y, want)
+				if x < 23 && warped.plane(c)[y*23+x] != want {
+					t.Fatalf("the warp has %d at %d, %d, want %d", warped.plane(c)[y*23+x], x, y, want)
 				}
 			}
 		}

@@ -3,6 +3,7 @@ package vision
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/recollect-dev/recollect/onnx"
 	"github.com/recollect-dev/recollect/pack"
@@ -60,11 +61,9 @@ func staged(outputs [][]float32) (value float64) {
 
 // mirrored is the crop, which has the given side, with left and right exchanged.
 func (c crop) mirrored(side int) crop {
-	out := make(crop, len(c))
-	for y := range side {
-		for x := range side {
-			copy(out[3*(y*side+x):][:3], c[3*(y*side+side-1-x):])
-		}
+	out := slices.Clone(c)
+	for row := range slices.Chunk(out, side) {
+		slices.Reverse(row)
 	}
 	return out
 }

@@ -16,5 +16,14 @@ func normaliseAVX2(v *float32, n int, mean float32, factor float32)
 // rgbAVX2 is [portableRGB]; n is a multiple of 8 over 0.
 func rgbAVX2(c0 *float32, c1 *float32, c2 *float32, n int)
 
-// stretchAVX2 is [portableStretch]; n is a multiple of 8 over 0, and in has four bytes from each first on.
+// narrowAVX2 is [portableNarrow]; n is a multiple of 8 over 0.
+func narrowAVX2(out *byte, in *float32, n int)
+
+// widenAVX2 is [portableWiden]; n is a multiple of 8 over 0.
+func widenAVX2(out *float32, in *byte, n int)
+
+// betweenAVX2 is [portableBetween]; n is a multiple of 8 over 0, and neighbours are neighbours in memory.
+func betweenAVX2(out *float32, pix *byte, stride int, startX float64, startY float64, stepX float64, stepY float64, from int, n int)
+
+// stretchAVX2 is [portableStretch]; n is a multiple of 8 over 0, first rises by at most 4, and in has 16 bytes from each first on.
 func stretchAVX2(out *float32, in *byte, first *int32, w0 *float32, w1 *float32, n int)

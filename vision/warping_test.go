@@ -9,7 +9,7 @@ type warping struct {
 	side  int
 }
 
-func (w warping) warp(p *picture, out []uint8, side int, m affine) {
+func (w warping) warp(p *picture, out crop, side int, m affine) {
 	if w.side == 0 {
 		p.warp(out, side, m)
 		return
@@ -27,10 +27,8 @@ func (w warping) warp(p *picture, out []uint8, side int, m affine) {
 		w.plane(&planes[c], values[c], side, m, border[c])
 	}
 	toRGB(values[0], values[1], values[2], p.model)
-	for i := range side * side {
-		for c := range 3 {
-			out[3*i+c] = uint8(clamp(values[c][i]) + 0.5)
-		}
+	for c := range values {
+		portableNarrow(out.plane(c), values[c])
 	}
 }
 

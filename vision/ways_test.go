@@ -141,20 +141,9 @@ func (l *lab) vector(ctx context.Context, f *triedFace, v shot) ([]float32, erro
 	c := make(crop, 3*cropSide*cropSide)
 	v.warp.warp(f.picture, c, cropSide, fit)
 	if v.mirrored {
-		c = mirrored(c, cropSide)
+		c = c.mirrored(cropSide)
 	}
 	return l.embed.vector(ctx, c)
-}
-
-// mirrored turns a crop's left to its right.
-func mirrored(c crop, side int) crop {
-	out := make(crop, len(c))
-	for y := range side {
-		for x := range side {
-			copy(out[3*(y*side+x):][:3], c[3*(y*side+side-1-x):])
-		}
-	}
-	return out
 }
 
 func rounded(_ context.Context, _ *lab, f *triedFace) (*markup, error) {

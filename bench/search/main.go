@@ -128,7 +128,7 @@ func measureSize(ctx context.Context, o options, p *population.Population, cosin
 		return s, err
 	}
 	defer os.RemoveAll(folder)
-	if err := generate(p, folder, n); err != nil {
+	if err := generate(p, folder, n, o.peers != ""); err != nil {
 		return s, err
 	}
 	debug.FreeOSMemory() // which those who are measured need
@@ -168,8 +168,10 @@ func child(ctx context.Context, program string, arguments ...string) (m measured
 	return m, json.Unmarshal(out, &m)
 }
 
-// generate writes n vectors, 200 queries and the best ten of each. People have one to ten pictures; half the queries show people who are there.
-func generate(p *population.Population, folder string, n int) error {
+// generate writes n vectors, 200 queries and, for peers, the best ten of each. People have one to ten pictures; half the queries show people who are
+// there.
+func generate(p *population.Population, folder string, n int, peers bool) error {
+	defer debug.SetGCPercent(debug.SetGCPercent(10)) // 5 million vectors are 10 GB
 	random := rand.New(rand.NewPCG(uint64(n), 1))
 	numbers := make([]float32, population.Dimension*n)
 	vectors := slices.Collect(slices.Chunk(numbers, population.Dimension))
@@ -200,6 +202,9 @@ func generate(p *population.Population, folder string, n int) error {
 	}
 	truth := make([]int64, 0, k*len(queries))
 	for _, q := range queries {
+		if !peers {
+			break
+		}
 		for _, h := range scan(vectors, q)[:k] {
 			truth = append(truth, int64(h.Key)-1)
 		}

@@ -161,6 +161,9 @@ func measureOurs(ctx context.Context, folder string, cosines []float32) error {
 	if err := x.Close(); err != nil {
 		return err
 	}
+	if err := forget(path); err != nil {
+		return err
+	}
 
 	// Again, from files.
 	start = time.Now()

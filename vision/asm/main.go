@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 
 	. "github.com/mmcloughlin/avo/build"
@@ -16,6 +17,9 @@ func main() {
 	add()
 	normalise()
 	rgb()
+	narrow()
+	widen()
+	between()
 	stretch()
 	Generate()
 }
@@ -132,29 +136,161 @@ func rgb() {
 	})
 }
 
-// stretch gathers four bytes for each value, of which it takes the first two.
+func narrow() {
+	TEXT("narrowAVX2", NOSPLIT, "func(out *byte, in *float32, n int)")
+	Doc("narrowAVX2 is [portableNarrow]; n is a multiple of 8 over 0.")
+	out, in, n := pointer("out"), pointer("in"), pointer("n")
+	most, half, zero := constant("mostByte", 255), constant("half", 0.5), YMM()
+	VXORPS(zero, zero, zero)
+	loop(n, func(at reg.GPVirtual) {
+		x, high := YMM(), XMM()
+		VMAXPS(lane(in, at), zero, x)
+		VMINPS(most, x, x)
+		VADDPS(half, x, x)
+		VCVTTPS2DQ(x, x)
+		VEXTRACTI128(U8(1), x, high)
+		VPACKUSDW(high, x.AsX(), high)
+		VPACKUSWB(high, high, high)
+		VMOVQ(high, Mem{Base: out})
+		ADDQ(U8(8), out)
+	})
+}
+
+func widen() {
+	TEXT("widenAVX2", NOSPLIT, "func(out *float32, in *byte, n int)")
+	Doc("widenAVX2 is [portableWiden]; n is a multiple of 8 over 0.")
+	out, in, n := pointer("out"), pointer("in"), pointer("n")
+	loop(n, func(at reg.GPVirtual) {
+		x := YMM()
+		VPMOVZXBD(Mem{Base: in}, x)
+		VCVTDQ2PS(x, x)
+		VMOVUPS(x, lane(out, at))
+		ADDQ(U8(8), in)
+	})
+}
+
+// stretch reads sixteen bytes for four values: what they take lies within, since none is further from the next than a sample.
 func stretch() {
 	TEXT("stretchAVX2", NOSPLIT, "func(out *float32, in *byte, first *int32, w0, w1 *float32, n int)")
-	Doc("stretchAVX2 is [portableStretch]; n is a multiple of 8 over 0, and in has four bytes from each first on.")
+	Doc("stretchAVX2 is [portableStretch]; n is a multiple of 8 over 0, first rises by at most 4, and in has 16 bytes from each first on.")
 	out, in, first := pointer("out"), pointer("in"), pointer("first")
 	w0, w1, n := pointer("w0"), pointer("w1"), pointer("n")
-	low := YMM() // 0xff in each lane
-	VPCMPEQD(low, low, low)
-	VPSRLD(U8(24), low, low)
+	one, upper := YMM(), YMM() // upper: of a lane all bytes but the lowest, which are to be 0
+	VPCMPEQD(one, one, one)
+	VPSLLD(U8(31), one, upper)
+	VPSRAD(U8(23), upper, upper)
+	VPSRLD(U8(31), one, one)
 	loop(n, func(at reg.GPVirtual) {
-		index, bytes, mask, a, b := YMM(), YMM(), YMM(), YMM(), YMM()
+		index, bytes, a, b, start := YMM(), YMM(), YMM(), YMM(), GP64()
+		MOVLQSX(lane(first, at), start)
+		VMOVDQU(Mem{Base: in, Index: start, Scale: 1}, bytes.AsX())
+		MOVLQSX(Mem{Base: first, Index: at, Scale: 1, Disp: 16}, start)
+		VINSERTI128(U8(1), Mem{Base: in, Index: start, Scale: 1}, bytes, bytes)
 		VMOVDQU(lane(first, at), index)
-		VPCMPEQD(mask, mask, mask)
-		VPXOR(bytes, bytes, bytes)
-		VPGATHERDD(mask, Mem{Base: in, Index: index, Scale: 1}, bytes)
-		VPAND(low, bytes, a)
-		VPSRLD(U8(8), bytes, b)
-		VPAND(low, b, b)
+		VPSHUFD(U8(0), index, a) // the first of each four
+		VPSUBD(a, index, index)
+		VPOR(upper, index, a)
+		VPADDD(one, a, b)
+		VPSHUFB(a, bytes, a)
+		VPSHUFB(b, bytes, b)
 		VCVTDQ2PS(a, a)
 		VCVTDQ2PS(b, b)
 		VMULPS(lane(w0, at), a, a)
 		VMULPS(lane(w1, at), b, b)
 		VADDPS(b, a, a)
 		VMOVUPS(a, lane(out, at))
+	})
+}
+
+// between computes eight places in double, and takes two neighbours at once from either row: gathering them takes as long as one after the other.
+func between() {
+	TEXT("betweenAVX2", NOSPLIT, "func(out *float32, pix *byte, stride int, startX, startY, stepX, stepY float64, from, n int)")
+	Doc("betweenAVX2 is [portableBetween]; n is a multiple of 8 over 0, and neighbours are neighbours in memory.")
+	out, pix, stride := pointer("out"), pointer("pix"), pointer("stride")
+	double := func(name string) reg.VecVirtual {
+		y := YMM()
+		address, err := Param(name).Resolve()
+		if err != nil {
+			panic(err)
+		}
+		VBROADCASTSD(address.Addr, y)
+		return y
+	}
+	startX, startY, stepX, stepY := double("startX"), double("startY"), double("stepX"), double("stepY")
+	one := YMM()
+	VBROADCASTSD(ConstData("oneDouble", U64(math.Float64bits(1))), one)
+	strides := XMM()
+	MOVQ(stride, strides)
+	VPBROADCASTD(strides, strides)
+	lower := GP64() // the next row
+	LEAQ(Mem{Base: pix, Index: stride, Scale: 1}, lower)
+	from, n := pointer("from"), pointer("n")
+	var counted [2]Mem
+	for half := range counted {
+		counted[half] = GLOBL(fmt.Sprintf("counted%d", half), RODATA|NOPTR)
+		for i := range 4 {
+			DATA(4*i, U32(uint32(4*half+i)))
+		}
+	}
+
+	loop(n, func(at reg.GPVirtual) {
+		var upperPairs, lowerPairs = XMM(), XMM()
+		var fractions [2][2]reg.VecVirtual // of either half of the eight: of x and of y
+		for half := range 2 {
+			place := YMM() // from+i
+			number := XMM()
+			MOVQ(from, number)
+			VPBROADCASTD(number, number)
+			VPADDD(counted[half], number, number)
+			VCVTDQ2PD(number, place)
+			var whole [2]reg.VecVirtual
+			for axis, a := range []struct{ start, step reg.VecVirtual }{{startX, stepX}, {startY, stepY}} {
+				v, back := YMM(), YMM()
+				VMULPD(a.step, place, v)
+				VADDPD(v, a.start, v)
+				VADDPD(one, v, v)
+				whole[axis] = XMM()
+				VCVTTPD2DQY(v, whole[axis])
+				VCVTDQ2PD(whole[axis], back)
+				VSUBPD(back, v, v)
+				fractions[half][axis] = XMM()
+				VCVTPD2PSY(v, fractions[half][axis])
+			}
+			offset, minus := XMM(), XMM()
+			VPCMPEQD(minus, minus, minus) // -1
+			VPADDD(minus, whole[1], offset)
+			VPMULLD(strides, offset, offset)
+			VPADDD(whole[0], offset, offset)
+			VPADDD(minus, offset, offset)
+			for i := range 4 {
+				o := GP64()
+				VPEXTRD(U8(i), offset, o.As32())
+				VPINSRW(U8(4*half+i), Mem{Base: pix, Index: o, Scale: 1}, upperPairs, upperPairs)
+				VPINSRW(U8(4*half+i), Mem{Base: lower, Index: o, Scale: 1}, lowerPairs, lowerPairs)
+			}
+		}
+		ADDQ(U8(8), from)
+		fx, fy := YMM(), YMM()
+		VINSERTF128(U8(1), fractions[1][0], fractions[0][0].AsY(), fx)
+		VINSERTF128(U8(1), fractions[1][1], fractions[0][1].AsY(), fy)
+		var rows [2]reg.VecVirtual
+		for i, pairs := range []reg.VecVirtual{upperPairs, lowerPairs} {
+			left, right := YMM(), YMM()
+			VPMOVZXWD(pairs, right) // a pair in each lane
+			VPSRLD(U8(8), right, left)
+			VPSLLD(U8(24), right, right)
+			VPSRLD(U8(24), right, right)
+			left, right = right, left
+			VCVTDQ2PS(left, left)
+			VCVTDQ2PS(right, right)
+			VSUBPS(left, right, right)
+			VMULPS(right, fx, right)
+			rows[i] = YMM()
+			VADDPS(right, left, rows[i])
+		}
+		VSUBPS(rows[0], rows[1], rows[1])
+		VMULPS(rows[1], fy, rows[1])
+		VADDPS(rows[1], rows[0], rows[0])
+		VMOVUPS(rows[0], lane(out, at))
 	})
 }
