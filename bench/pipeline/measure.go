@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -152,11 +153,11 @@ func (b *bench) measurePicture(ctx context.Context, w io.Writer, name string, pi
 		bareTime += time.Since(start)
 		bareCPU += workload.CPUTime() - used
 		start, used = time.Now(), workload.CPUTime()
-		stop := watchMemory()
+		forgetPeak()
 		if took, err = load(clients, duration/time.Duration(rounds), calls.do); err != nil {
 			return err
 		}
-		memory = max(memory, stop())
+		memory = max(memory, peakMemory())
 		whole = append(whole, took...)
 		wholeTime += time.Since(start)
 		wholeCPU += workload.CPUTime() - used
@@ -196,29 +197,25 @@ func (b *bench) measurePicture(ctx context.Context, w io.Writer, name string, pi
 	return nil
 }
 
-// watchMemory looks at the process's resident memory until the function that it returns is called, which says what the most of it was,
-// in bytes. It is 0 where the system does not tell.
-func watchMemory() func() int64 {
-	done, most := make(chan struct{}), make(chan int64)
-	go func() {
-		var highest int64
-		for tick := time.NewTicker(20 * time.Millisecond); ; {
-			var size, resident int64
-			if data, err := os.ReadFile("/proc/self/statm"); err == nil {
-				if _, err := fmt.Sscan(string(data), &size, &resident); err == nil {
-					highest = max(highest, resident*int64(os.Getpagesize()))
-				}
-			}
-			select {
-			case <-tick.C:
-			case <-done:
-				tick.Stop()
-				most <- highest
-				return
-			}
+// forgetPeak has the system begin anew with the process's peak of resident memory, where it can.
+func forgetPeak() {
+	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // the peak is that of an earlier part then, and no less true of the process
+}
+
+// peakMemory is the most resident memory that the process had, in bytes, without anybody's having to look all the time. It is 0 where the system does
+// not tell.
+func peakMemory() int64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		var kilobytes int64
+		if _, err := fmt.Sscanf(line, "VmHWM: %d kB", &kilobytes); err == nil {
+			return kilobytes << 10
 		}
-	}()
-	return func() int64 { close(done); return <-most }
+	}
+	return 0
 }
 
 // measureDecoding prints how long a JPEG takes to decode at each scale, beside Go's decoder.
