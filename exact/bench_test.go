@@ -48,7 +48,7 @@ func BenchmarkSearch(b *testing.B) {
 		vectors := faceLike(random, n)
 		for _, k := range available() {
 			var g gallery
-			g.begin(2, newCoders(k), new(Tally), nil)
+			g.begin(newCoders(k), new(Tally), nil)
 			for i, v := range vectors {
 				if err := g.add([]recollect.Embedding{{Key: recollect.VectorKey(i + 1), Vector: v}}); err != nil {
 					b.Fatal(err)
@@ -83,7 +83,7 @@ func BenchmarkProbe(b *testing.B) {
 
 func BenchmarkAdd(b *testing.B) {
 	var g gallery
-	g.begin(2, newCoders(fastest()), new(Tally), nil)
+	g.begin(newCoders(fastest()), new(Tally), nil)
 	v := unit(rand.New(rand.NewPCG(1, 1)), 512)
 	for i := range b.N {
 		if err := g.add([]recollect.Embedding{{Key: recollect.VectorKey(i%1_000_000 + 1), Vector: v}}); err != nil {
@@ -91,7 +91,7 @@ func BenchmarkAdd(b *testing.B) {
 		}
 		if i%1_000_000 == 999_999 {
 			b.StopTimer()
-			g.begin(2, newCoders(fastest()), new(Tally), nil)
+			g.begin(newCoders(fastest()), new(Tally), nil)
 			b.StartTimer()
 		}
 	}

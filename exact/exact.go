@@ -68,7 +68,6 @@ type Index struct {
 	log      *slog.Logger
 	tally    Tally
 	collect  int64         // how many bytes are used up before the collector is told
-	workers  int           // of a pass at most: as many as there were cores when the index was made
 	loads    chan struct{} // holds one for each load at work
 	cores    chan struct{} // and one for each slab that loads are making
 
@@ -120,11 +119,11 @@ func New(source Source, o Options) *Index {
 		files:    o.Files,
 		log:      o.Log,
 		collect:  64 << 20,
-		workers:  runtime.GOMAXPROCS(0),
+		loads:    make(chan struct{}, runtime.GOMAXPROCS(0)),
+		cores:    make(chan struct{}, runtime.GOMAXPROCS(0)),
 		entries:  map[recollect.CollectionKey]*entry{},
 		recent:   list.New(),
 	}
-	x.loads, x.cores = make(chan struct{}, x.workers), make(chan struct{}, x.workers)
 	x.ctx, x.end = context.WithCancel(context.Background())
 	if record, ok := source.(Record); ok && x.files != nil {
 		x.tasks.Go(func() { x.sweep(record) })
@@ -282,7 +281,7 @@ func (x *Index) load(c recollect.CollectionKey) (*entry, error) {
 	if x.files != nil {
 		d = &disk{files: x.files, collection: c, log: x.log}
 	}
-	e.gallery.begin(x.workers, x.coders, &x.tally, d)
+	e.gallery.begin(x.coders, &x.tally, d)
 	e.place = x.recent.PushFront(e)
 	x.entries[c] = e
 	x.tasks.Go(func() { x.read(ctx, e) })

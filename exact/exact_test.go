@@ -221,7 +221,7 @@ func TestConcurrentUse(t *testing.T) {
 // A view that a search holds keeps its vectors, whatever is added, replaced and moved meanwhile.
 func TestViewsDoNotChange(t *testing.T) {
 	var g gallery
-	g.begin(2, newCoders(fastest()), new(Tally), nil)
+	g.begin(newCoders(fastest()), new(Tally), nil)
 	random := rand.New(rand.NewPCG(4, 4))
 	for key := range recollect.VectorKey(slabSlots + 2) {
 		held := g.view.Load()
@@ -249,7 +249,7 @@ func TestViewsDoNotChange(t *testing.T) {
 // A search whose caller gives up ends between two slabs.
 func TestSearchIsCancelled(t *testing.T) {
 	var g gallery
-	g.begin(2, newCoders(fastest()), new(Tally), nil)
+	g.begin(newCoders(fastest()), new(Tally), nil)
 	random := rand.New(rand.NewPCG(9, 9))
 	if err := g.add([]recollect.Embedding{{Key: 1, Vector: unit(random, 8)}}); err != nil {
 		t.Fatal(err)

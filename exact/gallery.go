@@ -16,12 +16,11 @@ import (
 // move to new slots. Moving the last vector into each hole instead would need a lock around each scan, or a scan could miss
 // the one that moves.
 type gallery struct {
-	workers int // of a pass at most
-	coders  *coders
-	tally   *Tally
-	disk    *disk // nil: nothing is kept in files
-	view    atomic.Pointer[view]
-	passes  passes
+	coders *coders
+	tally  *Tally
+	disk   *disk // nil: nothing is kept in files
+	view   atomic.Pointer[view]
+	passes passes
 
 	mu      sync.Mutex // held by whoever changes anything
 	loading bool
@@ -43,8 +42,8 @@ type view struct {
 func (v *view) used(place int) int { return min(v.n-place*slabSlots, slabSlots) }
 
 // begin makes an empty gallery, to be filled by load.
-func (g *gallery) begin(workers int, c *coders, t *Tally, d *disk) {
-	g.workers, g.coders, g.tally, g.disk = workers, c, t, d
+func (g *gallery) begin(c *coders, t *Tally, d *disk) {
+	g.coders, g.tally, g.disk = c, t, d
 	g.view.Store(&view{})
 	g.loading = true
 	g.removed, g.added = map[recollect.VectorKey]struct{}{}, map[recollect.VectorKey]struct{}{}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -94,7 +95,7 @@ func (g *gallery) search(ctx context.Context, query []float32, k int, least floa
 // work makes passes until no query waits.
 func (g *gallery) work() {
 	p := &g.passes
-	workers := make([]worker, g.workers)
+	workers := make([]worker, runtime.GOMAXPROCS(0))
 	for {
 		p.mu.Lock()
 		tasks := p.waiting[:min(len(p.waiting), passQueries)]

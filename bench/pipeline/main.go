@@ -81,8 +81,6 @@ func run(ctx context.Context, library, picture, out, clientList string, smallOnl
 		return err
 	}
 	defer b.close()
-	cores := runtime.GOMAXPROCS(0)
-	runtime.GOMAXPROCS(cores + (cores+1)/2) // as the server has: spareThreads of cmd/recollect
 
 	var report strings.Builder
 	w := io.MultiWriter(os.Stdout, &report)

@@ -90,7 +90,7 @@ func write(w io.Writer, p *population.Population, sizes []size) {
 		writeFit(w, sizes)
 	}
 	fmt.Fprint(w, "\nA pass reads the signs of all vectors, 64 bytes each, which memory limits, not arithmetic (`go test -bench Sums ./exact`); of the vectors that they leave open, it reads as much once more, and what both\n"+
-		"leave open is compared in full, for some cache misses and a checksum each. That weighs more the smaller a collection is and the fewer of the hits are alike. Memory beyond 148 bytes a vector is the last, unfinished slab (2.3 MB) and what the garbage collector keeps in hand.\n")
+		"leave open is compared in full, for some cache misses and a checksum each. That weighs more the smaller a collection is and the fewer of the hits are alike. Memory beyond 148 bytes a vector is the last, unfinished slab (2.3 MB at most) and what the garbage collector keeps in hand.\n")
 }
 
 // flags are those of this run, as make passes them on.

@@ -148,15 +148,6 @@ func defaultLibrary() string {
 // knowing: a tenth of the time of a small picture.
 const heapFloor = 128 << 20
 
-// spareThreads has Go run more goroutines at once than there are cores, by a half. One that is in a call into C, where networks run, keeps
-// the place of another until the scheduler takes it away, some time later: with as many places as cores, two cores had nothing to do for 7 %
-// of the time while requests waited. It comes last, after all that asks how many cores there are. What it returns takes it back.
-func spareThreads() (back func()) {
-	cores := runtime.GOMAXPROCS(0)
-	runtime.GOMAXPROCS(cores + (cores+1)/2)
-	return func() { runtime.GOMAXPROCS(cores) }
-}
-
 // serve runs the server until ctx ends, and then for as long as requests in flight need.
 func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err error) {
 	floor := make([]byte, heapFloor)
@@ -277,7 +268,6 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 		MaxRequests: cfg.MaxRequests,
 		MaxPictures: cfg.MaxPictureRequests,
 	})
-	defer spareThreads()()
 	front.open(store, recorder.InFlight(api), admin.New(admin.Config{
 		Store:      store,
 		Identities: identities,
