@@ -119,6 +119,14 @@ func (w *writer) transact(group []*change, errs []error) (err error) {
 			t.exec("ROLLBACK") // fails if SQLite has rolled back by itself, which is as good
 		}
 	}()
+	if len(group) == 1 { // the transaction is its savepoint
+		if c := group[0]; c.taken.CompareAndSwap(false, true) {
+			if errs[0] = c.apply(t); errs[0] != nil {
+				return errs[0]
+			}
+		}
+		return t.commit()
+	}
 	for i, c := range group {
 		if !c.taken.CompareAndSwap(false, true) {
 			continue
@@ -135,16 +143,20 @@ func (w *writer) transact(group []*change, errs []error) (err error) {
 			return fmt.Errorf("end: %w", err)
 		}
 	}
-	if _, err := t.exec("COMMIT"); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	return nil
+	return t.commit()
 }
 
 // tx is the write transaction that is open. Its statements cannot be interrupted, which would undo the rest of the group: a
 // change that takes long looks at its caller's context between statements.
 type tx struct {
 	conn *sql.Conn
+}
+
+func (t tx) commit() error {
+	if _, err := t.exec("COMMIT"); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
 }
 
 func (t tx) exec(query string, args ...any) (sql.Result, error) {

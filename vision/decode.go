@@ -10,6 +10,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"sync"
 
 	"github.com/recollect-dev/recollect"
 	baseline "github.com/recollect-dev/recollect/jpeg"
@@ -26,7 +27,8 @@ const (
 
 // decoder turns bytes into pictures, within the memory that all of them may take together.
 type decoder struct {
-	memory *Memory
+	memory    *Memory
+	scratches sync.Pool // of pictures that are done with: fresh memory is cold
 
 	// shift, if not nil, says for a JPEG of a size that it is decoded at 1/2^shift of it, and finer where something asks for it.
 	shift func(width, height int) int
@@ -70,7 +72,11 @@ func (d *decoder) decode(ctx context.Context, data []byte) (p *picture, release 
 		return nil, nil, invalidFormat(err)
 	}
 	p.orientation = h.orientation
-	return p, release, nil
+	if used, ok := d.scratches.Get().(*scratch); ok {
+		p.scratch = used
+	}
+	free := release
+	return p, func() { d.scratches.Put(p.scratch); free() }, nil
 }
 
 // read decodes a picture by its header. Go's decoders have the last word on what is not read by our own.

@@ -11,6 +11,15 @@ func portableBlend(out, a, b []float32, wa, wb float32) {
 	}
 }
 
+// portableBlend4 sets out to wa*a + wb*b + wc*c + wd*d, added in that order.
+func portableBlend4(out, a, b, c, d []float32, wa, wb, wc, wd float32) {
+	a, b, c, d = a[:len(out)], b[:len(out)], c[:len(out)], d[:len(out)]
+	for i := range out {
+		// The conversions keep compilers from fusing the operations.
+		out[i] = float32(float32(float32(wa*a[i])+float32(wb*b[i]))+float32(wc*c[i])) + float32(wd*d[i])
+	}
+}
+
 // portableAdd adds w*a to out.
 func portableAdd(out, a []float32, w float32) {
 	for i, v := range a[:len(out)] {

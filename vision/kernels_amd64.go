@@ -26,6 +26,15 @@ func blend(out, a, b []float32, wa, wb float32) {
 	portableBlend(out[n:], a[n:], b[n:], wa, wb)
 }
 
+func blend4(out, a, b, c, d []float32, wa, wb, wc, wd float32) {
+	n := whole(len(out))
+	if n > 0 {
+		_, _, _, _ = a[n-1], b[n-1], c[n-1], d[n-1]
+		blend4AVX2(&out[0], &a[0], &b[0], &c[0], &d[0], n, wa, wb, wc, wd)
+	}
+	portableBlend4(out[n:], a[n:], b[n:], c[n:], d[n:], wa, wb, wc, wd)
+}
+
 func add(out, a []float32, w float32) {
 	n := whole(len(out))
 	if n > 0 {

@@ -47,6 +47,37 @@ next:
 	VZEROUPPER
 	RET
 
+// func blend4AVX2(out *float32, a *float32, b *float32, c *float32, d *float32, n int, wa float32, wb float32, wc float32, wd float32)
+// Requires: AVX
+TEXT ·blend4AVX2(SB), NOSPLIT, $0-64
+	MOVQ         out+0(FP), AX
+	MOVQ         n+40(FP), CX
+	MOVQ         a+8(FP), DX
+	VBROADCASTSS wa+48(FP), Y0
+	MOVQ         b+16(FP), BX
+	VBROADCASTSS wb+52(FP), Y1
+	MOVQ         c+24(FP), SI
+	VBROADCASTSS wc+56(FP), Y2
+	MOVQ         d+32(FP), DI
+	VBROADCASTSS wd+60(FP), Y3
+	XORQ         R8, R8
+	SHLQ         $0x02, CX
+
+next:
+	VMULPS  (DX)(R8*1), Y0, Y4
+	VMULPS  (BX)(R8*1), Y1, Y5
+	VADDPS  Y5, Y4, Y4
+	VMULPS  (SI)(R8*1), Y2, Y5
+	VADDPS  Y5, Y4, Y4
+	VMULPS  (DI)(R8*1), Y3, Y5
+	VADDPS  Y5, Y4, Y4
+	VMOVUPS Y4, (AX)(R8*1)
+	ADDQ    $0x20, R8
+	CMPQ    R8, CX
+	JLT     next
+	VZEROUPPER
+	RET
+
 // func normaliseAVX2(v *float32, n int, mean float32, factor float32)
 // Requires: AVX
 TEXT ·normaliseAVX2(SB), NOSPLIT, $0-24

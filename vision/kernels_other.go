@@ -4,6 +4,10 @@ package vision
 
 func blend(out, a, b []float32, wa, wb float32) { portableBlend(out, a, b, wa, wb) }
 
+func blend4(out, a, b, c, d []float32, wa, wb, wc, wd float32) {
+	portableBlend4(out, a, b, c, d, wa, wb, wc, wd)
+}
+
 func add(out, a []float32, w float32) { portableAdd(out, a, w) }
 
 func normalise(v []float32, mean, factor float32) { portableNormalise(v, mean, factor) }

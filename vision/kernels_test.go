@@ -31,6 +31,11 @@ func TestKernelsAgree(t *testing.T) {
 		portableBlend(want, a, b, wa, wb)
 		check("blend", got, want)
 
+		got, want = values(n), values(n)
+		blend4(got, a, b, c, a, wa, wb, -wa, wb/3)
+		portableBlend4(want, a, b, c, a, wa, wb, -wa, wb/3)
+		check("blend4", got, want)
+
 		got, want = slices.Clone(c), slices.Clone(c)
 		add(got, a, wa)
 		portableAdd(want, a, wa)

@@ -51,7 +51,7 @@ func (m colorModel) border() [3]float32 {
 // crop and warp are safe for concurrent use.
 type picture struct {
 	sync.Mutex
-	scratch       scratch
+	scratch       *scratch
 	model         colorModel
 	width, height int // as stored
 	orientation   orientation
@@ -63,12 +63,12 @@ type picture struct {
 }
 
 func newPicture(model colorModel, width, height int, planes [3]plane) *picture {
-	return &picture{model: model, width: width, height: height, orientation: upright, levels: [][3]plane{planes}}
+	return &picture{scratch: new(scratch), model: model, width: width, height: height, orientation: upright, levels: [][3]plane{planes}}
 }
 
 // fromJPEG makes a picture of one that was decoded at 1/2^base of its size.
 func fromJPEG(source *jpeg.Picture, base int) *picture {
-	p := &picture{orientation: upright, model: modelGrey, source: source, base: base, levels: make([][3]plane, base+1)}
+	p := &picture{scratch: new(scratch), orientation: upright, model: modelGrey, source: source, base: base, levels: make([][3]plane, base+1)}
 	p.width, p.height = source.Size()
 	planes := source.Planes(base, 0, 0)
 	if len(planes) == 3 {

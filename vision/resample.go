@@ -90,14 +90,28 @@ func toRGB(c0, c1, c2 []float32, model colorModel) {
 // taps are what a line of output values takes from a line of samples: value i is the sum of count samples from
 // first[i] on. Its weight of sample k is weights[k*size+i]. Values before from, and from to on, are nothing but the border.
 type taps struct {
+	of       span // what they were made for
 	count    int
 	from, to int
 	first    []int32 // rises
 	weights  []float32
 }
 
-// set makes the taps that stretch the range from, to of a line with n samples over size values.
+// span is the range from, to of a line with n samples, over size values.
+type span struct {
+	n        int
+	from, to float64
+	size     int
+}
+
+// set makes the taps that stretch the range from, to of a line with n samples over size values, if they are not those already: the second plane
+// of chroma is like the first.
 func (t *taps) set(n int, from, to float64, size int) {
+	of := span{n, from, to, size}
+	if t.of == of {
+		return
+	}
+	t.of = of
 	shrink := (to - from) / float64(size)
 	radius := max(shrink, 1)
 	t.count = min(2*int(math.Ceil(radius)), n)
@@ -152,8 +166,12 @@ func (s *scratch) resize(out []float32, p *plane, part rect, width, height int, 
 			columns.stretch(line(next), p.row(next), p.step, border)
 		}
 		weight := func(k int) float32 { return rows.weights[k*height+y] }
-		if count == 2 {
+		switch count {
+		case 2:
 			blend(row, line(first), line(first+1), weight(0), weight(1))
+			continue
+		case 4:
+			blend4(row, line(first), line(first+1), line(first+2), line(first+3), weight(0), weight(1), weight(2), weight(3))
 			continue
 		}
 		clear(row)

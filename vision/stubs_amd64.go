@@ -10,6 +10,9 @@ func blendAVX2(out *float32, a *float32, b *float32, n int, wa float32, wb float
 // addAVX2 is [portableAdd]; n is a multiple of 8 over 0.
 func addAVX2(out *float32, a *float32, n int, w float32)
 
+// blend4AVX2 is [portableBlend4]; n is a multiple of 8 over 0.
+func blend4AVX2(out *float32, a *float32, b *float32, c *float32, d *float32, n int, wa float32, wb float32, wc float32, wd float32)
+
 // normaliseAVX2 is [portableNormalise]; n is a multiple of 8 over 0.
 func normaliseAVX2(v *float32, n int, mean float32, factor float32)
 

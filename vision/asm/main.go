@@ -15,6 +15,7 @@ func main() {
 	ConstraintExpr("amd64")
 	blend()
 	add()
+	blend4()
 	normalise()
 	rgb()
 	narrow()
@@ -72,6 +73,30 @@ func blend() {
 		VMULPS(lane(b, at), wb, y)
 		VADDPS(y, x, x)
 		VMOVUPS(x, lane(out, at))
+	})
+}
+
+func blend4() {
+	TEXT("blend4AVX2", NOSPLIT, "func(out, a, b, c, d *float32, n int, wa, wb, wc, wd float32)")
+	Doc("blend4AVX2 is [portableBlend4]; n is a multiple of 8 over 0.")
+	out, n := pointer("out"), pointer("n")
+	var lines [4]reg.GPVirtual
+	var weights [4]reg.VecVirtual
+	for i, name := range []string{"a", "b", "c", "d"} {
+		lines[i], weights[i] = pointer(name), broadcast("w"+name)
+	}
+	loop(n, func(at reg.GPVirtual) {
+		sum := YMM()
+		for i, line := range lines {
+			if i == 0 {
+				VMULPS(lane(line, at), weights[i], sum)
+				continue
+			}
+			x := YMM()
+			VMULPS(lane(line, at), weights[i], x)
+			VADDPS(x, sum, sum)
+		}
+		VMOVUPS(sum, lane(out, at))
 	})
 }
 
