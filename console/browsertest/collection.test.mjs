@@ -81,6 +81,7 @@ test("a collection's faces and users", { skip: noPictures }, async (t) => {
   });
   await t.test("users, and the faces of one", async () => {
     await page.getByRole("link", { name: "Users" }).click();
+    await page.getByRole("button", { name: "New user" }).waitFor(); // and the faces, of which some are anna's, are gone
     await page.getByRole("row", { name: /anna/ }).waitFor();
     await page.getByRole("button", { name: "New user" }).click();
     await page.getByRole("dialog").getByLabel("User id").fill("nobody");

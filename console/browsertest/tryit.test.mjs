@@ -265,8 +265,8 @@ async function tabTo(page, name) {
 
 test("by keyboard alone", { skip }, async () => {
   const page = await tryIt(browser, server);
+  const chooser = page.waitForEvent("filechooser"); // which takes a moment to be listened for
   await tabTo(page, /^Choose a file/);
-  const chooser = page.waitForEvent("filechooser");
   await page.keyboard.press("Enter");
   await (await chooser).setFiles(persons[2].pictures[0]);
   const faces = part(page, "Faces");
