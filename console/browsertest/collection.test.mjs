@@ -109,6 +109,7 @@ test("a collection's faces and users", { skip: noPictures }, async (t) => {
     await page.getByText("3 faces disassociated.").waitFor();
     await page.getByText("This user has no faces.").waitFor();
     await page.getByRole("button", { name: "Show the faces of all users" }).click();
+    await page.getByText("of the user anna").waitFor({ state: "detached" });
     await page.getByPlaceholder("External id contains").fill(anna);
     await page.getByText(`3 with “${anna.toLowerCase()}”`).waitFor();
     await page.getByLabel("Mark all faces of this page").check();
