@@ -183,6 +183,7 @@ test("with the camera", { skip }, async () => {
     assert.ok(Math.abs(found - FaceDetails.length) <= 1, `${found} faces`);
     assert.equal(await page.getByRole("link", { name: "Save what is sent" }).getAttribute("download"), "camera.jpg");
     await page.getByRole("button", { name: "Camera" }).click();
+    await dialog.waitFor();
     await page.keyboard.press("Escape");
     await dialog.waitFor({ state: "detached" });
     page.check_();
