@@ -21,9 +21,7 @@ func (c crop) plane(colour int) []uint8 {
 }
 
 // luma is that of a pixel (ITU-R BT.601).
-func luma(red, green, blue uint8) float32 {
-	return 0.299*float32(red) + 0.587*float32(green) + 0.114*float32(blue)
-}
+func luma(red, green, blue float32) float32 { return 0.299*red + 0.587*green + 0.114*blue }
 
 // template is where the five points of a face are put in a crop, in pixels (Deng et al., ArcFace: Additive Angular
 // Margin Loss for Deep Face Recognition, 2019, and the code published with it). The first pixel's centre is 0.

@@ -72,17 +72,25 @@ func portableWiden(out []float32, in []uint8) {
 func portableBetween(out []float32, p *plane, startX, startY, stepX, stepY float64, from int) {
 	pix, stride, step := p.pix, p.stride, p.step
 	for i := range out {
-		// The conversions keep compilers from fusing the operations.
-		x, y := startX+float64(stepX*float64(from+i))+1, startY+float64(stepY*float64(from+i))+1
+		x, y := along(startX, stepX, from+i), along(startY, stepY, from+i)
 		x0, y0 := int(x), int(y)
 		fx, fy := float32(x-float64(x0)), float32(y-float64(y0))
 		at := (y0-1)*stride + (x0-1)*step
 		a, b := float32(pix[at]), float32(pix[at+step])
 		c, d := float32(pix[at+stride]), float32(pix[at+stride+step])
-		upper := a + float32(fx*(b-a))
-		lower := c + float32(fx*(d-c))
-		out[i] = upper + float32(fy*(lower-upper))
+		out[i] = bilinear(a, b, c, d, fx, fy)
 	}
+}
+
+// along is a place some steps from a start on, counted from 1 up. The conversion keeps compilers from fusing the operations: what is found to be
+// inside of a plane has to be there for all who ask.
+func along(start, step float64, i int) float64 { return start + float64(step*float64(i)) + 1 }
+
+// bilinear interpolates between a and b, between c and d below them, and between the two. The conversions keep compilers from fusing the operations.
+func bilinear(a, b, c, d, fx, fy float32) float32 {
+	upper := a + float32(fx*(b-a))
+	lower := c + float32(fx*(d-c))
+	return upper + float32(fy*(lower-upper))
 }
 
 // clamp keeps v within 0 to 255. Comparing is half the work of the built-in min and max, which mind what is not a number.

@@ -93,7 +93,7 @@ func (n *network) runCrop(ctx context.Context, c crop, read func(outputs [][]flo
 		if n.input.Color == pack.Grey {
 			red, green, blue := c.plane(0), c.plane(1), c.plane(2)
 			for i := range red {
-				input[i] = luma(red[i], green[i], blue[i])
+				input[i] = luma(float32(red[i]), float32(green[i]), float32(blue[i]))
 			}
 		} else {
 			widen(input, c)

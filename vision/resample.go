@@ -26,7 +26,7 @@ func (p *picture) crop(out []float32, width, height, channels int, part rect) {
 		rgb := make([]float32, 3*n)
 		p.crop(rgb, width, height, 3, part)
 		for i := range out[:n] {
-			out[i] = 0.299*rgb[i] + 0.587*rgb[n+i] + 0.114*rgb[2*n+i]
+			out[i] = luma(rgb[i], rgb[n+i], rgb[2*n+i])
 		}
 		return
 	}
@@ -237,7 +237,7 @@ func (p *plane) warp(out []float32, side int, m affine, border float32) {
 	for j := range side {
 		row := out[j*side:][:side]
 		startX, startY := m.apply(0.5, float64(j)+0.5)
-		place := func(i int) (x, y float64) { return startX + m.a*float64(i) + 1, startY + m.d*float64(i) + 1 }
+		place := func(i int) (x, y float64) { return along(startX, m.a, i), along(startY, m.d, i) }
 		// A line that goes through the picture is inside once, from one place to another.
 		inside := func(i int) bool {
 			x, y := place(i)
@@ -273,7 +273,5 @@ func (p *plane) near(x, y float64, border float32) float32 {
 		return float32(p.pix[y*p.stride+x*p.step])
 	}
 	a, b, c, d := sample(x0-1, y0-1), sample(x0, y0-1), sample(x0-1, y0), sample(x0, y0)
-	upper := a + fx*(b-a)
-	lower := c + fx*(d-c)
-	return upper + fy*(lower-upper)
+	return bilinear(a, b, c, d, fx, fy)
 }

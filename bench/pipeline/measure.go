@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -153,11 +152,12 @@ func (b *bench) measurePicture(ctx context.Context, w io.Writer, name string, pi
 		bareTime += time.Since(start)
 		bareCPU += workload.CPUTime() - used
 		start, used = time.Now(), workload.CPUTime()
-		forgetPeak()
+		workload.ForgetPeak()
 		if took, err = load(clients, duration/time.Duration(rounds), calls.do); err != nil {
 			return err
 		}
-		memory = max(memory, peakMemory())
+		peak, _ := workload.PeakMemory(os.Getpid()) // 0 where the system does not tell
+		memory = max(memory, peak)
 		whole = append(whole, took...)
 		wholeTime += time.Since(start)
 		wholeCPU += workload.CPUTime() - used
@@ -195,27 +195,6 @@ func (b *bench) measurePicture(ctx context.Context, w io.Writer, name string, pi
 		median(whole)/median(bare), 100*rate/bareRate, 100*perRequest(bareCPU, bare)/perRequest(wholeCPU, whole))
 	fmt.Fprintf(w, "The process, clients and all, has %d MB resident at most.\n\n", memory>>20)
 	return nil
-}
-
-// forgetPeak has the system begin anew with the process's peak of resident memory, where it can.
-func forgetPeak() {
-	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // the peak is that of an earlier part then, and no less true of the process
-}
-
-// peakMemory is the most resident memory that the process had, in bytes, without anybody's having to look all the time. It is 0 where the system does
-// not tell.
-func peakMemory() int64 {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(status)) {
-		var kilobytes int64
-		if _, err := fmt.Sscanf(line, "VmHWM: %d kB", &kilobytes); err == nil {
-			return kilobytes << 10
-		}
-	}
-	return 0
 }
 
 // measureDecoding prints how long a JPEG takes to decode at each scale, beside Go's decoder.

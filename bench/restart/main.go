@@ -102,7 +102,7 @@ func measureRestart(ctx context.Context, o options, f *filler, data string, w io
 	fmt.Fprintf(w, "\n## A restart with %d faces in a collection\n\n| start | ready | first answer | second answer | memory |\n|---|---|---|---|---|\n", o.faces)
 	for _, kind := range []string{"without index files, which it makes", "again", "again", "again", "after files left the system's cache", "after files left the system's cache"} {
 		if strings.HasPrefix(kind, "after") {
-			if err := leaveCache(data); errors.Is(err, errors.ErrUnsupported) {
+			if err := workload.LeaveCache(data); errors.Is(err, errors.ErrUnsupported) {
 				continue
 			} else if err != nil {
 				return err

@@ -201,12 +201,11 @@ func generate(p *population.Population, folder string, n int, peers bool) error 
 		queries = append(queries, p.Face(random, person))
 	}
 	truth := make([]int64, 0, k*len(queries))
-	for _, q := range queries {
-		if !peers {
-			break
-		}
-		for _, h := range scan(vectors, q)[:k] {
-			truth = append(truth, int64(h.Key)-1)
+	if peers {
+		for _, q := range queries {
+			for _, h := range scan(vectors, q)[:k] {
+				truth = append(truth, int64(h.Key)-1)
+			}
 		}
 	}
 	for name, data := range map[string]any{"vectors.f32": vectors, "queries.f32": queries, "truth.i64": [][]int64{truth}} {

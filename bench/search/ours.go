@@ -161,7 +161,8 @@ func measureOurs(ctx context.Context, folder string, cosines []float32) error {
 	if err := x.Close(); err != nil {
 		return err
 	}
-	if err := forget(path); err != nil {
+	// The record's place in the system's cache is the index's files' then.
+	if err := workload.LeaveCache(path); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		return err
 	}
 

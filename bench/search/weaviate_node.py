@@ -25,13 +25,12 @@ class Weaviate:
         self.k, self.n = k, 0
         self.folder = tempfile.mkdtemp(dir=os.path.dirname(program))
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
-        self.port, grpc_port, *others = free_ports(7)
+        self.port, grpc_port, *others = free_ports(6)
         environment = {
             "PATH": os.environ["PATH"],
             "DISABLE_TELEMETRY": "true",
             "AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED": "true",
             "DEFAULT_VECTORIZER_MODULE": "none",
-            "DEFAULT_QUANTIZATION": "none",
             "PERSISTENCE_DATA_PATH": self.folder,
             "CLUSTER_HOSTNAME": "node1",
             "CLUSTER_ADVERTISE_ADDR": "127.0.0.1",

@@ -153,16 +153,7 @@ func signed512() {
 	half := YMM()
 	VEXTRACTI64X4(U8(1), sum, half)
 	VPADDD(half, sum.AsY(), half)
-	x, y := half.AsX(), XMM()
-	VEXTRACTI128(U8(1), half, y)
-	VPADDD(y, x, x)
-	VPHADDD(x, x, x)
-	VPHADDD(x, x, x)
-	total := GP32()
-	VMOVD(x, total)
-	Store(total, ReturnIndex(0))
-	VZEROUPPER()
-	RET()
+	returnSum(half)
 }
 
 // above512 makes half a mask at once.
@@ -171,16 +162,7 @@ func above512() {
 	Doc("aboveAVX512 is [portableAbove] of whole blocks.")
 	masks, sums := Load(Param("masks"), GP64()), Load(Param("sums"), GP64())
 	scales, blocks := Load(Param("scales"), GP64()), Load(Param("blocks"), GP64())
-	broadcast := func(name string) reg.VecVirtual {
-		z := ZMM()
-		address, err := Param(name).Resolve()
-		if err != nil {
-			panic(err)
-		}
-		VBROADCASTSS(address.Addr, z)
-		return z
-	}
-	step, shift, limit := broadcast("step"), broadcast("shift"), broadcast("limit")
+	step, shift, limit := broadcast("step", ZMM()), broadcast("shift", ZMM()), broadcast("limit", ZMM())
 	Label("next")
 	var halves [2]reg.OpmaskVirtual
 	for part := range halves {

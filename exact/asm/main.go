@@ -134,8 +134,13 @@ func signed() {
 	VPCMPEQW(words, words, words)
 	VPABSW(words, words)
 	VPMADDWD(words, sum, sum)
-	x, y := sum.AsX(), XMM()
-	VEXTRACTI128(U8(1), sum, y)
+	returnSum(sum)
+}
+
+// returnSum returns the sum of eight numbers.
+func returnSum(of reg.VecVirtual) {
+	x, y := of.AsX(), XMM()
+	VEXTRACTI128(U8(1), of, y)
 	VPADDD(y, x, x)
 	VPHADDD(x, x, x)
 	VPHADDD(x, x, x)
@@ -144,6 +149,16 @@ func signed() {
 	Store(total, ReturnIndex(0))
 	VZEROUPPER()
 	RET()
+}
+
+// broadcast loads a parameter into all lanes of a register.
+func broadcast(name string, into reg.VecVirtual) reg.VecVirtual {
+	address, err := Param(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	VBROADCASTSS(address.Addr, into)
+	return into
 }
 
 // fetch asks for each line of some rows.
@@ -175,16 +190,7 @@ func above() {
 	Doc("aboveAVX2 is [portableAbove] of whole blocks.")
 	masks, sums := Load(Param("masks"), GP64()), Load(Param("sums"), GP64())
 	scales, blocks := Load(Param("scales"), GP64()), Load(Param("blocks"), GP64())
-	broadcast := func(name string) reg.VecVirtual {
-		y := YMM()
-		address, err := Param(name).Resolve()
-		if err != nil {
-			panic(err)
-		}
-		VBROADCASTSS(address.Addr, y)
-		return y
-	}
-	step, shift, limit := broadcast("step"), broadcast("shift"), broadcast("limit")
+	step, shift, limit := broadcast("step", YMM()), broadcast("shift", YMM()), broadcast("limit", YMM())
 	Label("next")
 	mask := GP32()
 	XORL(mask, mask)

@@ -31,12 +31,17 @@ func pointer(name string) reg.GPVirtual { return Load(Param(name), GP64()).(reg.
 // broadcast loads a parameter into all lanes.
 func broadcast(name string) reg.VecVirtual {
 	y := YMM()
+	VBROADCASTSS(parameter(name), y)
+	return y
+}
+
+// parameter is where one is.
+func parameter(name string) Mem {
 	address, err := Param(name).Resolve()
 	if err != nil {
 		panic(err)
 	}
-	VBROADCASTSS(address.Addr, y)
-	return y
+	return address.Addr
 }
 
 // constant puts a number into all lanes.
@@ -194,7 +199,7 @@ func widen() {
 	})
 }
 
-// stretch reads sixteen bytes for four values: what they take lies within, since none is further from the next than a sample.
+// stretch reads sixteen bytes for four values: what they take lies within, since none is further than four samples from the one before.
 func stretch() {
 	TEXT("stretchAVX2", NOSPLIT, "func(out *float32, in *byte, first *int32, w0, w1 *float32, n int)")
 	Doc("stretchAVX2 is [portableStretch]; n is a multiple of 8 over 0, first rises by at most 4, and in has 16 bytes from each first on.")
@@ -234,11 +239,7 @@ func between() {
 	out, pix, stride := pointer("out"), pointer("pix"), pointer("stride")
 	double := func(name string) reg.VecVirtual {
 		y := YMM()
-		address, err := Param(name).Resolve()
-		if err != nil {
-			panic(err)
-		}
-		VBROADCASTSD(address.Addr, y)
+		VBROADCASTSD(parameter(name), y)
 		return y
 	}
 	startX, startY, stepX, stepY := double("startX"), double("startY"), double("stepX"), double("stepY")
@@ -259,7 +260,7 @@ func between() {
 	}
 
 	loop(n, func(at reg.GPVirtual) {
-		var upperPairs, lowerPairs = XMM(), XMM()
+		upperPairs, lowerPairs := XMM(), XMM()
 		var fractions [2][2]reg.VecVirtual // of either half of the eight: of x and of y
 		for half := range 2 {
 			place := YMM() // from+i

@@ -1,4 +1,4 @@
-package main
+package workload
 
 import (
 	"errors"
@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// leaveCache makes the system read a folder's files from disk again when they are next asked for.
-func leaveCache(folder string) error {
-	return filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+// LeaveCache makes the system read a file, or those of a folder, from disk again when they are next asked for.
+func LeaveCache(path string) error {
+	return filepath.WalkDir(path, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
 			return err
 		}
