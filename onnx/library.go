@@ -12,7 +12,6 @@ import (
 	"sync"
 
 	"github.com/yalue/onnxruntime_go"
-	"golang.org/x/sync/semaphore"
 )
 
 // Version is the version of ONNX Runtime that [Verify] accepts.
@@ -76,7 +75,7 @@ func Verify(path string) error {
 	return nil
 }
 
-// Runtime is ONNX Runtime in this process, with a budget of processor cores that its sessions share.
+// Runtime is ONNX Runtime in this process, with a number of processor cores that its sessions share.
 //
 // Small networks use one core well and two badly: the work is split and joined again at each of a hundred layers. So a
 // run that finds the machine idle takes the fast way, spread over several cores, and one that does not takes a
@@ -84,10 +83,9 @@ func Verify(path string) error {
 // core), and eight clients get 210 of them a second (155 if every run were spread). The results of both ways are the
 // same, bit for bit.
 type Runtime struct {
-	cores  int64
+	cores  *cores
 	spread int // cores that one spread run uses
 	cuda   bool
-	budget *semaphore.Weighted
 }
 
 // maxSpread bounds a spread run: more cores than this make networks of a few milliseconds no faster.
@@ -108,11 +106,7 @@ func Open(path string, cores int) (*Runtime, error) {
 	if err := load(path); err != nil {
 		return nil, err
 	}
-	return &Runtime{
-		cores:  int64(cores),
-		spread: min(cores, maxSpread),
-		budget: semaphore.NewWeighted(int64(cores)),
-	}, nil
+	return &Runtime{cores: newCores(cores), spread: min(cores, maxSpread)}, nil
 }
 
 // same tells whether two paths are of one file.
@@ -148,4 +142,4 @@ func load(path string) error {
 }
 
 // Cores is the number of cores that the sessions share.
-func (r *Runtime) Cores() int { return int(r.cores) }
+func (r *Runtime) Cores() int { return r.cores.all }

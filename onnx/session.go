@@ -202,43 +202,31 @@ func (s *Session) OutputShapes() []Shape {
 // All are flattened in row-major order, and neither fill nor read may keep them. What the input holds before
 // fill is not defined. Run waits until a core is free or ctx is done; a run that has begun is not interrupted.
 func (s *Session) Run(ctx context.Context, fill func(input []float32), read func(outputs [][]float32)) error {
-	// The core is held from the first byte of the input on: the input is still in its cache when the network reads it, and no
-	// more tensors are in use than there are cores.
-	r := s.runtime
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := r.budget.Acquire(ctx, 1); err != nil {
-		return fmt.Errorf("waiting for a core: %w", err)
-	}
-	defer r.budget.Release(1)
-	t, err := s.take()
-	if err != nil {
-		return err
-	}
-	defer s.give(t)
-	fill(t.input.GetData())
-	if err := s.run(t); err != nil {
-		return err
-	}
-	read(t.data)
-	return nil
-}
-
-// run runs the network on the core that is held, or on all of them if nobody else holds one.
-func (s *Session) run(t *tensors) error {
-	session, others := s.single, s.runtime.cores-1
-	if others > 0 && s.runtime.budget.TryAcquire(others) {
-		session = s.spread
-		defer s.runtime.budget.Release(others)
-	}
-	err := withoutSubnormals(func() error {
-		return session.Run([]onnxruntime_go.Value{t.input}, t.values)
+	// The core is held from the first byte of the input on: the input is still in its cache when the network reads it, and no
+	// more tensors are in use than there are cores.
+	return s.runtime.cores.do(ctx, func(alone bool) error {
+		t, err := s.take()
+		if err != nil {
+			return err
+		}
+		defer s.give(t)
+		fill(t.input.GetData())
+		session := s.single
+		if alone {
+			session = s.spread
+		}
+		err = withoutSubnormals(func() error {
+			return session.Run([]onnxruntime_go.Value{t.input}, t.values)
+		})
+		if err != nil {
+			return fmt.Errorf("running the network: %w", err)
+		}
+		read(t.data)
+		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("running the network: %w", err)
-	}
-	return nil
 }
 
 // take returns tensors of its own to the caller, who gives them back.
