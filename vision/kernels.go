@@ -53,6 +53,18 @@ func portableStretch(out []float32, in []uint8, step int, first []int32, w0, w1 
 	}
 }
 
+// portableStretch4 sets out to the sum of w0 to w3 times sample first and the three after it, added in that order. first rises, by at most 2 from
+// one to the next.
+func portableStretch4(out []float32, in []uint8, step int, first []int32, w0, w1, w2, w3 []float32) {
+	first, w0, w1, w2, w3 = first[:len(out)], w0[:len(out)], w1[:len(out)], w2[:len(out)], w3[:len(out)]
+	for i := range out {
+		at := int(first[i]) * step
+		a, b := float32(in[at]), float32(in[at+step])
+		c, d := float32(in[at+2*step]), float32(in[at+3*step])
+		out[i] = float32(float32(float32(w0[i]*a)+float32(w1[i]*b))+float32(w2[i]*c)) + float32(w3[i]*d)
+	}
+}
+
 // portableNarrow rounds values to bytes, those beyond 0 and 255 to these.
 func portableNarrow(out []uint8, in []float32) {
 	for i, v := range in[:len(out)] {

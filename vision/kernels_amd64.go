@@ -91,13 +91,27 @@ func between(out []float32, p *plane, startX, startY, stepX, stepY float64, from
 }
 
 func stretch(out []float32, in []uint8, step int, first []int32, w0, w1 []float32) {
-	n := 0
-	if step == 1 { // sixteen bytes are read for four values, of rows that follow as well, and taken are those of this one
-		n = whole(sort.Search(len(out), func(i int) bool { return int(first[i])+16 > cap(in) }))
-	}
+	n := within(in, step, first[:len(out)])
 	if n > 0 {
-		_, _, _ = first[n-1], w0[n-1], w1[n-1]
+		_, _ = w0[n-1], w1[n-1]
 		stretchAVX2(&out[0], &in[0], &first[0], &w0[0], &w1[0], n)
 	}
 	portableStretch(out[n:], in, step, first[n:], w0[n:], w1[n:])
+}
+
+func stretch4(out []float32, in []uint8, step int, first []int32, w0, w1, w2, w3 []float32) {
+	n := within(in, step, first[:len(out)])
+	if n > 0 {
+		_, _, _, _ = w0[n-1], w1[n-1], w2[n-1], w3[n-1]
+		stretch4AVX2(&out[0], &in[0], &first[0], &w0[0], &w1[0], &w2[0], &w3[0], n)
+	}
+	portableStretch4(out[n:], in, step, first[n:], w0[n:], w1[n:], w2[n:], w3[n:])
+}
+
+// within is how many values the kernels stretch: sixteen bytes are read for four of them, of rows that follow as well, and taken are those of this one.
+func within(in []uint8, step int, first []int32) int {
+	if step != 1 {
+		return 0
+	}
+	return whole(sort.Search(len(first), func(i int) bool { return int(first[i])+16 > cap(in) }))
 }

@@ -377,18 +377,70 @@ next:
 	VMOVDQU     (DX)(R8*1), Y2
 	VPSHUFD     $0x00, Y2, Y4
 	VPSUBD      Y4, Y2, Y2
-	VPOR        Y1, Y2, Y4
-	VPADDD      Y0, Y4, Y2
-	VPSHUFB     Y4, Y3, Y4
-	VPSHUFB     Y2, Y3, Y2
+	VPOR        Y1, Y2, Y2
+	VPSHUFB     Y2, Y3, Y4
 	VCVTDQ2PS   Y4, Y4
-	VCVTDQ2PS   Y2, Y2
 	VMULPS      (BX)(R8*1), Y4, Y4
+	VPADDD      Y0, Y2, Y2
+	VPSHUFB     Y2, Y3, Y2
+	VCVTDQ2PS   Y2, Y2
 	VMULPS      (SI)(R8*1), Y2, Y2
 	VADDPS      Y2, Y4, Y4
 	VMOVUPS     Y4, (AX)(R8*1)
 	ADDQ        $0x20, R8
 	CMPQ        R8, DI
+	JLT         next
+	VZEROUPPER
+	RET
+
+// func stretch4AVX2(out *float32, in *byte, first *int32, w0 *float32, w1 *float32, w2 *float32, w3 *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·stretch4AVX2(SB), NOSPLIT, $0-64
+	MOVQ     out+0(FP), AX
+	MOVQ     in+8(FP), CX
+	MOVQ     first+16(FP), DX
+	MOVQ     w0+24(FP), BX
+	MOVQ     w1+32(FP), SI
+	MOVQ     w2+40(FP), DI
+	MOVQ     w3+48(FP), R8
+	MOVQ     n+56(FP), R9
+	VPCMPEQD Y0, Y0, Y0
+	VPSLLD   $0x1f, Y0, Y1
+	VPSRAD   $0x17, Y1, Y1
+	VPSRLD   $0x1f, Y0, Y0
+	XORQ     R10, R10
+	SHLQ     $0x02, R9
+
+next:
+	MOVLQSX     (DX)(R10*1), R11
+	VMOVDQU     (CX)(R11*1), X3
+	MOVLQSX     16(DX)(R10*1), R11
+	VINSERTI128 $0x01, (CX)(R11*1), Y3, Y3
+	VMOVDQU     (DX)(R10*1), Y2
+	VPSHUFD     $0x00, Y2, Y4
+	VPSUBD      Y4, Y2, Y2
+	VPOR        Y1, Y2, Y2
+	VPSHUFB     Y2, Y3, Y4
+	VCVTDQ2PS   Y4, Y4
+	VMULPS      (BX)(R10*1), Y4, Y4
+	VPADDD      Y0, Y2, Y2
+	VPSHUFB     Y2, Y3, Y5
+	VCVTDQ2PS   Y5, Y5
+	VMULPS      (SI)(R10*1), Y5, Y5
+	VADDPS      Y5, Y4, Y4
+	VPADDD      Y0, Y2, Y2
+	VPSHUFB     Y2, Y3, Y5
+	VCVTDQ2PS   Y5, Y5
+	VMULPS      (DI)(R10*1), Y5, Y5
+	VADDPS      Y5, Y4, Y4
+	VPADDD      Y0, Y2, Y2
+	VPSHUFB     Y2, Y3, Y2
+	VCVTDQ2PS   Y2, Y2
+	VMULPS      (R8)(R10*1), Y2, Y2
+	VADDPS      Y2, Y4, Y4
+	VMOVUPS     Y4, (AX)(R10*1)
+	ADDQ        $0x20, R10
+	CMPQ        R10, R9
 	JLT         next
 	VZEROUPPER
 	RET

@@ -25,3 +25,7 @@ func between(out []float32, p *plane, startX, startY, stepX, stepY float64, from
 func stretch(out []float32, in []uint8, step int, first []int32, w0, w1 []float32) {
 	portableStretch(out, in, step, first, w0, w1)
 }
+
+func stretch4(out []float32, in []uint8, step int, first []int32, w0, w1, w2, w3 []float32) {
+	portableStretch4(out, in, step, first, w0, w1, w2, w3)
+}

@@ -93,6 +93,19 @@ func TestKernelsAgree(t *testing.T) {
 		}
 		stretch(got, apart, 4, first, w0, w1)
 		check("stretch of samples that are apart", got, want)
+		if len(in) < 4 {
+			continue
+		}
+		first[0] = 0
+		for i := range first {
+			first[i] = int32(min(int(first[max(i-1, 0)])+random.IntN(3), len(in)-4))
+		}
+		w2, w3 := values(n), values(n)
+		stretch4(got, in, 1, first, w0, w1, w2, w3)
+		portableStretch4(want, in, 1, first, w0, w1, w2, w3)
+		check("stretch4", got, want)
+		stretch4(got, apart, 4, first, w0, w1, w2, w3)
+		check("stretch4 of samples that are apart", got, want)
 	}
 }
 

@@ -193,8 +193,13 @@ func (t *taps) stretch(out []float32, in []uint8, step int, border float32) {
 	fill(out[:t.from], border)
 	fill(out[t.to:], border)
 	out, first := out[t.from:t.to], t.first[t.from:t.to]
-	if t.count == 2 { // enlarging, and shrinking by what halving leaves of powers of two: nearly always
-		stretch(out, in, step, first, t.weights[t.from:], t.weights[size+t.from:])
+	weights := func(k int) []float32 { return t.weights[k*size+t.from:] }
+	switch t.count { // halving leaves little to shrink: nearly always
+	case 2: // enlarging
+		stretch(out, in, step, first, weights(0), weights(1))
+		return
+	case 4: // shrinking to not less than half
+		stretch4(out, in, step, first, weights(0), weights(1), weights(2), weights(3))
 		return
 	}
 	for i := range out {

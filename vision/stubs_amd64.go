@@ -30,3 +30,6 @@ func betweenAVX2(out *float32, pix *byte, stride int, startX float64, startY flo
 
 // stretchAVX2 is [portableStretch]; n is a multiple of 8 over 0, first rises by at most 4, and in has 16 bytes from each first on.
 func stretchAVX2(out *float32, in *byte, first *int32, w0 *float32, w1 *float32, n int)
+
+// stretch4AVX2 is [portableStretch4]; n is a multiple of 8 over 0, first rises by at most 2, and in has 16 bytes from each first on.
+func stretch4AVX2(out *float32, in *byte, first *int32, w0 *float32, w1 *float32, w2 *float32, w3 *float32, n int)

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -21,7 +22,8 @@ func main() {
 	narrow()
 	widen()
 	between()
-	stretch()
+	stretch("stretch", 2, 4)
+	stretch("stretch4", 4, 2)
 	Generate()
 }
 
@@ -199,36 +201,51 @@ func widen() {
 	})
 }
 
-// stretch reads sixteen bytes for four values: what they take lies within, since none is further than four samples from the one before.
-func stretch() {
-	TEXT("stretchAVX2", NOSPLIT, "func(out *float32, in *byte, first *int32, w0, w1 *float32, n int)")
-	Doc("stretchAVX2 is [portableStretch]; n is a multiple of 8 over 0, first rises by at most 4, and in has 16 bytes from each first on.")
+// stretch reads sixteen bytes for four values: what they take lies within, since none begins further than four samples, or with four taps
+// two, from the one before.
+func stretch(name string, taps, rise int) {
+	var weights []string
+	for k := range taps {
+		weights = append(weights, fmt.Sprintf("w%d", k))
+	}
+	TEXT(name+"AVX2", NOSPLIT, "func(out *float32, in *byte, first *int32, "+strings.Join(weights, ", ")+" *float32, n int)")
+	Doc(fmt.Sprintf("%sAVX2 is [portable%s]; n is a multiple of 8 over 0, first rises by at most %d, and in has 16 bytes from each first on.",
+		name, strings.ToUpper(name[:1])+name[1:], rise))
 	out, in, first := pointer("out"), pointer("in"), pointer("first")
-	w0, w1, n := pointer("w0"), pointer("w1"), pointer("n")
+	var w []reg.GPVirtual
+	for _, name := range weights {
+		w = append(w, pointer(name))
+	}
+	n := pointer("n")
 	one, upper := YMM(), YMM() // upper: of a lane all bytes but the lowest, which are to be 0
 	VPCMPEQD(one, one, one)
 	VPSLLD(U8(31), one, upper)
 	VPSRAD(U8(23), upper, upper)
 	VPSRLD(U8(31), one, one)
 	loop(n, func(at reg.GPVirtual) {
-		index, bytes, a, b, start := YMM(), YMM(), YMM(), YMM(), GP64()
+		index, bytes, sum, start := YMM(), YMM(), YMM(), GP64()
 		MOVLQSX(lane(first, at), start)
 		VMOVDQU(Mem{Base: in, Index: start, Scale: 1}, bytes.AsX())
 		MOVLQSX(Mem{Base: first, Index: at, Scale: 1, Disp: 16}, start)
 		VINSERTI128(U8(1), Mem{Base: in, Index: start, Scale: 1}, bytes, bytes)
 		VMOVDQU(lane(first, at), index)
-		VPSHUFD(U8(0), index, a) // the first of each four
-		VPSUBD(a, index, index)
-		VPOR(upper, index, a)
-		VPADDD(one, a, b)
-		VPSHUFB(a, bytes, a)
-		VPSHUFB(b, bytes, b)
-		VCVTDQ2PS(a, a)
-		VCVTDQ2PS(b, b)
-		VMULPS(lane(w0, at), a, a)
-		VMULPS(lane(w1, at), b, b)
-		VADDPS(b, a, a)
-		VMOVUPS(a, lane(out, at))
+		VPSHUFD(U8(0), index, sum) // the first of each four
+		VPSUBD(sum, index, index)
+		VPOR(upper, index, index)
+		for k := range taps {
+			sample := sum
+			if k > 0 {
+				sample = YMM()
+				VPADDD(one, index, index)
+			}
+			VPSHUFB(index, bytes, sample)
+			VCVTDQ2PS(sample, sample)
+			VMULPS(lane(w[k], at), sample, sample)
+			if k > 0 {
+				VADDPS(sample, sum, sum)
+			}
+		}
+		VMOVUPS(sum, lane(out, at))
 	})
 }
 
