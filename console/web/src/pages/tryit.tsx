@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useLoaded, useSettled } from "../hooks.ts";
 import { Picker } from "../parts/picker.tsx";
 import { usePicture } from "../picture/use.ts";
@@ -17,7 +17,8 @@ export function TryIt({ query }: { query: URLSearchParams }) {
   const [picture, setPicture] = usePicture();
   const asked = query.get("collection") ?? "";
   const [collection, setCollection] = useState(asked);
-  useEffect(() => { if (asked) setCollection(asked); }, [asked]);
+  // Before the page is seen: an effect after that would overwrite what is typed by then.
+  useLayoutEffect(() => { if (asked) setCollection(asked); }, [asked]);
   const settled = useSettled(collection, 250);
   const known = usePermissions(settled || null);
   const last = useRef(session.may);
