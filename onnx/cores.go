@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
 )
 
 // cores shares a number of processor cores between runs, in the order in which they are asked for.
@@ -14,29 +15,54 @@ import (
 // run before it: a thread that goes from run to run does not sleep, and stays on its core. If each goroutine made its own, then one thread
 // would fall asleep and another wake up at each change of turns, and the system would often wake it on a core that is busy and leave
 // the other idle for a millisecond or more: 7 % of the time of two cores under load.
+//
+// A run gets several cores while its caller is alone, and one once runs of several callers have come together: two that took turns at all cores
+// would be slower than side by side.
 type cores struct {
-	all int
+	spread int // how many a run gets at most
 
 	mu      sync.Mutex
 	free    int
-	waiting list.List // of *turn; empty while free is above 0
+	waiting list.List   // of *turn; empty while free is above 0
+	callers map[any]int // how many runs each has that are made or wait
+	crowded time.Time   // when a run last found less than it could have used, because of another caller
+}
+
+// calm is how long callers are to have kept out of each other's way before a run gets more than one core. Between its runs a caller does
+// other work, which takes a millisecond where the picture is small.
+const calm = 10 * time.Millisecond
+
+type callerKey struct{}
+
+// OneCaller returns a context whose runs are all of one caller. Else each run is a caller of its own.
+func OneCaller(ctx context.Context) context.Context {
+	return context.WithValue(ctx, callerKey{}, new(byte))
 }
 
 // turn is a run that waits.
 type turn struct {
-	run   func(alone bool) error
+	run   func(spread bool) error
 	begun bool // under cores.mu
 	err   error
 	done  chan struct{} // closed once err is set
 }
 
-func newCores(n int) *cores { return &cores{all: n, free: n} }
+func newCores(n, spread int) *cores { return &cores{spread: spread, free: n, callers: map[any]int{}} }
 
-// do calls run once a core is free, and returns its error. It tells run whether it is alone, and has all cores. A call whose context
+// do calls run once a core is free, and returns its error. It tells run whether it has several. A call whose context
 // ends while it waits is not made, and one that has begun is waited for. A panic of a run that waited is an error: in a goroutine of
 // its own nobody else could stop it from ending the process.
-func (c *cores) do(ctx context.Context, run func(alone bool) error) error {
+func (c *cores) do(ctx context.Context, run func(spread bool) error) error {
+	caller := ctx.Value(callerKey{})
+	if caller == nil {
+		caller = new(byte)
+	}
 	c.mu.Lock()
+	c.callers[caller]++
+	defer c.leave(caller)
+	if c.free < c.spread && len(c.callers) > 1 {
+		c.crowded = time.Now()
+	}
 	if c.free > 0 {
 		n := c.take()
 		c.mu.Unlock()
@@ -64,11 +90,19 @@ func (c *cores) do(ctx context.Context, run func(alone bool) error) error {
 	return t.err
 }
 
-// take takes all cores for a run if nobody else has or wants one, and else one of those that are free. It is called under mu.
+func (c *cores) leave(caller any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.callers[caller]--; c.callers[caller] == 0 {
+		delete(c.callers, caller)
+	}
+}
+
+// take takes cores for a run, one at least, of those that are free. It is called under mu.
 func (c *cores) take() int {
 	n := 1
-	if c.free == c.all && c.waiting.Len() == 0 {
-		n = c.all
+	if c.free >= c.spread && c.waiting.Len() == 0 && time.Since(c.crowded) >= calm {
+		n = c.spread
 	}
 	c.free -= n
 	return n
@@ -114,11 +148,11 @@ func (c *cores) begin() (*turn, int) {
 	return t, c.take()
 }
 
-func (t *turn) try(alone bool) (err error) {
+func (t *turn) try(spread bool) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	return t.run(alone)
+	return t.run(spread)
 }

@@ -3,11 +3,13 @@ package onnx
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // hold takes a core until the returned function is called.
@@ -15,8 +17,8 @@ func hold(t *testing.T, c *cores) (release func()) {
 	t.Helper()
 	begun, end := make(chan bool), make(chan struct{})
 	go func() {
-		_ = c.do(t.Context(), func(alone bool) error {
-			begun <- alone
+		_ = c.do(t.Context(), func(spread bool) error {
+			begun <- spread
 			<-end
 			return nil
 		})
@@ -25,25 +27,28 @@ func hold(t *testing.T, c *cores) (release func()) {
 	return func() { close(end) }
 }
 
-// A run alone has all cores, and no two runs have one core, in whatever order they come.
+// No two runs have one core, in whatever order they come.
 func TestCoresAreNotExceeded(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 8} {
 		synctest.Test(t, func(t *testing.T) {
-			c := newCores(n)
+			spread := min(n, 3)
+			c := newCores(n, spread)
 			var taken, made atomic.Int64
 			var wg sync.WaitGroup
 			const callers, calls = 20, 200
 			for range callers {
 				wg.Go(func() {
 					for range calls {
-						err := c.do(t.Context(), func(alone bool) error {
+						time.Sleep(rand.N(calm / 100)) // so that they are together at times, and not at others
+						err := c.do(t.Context(), func(several bool) error {
 							mine := int64(1)
-							if alone {
-								mine = int64(n)
+							if several {
+								mine = int64(spread)
 							}
 							if have := taken.Add(mine); have > int64(n) {
 								t.Errorf("%d of %d cores are taken", have, n)
 							}
+							time.Sleep(rand.N(calm / 1000))
 							made.Add(1)
 							taken.Add(-mine)
 							return nil
@@ -66,36 +71,98 @@ func TestCoresAreNotExceeded(t *testing.T) {
 	}
 }
 
-func TestCoresAlone(t *testing.T) {
+// A run has several cores if for a while none found less than it could have used.
+func TestCoresSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCores(2)
-		alone := func() (alone bool) {
-			_ = c.do(t.Context(), func(a bool) error { alone = a; return nil })
-			return alone
+		c := newCores(4, 2)
+		spread := func() (got bool) {
+			_ = c.do(t.Context(), func(spread bool) error { got = spread; return nil })
+			return got
 		}
-		if !alone() {
-			t.Error("the only run does not have all cores")
+		if !spread() {
+			t.Error("the first run has one core")
 		}
-		release := hold(t, c) // both
-		var got [2]bool
+		first, second := hold(t, c), hold(t, c)
+		if c.free != 0 {
+			t.Errorf("two runs left %d of 4 cores that each could use two of", c.free)
+		}
+		third := make(chan bool)
+		go func() { third <- spread() }()
+		synctest.Wait()
+		first()
+		if <-third {
+			t.Error("a run that had to wait has two cores")
+		}
+		second()
+		synctest.Wait()
+		if spread() {
+			t.Error("a run has two cores just after runs came together")
+		}
+		time.Sleep(calm)
+		if !spread() {
+			t.Error("a run has one core though it was calm")
+		}
+	})
+}
+
+// Runs of one caller come together, and are no reason to take fewer cores afterwards.
+func TestCoresOfOneCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCores(2, 2)
+		ctx := OneCaller(t.Context())
 		var wg sync.WaitGroup
-		for i := range got {
+		for range 5 {
 			wg.Go(func() {
-				_ = c.do(t.Context(), func(alone bool) error { got[i] = alone; return nil })
+				_ = c.do(ctx, func(bool) error { time.Sleep(time.Millisecond); return nil })
 			})
-			synctest.Wait()
 		}
-		release()
 		wg.Wait()
-		if got[0] {
-			t.Error("a run had all cores while another waited")
+		for range 2 { // the second without a caller
+			_ = c.do(ctx, func(spread bool) error {
+				if !spread {
+					t.Error("a run has one core though its caller was alone")
+				}
+				return nil
+			})
+			ctx = t.Context()
+		}
+		if synctest.Wait(); len(c.callers) != 0 {
+			t.Errorf("%d callers are left", len(c.callers))
+		}
+	})
+}
+
+// Two callers who run by turns and hardly ever at the same moment are seen as together.
+func TestCoresSeeOthersBetweenTheirRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCores(2, 2)
+		var wg sync.WaitGroup
+		var runs, spread atomic.Int64
+		for range 2 {
+			wg.Go(func() {
+				for range 1000 {
+					time.Sleep(rand.N(time.Millisecond))
+					_ = c.do(t.Context(), func(several bool) error {
+						time.Sleep(rand.N(2 * time.Millisecond))
+						runs.Add(1)
+						if several {
+							spread.Add(1)
+						}
+						return nil
+					})
+				}
+			})
+		}
+		wg.Wait()
+		if spread.Load() > runs.Load()/10 {
+			t.Errorf("%d runs of %d were spread", spread.Load(), runs.Load())
 		}
 	})
 }
 
 func TestCoresServeInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCores(1)
+		c := newCores(1, 1)
 		release := hold(t, c)
 		var order []int
 		var wg sync.WaitGroup
@@ -118,7 +185,7 @@ func TestCoresServeInOrder(t *testing.T) {
 // A call that gives up takes its place with it, and whoever is behind it comes all the same.
 func TestCoresHeedContexts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCores(1)
+		c := newCores(1, 1)
 		release := hold(t, c)
 		ctx, cancel := context.WithCancel(t.Context())
 		gone, stayed := make(chan error), make(chan error)
@@ -142,7 +209,7 @@ func TestCoresHeedContexts(t *testing.T) {
 // What a run that has begun writes to is the caller's: it is waited for.
 func TestCoresWaitForWhatHasBegun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCores(1)
+		c := newCores(1, 1)
 		release := hold(t, c)
 		ctx, cancel := context.WithCancel(t.Context())
 		begun, end, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
@@ -168,12 +235,12 @@ func TestCoresWaitForWhatHasBegun(t *testing.T) {
 
 func TestCoresSurvivePanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCores(2)
+		c := newCores(2, 2)
 		func() {
 			defer func() { recover() }()
 			_ = c.do(t.Context(), func(bool) error { panic("at once") })
 		}()
-		release := hold(t, c) // alone, it has both
+		release := hold(t, c) // it has both
 		failed := make(chan error)
 		go func() { failed <- c.do(t.Context(), func(bool) error { panic("later") }) }()
 		synctest.Wait()

@@ -207,7 +207,7 @@ func (s *Session) Run(ctx context.Context, fill func(input []float32), read func
 	}
 	// The core is held from the first byte of the input on: the input is still in its cache when the network reads it, and no
 	// more tensors are in use than there are cores.
-	return s.runtime.cores.do(ctx, func(alone bool) error {
+	return s.runtime.cores.do(ctx, func(spread bool) error {
 		t, err := s.take()
 		if err != nil {
 			return err
@@ -215,7 +215,7 @@ func (s *Session) Run(ctx context.Context, fill func(input []float32), read func
 		defer s.give(t)
 		fill(t.input.GetData())
 		session := s.single
-		if alone {
+		if spread {
 			session = s.spread
 		}
 		err = withoutSubnormals(func() error {

@@ -135,6 +135,7 @@ func (e *Engine) Cosine(similarity float32) float32 { return e.curve.cosine(simi
 //
 // An attribute that the pack has no network for is left out of the faces. Networks of attributes run only where those are wanted.
 func (e *Engine) Detect(ctx context.Context, data []byte, want recollect.Attributes) (recollect.Photo, error) {
+	ctx = onnx.OneCaller(ctx)
 	stop := e.clock(StageDecode)
 	p, release, err := e.decoder.decode(ctx, data)
 	if err != nil {
@@ -297,6 +298,7 @@ func (p *photo) Embed(ctx context.Context, faces ...int) ([][]float32, error) {
 			return nil, fmt.Errorf("embedding face %d of a photo that has %d", i, len(p.crops))
 		}
 	}
+	ctx = onnx.OneCaller(ctx)
 	vectors := make([][]float32, len(faces))
 	err := each(ctx, len(faces), p.engine.cores, func(ctx context.Context, i int) (err error) {
 		defer p.engine.clock(StageEmbed)()

@@ -36,7 +36,7 @@ func main() {
 	out := flag.String("out", filepath.Join("bench", "results", "pipeline.md"), "file for the results; empty: none")
 	duration := flag.Duration("duration", 5*time.Second, "time of each measurement")
 	profile := flag.String("cpuprofile", "", "file for a CPU profile of the whole run; empty: none")
-	clients := flag.String("clients", "1,8,64", "numbers of clients")
+	clients := flag.String("clients", "1,2,8,64", "numbers of clients")
 	part := flag.Bool("small", false, "the small picture alone: nothing of the large one, of decoding and of ListCollections")
 	flag.Parse()
 	if *profile != "" {
