@@ -90,6 +90,7 @@ func (c *cores) do(ctx context.Context, run func(spread bool) error) error {
 	return t.err
 }
 
+// leave counts a run of the caller's as over.
 func (c *cores) leave(caller any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
