@@ -19,6 +19,7 @@ import (
 // A run gets several cores while its caller is alone, and one once runs of several callers have come together: two that took turns at all cores
 // would be slower than side by side.
 type cores struct {
+	all    int
 	spread int // how many a run gets at most
 
 	mu      sync.Mutex
@@ -47,7 +48,9 @@ type turn struct {
 	done  chan struct{} // closed once err is set
 }
 
-func newCores(n, spread int) *cores { return &cores{spread: spread, free: n, callers: map[any]int{}} }
+func newCores(n, spread int) *cores {
+	return &cores{all: n, spread: spread, free: n, callers: map[any]int{}}
+}
 
 // do calls run once a core is free, and returns its error. It tells run whether it has several. A call whose context
 // ends while it waits is not made, and one that has begun is waited for. A panic of a run that waited is an error: in a goroutine of

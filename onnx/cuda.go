@@ -25,7 +25,7 @@ func (r *Runtime) UseCUDA() (err error) {
 		return err
 	}
 	r.cuda = true
-	r.spread = 1 // the device has the work, whatever the number of threads
+	r.cores.spread = 1 // the device has the work, whatever the number of threads
 	return nil
 }
 

@@ -83,10 +83,8 @@ func Verify(path string) error {
 // core), and eight clients get 210 of them a second (155 if every run were spread). The results of both ways are the
 // same, bit for bit.
 type Runtime struct {
-	cores  *cores
-	count  int // of cores
-	spread int // cores that one spread run uses
-	cuda   bool
+	cores *cores
+	cuda  bool
 }
 
 // maxSpread bounds a spread run: more cores than this make networks of a few milliseconds no faster.
@@ -107,8 +105,7 @@ func Open(path string, cores int) (*Runtime, error) {
 	if err := load(path); err != nil {
 		return nil, err
 	}
-	spread := min(cores, maxSpread)
-	return &Runtime{cores: newCores(cores, spread), count: cores, spread: spread}, nil
+	return &Runtime{cores: newCores(cores, min(cores, maxSpread))}, nil
 }
 
 // same tells whether two paths are of one file.
@@ -144,4 +141,4 @@ func load(path string) error {
 }
 
 // Cores is the number of cores that the sessions share.
-func (r *Runtime) Cores() int { return r.count }
+func (r *Runtime) Cores() int { return r.cores.all }

@@ -65,8 +65,8 @@ func (r *Runtime) NewSession(model []byte, input string, shape Shape, outputs []
 			return nil, errors.Join(err, s.Close())
 		}
 	}
-	if r.spread > 1 {
-		if s.spread, err = r.open(model, input, outputs, r.spread); err != nil {
+	if r.cores.spread > 1 {
+		if s.spread, err = r.open(model, input, outputs, r.cores.spread); err != nil {
 			s.spread = s.single
 			return nil, errors.Join(err, s.Close())
 		}

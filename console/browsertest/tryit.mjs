@@ -8,13 +8,13 @@ export const crowd = shared("group", "cf_016_8.jpg"); // of eight
 
 export const image = async (file) => ({ Bytes: (await readFile(file)).toString("base64") });
 export const part = (page, name) => page.getByRole("region", { name, exact: true });
+
 /** Goes to a part of the page. The address brings its collection along, which would replace one that is typed before it is there. */
 export async function go(page, name) {
   const link = page.getByRole("navigation", { name: "What to do with the picture" }).getByRole("link", { name, exact: true });
   await link.click();
   await link.and(page.locator("[aria-current=page]")).waitFor();
 }
-
 
 /** Opens the page, signed in. */
 export async function tryIt(browser, server, { key = server.root, ...options } = {}) {
