@@ -83,8 +83,9 @@ func Verify(path string) error {
 // core), and eight clients get 210 of them a second (155 if every run were spread). The results of both ways are the
 // same, bit for bit.
 type Runtime struct {
-	cores *cores
-	cuda  bool
+	cores     *cores
+	cuda      bool
+	published bool // networks run as they are published
 }
 
 // maxSpread bounds a spread run: more cores than this make networks of a few milliseconds no faster.
@@ -142,3 +143,10 @@ func load(path string) error {
 
 // Cores is the number of cores that the sessions share.
 func (r *Runtime) Cores() int { return r.cores.all }
+
+// AsPublished has the sessions that are made from now on run their networks operator by operator as their files have them. Else those are
+// replaced that ONNX Runtime is slow at, where others compute the same.
+func (r *Runtime) AsPublished() { r.published = true }
+
+// rewrites tells whether operators are replaced: those that do instead are the faster ones on an x86 processor.
+func (r *Runtime) rewrites() bool { return runtime.GOARCH == "amd64" && !r.cuda && !r.published }

@@ -56,6 +56,11 @@ func (r *Runtime) NewSession(model []byte, input string, shape Shape, outputs []
 	if err != nil {
 		return nil, err
 	}
+	if r.rewrites() {
+		if model, err = rewritePReLU(model); err != nil {
+			return nil, fmt.Errorf("reading the network: %w", err)
+		}
+	}
 	if s.single, err = r.open(model, input, outputs, 1); err != nil {
 		return nil, err
 	}

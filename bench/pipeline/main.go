@@ -87,7 +87,7 @@ func run(ctx context.Context, library, picture, out, clientList string, smallOnl
 	fmt.Fprintf(w, "# The pipeline, stage by stage\n\n`make bench`, %s, %d cores, %s, %s/%s.\n",
 		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), workload.CPUModel(), runtime.GOOS, runtime.GOARCH)
 	fmt.Fprint(w, "Medians over requests, in milliseconds; client and server share the cores. Bare networks: detection once and landmarks, pose and "+
-		"embedding once, with nothing around them, in the same run.\n\n")
+		"embedding once, one after the other with nothing around them, by ONNX Runtime in the same run; as published, and with the operators that package onnx replaces.\n\n")
 	type sized struct {
 		name string
 		data []byte
@@ -119,16 +119,21 @@ func run(ctx context.Context, library, picture, out, clientList string, smallOnl
 
 // bench is the server under measurement.
 type bench struct {
-	engine *vision.Engine
-	server *httptest.Server
-	stages *stopwatch
-	store  *sqlite.Store
-	dir    string
-	client *client
+	engine    *vision.Engine
+	published *vision.Engine // with the networks as they are published
+	server    *httptest.Server
+	stages    *stopwatch
+	store     *sqlite.Store
+	dir       string
+	client    *client
 }
 
 func open(ctx context.Context, library string, stages *stopwatch) (*bench, error) {
 	_, engine, err := workload.OpenEngine(library, vision.Options{Observe: func(s vision.Stage, d time.Duration) { stages.add(string(s), d) }})
+	if err != nil {
+		return nil, err
+	}
+	published, err := workload.OpenPublished(library)
 	if err != nil {
 		return nil, err
 	}
@@ -159,12 +164,13 @@ func open(ctx context.Context, library string, stages *stopwatch) (*bench, error
 		// 64 clients with 12 megapixels each would be turned away in part.
 		MaxPictures: 4096,
 	}))
-	return &bench{engine: engine, server: server, stages: stages, store: store, dir: dir, client: &client{address: server.Listener.Addr().String(), key: key}}, nil
+	return &bench{engine: engine, published: published, server: server, stages: stages, store: store, dir: dir, client: &client{address: server.Listener.Addr().String(), key: key}}, nil
 }
 
 func (b *bench) close() {
 	b.server.Close()
 	b.store.Close()
 	b.engine.Close()
+	b.published.Close()
 	os.RemoveAll(b.dir)
 }

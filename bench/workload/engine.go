@@ -14,6 +14,16 @@ import (
 
 // OpenEngine loads the default pack of a library folder. The caller closes the engine.
 func OpenEngine(library string, options vision.Options) (*pack.Pack, *vision.Engine, error) {
+	return openEngine(library, options, func(*onnx.Runtime) {})
+}
+
+// OpenPublished is OpenEngine with networks that run as they are published.
+func OpenPublished(library string) (*vision.Engine, error) {
+	_, engine, err := openEngine(library, vision.Options{}, (*onnx.Runtime).AsPublished)
+	return engine, err
+}
+
+func openEngine(library string, options vision.Options, set func(*onnx.Runtime)) (*pack.Pack, *vision.Engine, error) {
 	p, err := pack.Load(filepath.Join(library, "packs", "default"))
 	if err != nil {
 		return nil, nil, err
@@ -22,6 +32,7 @@ func OpenEngine(library string, options vision.Options) (*pack.Pack, *vision.Eng
 	if err != nil {
 		return nil, nil, err
 	}
+	set(ort)
 	engine, err := vision.New(p, ort, options)
 	return p, engine, err
 }

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/recollect-dev/recollect/bench/workload"
+	"github.com/recollect-dev/recollect/vision"
+)
+
+// trial is what was measured of one kind of request.
+type trial struct {
+	took []time.Duration // of each request
+	time time.Duration   // of all
+	cpu  time.Duration   // that the process used in that time
+}
+
+// run makes requests from a number of clients for a time.
+func (t *trial) run(clients int, duration time.Duration, request func(client int) error) error {
+	start, used := time.Now(), workload.CPUTime()
+	took, err := load(clients, duration, request)
+	t.took = append(t.took, took...)
+	t.time += time.Since(start)
+	t.cpu += workload.CPUTime() - used
+	return err
+}
+
+// rate is in requests a second.
+func (t *trial) rate() float64 { return float64(len(t.took)) / t.time.Seconds() }
+
+// cost is a request's processor time in milliseconds.
+func (t *trial) cost() float64 {
+	return float64(t.cpu.Nanoseconds()) / 1e6 / float64(max(len(t.took), 1))
+}
+
+// networks returns a request that runs the networks of a face with nothing around them.
+func networks(ctx context.Context, engine *vision.Engine, stages *stopwatch) func(int) error {
+	return func(int) error {
+		took, err := engine.RunNetworks(ctx)
+		for stage, d := range took {
+			stages.add(string(stage), d)
+		}
+		return err
+	}
+}
+
+// look finds and embeds the face of a picture.
+func look(ctx context.Context, engine *vision.Engine, picture []byte) error {
+	photo, err := engine.Detect(ctx, picture, 0)
+	if err != nil {
+		return err
+	}
+	if len(photo.Faces()) != 1 {
+		return fmt.Errorf("the picture has %d faces and should have one", len(photo.Faces()))
+	}
+	_, err = photo.Embed(ctx, 0)
+	return err
+}

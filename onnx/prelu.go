@@ -1,0 +1,124 @@
+package onnx
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// rewritePReLU returns the network in model, an ONNX file's bytes, with each PReLU of a convolution's output replaced by operators that ONNX
+// Runtime computes many values at a time on an x86 processor:
+//
+//	PReLU(x) = x + σ ReLU(b x)    with b = slope - 1, σ = 1 where the slope is at most 1, and b = 1 - slope, σ = -1 elsewhere
+//
+// The library's own PRelu goes from value to value with a branch on a sign that nothing predicts, and wants the values in another order
+// than its convolutions have them in. b and σ are convolutions of each channel by itself with a kernel of one value: they keep that order, and the
+// library does the ReLU within the first and the sum within the second. What is above 0 stays the same to the bit.
+//
+// A network without such a PReLU is returned as it is.
+func rewritePReLU(model []byte) ([]byte, error) {
+	fields, err := parse(model)
+	if err != nil {
+		return nil, err
+	}
+	// A network can have hundreds of megabytes, which are copied once.
+	var parts [][]byte
+	rewritten := false
+	for _, f := range fields {
+		if f.number != modelGraph {
+			parts = append(parts, f.whole)
+			continue
+		}
+		graph, changed, err := rewriteGraph(f.data)
+		if err != nil {
+			return nil, fmt.Errorf("graph: %w", err)
+		}
+		size := 0
+		for _, part := range graph {
+			size += len(part)
+		}
+		parts = append(append(parts, appendHead(nil, modelGraph, size)), graph...)
+		rewritten = rewritten || changed
+	}
+	if !rewritten {
+		return model, nil
+	}
+	return slices.Concat(parts...), nil
+}
+
+// rewriteGraph returns the parts of the rewritten graph in their order, and whether anything is changed.
+func rewriteGraph(graph []byte) (parts [][]byte, changed bool, err error) {
+	fields, err := parse(graph)
+	if err != nil {
+		return nil, false, err
+	}
+	tensors := map[string]tensor{}
+	for _, f := range fields {
+		if f.number == graphInitializer {
+			t, err := parseTensor(f.data)
+			if err != nil {
+				return nil, false, fmt.Errorf("initializer: %w", err)
+			}
+			tensors[t.name] = t
+		}
+	}
+	channels := map[string]int64{} // of the outputs of convolutions of pictures
+	for i, f := range fields {
+		part := f.whole
+		if f.number == graphNode {
+			n, err := parseNode(f.data)
+			if err != nil {
+				return nil, false, fmt.Errorf("node: %w", err)
+			}
+			if n.domain == "" && len(n.inputs) >= 2 && len(n.outputs) == 1 {
+				x, y := n.inputs[0], n.outputs[0]
+				switch parameter := tensors[n.inputs[1]]; n.operator {
+				case "Conv":
+					if len(parameter.shape) == 4 {
+						channels[y] = parameter.shape[0]
+					}
+				case "BatchNormalization":
+					channels[y] = channels[x]
+				case "PRelu":
+					if slopes := parameter.slopes(channels[x]); slopes != nil {
+						part, changed = appendPReLU(nil, x, slopes, y, fmt.Sprintf("recollect/prelu/%d/", i)), true
+					}
+				}
+			}
+		}
+		parts = append(parts, part)
+	}
+	return parts, changed, nil
+}
+
+// slopes are the values of a tensor that has a finite one for each of the channels, and nil if it has not.
+func (t tensor) slopes(channels int64) []float32 {
+	if channels < 1 || !slices.Equal(t.shape, []int64{channels, 1, 1}) && !slices.Equal(t.shape, []int64{1, channels, 1, 1}) {
+		return nil
+	}
+	slopes := t.floats(channels)
+	if slices.ContainsFunc(slopes, func(s float32) bool { return math.IsNaN(float64(s)) || math.IsInf(float64(s), 0) }) {
+		return nil
+	}
+	return slopes
+}
+
+// appendPReLU appends the operators to a graph that make y of x, with values between them whose names begin with name.
+func appendPReLU(graph []byte, x string, slopes []float32, y, name string) []byte {
+	scales, signs := make([]float32, len(slopes)), make([]float32, len(slopes))
+	for i, slope := range slopes {
+		scales[i], signs[i] = slope-1, 1
+		if slope > 1 {
+			scales[i], signs[i] = 1-slope, -1
+		}
+	}
+	channels := int64(len(slopes))
+	multiply := func(graph []byte, x string, factors []float32, y string) []byte {
+		graph = appendNode(graph, "Constant", y+"/factors", nil, tensorAttribute("value", []int64{channels, 1, 1, 1}, factors))
+		return appendNode(graph, "Conv", y, []string{x, y + "/factors"}, intAttribute("group", channels), intsAttribute("kernel_shape", 1, 1))
+	}
+	graph = multiply(graph, x, scales, name+"scaled")
+	graph = appendNode(graph, "Relu", name+"below", []string{name + "scaled"})
+	graph = multiply(graph, name+"below", signs, name+"added")
+	return appendNode(graph, "Add", y, []string{name + "added", x})
+}
