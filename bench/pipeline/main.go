@@ -87,7 +87,7 @@ func run(ctx context.Context, library, picture, out, clientList string, smallOnl
 	fmt.Fprintf(w, "# The pipeline, stage by stage\n\n`make bench`, %s, %d cores, %s, %s/%s.\n",
 		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), workload.CPUModel(), runtime.GOOS, runtime.GOARCH)
 	fmt.Fprint(w, "Medians over requests, in milliseconds; client and server share the cores. Bare networks: detection once and landmarks, pose and "+
-		"embedding once, one after the other with nothing around them, by ONNX Runtime in the same run; as published, and with the operators that package onnx replaces.\n\n")
+		"embedding once, one after the other with nothing around them, by ONNX Runtime in the same run, from their files as they are published; rewritten: the same with the operators that Recollect replaces (onnx/prelu.go).\n\n")
 	type sized struct {
 		name string
 		data []byte

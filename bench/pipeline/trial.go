@@ -14,6 +14,8 @@ type trial struct {
 	took []time.Duration // of each request
 	time time.Duration   // of all
 	cpu  time.Duration   // that the process used in that time
+
+	stages stopwatch // of networks
 }
 
 // run makes requests from a number of clients for a time.
@@ -35,11 +37,11 @@ func (t *trial) cost() float64 {
 }
 
 // networks returns a request that runs the networks of a face with nothing around them.
-func networks(ctx context.Context, engine *vision.Engine, stages *stopwatch) func(int) error {
+func (t *trial) networks(ctx context.Context, engine *vision.Engine) func(client int) error {
 	return func(int) error {
 		took, err := engine.RunNetworks(ctx)
 		for stage, d := range took {
-			stages.add(string(stage), d)
+			t.stages.add(string(stage), d)
 		}
 		return err
 	}
