@@ -76,7 +76,11 @@ func (d *decoder) decode(ctx context.Context, data []byte) (p *picture, release 
 		p.scratch = used
 	}
 	free := release
-	return p, func() { d.scratches.Put(p.scratch); free() }, nil
+	return p, func() {
+		d.scratches.Put(p.scratch)
+		p.scratch = nil // who looked at the picture later would share that of another
+		free()
+	}, nil
 }
 
 // read decodes a picture by its header. Go's decoders have the last word on what is not read by our own.
