@@ -68,7 +68,7 @@ bench-calibration: networks
 bench-imports: build
 	$(GO) run ./bench/imports
 
-# Half an hour each, and LFW beside the project.
+# Some minutes each, and LFW beside the project.
 bench-quality: networks
 	$(GO) run ./bench/quality
 
