@@ -9,7 +9,7 @@ import (
 
 // Where there is no CUDA provider the runtime says so, and makes sessions as before.
 func TestUseCUDA(t *testing.T) {
-	r := open(t, 1)
+	r := onnx.OpenInstalled(t, 1)
 	err := r.UseCUDA()
 	if err == nil {
 		t.Skip("this machine has a CUDA provider")

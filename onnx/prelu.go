@@ -52,17 +52,16 @@ func rewriteGraph(graph []byte) (parts [][]byte, changed bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	tensors := map[string]tensor{}
+	known := values{tensors: map[string]tensor{}, channels: map[string]int64{}}
 	for _, f := range fields {
 		if f.number == graphInitializer {
 			t, err := parseTensor(f.data)
 			if err != nil {
 				return nil, false, fmt.Errorf("initializer: %w", err)
 			}
-			tensors[t.name] = t
+			known.tensors[t.name] = t
 		}
 	}
-	channels := map[string]int64{} // of the outputs of convolutions of pictures
 	for i, f := range fields {
 		part := f.whole
 		if f.number == graphNode {
@@ -70,25 +69,39 @@ func rewriteGraph(graph []byte) (parts [][]byte, changed bool, err error) {
 			if err != nil {
 				return nil, false, fmt.Errorf("node: %w", err)
 			}
-			if n.domain == "" && len(n.inputs) >= 2 && len(n.outputs) == 1 {
-				x, y := n.inputs[0], n.outputs[0]
-				switch parameter := tensors[n.inputs[1]]; n.operator {
-				case "Conv":
-					if len(parameter.shape) == 4 {
-						channels[y] = parameter.shape[0]
-					}
-				case "BatchNormalization":
-					channels[y] = channels[x]
-				case "PRelu":
-					if slopes := parameter.slopes(channels[x]); slopes != nil {
-						part, changed = appendPReLU(nil, x, slopes, y, fmt.Sprintf("recollect/prelu/%d/", i)), true
-					}
-				}
+			if slopes := known.next(n); slopes != nil {
+				part, changed = appendPReLU(nil, n.inputs[0], slopes, n.outputs[0], fmt.Sprintf("recollect/prelu/%d/", i)), true
 			}
 		}
 		parts = append(parts, part)
 	}
 	return parts, changed, nil
+}
+
+// values are what is known of those of a graph, by their names.
+type values struct {
+	tensors  map[string]tensor // initializers
+	channels map[string]int64  // of the outputs of convolutions of pictures
+}
+
+// next takes a graph's next node and notes what a convolution puts out. It returns the slopes of a PReLU of such an output, one for each channel, and
+// nil for any other node.
+func (v values) next(n node) []float32 {
+	if n.domain != "" || len(n.inputs) < 2 || len(n.outputs) != 1 {
+		return nil
+	}
+	x, y, parameter := n.inputs[0], n.outputs[0], v.tensors[n.inputs[1]]
+	switch n.operator {
+	case "Conv":
+		if len(parameter.shape) == 4 {
+			v.channels[y] = parameter.shape[0]
+		}
+	case "BatchNormalization":
+		v.channels[y] = v.channels[x]
+	case "PRelu":
+		return parameter.slopes(v.channels[x])
+	}
+	return nil
 }
 
 // slopes are the values of a tensor that has a finite one for each of the channels, and nil if it has not.

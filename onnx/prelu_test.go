@@ -4,29 +4,11 @@ import (
 	"bytes"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
-
-func openInstalled(t *testing.T, published bool) *Runtime {
-	t.Helper()
-	path := filepath.Join("..", "lib", "recollect", "onnxruntime", LibraryName())
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("ONNX Runtime is not installed (make networks): %v", err)
-	}
-	r, err := Open(path, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if published {
-		r.AsPublished()
-	}
-	return r
-}
 
 // appendTensor appends an initializer to a graph.
 func appendTensor(graph []byte, name string, shape []int64, values []float32) []byte {
@@ -115,19 +97,15 @@ func TestRewrittenPReLU(t *testing.T) {
 			if got := operators(t, rewritten); !slices.Equal(got, want) {
 				t.Fatalf("operators %v, want %v", got, want)
 			}
-			r := openInstalled(t, true)
+			r := OpenInstalled(t, 1)
+			r.AsPublished()
 			s, err := r.NewSession(rewritten, "input", nil, []string{"x", "y"})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer s.Close()
-			random := rand.New(rand.NewPCG(3, 4))
 			below := 0
-			err = s.Run(t.Context(), func(input []float32) {
-				for i := range input {
-					input[i] = float32(random.NormFloat64())
-				}
-			}, func(outputs [][]float32) {
+			err = s.Run(t.Context(), Noise(3), func(outputs [][]float32) {
 				size := len(outputs[0]) / len(slopes)
 				for i, x := range outputs[0] {
 					want := x
@@ -176,26 +154,22 @@ func TestPReLUKept(t *testing.T) {
 
 // The default pack's embedding has the same vectors, but for rounding.
 func TestRewrittenEmbedding(t *testing.T) {
-	model, err := os.ReadFile(filepath.Join("..", "lib", "recollect", "packs", "default", "fr_feature.onnx"))
-	if err != nil {
-		t.Skipf("the default model pack is not installed (make networks): %v", err)
-	}
+	model := InstalledModel(t, "fr_feature.onnx")
 	if rewritten, err := rewritePReLU(model); err != nil || slices.Contains(operators(t, rewritten), "PRelu") {
 		t.Fatalf("%v, or a PReLU is left", err)
 	}
 	var vectors [2][]float32
 	for i, published := range []bool{true, false} {
-		s, err := openInstalled(t, published).NewSession(model, "input", nil, []string{"output"})
+		r := OpenInstalled(t, 1)
+		if published {
+			r.AsPublished()
+		}
+		s, err := r.NewSession(model, "input", nil, []string{"output"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		random := rand.New(rand.NewPCG(5, 6))
-		err = s.Run(t.Context(), func(input []float32) {
-			for i := range input {
-				input[i] = 2*random.Float32() - 1
-			}
-		}, func(outputs [][]float32) { vectors[i] = slices.Clone(outputs[0]) })
+		err = s.Run(t.Context(), Noise(5), func(outputs [][]float32) { vectors[i] = slices.Clone(outputs[0]) })
 		if err != nil {
 			t.Fatal(err)
 		}

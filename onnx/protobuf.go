@@ -121,13 +121,17 @@ func appendNode(graph []byte, operator, output string, inputs []string, attribut
 	return appendBytes(graph, graphNode, n)
 }
 
+// attribute begins one of an operator: its value is appended.
+func attribute(name string, kind int64) []byte {
+	return appendInt(appendBytes(nil, attributeName, name), attributeKind, kind)
+}
+
 func intAttribute(name string, value int64) []byte {
-	a := appendInt(appendBytes(nil, attributeName, name), attributeKind, kindInt)
-	return appendInt(a, attributeInt, value)
+	return appendInt(attribute(name, kindInt), attributeInt, value)
 }
 
 func intsAttribute(name string, values ...int64) []byte {
-	a := appendInt(appendBytes(nil, attributeName, name), attributeKind, kindInts)
+	a := attribute(name, kindInts)
 	for _, v := range values {
 		a = appendInt(a, attributeInts, v)
 	}
@@ -143,8 +147,7 @@ func tensorAttribute(name string, shape []int64, values []float32) []byte {
 		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
 	}
 	t = appendBytes(appendInt(t, tensorType, typeFloat), tensorBytes, raw)
-	a := appendInt(appendBytes(nil, attributeName, name), attributeKind, kindTensor)
-	return appendBytes(a, attributeTensor, t)
+	return appendBytes(attribute(name, kindTensor), attributeTensor, t)
 }
 
 // tensor is an initializer of a graph.

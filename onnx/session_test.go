@@ -3,7 +3,6 @@ package onnx_test
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,33 +13,9 @@ import (
 	"github.com/recollect-dev/recollect/onnx"
 )
 
-const installed = "../lib/recollect"
-
-func open(t testing.TB, cores int) *onnx.Runtime {
-	t.Helper()
-	path := filepath.Join(installed, "onnxruntime", onnx.LibraryName())
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("ONNX Runtime is not installed (make networks): %v", err)
-	}
-	r, err := onnx.Open(path, cores)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-func model(t testing.TB, file string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(installed, "packs", "default", file))
-	if err != nil {
-		t.Skipf("the default model pack is not installed (make networks): %v", err)
-	}
-	return data
-}
-
 func session(t testing.TB, r *onnx.Runtime, file string, outputs ...string) *onnx.Session {
 	t.Helper()
-	s, err := r.NewSession(model(t, file), "input", nil, outputs)
+	s, err := r.NewSession(onnx.InstalledModel(t, file), "input", nil, outputs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,18 +27,8 @@ func session(t testing.TB, r *onnx.Runtime, file string, outputs ...string) *onn
 	return s
 }
 
-// noise fills an input with numbers that depend on the seed alone.
-func noise(seed uint64) func([]float32) {
-	return func(input []float32) {
-		r := rand.New(rand.NewPCG(seed, 1))
-		for i := range input {
-			input[i] = r.Float32()*2 - 1
-		}
-	}
-}
-
 func TestSessionShapes(t *testing.T) {
-	s := session(t, open(t, 1), "fr_detect.onnx", "boxes", "scores")
+	s := session(t, onnx.OpenInstalled(t, 1), "fr_detect.onnx", "boxes", "scores")
 	if got, want := s.InputShape(), (onnx.Shape{1, 3, 240, 320}); !slices.Equal(got, want) {
 		t.Errorf("input %v, want %v", got, want)
 	}
@@ -80,7 +45,7 @@ func TestSessionOpenShapes(t *testing.T) {
 	if err != nil {
 		t.Skipf("the shared networks are not there: %v", err)
 	}
-	r := open(t, 1)
+	r := onnx.OpenInstalled(t, 1)
 	s, err := r.NewSession(yunet, "input", onnx.Shape{1, 3, 640, 640}, []string{"cls_8", "bbox_8"})
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +54,7 @@ func TestSessionOpenShapes(t *testing.T) {
 	if got := s.OutputShapes(); !slices.EqualFunc(got, want, slices.Equal[onnx.Shape]) {
 		t.Errorf("outputs %v, want %v", got, want)
 	}
-	err = s.Run(t.Context(), noise(1), func(outputs [][]float32) {
+	err = s.Run(t.Context(), onnx.Noise(1), func(outputs [][]float32) {
 		if len(outputs[1]) != 4*6400 {
 			t.Errorf("a run gave %d numbers", len(outputs[1]))
 		}
@@ -106,8 +71,8 @@ func TestSessionOpenShapes(t *testing.T) {
 }
 
 func TestNewSessionRefuses(t *testing.T) {
-	r := open(t, 1)
-	good := model(t, "fr_landmark.onnx")
+	r := onnx.OpenInstalled(t, 1)
+	good := onnx.InstalledModel(t, "fr_landmark.onnx")
 	for name, c := range map[string]struct {
 		model   []byte
 		input   string
@@ -138,9 +103,9 @@ func TestRunIsReproducible(t *testing.T) {
 	} {
 		t.Run(file, func(t *testing.T) {
 			var want [seeds][]float32
-			one := session(t, open(t, 1), file, output)
+			one := session(t, onnx.OpenInstalled(t, 1), file, output)
 			for seed := range want {
-				err := one.Run(t.Context(), noise(uint64(seed)), func(out [][]float32) { want[seed] = slices.Clone(out[0]) })
+				err := one.Run(t.Context(), onnx.Noise(uint64(seed)), func(out [][]float32) { want[seed] = slices.Clone(out[0]) })
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -149,12 +114,12 @@ func TestRunIsReproducible(t *testing.T) {
 				t.Fatal("different inputs gave the same output")
 			}
 			for _, cores := range []int{2, 4} {
-				s := session(t, open(t, cores), file, output)
+				s := session(t, onnx.OpenInstalled(t, cores), file, output)
 				var wg sync.WaitGroup
 				for range 4 {
 					wg.Go(func() {
 						for seed := range want {
-							err := s.Run(t.Context(), noise(uint64(seed)), func(out [][]float32) {
+							err := s.Run(t.Context(), onnx.Noise(uint64(seed)), func(out [][]float32) {
 								if !slices.Equal(out[0], want[seed]) {
 									t.Errorf("%d cores: the output differs from that of one core", cores)
 								}
@@ -172,19 +137,19 @@ func TestRunIsReproducible(t *testing.T) {
 }
 
 func TestRunHeedsItsContext(t *testing.T) {
-	r := open(t, 1)
+	r := onnx.OpenInstalled(t, 1)
 	s := session(t, r, "fr_landmark.onnx", "output")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := s.Run(ctx, noise(1), func([][]float32) { t.Error("ran all the same") })
+	err := s.Run(ctx, onnx.Noise(1), func([][]float32) { t.Error("ran all the same") })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 }
 
 func TestVerify(t *testing.T) {
-	open(t, 1) // skips where the library is not installed
-	path := filepath.Join(installed, "onnxruntime", onnx.LibraryName())
+	onnx.OpenInstalled(t, 1) // skips where the library is not installed
+	path := filepath.Join(onnx.Installed, "onnxruntime", onnx.LibraryName())
 	if err := onnx.Verify(path); err != nil {
 		t.Error(err)
 	}
@@ -212,7 +177,7 @@ func BenchmarkRun(b *testing.B) {
 		}
 		for name, clients := range map[string]int{"1 client": 1, "8 clients": 8} {
 			b.Run(strings.TrimSuffix(file, ".onnx")+"/"+name, func(b *testing.B) {
-				s := session(b, open(b, 0), file, output)
+				s := session(b, onnx.OpenInstalled(b, 0), file, output)
 				var pictures [8][]float32 // zeros would not do: what they become is never subnormal
 				for i := range pictures {
 					n := int64(1)
@@ -220,7 +185,7 @@ func BenchmarkRun(b *testing.B) {
 						n *= side
 					}
 					pictures[i] = make([]float32, n)
-					noise(uint64(i))(pictures[i])
+					onnx.Noise(uint64(i))(pictures[i])
 				}
 				work := make(chan struct{})
 				var wg sync.WaitGroup
