@@ -13,8 +13,8 @@ DATA ?= data
 .PHONY: build run test test-go fuzz lint generate bench bench-users bench-calibration bench-imports bench-quality bench-recognition bench-search bench-restart clean
 
 include networks/networks.mk
-include console/console.mk
-include s3/s3.mk
+include internal/api/console/console.mk
+include internal/source/s3/s3.mk
 include conformance/conformance.mk
 
 build: networks console bin/recollect
@@ -31,8 +31,8 @@ test: test-go conformance-python conformance test-console
 # The accuracy on LFW takes minutes, and many more with the race detector on.
 test-go: networks versitygw
 	$(GO) test -race -short -timeout 20m ./...
-	$(GO) test -timeout 20m -v -run LFW ./vision
-	cd wire/gen && $(GO) test ./...
+	$(GO) test -timeout 20m -v -run LFW ./internal/engine/vision
+	cd internal/api/wire/gen && $(GO) test ./...
 
 # Every fuzz target for FUZZTIME.
 FUZZTIME ?= 10s
@@ -73,7 +73,7 @@ bench-quality: networks
 	$(GO) run ./bench/quality
 
 bench-recognition: networks
-	$(GO) test -timeout 3h -run RecognitionTried -v ./vision -tried $(CURDIR)/bench/results/recognition.md
+	$(GO) test -timeout 3h -run RecognitionTried -v ./internal/engine/vision -tried $(CURDIR)/bench/results/recognition.md
 
 # Many minutes: graphs take long to build. SEARCH holds flags: make bench-search SEARCH='-sizes 10000,100000'
 bench-search: networks .cache/bench-search/venv/installed .cache/bench-search/weaviate-server
@@ -94,4 +94,4 @@ bench-restart: build
 
 clean:
 	rm -rf bin lib .cache
-	find console/bundle -mindepth 1 ! -name README.md -delete
+	find internal/api/console/bundle -mindepth 1 ! -name README.md -delete

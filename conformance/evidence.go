@@ -12,7 +12,7 @@ import (
 	"sync"
 
 	"github.com/recollect-dev/recollect/conformance/compatibility"
-	"github.com/recollect-dev/recollect/wire"
+	"github.com/recollect-dev/recollect/internal/api/wire"
 )
 
 // evidence is what was seen to work: by operation, the members of the input that calls which succeeded were made with, the members

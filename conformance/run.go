@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/recollect-dev/recollect/wire"
+	"github.com/recollect-dev/recollect/internal/api/wire"
 )
 
 // runner runs scenarios through one client, against one server.

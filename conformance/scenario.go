@@ -13,7 +13,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
-	"github.com/recollect-dev/recollect/wire"
+	"github.com/recollect-dev/recollect/internal/api/wire"
 )
 
 // file is a file of scenarios.

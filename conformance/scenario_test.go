@@ -7,7 +7,7 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/recollect-dev/recollect/wire"
+	"github.com/recollect-dev/recollect/internal/api/wire"
 )
 
 // The list itself: it loads, is as long as promised, and every operation of the face API is in it, with every error that can be

@@ -17,8 +17,8 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"github.com/recollect-dev/recollect/onnx"
-	"github.com/recollect-dev/recollect/pack"
+	"github.com/recollect-dev/recollect/internal/engine/onnx"
+	"github.com/recollect-dev/recollect/internal/engine/pack"
 )
 
 func main() {

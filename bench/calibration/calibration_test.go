@@ -15,10 +15,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/recollect-dev/recollect"
-	"github.com/recollect-dev/recollect/enginetest"
-	"github.com/recollect-dev/recollect/pack"
-	"github.com/recollect-dev/recollect/verification"
+	"github.com/recollect-dev/recollect/internal/engine/enginetest"
+	"github.com/recollect-dev/recollect/internal/engine/pack"
+	"github.com/recollect-dev/recollect/internal/engine/verification"
+	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // people makes faces of as many people with so many pictures each, whose vectors lie around one of their own.

@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"github.com/recollect-dev/recollect/bench/workload"
-	"github.com/recollect-dev/recollect/verification"
-	"github.com/recollect-dev/recollect/vision"
+	"github.com/recollect-dev/recollect/internal/engine/verification"
+	"github.com/recollect-dev/recollect/internal/engine/vision"
 )
 
 func main() {

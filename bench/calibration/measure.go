@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/recollect-dev/recollect"
-	"github.com/recollect-dev/recollect/pack"
-	"github.com/recollect-dev/recollect/verification"
+	"github.com/recollect-dev/recollect/internal/engine/pack"
+	"github.com/recollect-dev/recollect/internal/engine/verification"
+	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 const (

@@ -9,7 +9,7 @@ import (
 	"net/http"
 
 	"github.com/recollect-dev/recollect/bench/workload"
-	"github.com/recollect-dev/recollect/iam"
+	"github.com/recollect-dev/recollect/internal/iam"
 )
 
 // client makes signed requests: it signs one once and sends the same bytes again and again.

@@ -21,13 +21,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/recollect-dev/recollect"
 	"github.com/recollect-dev/recollect/bench/workload"
-	"github.com/recollect-dev/recollect/exact"
-	"github.com/recollect-dev/recollect/iam"
-	"github.com/recollect-dev/recollect/rekognition"
-	"github.com/recollect-dev/recollect/sqlite"
-	"github.com/recollect-dev/recollect/vision"
+	"github.com/recollect-dev/recollect/internal/api/rekognition"
+	"github.com/recollect-dev/recollect/internal/engine/vision"
+	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/index/exact"
+	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/store/sqlite"
 )
 
 func main() {

@@ -12,11 +12,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/recollect-dev/recollect"
 	"github.com/recollect-dev/recollect/bench/workload"
-	"github.com/recollect-dev/recollect/jpeg"
-	"github.com/recollect-dev/recollect/sqlite"
-	"github.com/recollect-dev/recollect/wire"
+	"github.com/recollect-dev/recollect/internal/api/wire"
+	"github.com/recollect-dev/recollect/internal/engine/jpeg"
+	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/store/sqlite"
 )
 
 // stopwatch keeps what each stage took.

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/recollect-dev/recollect/bench/workload"
-	"github.com/recollect-dev/recollect/vision"
+	"github.com/recollect-dev/recollect/internal/engine/vision"
 )
 
 // trial is what was measured of one kind of request.

@@ -13,8 +13,8 @@ import (
 	"slices"
 
 	"github.com/recollect-dev/recollect/bench/workload"
-	"github.com/recollect-dev/recollect/verification"
-	"github.com/recollect-dev/recollect/vision"
+	"github.com/recollect-dev/recollect/internal/engine/verification"
+	"github.com/recollect-dev/recollect/internal/engine/vision"
 )
 
 // Dimension of the default pack's vectors.

@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/recollect-dev/recollect"
+	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // figure is one of the numbers of a face that a filter goes by.

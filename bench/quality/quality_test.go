@@ -14,9 +14,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/recollect-dev/recollect"
-	"github.com/recollect-dev/recollect/enginetest"
-	"github.com/recollect-dev/recollect/verification"
+	"github.com/recollect-dev/recollect/internal/engine/enginetest"
+	"github.com/recollect-dev/recollect/internal/engine/verification"
+	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // squares is a picture with bright and dark squares of 25 pixels.

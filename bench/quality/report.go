@@ -8,7 +8,7 @@ import (
 	"text/template"
 	"time"
 
-	"github.com/recollect-dev/recollect"
+	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 //go:embed report.md.tmpl

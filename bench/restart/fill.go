@@ -10,9 +10,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/recollect-dev/recollect"
 	"github.com/recollect-dev/recollect/bench/population"
-	"github.com/recollect-dev/recollect/sqlite"
+	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/store/sqlite"
 )
 
 // realm is that of the server's root key and first region.

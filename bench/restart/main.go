@@ -18,8 +18,8 @@ import (
 
 	"github.com/recollect-dev/recollect/bench/population"
 	"github.com/recollect-dev/recollect/bench/workload"
-	"github.com/recollect-dev/recollect/sqlite"
-	"github.com/recollect-dev/recollect/vision"
+	"github.com/recollect-dev/recollect/internal/engine/vision"
+	"github.com/recollect-dev/recollect/internal/store/sqlite"
 )
 
 type options struct {

@@ -24,8 +24,8 @@ import (
 
 	"github.com/recollect-dev/recollect/bench/population"
 	"github.com/recollect-dev/recollect/bench/workload"
-	"github.com/recollect-dev/recollect/verification"
-	"github.com/recollect-dev/recollect/vision"
+	"github.com/recollect-dev/recollect/internal/engine/verification"
+	"github.com/recollect-dev/recollect/internal/engine/vision"
 )
 
 type options struct {

@@ -18,11 +18,11 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/recollect-dev/recollect"
 	"github.com/recollect-dev/recollect/bench/population"
 	"github.com/recollect-dev/recollect/bench/workload"
-	"github.com/recollect-dev/recollect/exact"
-	"github.com/recollect-dev/recollect/verification"
+	"github.com/recollect-dev/recollect/internal/engine/verification"
+	"github.com/recollect-dev/recollect/internal/index/exact"
+	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 const (

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 
 	"github.com/recollect-dev/recollect/bench/workload"
-	"github.com/recollect-dev/recollect/vision"
+	"github.com/recollect-dev/recollect/internal/engine/vision"
 )
 
 // shot is the face of a person in one picture.

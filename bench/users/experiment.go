@@ -7,8 +7,8 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"github.com/recollect-dev/recollect"
-	"github.com/recollect-dev/recollect/verification"
+	"github.com/recollect-dev/recollect/internal/engine/verification"
+	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // experiment enrols the same number of faces of each person and compares the rest with them.

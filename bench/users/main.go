@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"github.com/recollect-dev/recollect/bench/workload"
-	"github.com/recollect-dev/recollect/vision"
+	"github.com/recollect-dev/recollect/internal/engine/vision"
 )
 
 func main() {

@@ -10,7 +10,7 @@ import (
 	"regexp"
 	"syscall"
 
-	"github.com/recollect-dev/recollect/iam"
+	"github.com/recollect-dev/recollect/internal/iam"
 )
 
 // Server is the real program, at work on a data folder.

@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
-	"github.com/recollect-dev/recollect/iam"
-	"github.com/recollect-dev/recollect/wire"
+	"github.com/recollect-dev/recollect/internal/api/wire"
+	"github.com/recollect-dev/recollect/internal/iam"
 )
 
 // Sign returns the bytes of a signed request to the server at an address. They may be sent again and again for five minutes, which leaves

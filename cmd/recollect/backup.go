@@ -14,9 +14,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/recollect-dev/recollect/admin"
-	"github.com/recollect-dev/recollect/archive"
-	"github.com/recollect-dev/recollect/sqlite"
+	"github.com/recollect-dev/recollect/internal/api/admin"
+	"github.com/recollect-dev/recollect/internal/store/sqlite"
+	"github.com/recollect-dev/recollect/internal/transfer/archive"
 )
 
 const aboutBackup = "A backup has what the server keeps: collections with their faces' vectors, users, keys and policies, and the master key that the keys\n" +
@@ -79,7 +79,7 @@ func exportCommand() *cobra.Command {
 		Use:   "export COLLECTION FILE",
 		Short: "Write a collection to an archive",
 		Long: "Write a collection to a new file: its faces with their vectors, its users and its tags, in a format that other tools can read\n" +
-			"(archive/FORMAT.md). Vectors are biometric data, and this is the one way in which they leave the server.\n\n" +
+			"(internal/transfer/archive/FORMAT.md). Vectors are biometric data, and this is the one way in which they leave the server.\n\n" +
 			"The key must be the root's, or of a user who may recollect:ExportCollection, as the policy administrator says.",
 		Example: "  recollect export people people.zip",
 		Args:    cobra.ExactArgs(2),

@@ -24,8 +24,8 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/spf13/pflag"
 
-	"github.com/recollect-dev/recollect/admin"
-	"github.com/recollect-dev/recollect/wire"
+	"github.com/recollect-dev/recollect/internal/api/admin"
+	"github.com/recollect-dev/recollect/internal/api/wire"
 )
 
 // defaultEndpoint is where a server listens that was not told otherwise.

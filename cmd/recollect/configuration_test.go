@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/recollect-dev/recollect/iam"
+	"github.com/recollect-dev/recollect/internal/iam"
 )
 
 var update = flag.Bool("update", false, "write docs/configuration.md")

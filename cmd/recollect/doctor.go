@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/recollect-dev/recollect/pack"
+	"github.com/recollect-dev/recollect/internal/engine/pack"
 )
 
 // The states of a finding.

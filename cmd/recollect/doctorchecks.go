@@ -16,7 +16,7 @@ import (
 	"github.com/aws/smithy-go"
 	"golang.org/x/sys/unix"
 
-	"github.com/recollect-dev/recollect/s3"
+	"github.com/recollect-dev/recollect/internal/source/s3"
 )
 
 const (

@@ -7,12 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/recollect-dev/recollect"
-	"github.com/recollect-dev/recollect/admin"
-	"github.com/recollect-dev/recollect/onnx"
-	"github.com/recollect-dev/recollect/pack"
-	"github.com/recollect-dev/recollect/reference"
-	"github.com/recollect-dev/recollect/vision"
+	"github.com/recollect-dev/recollect/internal/api/admin"
+	"github.com/recollect-dev/recollect/internal/engine/onnx"
+	"github.com/recollect-dev/recollect/internal/engine/pack"
+	"github.com/recollect-dev/recollect/internal/engine/reference"
+	"github.com/recollect-dev/recollect/internal/engine/vision"
+	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // The devices that networks run on.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/recollect-dev/recollect/onnx"
-	"github.com/recollect-dev/recollect/vision"
+	"github.com/recollect-dev/recollect/internal/engine/onnx"
+	"github.com/recollect-dev/recollect/internal/engine/vision"
 )
 
 // Who asks for CUDA where it is not is told what is missing, and where it belongs.

@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/recollect-dev/recollect/enginetest"
-	"github.com/recollect-dev/recollect/verification"
+	"github.com/recollect-dev/recollect/internal/engine/enginetest"
+	"github.com/recollect-dev/recollect/internal/engine/verification"
 )
 
 const (

@@ -13,9 +13,9 @@ import (
 	"os"
 	"strings"
 
-	"github.com/recollect-dev/recollect"
-	"github.com/recollect-dev/recollect/verification"
-	"github.com/recollect-dev/recollect/vision"
+	"github.com/recollect-dev/recollect/internal/engine/verification"
+	"github.com/recollect-dev/recollect/internal/engine/vision"
+	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 //go:embed evalreport.html

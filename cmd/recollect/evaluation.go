@@ -12,8 +12,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/recollect-dev/recollect"
-	"github.com/recollect-dev/recollect/verification"
+	"github.com/recollect-dev/recollect/internal/engine/verification"
+	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // maxCrossPairs bounds the memory of comparing every picture with every other one, at 4 bytes a pair.

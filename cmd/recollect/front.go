@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/recollect-dev/recollect/admin"
-	"github.com/recollect-dev/recollect/console"
+	"github.com/recollect-dev/recollect/internal/api/admin"
+	"github.com/recollect-dev/recollect/internal/api/console"
 )
 
 // front serves health, metrics and the console's files from the first moment, and the API once it is open. Until then the API's callers get

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"os"
 
-	"github.com/recollect-dev/recollect"
-	"github.com/recollect-dev/recollect/rekognition"
-	"github.com/recollect-dev/recollect/s3"
+	"github.com/recollect-dev/recollect/internal/api/rekognition"
+	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/source/s3"
 )
 
 // The environment variables that hold the credentials for the S3 endpoint.

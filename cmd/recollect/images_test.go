@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/recollect-dev/recollect"
+	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 func TestImagesOfAFolder(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rekognition/types"
 	"github.com/spf13/cobra"
 
-	"github.com/recollect-dev/recollect/bulk"
+	"github.com/recollect-dev/recollect/internal/client/bulk"
 )
 
 // importConfig is what import can be told.

@@ -20,7 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rekognition"
 	"github.com/aws/aws-sdk-go-v2/service/rekognition/types"
 
-	"github.com/recollect-dev/recollect/bulk"
+	"github.com/recollect-dev/recollect/internal/client/bulk"
 )
 
 // people copies the folders of some people of LFW, by number, and returns how many pictures they have.

@@ -5,7 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/recollect-dev/recollect/exact"
+	"github.com/recollect-dev/recollect/internal/index/exact"
 )
 
 // watchIndex shows what an index holds and does, under its name.

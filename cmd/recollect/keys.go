@@ -12,8 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/recollect-dev/recollect/iam"
-	"github.com/recollect-dev/recollect/sqlite"
+	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/store/sqlite"
 )
 
 const aboutPolicies = "A policy is administrator, full-access, read-only, s3-read (for pictures that are named as objects of S3), or a file in the\n" +

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/recollect-dev/recollect/iam"
-	"github.com/recollect-dev/recollect/sqlite"
+	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/store/sqlite"
 )
 
 func recollectKeys(t *testing.T, args ...string) (string, error) {

@@ -11,8 +11,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/recollect-dev/recollect"
-	"github.com/recollect-dev/recollect/rekognition"
+	"github.com/recollect-dev/recollect/internal/api/rekognition"
+	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // limits are what a limits file sets.

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/recollect-dev/recollect"
-	"github.com/recollect-dev/recollect/rekognition"
+	"github.com/recollect-dev/recollect/internal/api/rekognition"
+	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // TestLimitsOfTheReadme reads the example that operators copy.

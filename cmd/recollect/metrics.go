@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/recollect-dev/recollect/rekognition"
+	"github.com/recollect-dev/recollect/internal/api/rekognition"
 )
 
 // observers tells each of them.

@@ -18,9 +18,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rekognition/types"
 	"github.com/spf13/cobra"
 
-	"github.com/recollect-dev/recollect/archive"
-	"github.com/recollect-dev/recollect/migration"
-	"github.com/recollect-dev/recollect/vision"
+	"github.com/recollect-dev/recollect/internal/engine/vision"
+	"github.com/recollect-dev/recollect/internal/transfer/archive"
+	"github.com/recollect-dev/recollect/internal/transfer/migration"
 )
 
 // migrateConfig is what migrate can be told.

@@ -14,8 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/recollect-dev/recollect/pack"
-	"github.com/recollect-dev/recollect/reference"
+	"github.com/recollect-dev/recollect/internal/engine/pack"
+	"github.com/recollect-dev/recollect/internal/engine/reference"
 )
 
 func modelsCommand() *cobra.Command {

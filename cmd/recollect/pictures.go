@@ -13,7 +13,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/spf13/cobra"
 
-	"github.com/recollect-dev/recollect/bulk"
+	"github.com/recollect-dev/recollect/internal/client/bulk"
 )
 
 const aboutPictures = "An IMAGE is a file, - for standard input, or s3://BUCKET/KEY, which the server reads."

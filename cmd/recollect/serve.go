@@ -19,15 +19,15 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/recollect-dev/recollect"
-	"github.com/recollect-dev/recollect/admin"
-	"github.com/recollect-dev/recollect/console"
-	"github.com/recollect-dev/recollect/exact"
-	"github.com/recollect-dev/recollect/iam"
-	"github.com/recollect-dev/recollect/metrics"
-	"github.com/recollect-dev/recollect/rekognition"
-	"github.com/recollect-dev/recollect/sqlite"
-	"github.com/recollect-dev/recollect/vision"
+	"github.com/recollect-dev/recollect/internal/api/admin"
+	"github.com/recollect-dev/recollect/internal/api/console"
+	"github.com/recollect-dev/recollect/internal/api/rekognition"
+	"github.com/recollect-dev/recollect/internal/engine/vision"
+	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/index/exact"
+	"github.com/recollect-dev/recollect/internal/metrics"
+	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/store/sqlite"
 )
 
 // shutdownTimeout is how long requests in flight have to finish after a signal.

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/recollect-dev/recollect/bulk"
-	"github.com/recollect-dev/recollect/s3"
+	"github.com/recollect-dev/recollect/internal/client/bulk"
+	"github.com/recollect-dev/recollect/internal/source/s3"
 )
 
 // sourceConfig says where pictures are that a command goes through.

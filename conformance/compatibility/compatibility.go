@@ -13,7 +13,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/recollect-dev/recollect/wire"
+	"github.com/recollect-dev/recollect/internal/api/wire"
 )
 
 // The headings under which the tables stand.

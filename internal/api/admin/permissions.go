@@ -1,0 +1,75 @@
+package admin
+
+import (
+	"context"
+	"errors"
+
+	"github.com/recollect-dev/recollect/internal/api/rekognition"
+	"github.com/recollect-dev/recollect/internal/api/wire"
+	"github.com/recollect-dev/recollect/internal/iam"
+)
+
+// permissions is the answer that tells a caller what it may do. The actions are sorted.
+type permissions struct {
+	Account string
+	Arn     string
+	Root    bool
+	Region  string
+
+	Allowed    []string               // on everything, that is on the resource *
+	Collection *collectionPermissions `json:",omitzero"`
+}
+
+type collectionPermissions struct {
+	CollectionId string
+	Allowed      []string // on this collection, which need not be there
+}
+
+// permissions tells which actions of those that the server does the caller's policies allow, on everything and, if the query names one, on a collection. It needs no
+// permission: a caller could find out by trying.
+func (s *Server) permissions(x *exchange) (any, error) {
+	answer := &permissions{Account: x.principal.Account, Arn: x.principal.ARN, Root: x.principal.IsRoot(), Region: x.realm.Region}
+	var err error
+	if answer.Allowed, err = s.allowed(x, "*"); err != nil {
+		return nil, err
+	}
+	if !x.r.URL.Query().Has("collection") {
+		return answer, nil
+	}
+	id, err := collectionOf(x.r)
+	if err != nil {
+		return nil, err
+	}
+	answer.Collection = &collectionPermissions{CollectionId: id}
+	answer.Collection.Allowed, err = s.allowed(x, rekognition.CollectionARN(x.realm, id))
+	return answer, err
+}
+
+// allowed returns the actions that the caller may do on a resource.
+func (s *Server) allowed(x *exchange, resource string) ([]string, error) {
+	actions := Actions()
+	for _, operation := range wire.Operations() {
+		actions = append(actions, "rekognition:"+operation.Name)
+	}
+	may := []string{}
+	request := s.authorization(x, "", resource)
+	if load := request.LoadResourceTags; load != nil {
+		tags, err := load(x.r.Context())
+		if err != nil {
+			return nil, err
+		}
+		request.LoadResourceTags = func(context.Context) (map[string]string, error) { return tags, nil }
+	}
+	for _, action := range actions {
+		request.Action = action
+		err := s.Identities.Authorize(x.r.Context(), request)
+		if _, denied := errors.AsType[*iam.DeniedError](err); denied || action == Backup && x.principal.Account != s.Account || action == GetThumbnail && !s.Thumbnails {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		may = append(may, action)
+	}
+	return may, nil
+}

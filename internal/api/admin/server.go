@@ -1,0 +1,294 @@
+// Package admin is the door for those who run the server: what it does and has, its backup, and collections that move in and out.
+//
+// It stands under /recollect/v1/ beside the face API, and takes the same access keys: requests are signed by Signature Version 4
+// for the service rekognition, and IAM policies decide about actions of its own, recollect:Backup for example. Answers are
+// JSON with the names in the API's style, and errors have the API's envelope.
+package admin
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/recollect-dev/recollect/internal/api/rekognition"
+	"github.com/recollect-dev/recollect/internal/api/wire"
+	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/sigv4"
+	"github.com/recollect-dev/recollect/internal/store/sqlite"
+)
+
+// Prefix is where the paths of the door begin.
+const Prefix = "/recollect/v1/"
+
+// The actions that policies decide about. Those on a collection have its ARN as their resource, the others *.
+const (
+	GetOverview      = "recollect:GetOverview"
+	Backup           = "recollect:Backup"
+	ExportCollection = "recollect:ExportCollection"
+	ImportCollection = "recollect:ImportCollection"
+	GetThumbnail     = "recollect:GetThumbnail"
+)
+
+// Actions returns all of them, sorted.
+func Actions() []string {
+	return []string{Backup, ExportCollection, GetOverview, GetThumbnail, ImportCollection}
+}
+
+// maxRequests is how many requests are served at one moment. People and their tools make few.
+const maxRequests = 64
+
+// Model is a model pack that is loaded.
+type Model struct {
+	Version     string // what collections keep as their FaceModelVersion
+	Dimension   int    `json:"-"` // of its vectors
+	Calibration []Calibrated
+}
+
+// Calibrated is what a similarity stands for as a threshold: the shares, 0 to 1, of pairs of two people and of one that reach it.
+type Calibrated struct {
+	Similarity                     float32 // 0 to 100
+	FalseMatchRate, TrueAcceptRate float64
+}
+
+// Config is what a [Server] needs. All fields are required but Thumbnails.
+type Config struct {
+	Store      *sqlite.Store
+	Identities rekognition.Identities
+	Regions    []string // that signatures may be for
+	Account    string   // the server's own: what concerns all accounts is for its principals alone
+	Data       string   // the data folder
+	Version    string   // of the program
+	Limits     recollect.Limits
+	Models     []Model // the first is the default for new collections
+	Activity   *Activity
+	Log        *slog.Logger
+	Thumbnails bool // that are kept of faces are shown to whoever may see them
+}
+
+// Server answers the door's requests. It is safe for concurrent use.
+type Server struct {
+	Config
+	now       func() time.Time
+	started   time.Time
+	requests  *semaphore.Weighted
+	transfers *semaphore.Weighted
+	routes    map[string]route
+}
+
+// route is what one path does. Its action and resource are authorised before it runs; it has none if everybody with a key may.
+type route struct {
+	method string
+	action string
+	// collection says that the query names a collection, which is the resource.
+	collection bool
+	run        func(x *exchange) (answer any, err error)
+}
+
+// exchange is one request with what is known of it. A handler that answers by itself returns no answer.
+type exchange struct {
+	id        string
+	start     time.Time
+	w         http.ResponseWriter
+	r         *http.Request
+	principal iam.Principal
+	realm     recollect.Realm
+	bodyHash  [sha256.Size]byte // as it was signed
+}
+
+// New returns a server, and removes what an earlier one left in the data folder.
+func New(cfg Config) *Server {
+	s := &Server{Config: cfg, now: time.Now, started: time.Now(), requests: semaphore.NewWeighted(maxRequests), transfers: semaphore.NewWeighted(maxTransfers)}
+	s.removeScratch()
+	s.routes = map[string]route{
+		"overview":    {method: http.MethodGet, action: GetOverview, run: s.overview},
+		"backup":      {method: http.MethodGet, action: Backup, run: s.backup},
+		"export":      {method: http.MethodGet, action: ExportCollection, collection: true, run: s.export},
+		"import":      {method: http.MethodPost, action: ImportCollection, collection: true, run: s.importCollection},
+		"models":      {method: http.MethodGet, run: s.models},
+		"thumbnail":   {method: http.MethodGet, action: GetThumbnail, collection: true, run: s.thumbnail},
+		"permissions": {method: http.MethodGet, run: s.permissions},
+	}
+	return s
+}
+
+// ServeHTTP answers one request and logs it.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{id: uuid.NewString(), start: s.now(), w: w, r: r}
+	w.Header().Set("x-amzn-RequestId", x.id)
+	w.Header().Set("Cache-Control", "no-store")
+	name := ""
+	status, exception := http.StatusOK, ""
+	answer, err := s.serve(x, &name)
+	var body []byte
+	if err == nil && answer != nil {
+		body, err = json.Marshal(answer)
+	}
+	switch {
+	case errors.Is(err, errAnswerBegun):
+		status = http.StatusInternalServerError
+	case err != nil:
+		if r.ContentLength != 0 {
+			w.Header().Set("Connection", "close") // the body may not have been read
+		}
+		status, exception = rekognition.WriteError(w, err)
+	case answer != nil:
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		w.Write(body) // a client that is gone needs no answer
+	}
+	level := slog.LevelInfo
+	attrs := []slog.Attr{
+		slog.String("request_id", x.id),
+		slog.String("account", x.principal.Account),
+		slog.String("principal", x.principal.ARN),
+		slog.String("path", name),
+		slog.Int("status", status),
+		slog.Duration("duration", s.now().Sub(x.start)),
+	}
+	if id := r.URL.Query().Get("collection"); id != "" && name != "" {
+		attrs = append(attrs, slog.String("collection", id))
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String("error_code", exception))
+		if status >= http.StatusInternalServerError {
+			level = slog.LevelError
+			attrs = append(attrs, slog.String("error", err.Error()))
+		}
+	}
+	s.Log.LogAttrs(r.Context(), level, "administration", attrs...)
+	if errors.Is(err, errAnswerBegun) {
+		panic(http.ErrAbortHandler) // so that the client sees a broken answer and not a short one
+	}
+}
+
+// errAnswerBegun marks failures after which no error can be sent any more.
+var errAnswerBegun = errors.New("the answer had begun")
+
+// serve takes a request through authentication and authorisation to what its path does. It sets name once the path is known.
+func (s *Server) serve(x *exchange, name *string) (answer any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	if !s.requests.TryAcquire(1) {
+		return nil, recollect.Errorf(recollect.CodeThrottled, "Slow down; there are too many requests at once.")
+	}
+	defer s.requests.Release(1)
+	if err := s.authenticate(x); err != nil {
+		return nil, err
+	}
+	path := x.r.URL.Path[len(Prefix):]
+	do, ok := s.routes[path]
+	if !ok {
+		return nil, recollect.Errorf(recollect.CodeNotFound, "There is no %s.", strconv.QuoteToASCII(clipped(x.r.URL.Path)))
+	}
+	*name = path
+	if do.method != x.r.Method {
+		return nil, recollect.Errorf(recollect.CodeInvalidParameter, "The method of %s%s is %s.", Prefix, path, do.method)
+	}
+	if do.action != "" {
+		resource := "*"
+		if do.collection {
+			id, err := collectionOf(x.r)
+			if err != nil {
+				return nil, err
+			}
+			resource = rekognition.CollectionARN(x.realm, id)
+		}
+		if err := s.Identities.Authorize(x.r.Context(), s.authorization(x, do.action, resource)); err != nil {
+			return nil, err
+		}
+	}
+	return do.run(x)
+}
+
+// clipped is as much of a caller's text as is repeated to it.
+func clipped(text string) string { return text[:min(len(text), 100)] }
+
+// authenticate verifies the signature. The hash of the body is taken on trust: whoever reads the body compares.
+func (s *Server) authenticate(x *exchange) error {
+	signature, err := sigv4.Parse(x.r)
+	if err != nil {
+		return err
+	}
+	key, ok, err := s.Identities.AccessKey(x.r.Context(), signature.AccessKeyID)
+	if err != nil {
+		return fmt.Errorf("look up an access key: %w", err)
+	}
+	if !ok || signature.SessionToken != "" {
+		return sigv4.UnrecognizedClientError()
+	}
+	x.bodyHash = sha256.Sum256(nil)
+	if x.r.ContentLength != 0 {
+		// Other than for the API, the body is too large to be read before its signature is known to be good.
+		hash, err := hex.DecodeString(x.r.Header.Get("X-Amz-Content-Sha256"))
+		if err != nil || len(hash) != sha256.Size {
+			return recollect.Errorf(recollect.CodeInvalidParameter,
+				"A request with a body must have the body's SHA-256 in the header x-amz-content-sha256, in hexadecimal, and sign it.")
+		}
+		x.bodyHash = [sha256.Size]byte(hash)
+	}
+	scope := sigv4.Scope{Region: s.Regions[0], Service: wire.SigningName}
+	if slices.Contains(s.Regions, signature.Region) {
+		scope.Region = signature.Region
+	}
+	if err := signature.Verify(x.r, x.bodyHash, key.Secret, scope, x.start); err != nil {
+		return err
+	}
+	x.principal = key.Principal
+	x.realm = recollect.Realm{Account: key.Principal.Account, Region: signature.Region}
+	return nil
+}
+
+// authorization is what policies decide about.
+func (s *Server) authorization(x *exchange, action, resource string) *iam.Request {
+	request := &iam.Request{
+		Principal:       x.principal,
+		Action:          action,
+		Resource:        resource,
+		Time:            x.start,
+		SecureTransport: x.r.TLS != nil,
+		Region:          x.realm.Region,
+		UserAgent:       x.r.UserAgent(),
+	}
+	if from, err := netip.ParseAddrPort(x.r.RemoteAddr); err == nil {
+		request.SourceIP = from.Addr().Unmap()
+	}
+	if id := x.r.URL.Query().Get("collection"); id != "" && resource != "*" {
+		request.LoadResourceTags = func(ctx context.Context) (map[string]string, error) {
+			c, err := s.Store.Collection(ctx, x.realm, id)
+			if recollect.CodeOf(err) == recollect.CodeNotFound {
+				return nil, nil // what is not there has no tags, and looks the same
+			}
+			if err != nil {
+				return nil, err
+			}
+			return s.Store.Tags(ctx, c.Key)
+		}
+	}
+	return request
+}
+
+// collectionOf is the collection that the query names.
+func collectionOf(r *http.Request) (string, error) {
+	id := r.URL.Query().Get("collection")
+	if err := wire.Validate(&wire.DescribeCollectionRequest{CollectionId: &id}); err != nil {
+		return "", err
+	}
+	return id, nil
+}

@@ -1,0 +1,57 @@
+package admin_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/recollect-dev/recollect/internal/api/admin"
+	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/store/storetest"
+)
+
+func TestThumbnail(t *testing.T) {
+	d := open(t, func(c *admin.Config) { c.Thumbnails = true })
+	face := storetest.NewFace()
+	face.Thumbnail = []byte("\xff\xd8\xffa face")
+	c, err := d.store.CreateCollection(t.Context(), recollect.Collection{Realm: home, ID: "mine", FaceModelVersion: "1.0"}, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := d.store.AddFaces(t.Context(), c.Key, []recollect.Face{face}, 10); err != nil {
+		t.Fatal(err)
+	}
+	one := d.user(t, account, "one", `{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Action":"recollect:GetThumbnail","Resource":"arn:aws:rekognition:*:*:collection/mine"}]}`)
+	path := "thumbnail?collection=mine&face=" + face.ID
+	if status, answer := d.send(t, one, "GET", path, nil); status != http.StatusOK || string(answer) != string(face.Thumbnail) {
+		t.Errorf("%d %q", status, answer)
+	}
+	if !strings.Contains(d.log.String(), "path=thumbnail status=200") || !strings.Contains(d.log.String(), "collection=mine") {
+		t.Errorf("the log does not say who saw a face: %s", d.log)
+	}
+	if status, answer := d.send(t, d.user(t, account, "admin", "administrator"), "GET", path, nil); status != http.StatusOK {
+		t.Errorf("an administrator: %d %s", status, answer)
+	}
+	d.refused(t, "AccessDeniedException", d.user(t, account, "anna", "full-access"), "GET", path, nil)
+	d.refused(t, "AccessDeniedException", one, "GET", "thumbnail?collection=other&face="+face.ID, nil)
+	d.refused(t, "ResourceNotFoundException", d.user(t, "210987654321", "foreign", "administrator"), "GET", path, nil)
+	d.refused(t, "ResourceNotFoundException", one, "GET", "thumbnail?collection=mine&face="+uuid.NewString(), nil)
+	d.refused(t, "ResourceNotFoundException", one, "GET", "thumbnail?collection=mine", nil)
+	d.refused(t, "ValidationException", d.root, "GET", "thumbnail?face="+face.ID, nil)
+	if _, _, err := d.store.DeleteFaces(t.Context(), c.Key, []string{face.ID}); err != nil {
+		t.Fatal(err)
+	}
+	d.refused(t, "ResourceNotFoundException", one, "GET", path, nil)
+}
+
+// TestThumbnailsOff: a server that keeps none shows none, and tells nobody that they may see any.
+func TestThumbnailsOff(t *testing.T) {
+	d := open(t)
+	d.refused(t, "ResourceNotFoundException", d.root, "GET", "thumbnail?collection=mine&face="+uuid.NewString(), nil)
+	if _, answer := d.send(t, d.root, "GET", "permissions?collection=mine", nil); strings.Contains(string(answer), admin.GetThumbnail) {
+		t.Errorf("%s", answer)
+	}
+}

@@ -1,0 +1,207 @@
+package admin
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+
+	"github.com/recollect-dev/recollect/internal/api/rekognition"
+	"github.com/recollect-dev/recollect/internal/api/wire"
+	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/transfer/archive"
+)
+
+const (
+	// maxTransfers is how many archives are written or read at one moment: each takes as much of the disk as its data.
+	maxTransfers = 2
+
+	// transferPause is how long a peer may take nothing, or give nothing, before its transfer is given up.
+	transferPause = time.Minute
+
+	scratchPrefix = ".archive-"
+)
+
+// transfer runs what needs scratch space: a folder within the data folder, which is gone afterwards.
+func (s *Server) transfer(x *exchange, do func(scratch string) (any, error)) (answer any, err error) {
+	if !s.transfers.TryAcquire(1) {
+		return nil, recollect.Errorf(recollect.CodeThrottled, "Slow down; there are other archives in work.")
+	}
+	defer s.transfers.Release(1)
+	scratch, err := os.MkdirTemp(s.Data, scratchPrefix+"*") // mode 0700
+	if err != nil {
+		return nil, fmt.Errorf("make scratch space: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	answer, err = do(scratch)
+	if isFull(err) && !errors.Is(err, errAnswerBegun) {
+		err = &recollect.Error{Code: recollect.CodeQuota, Message: "There is not enough space left in the server's data folder. Nothing was changed.", Err: err}
+	}
+	return answer, err
+}
+
+// isFull tells whether an error comes from a disk, or a quota of one, that is full.
+func isFull(err error) bool {
+	if e, ok := errors.AsType[sqlite3.Error](err); ok && e.Code == sqlite3.ErrFull {
+		return true
+	}
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// removeScratch removes what a server that was killed left behind.
+func (s *Server) removeScratch() {
+	left, _ := filepath.Glob(filepath.Join(s.Data, scratchPrefix+"*"))
+	for _, folder := range left {
+		if err := os.RemoveAll(folder); err != nil {
+			s.Log.Error("scratch space of an earlier archive stays", "error", err)
+		}
+	}
+}
+
+// backup sends an archive of the whole server.
+func (s *Server) backup(x *exchange) (any, error) {
+	if x.principal.Account != s.Account {
+		return nil, &iam.DeniedError{Principal: x.principal, Action: Backup, Resource: "*"}
+	}
+	return s.transfer(x, func(scratch string) (any, error) {
+		x.w.Header().Set("Content-Type", "application/zip")
+		to := &sender{w: x.w, control: http.NewResponseController(x.w)}
+		err := WriteBackup(x.r.Context(), to, s.Store, s.Data, scratch, s.Version)
+		if err != nil && to.begun {
+			err = errors.Join(errAnswerBegun, err)
+		}
+		return nil, err
+	})
+}
+
+// export sends an archive of a collection. It is written to disk first, so that a slow client does not keep the store's log from
+// being folded in.
+func (s *Server) export(x *exchange) (any, error) {
+	id, err := collectionOf(x.r)
+	if err != nil {
+		return nil, err
+	}
+	return s.transfer(x, func(scratch string) (any, error) {
+		f, err := os.OpenFile(filepath.Join(scratch, "export.zip"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		if err := WriteCollection(x.r.Context(), f, s.Store, x.realm, id, s.Version); err != nil {
+			return nil, err
+		}
+		size, err := f.Seek(0, io.SeekCurrent)
+		if err == nil {
+			_, err = f.Seek(0, io.SeekStart)
+		}
+		if err != nil {
+			return nil, err
+		}
+		x.w.Header().Set("Content-Type", "application/zip")
+		x.w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
+		to := &sender{w: x.w, control: http.NewResponseController(x.w)}
+		if _, err := io.Copy(to, f); err != nil {
+			return nil, errors.Join(errAnswerBegun, err)
+		}
+		return nil, nil
+	})
+}
+
+// sender writes to a client for as long as that takes something every minute.
+type sender struct {
+	w       io.Writer
+	control *http.ResponseController
+	begun   bool
+}
+
+func (s *sender) Write(b []byte) (int, error) {
+	s.begun = true
+	if err := s.control.SetWriteDeadline(time.Now().Add(transferPause)); err != nil {
+		return 0, err
+	}
+	return s.w.Write(b)
+}
+
+// receiver reads from a client for as long as that gives something every minute.
+type receiver struct {
+	r       io.Reader
+	control *http.ResponseController
+}
+
+func (r *receiver) Read(b []byte) (int, error) {
+	if err := r.control.SetReadDeadline(time.Now().Add(transferPause)); err != nil {
+		return 0, err
+	}
+	return r.r.Read(b)
+}
+
+type importAnswer struct {
+	CollectionId     string
+	CollectionArn    string
+	FaceModelVersion string
+	FaceCount        int64
+	UserCount        int64
+}
+
+// importCollection takes an archive, which is on disk and found to be what was signed before any of it is looked at.
+func (s *Server) importCollection(x *exchange) (any, error) {
+	id, err := collectionOf(x.r)
+	if err != nil {
+		return nil, err
+	}
+	return s.transfer(x, func(scratch string) (any, error) {
+		f, err := os.OpenFile(filepath.Join(scratch, "import.zip"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		control := http.NewResponseController(x.w)
+		hash := sha256.New()
+		size, err := io.Copy(io.MultiWriter(f, hash), &receiver{x.r.Body, control})
+		if isFull(err) {
+			return nil, err
+		}
+		if err == nil {
+			err = control.SetReadDeadline(time.Time{})
+		}
+		if err != nil {
+			return nil, &recollect.Error{Code: recollect.CodeInvalidParameter, Message: "The archive did not arrive as a whole. Nothing was changed.", Err: err}
+		}
+		if [sha256.Size]byte(hash.Sum(nil)) != x.bodyHash {
+			return nil, recollect.Errorf(recollect.CodeInvalidParameter, "The archive is not the one whose SHA-256 was signed. Nothing was changed.")
+		}
+		a, err := archive.NewReader(f, size, archive.KindCollection)
+		if err == nil {
+			if err := control.SetWriteDeadline(time.Time{}); err != nil { // the import takes what it takes
+				return nil, err
+			}
+			var c recollect.Collection
+			c, err = (&importer{s.Store, s.Models, s.Limits}).run(x.r.Context(), a, x.realm, id)
+			if err == nil {
+				return &importAnswer{c.ID, rekognition.CollectionARN(x.realm, c.ID), c.FaceModelVersion, c.FaceCount, c.UserCount},
+					control.SetWriteDeadline(time.Now().Add(transferPause))
+			}
+		}
+		return nil, refusal(err)
+	})
+}
+
+// refusal tells the client what is wrong with its archive.
+func refusal(err error) error {
+	if damaged, ok := errors.AsType[*archive.DamagedError](err); ok {
+		return &recollect.Error{Code: recollect.CodeInvalidParameter, Message: "Nothing was imported: " + damaged.Error() + ".", Err: err}
+	}
+	if invalid, ok := errors.AsType[*wire.ValidationError](err); ok {
+		return &recollect.Error{Code: recollect.CodeInvalidParameter, Message: "Nothing was imported: the archive has what no server keeps: " + invalid.Error()}
+	}
+	return err
+}

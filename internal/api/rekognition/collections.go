@@ -1,0 +1,133 @@
+package rekognition
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/recollect-dev/recollect/internal/api/wire"
+	"github.com/recollect-dev/recollect/internal/recollect"
+)
+
+// operation runs one operation: input is of the type that the operation table makes, and so is the output.
+type operation func(ctx context.Context, realm recollect.Realm, input any) (output any, err error)
+
+// bind makes an operation of a typed function.
+func bind[In, Out any](f func(context.Context, recollect.Realm, *In) (*Out, error)) operation {
+	return func(ctx context.Context, realm recollect.Realm, input any) (any, error) {
+		in, ok := input.(*In)
+		if !ok {
+			return nil, fmt.Errorf("the operation takes %T, not %T", in, input)
+		}
+		return f(ctx, realm, in)
+	}
+}
+
+// bindings are the operations that are built.
+func (s *Server) bindings() map[string]operation {
+	return map[string]operation{
+		"CreateCollection":    bind(s.createCollection),
+		"ListCollections":     bind(s.listCollections),
+		"DescribeCollection":  bind(s.describeCollection),
+		"DeleteCollection":    bind(s.deleteCollection),
+		"IndexFaces":          bind(s.indexFaces),
+		"ListFaces":           bind(s.listFaces),
+		"DeleteFaces":         bind(s.deleteFaces),
+		"SearchFaces":         bind(s.searchFaces),
+		"SearchFacesByImage":  bind(s.searchFacesByImage),
+		"DetectFaces":         bind(s.detectFaces),
+		"CompareFaces":        bind(s.compareFaces),
+		"TagResource":         bind(s.tagResource),
+		"UntagResource":       bind(s.untagResource),
+		"ListTagsForResource": bind(s.listTagsForResource),
+		"CreateUser":          bind(s.createUser),
+		"DeleteUser":          bind(s.deleteUser),
+		"ListUsers":           bind(s.listUsers),
+		"AssociateFaces":      bind(s.associateFaces),
+		"DisassociateFaces":   bind(s.disassociateFaces),
+		"SearchUsers":         bind(s.searchUsers),
+		"SearchUsersByImage":  bind(s.searchUsersByImage),
+	}
+}
+
+func (s *Server) createCollection(ctx context.Context, realm recollect.Realm, in *wire.CreateCollectionRequest) (*wire.CreateCollectionResponse, error) {
+	c, err := s.service.CreateCollection(ctx, realm, *in.CollectionId, in.Tags)
+	if err != nil {
+		return nil, err
+	}
+	return &wire.CreateCollectionResponse{
+		StatusCode: new(int32(http.StatusOK)),
+		// The service leaves the "arn:" out here, and here alone.
+		CollectionArn:    new(strings.TrimPrefix(CollectionARN(realm, c.ID), "arn:")),
+		FaceModelVersion: new(c.FaceModelVersion),
+	}, nil
+}
+
+// CollectionARN names a collection as policies and tags do.
+func CollectionARN(realm recollect.Realm, id string) string {
+	return fmt.Sprintf("arn:aws:rekognition:%s:%s:collection/%s", realm.Region, realm.Account, id)
+}
+
+func (s *Server) listCollections(ctx context.Context, realm recollect.Realm, in *wire.ListCollectionsRequest) (*wire.ListCollectionsResponse, error) {
+	after, err := s.cursor(in.NextToken, "ListCollections", realm.Account, realm.Region)
+	if err != nil {
+		return nil, err
+	}
+	page, more, err := s.service.Collections(ctx, realm, after, pageSize(in.MaxResults))
+	if err != nil {
+		return nil, err
+	}
+	out := &wire.ListCollectionsResponse{
+		CollectionIds:     make([]string, len(page)),
+		FaceModelVersions: make([]string, len(page)),
+	}
+	for i, c := range page {
+		out.CollectionIds[i], out.FaceModelVersions[i] = c.ID, c.FaceModelVersion
+	}
+	if more {
+		out.NextToken = new(s.tokens.seal(page[len(page)-1].ID, "ListCollections", realm.Account, realm.Region))
+	}
+	return out, nil
+}
+
+// cursor opens a NextToken. Without one, a listing starts at its beginning.
+func (s *Server) cursor(token *string, binding ...string) (after string, err error) {
+	if token == nil {
+		return "", nil
+	}
+	return s.tokens.open(*token, binding...)
+}
+
+// pageSize is MaxResults, where 0 stands for the default as if it were not given.
+func pageSize(maxResults *int32) int {
+	if maxResults == nil || *maxResults == 0 {
+		return recollect.DefaultPageSize
+	}
+	return int(*maxResults)
+}
+
+func (s *Server) describeCollection(ctx context.Context, realm recollect.Realm, in *wire.DescribeCollectionRequest) (*wire.DescribeCollectionResponse, error) {
+	c, err := s.service.Collection(ctx, realm, *in.CollectionId)
+	if recollect.CodeOf(err) == recollect.CodeNotFound {
+		// This operation words it in its own way.
+		err = &recollect.Error{Code: recollect.CodeNotFound, Message: fmt.Sprintf("Collection:%s not found!", *in.CollectionId), Err: err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &wire.DescribeCollectionResponse{
+		CollectionARN:     new(CollectionARN(realm, c.ID)),
+		CreationTimestamp: new(wire.Timestamp(c.CreatedAt)),
+		FaceCount:         new(c.FaceCount),
+		FaceModelVersion:  new(c.FaceModelVersion),
+		UserCount:         new(c.UserCount),
+	}, nil
+}
+
+func (s *Server) deleteCollection(ctx context.Context, realm recollect.Realm, in *wire.DeleteCollectionRequest) (*wire.DeleteCollectionResponse, error) {
+	if err := s.service.DeleteCollection(ctx, realm, *in.CollectionId); err != nil {
+		return nil, err
+	}
+	return &wire.DeleteCollectionResponse{StatusCode: new(int32(http.StatusOK))}, nil
+}

@@ -1,0 +1,149 @@
+package rekognition
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
+
+	"github.com/recollect-dev/recollect/internal/api/wire"
+	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/sigv4"
+)
+
+// fault is an error as the wire shows it.
+type fault struct {
+	status  int
+	name    string // of the exception
+	message string
+	// modelled exceptions are the service's own and have the larger of the two envelopes; those of the framework
+	// before it (authentication, decoding, validation) have the smaller.
+	modelled bool
+}
+
+func (f *fault) Error() string { return f.name + ": " + f.message }
+
+var (
+	errTooLarge   = &fault{status: http.StatusRequestEntityTooLarge, name: "RequestEntityTooLargeException", message: "The request is larger than 16 MiB."}
+	errBrokenBody = &fault{status: http.StatusBadRequest, name: "SerializationException", message: "The request body could not be read."}
+	// The name is one that SDKs try again for.
+	errBodyTimeout     = &fault{status: http.StatusRequestTimeout, name: "RequestTimeoutException", message: "The request body did not arrive in time."}
+	errContentEncoding = &fault{status: http.StatusBadRequest, name: "SerializationException", message: "The content encoding is not supported."}
+
+	errSlowDown     = &fault{status: http.StatusBadRequest, name: "ThrottlingException", message: "Slow down; sudden increase in rate of requests.", modelled: true}
+	errRateExceeded = &fault{status: http.StatusBadRequest, name: "ProvisionedThroughputExceededException", message: "Provisioned rate exceeded", modelled: true}
+
+	// errBodyUnread marks failures after which the connection cannot be used again.
+	errBodyUnread = errors.New("body not read")
+)
+
+func unread(err error) error { return errors.Join(err, errBodyUnread) }
+
+func unknownOperation(status int) *fault {
+	return &fault{status: status, name: "UnknownOperationException"}
+}
+
+// faultOf maps every error to what the wire shows of it. An error that is not known shows nothing of itself.
+func faultOf(err error) *fault {
+	if f, ok := errors.AsType[*fault](err); ok {
+		return f
+	}
+	if e, ok := errors.AsType[*sigv4.Error](err); ok {
+		return &fault{status: http.StatusBadRequest, name: e.Type, message: e.Message}
+	}
+	if e, ok := errors.AsType[*wire.SerializationError](err); ok {
+		return &fault{status: http.StatusBadRequest, name: "SerializationException", message: e.Error()}
+	}
+	if e, ok := errors.AsType[*wire.ValidationError](err); ok {
+		return &fault{status: http.StatusBadRequest, name: "ValidationException", message: e.Error()}
+	}
+	if e, ok := errors.AsType[*iam.DeniedError](err); ok {
+		return &fault{status: http.StatusBadRequest, name: "AccessDeniedException", message: e.Error(), modelled: true}
+	}
+	if e, ok := errors.AsType[*recollect.Error](err); ok && e.Code != recollect.CodeInternal {
+		return &fault{status: statusOf(e.Code), name: exceptionOf(e.Code), message: e.Message, modelled: e.Code != recollect.CodeNotImplemented}
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		// The client is gone, or the server is stopping: whoever still listens may try again.
+		return &fault{status: http.StatusInternalServerError, name: "ThrottlingException", message: "Service Unavailable", modelled: true}
+	}
+	return &fault{status: http.StatusInternalServerError, name: "InternalServerError", message: "Internal server error", modelled: true}
+}
+
+// WriteError answers a request with an error as the API shows it, for the doors beside the API. It returns what was shown.
+func WriteError(w http.ResponseWriter, err error) (status int, exception string) {
+	f := faultOf(err)
+	body := f.body()
+	w.Header().Set("Content-Type", wire.MediaType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(f.status)
+	w.Write(body) // a client that is gone needs no answer
+	return f.status, f.name
+}
+
+func statusOf(c recollect.Code) int {
+	if c == recollect.CodeNotImplemented {
+		return http.StatusNotImplemented
+	}
+	return http.StatusBadRequest
+}
+
+// exceptionOf names the exception of each code a caller may be told of.
+func exceptionOf(c recollect.Code) string {
+	switch c {
+	case recollect.CodeInvalidParameter:
+		return "InvalidParameterException"
+	case recollect.CodeInvalidImageFormat:
+		return "InvalidImageFormatException"
+	case recollect.CodeImageTooLarge:
+		return "ImageTooLargeException"
+	case recollect.CodeInvalidPaginationToken:
+		return "InvalidPaginationTokenException"
+	case recollect.CodeNotFound:
+		return "ResourceNotFoundException"
+	case recollect.CodeAlreadyExists:
+		return "ResourceAlreadyExistsException"
+	case recollect.CodeConflict:
+		return "ConflictException"
+	case recollect.CodeIdempotentMismatch:
+		return "IdempotentParameterMismatchException"
+	case recollect.CodeQuota:
+		return "ServiceQuotaExceededException"
+	case recollect.CodeThrottled:
+		return "ThrottlingException"
+	case recollect.CodeInvalidS3Object:
+		return "InvalidS3ObjectException"
+	case recollect.CodeNotImplemented:
+		return "NotImplementedException"
+	default:
+		return "InternalServerError"
+	}
+}
+
+// body writes the fault's envelope.
+func (f *fault) body() []byte {
+	var envelope any
+	if f.modelled {
+		envelope = struct {
+			Type    string `json:"__type"`
+			Code    string
+			Logref  string
+			Message string
+		}{f.name, f.name, uuid.NewString(), f.message}
+	} else {
+		envelope = struct {
+			Type    string `json:"__type"`
+			Message string `json:"message,omitzero"`
+		}{f.name, f.message}
+	}
+	b, err := json.Marshal(envelope)
+	if err != nil {
+		// Only a message that is not UTF-8 gets here.
+		return []byte(`{"__type":"` + f.name + `"}`)
+	}
+	return b
+}

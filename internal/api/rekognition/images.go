@@ -1,0 +1,185 @@
+package rekognition
+
+import (
+	"context"
+	"errors"
+
+	"github.com/recollect-dev/recollect/internal/api/wire"
+	"github.com/recollect-dev/recollect/internal/recollect"
+)
+
+const defaultSimilarityThreshold = 80
+
+// maxS3Object is the size of the largest picture that is read from S3, in bytes.
+const maxS3Object = 15 << 20
+
+func (s *Server) detectFaces(ctx context.Context, _ recollect.Realm, in *wire.DetectFacesRequest) (*wire.DetectFacesResponse, error) {
+	picture, err := s.picture(in.Image)
+	if err != nil {
+		return nil, err
+	}
+	faces, err := s.service.DetectFaces(ctx, picture, attributesOf(in.Attributes))
+	if err != nil {
+		return nil, err
+	}
+	out := &wire.DetectFacesResponse{FaceDetails: make([]wire.FaceDetail, len(faces))}
+	for i, f := range faces {
+		out.FaceDetails[i] = faceDetail(f)
+	}
+	return out, nil
+}
+
+func (s *Server) compareFaces(ctx context.Context, _ recollect.Realm, in *wire.CompareFacesRequest) (*wire.CompareFacesResponse, error) {
+	source, err := s.picture(in.SourceImage)
+	if err != nil {
+		return nil, err
+	}
+	target, err := s.picture(in.TargetImage)
+	if err != nil {
+		return nil, err
+	}
+	threshold := float32(defaultSimilarityThreshold)
+	if in.SimilarityThreshold != nil {
+		threshold = float32(*in.SimilarityThreshold)
+	}
+	result, err := s.service.CompareFaces(ctx, source, target, threshold, recollect.QualityFilter(deref(in.QualityFilter)))
+	if err != nil {
+		return nil, err
+	}
+	out := &wire.CompareFacesResponse{
+		SourceImageFace: &wire.ComparedSourceImageFace{
+			BoundingBox: new(boundingBox(result.Source.BoundingBox)),
+			Confidence:  new(wire.Float(result.Source.Confidence)),
+		},
+		FaceMatches:    make([]wire.CompareFacesMatch, len(result.Matches)),
+		UnmatchedFaces: make([]wire.ComparedFace, len(result.Unmatched)),
+	}
+	for i, m := range result.Matches {
+		out.FaceMatches[i] = wire.CompareFacesMatch{Similarity: new(wire.Float(m.Similarity)), Face: new(comparedFace(m.Detail))}
+	}
+	for i, f := range result.Unmatched {
+		out.UnmatchedFaces[i] = comparedFace(f)
+	}
+	return out, nil
+}
+
+// picture is where an operation gets an image from, once it wants it. An image is given either as bytes or as an object in S3.
+func (s *Server) picture(image *wire.Image) (recollect.Picture, error) {
+	if (image.Bytes != nil) == (image.S3Object != nil) {
+		return nil, recollect.Errorf(recollect.CodeInvalidParameter, "Request has invalid parameters")
+	}
+	if image.Bytes != nil {
+		return recollect.Bytes(image.Bytes), nil
+	}
+	object := image.S3Object
+	if object.Bucket == nil || object.Name == nil {
+		return nil, recollect.Errorf(recollect.CodeInvalidS3Object, "Request has invalid S3 object.")
+	}
+	return func(ctx context.Context) ([]byte, error) {
+		picture, err := s.images.Get(ctx, *object.Bucket, *object.Name, deref(object.Version), maxS3Object)
+		if err != nil && ctx.Err() == nil && recollect.CodeOf(err) == recollect.CodeInternal {
+			err = noObject(err)
+		}
+		return picture, err
+	}, nil
+}
+
+// noObject says that an object cannot be had, and to the log alone why.
+func noObject(err error) error {
+	return &recollect.Error{Code: recollect.CodeInvalidS3Object, Err: err,
+		Message: "Unable to get object metadata from S3. Check object key, region and/or access permissions."}
+}
+
+// noImages has no object.
+type noImages struct{}
+
+func (noImages) Get(context.Context, string, string, string, int64) ([]byte, error) {
+	return nil, errors.New("no source of S3 objects is configured")
+}
+
+// attributesOf reads a list of attribute names. An empty list asks for the default ones.
+func attributesOf(names []string) (want recollect.Attributes) {
+	byName := map[string]recollect.Attributes{
+		"ALL":           recollect.AttributesAll,
+		"AGE_RANGE":     recollect.AttributeAgeRange,
+		"BEARD":         recollect.AttributeBeard,
+		"EMOTIONS":      recollect.AttributeEmotions,
+		"EYE_DIRECTION": recollect.AttributeEyeDirection,
+		"EYEGLASSES":    recollect.AttributeEyeglasses,
+		"EYES_OPEN":     recollect.AttributeEyesOpen,
+		"FACE_OCCLUDED": recollect.AttributeFaceOccluded,
+		"GENDER":        recollect.AttributeGender,
+		"MOUTH_OPEN":    recollect.AttributeMouthOpen,
+		"MUSTACHE":      recollect.AttributeMustache,
+		"SMILE":         recollect.AttributeSmile,
+		"SUNGLASSES":    recollect.AttributeSunglasses,
+	}
+	for _, name := range names {
+		want |= byName[name]
+	}
+	return want
+}
+
+func boundingBox(b recollect.BoundingBox) wire.BoundingBox {
+	return wire.BoundingBox{
+		Width:  new(wire.Float(b.Width)),
+		Height: new(wire.Float(b.Height)),
+		Left:   new(wire.Float(b.Left)),
+		Top:    new(wire.Float(b.Top)),
+	}
+}
+
+func landmarks(points []recollect.Landmark) []wire.Landmark {
+	out := make([]wire.Landmark, len(points))
+	for i, p := range points {
+		out[i] = wire.Landmark{Type: new(p.Type), X: new(wire.Float(p.X)), Y: new(wire.Float(p.Y))}
+	}
+	return out
+}
+
+func pose(p recollect.Pose) *wire.Pose {
+	return &wire.Pose{Roll: new(wire.Float(p.Roll)), Yaw: new(wire.Float(p.Yaw)), Pitch: new(wire.Float(p.Pitch))}
+}
+
+func quality(q recollect.Quality) *wire.ImageQuality {
+	return &wire.ImageQuality{Brightness: new(wire.Float(q.Brightness)), Sharpness: new(wire.Float(q.Sharpness))}
+}
+
+func faceDetail(d recollect.FaceDetail) wire.FaceDetail {
+	out := wire.FaceDetail{
+		BoundingBox: new(boundingBox(d.BoundingBox)),
+		Confidence:  new(wire.Float(d.Confidence)),
+		Landmarks:   landmarks(d.Landmarks),
+		Pose:        pose(d.Pose),
+		Quality:     quality(d.Quality),
+	}
+	if r := d.AgeRange; r != nil {
+		out.AgeRange = &wire.AgeRange{Low: new(r.Low), High: new(r.High)}
+	}
+	if g := d.Gender; g != nil {
+		out.Gender = &wire.Gender{Value: new(g.Value), Confidence: new(wire.Float(g.Confidence))}
+	}
+	for _, e := range d.Emotions {
+		out.Emotions = append(out.Emotions, wire.Emotion{Type: new(e.Type), Confidence: new(wire.Float(e.Confidence))})
+	}
+	if j := d.EyesOpen; j != nil {
+		out.EyesOpen = &wire.EyeOpen{Value: new(j.Value), Confidence: new(wire.Float(j.Confidence))}
+	}
+	if j := d.MouthOpen; j != nil {
+		out.MouthOpen = &wire.MouthOpen{Value: new(j.Value), Confidence: new(wire.Float(j.Confidence))}
+	}
+	if j := d.Smile; j != nil {
+		out.Smile = &wire.Smile{Value: new(j.Value), Confidence: new(wire.Float(j.Confidence))}
+	}
+	return out
+}
+
+func comparedFace(d recollect.FaceDetail) wire.ComparedFace {
+	return wire.ComparedFace{
+		BoundingBox: new(boundingBox(d.BoundingBox)),
+		Confidence:  new(wire.Float(d.Confidence)),
+		Landmarks:   landmarks(d.Landmarks),
+		Pose:        pose(d.Pose),
+		Quality:     quality(d.Quality),
+	}
+}

@@ -1,0 +1,277 @@
+// Package rekognition is the front door: it speaks Amazon Rekognition's wire protocol over HTTP.
+//
+// A request passes these stations, and any of them may answer it with an error: find room for it, read the signature's claim, look the
+// access key up, read the body, verify the signature, find the operation, count it, decode, validate, authorise, run the operation, encode.
+// What costs memory or time comes after what is cheap, and nothing is read from a caller who names no known key.
+package rekognition
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/recollect-dev/recollect/internal/api/wire"
+	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/sigv4"
+)
+
+// Identities knows who callers are and what they may do.
+type Identities interface {
+	// AccessKey returns the key with this id, and whether there is one that may sign requests.
+	AccessKey(ctx context.Context, id string) (key iam.AccessKey, ok bool, err error)
+
+	// Authorize returns nil if the request is allowed, and an [*iam.DeniedError] if it is not.
+	Authorize(ctx context.Context, r *iam.Request) error
+}
+
+// Images finds the pictures that callers name instead of sending them.
+type Images interface {
+	// Get returns an object of at most maxBytes; an empty version stands for the newest. CodeImageTooLarge if it is larger; any
+	// error without a code means that the object cannot be had, and its text goes to the log alone.
+	Get(ctx context.Context, bucket, name, version string, maxBytes int64) ([]byte, error)
+}
+
+// Config is what a [Server] needs. The fields up to Log are required, except Images.
+type Config struct {
+	Service    *recollect.Service
+	Identities Identities
+	Images     Images   // nil: no object can be had
+	Regions    []string // that signatures may be for; nothing of one is visible in another
+	TokenKey   []byte   // secret that authenticates pagination tokens
+	Log        *slog.Logger
+
+	Observer    Observer // nil: nobody is told
+	Rates       Rates    // the zero value limits nothing
+	MaxRequests int      // served at one moment; 0: 256 for each core
+	MaxPictures int      // of them, those whose operations run networks, a large body counting for several; 0: 128 for each core
+}
+
+// Server answers the API's requests. It is safe for concurrent use.
+type Server struct {
+	service    *recollect.Service
+	identities Identities
+	images     Images
+	regions    []string
+	tokens     tokens
+	log        *slog.Logger
+	observer   Observer
+	now        func() time.Time
+	operations map[string]operation
+	admission  *admission
+	limiter    *limiter
+	bodies     *semaphore.Weighted
+	compressor *compressor
+}
+
+// New returns a server.
+func New(cfg Config) *Server {
+	s := &Server{
+		service:    cfg.Service,
+		identities: cfg.Identities,
+		images:     cfg.Images,
+		regions:    cfg.Regions,
+		tokens:     tokens{key: cfg.TokenKey},
+		log:        cfg.Log,
+		observer:   cfg.Observer,
+		now:        time.Now,
+		admission:  newAdmission(cfg.MaxRequests, cfg.MaxPictures),
+		limiter:    newLimiter(cfg.Rates),
+		bodies:     semaphore.NewWeighted(bodyMemory),
+		compressor: newCompressor(),
+	}
+	if s.observer == nil {
+		s.observer = nobody{}
+	}
+	if s.images == nil {
+		s.images = noImages{}
+	}
+	s.operations = s.bindings()
+	return s
+}
+
+// exchange is one request with what becomes known of it on the way.
+type exchange struct {
+	id        string
+	start     time.Time
+	principal iam.Principal
+	operation string
+}
+
+// ServeHTTP answers one request and logs it.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{id: uuid.NewString(), start: s.now()}
+	w.Header().Set("x-amzn-RequestId", x.id)
+	var body []byte
+	err := turnAway(r, errSlowDown)
+	if s.admission.requests.TryAcquire(1) {
+		defer s.admission.requests.Release(1)
+		body, err = s.serve(x, w.Header(), r)
+	}
+	status, code := http.StatusOK, ""
+	if err != nil {
+		fault := faultOf(err)
+		status, code, body = fault.status, fault.name, fault.body()
+		if errors.Is(err, errBodyUnread) {
+			w.Header().Set("Connection", "close")
+		}
+	}
+	w.Header().Set("Content-Type", wire.MediaType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	w.Write(body) // a client that is gone needs no answer
+
+	duration := s.now().Sub(x.start)
+	s.observer.Observe(Outcome{
+		Operation:  x.operation,
+		Status:     status,
+		Exception:  code,
+		TurnedAway: errors.Is(err, errSlowDown),
+		Duration:   duration,
+	})
+	attrs := []slog.Attr{
+		slog.String("request_id", x.id),
+		slog.String("account", x.principal.Account),
+		slog.String("operation", x.operation),
+		slog.Int("status", status),
+		slog.Duration("duration", duration),
+	}
+	level := slog.LevelInfo
+	if err != nil {
+		attrs = append(attrs, slog.String("error_code", code))
+		if e, ok := errors.AsType[*recollect.Error](err); ok && e.Err != nil {
+			attrs = append(attrs, slog.String("cause", e.Err.Error()))
+		}
+		if status >= http.StatusInternalServerError && status != http.StatusNotImplemented {
+			level = slog.LevelError
+			attrs = append(attrs, slog.String("error", err.Error()))
+		}
+	}
+	s.log.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// serve takes a request through all stations.
+func (s *Server) serve(x *exchange, header http.Header, r *http.Request) ([]byte, error) {
+	output, err := s.answer(x, r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := wire.Encode(output)
+	if err != nil {
+		return nil, fmt.Errorf("encode the answer: %w", err)
+	}
+	return s.compressor.compress(header, r, body)
+}
+
+// answer takes a request through the stations up to its output.
+func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	if r.URL.Path != "/" || r.Method != http.MethodPost {
+		return nil, unknownOperation(http.StatusNotFound)
+	}
+	signature, key, err := s.identify(x, r)
+	if err != nil {
+		return nil, unread(err)
+	}
+	described, known := operationOf(r)
+	if known {
+		x.operation = described.Name
+	}
+	place, err := s.admission.enter(x.operation, r.ContentLength)
+	if err != nil {
+		return nil, turnAway(r, err)
+	}
+	defer place.leave()
+	memory := &budget{pool: s.bodies}
+	defer memory.release()
+	body, err := s.readBody(r, memory)
+	if err != nil {
+		return nil, err
+	}
+	if err := signature.Verify(r, sha256.Sum256(body), key.Secret, s.scope(signature), x.start); err != nil {
+		return nil, err
+	}
+	x.principal = key.Principal
+
+	if !known {
+		return nil, unknownOperation(http.StatusBadRequest)
+	}
+	name := described.Name
+	if !s.limiter.allow(x.principal.Account, name, x.start) {
+		return nil, errRateExceeded
+	}
+	if err := place.settle(r.Context()); err != nil {
+		return nil, err
+	}
+	unpacked := &budget{pool: s.bodies}
+	defer unpacked.release()
+	if body, err = decompressed(r, body, unpacked); err != nil {
+		return nil, err
+	}
+	input := described.NewInput()
+	if err := wire.Decode(body, input); err != nil {
+		return nil, err
+	}
+	if err := wire.Validate(input); err != nil {
+		return nil, err
+	}
+	realm := recollect.Realm{Account: x.principal.Account, Region: signature.Region}
+	if err := s.authorize(x, r, realm, name, input); err != nil {
+		return nil, err
+	}
+	run, ok := s.operations[name]
+	if !ok {
+		return nil, recollect.Errorf(recollect.CodeNotImplemented, "Recollect does not implement %s.", name)
+	}
+	return run(r.Context(), realm, input)
+}
+
+// operationOf finds the operation that the headers name.
+func operationOf(r *http.Request) (*wire.Operation, bool) {
+	name, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), wire.TargetPrefix+".")
+	if !ok {
+		return nil, false
+	}
+	return wire.Lookup(name)
+}
+
+// identify reads who claims to have signed the request, and finds the key to verify it with.
+func (s *Server) identify(x *exchange, r *http.Request) (*sigv4.Signature, iam.AccessKey, error) {
+	signature, err := sigv4.Parse(r)
+	if err != nil {
+		return nil, iam.AccessKey{}, err
+	}
+	key, ok, err := s.identities.AccessKey(r.Context(), signature.AccessKeyID)
+	if err != nil {
+		return nil, iam.AccessKey{}, fmt.Errorf("look up an access key: %w", err)
+	}
+	// Keys here are long-lived: none comes with a session token.
+	if !ok || signature.SessionToken != "" {
+		return nil, iam.AccessKey{}, sigv4.UnrecognizedClientError()
+	}
+	return signature, key, signature.CheckScope(s.scope(signature), x.start)
+}
+
+// scope is what a signature must be for: any of the server's regions.
+func (s *Server) scope(signature *sigv4.Signature) sigv4.Scope {
+	scope := sigv4.Scope{Region: s.regions[0], Service: wire.SigningName}
+	if slices.Contains(s.regions, signature.Region) {
+		scope.Region = signature.Region
+	}
+	return scope
+}

@@ -1,0 +1,144 @@
+// Package enginetest has a face engine for tests of what lies around the networks: its pictures are JSON that
+// says what is to be seen in them.
+package enginetest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/recollect-dev/recollect/internal/recollect"
+)
+
+// Dimension is the length of the engine's vectors.
+const Dimension = 64
+
+// Face is one face of a picture.
+type Face struct {
+	Person int     // faces of the same person are alike
+	Shot   int     // faces of the same person and shot are identical
+	Size   float32 // side of the box, 0 to 1
+	Poor   bool    // fails every quality filter
+}
+
+// Picture returns a picture of these faces.
+func Picture(faces ...Face) []byte {
+	b, err := json.Marshal(faces)
+	if err != nil {
+		panic(err) // the type has nothing that cannot be marshalled
+	}
+	return b
+}
+
+// Engine is a [recollect.Engine] of the version given.
+type Engine string
+
+// Version is the engine's name.
+func (e Engine) Version() string { return string(e) }
+
+// Detect reads a picture that [Picture] made.
+//
+// Every face has the same attributes, and of them those that are wanted; glasses, beards and the like it cannot see.
+func (e Engine) Detect(ctx context.Context, picture []byte, want recollect.Attributes) (recollect.Photo, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var faces []Face
+	if err := json.Unmarshal(picture, &faces); err != nil {
+		return nil, &recollect.Error{Code: recollect.CodeInvalidImageFormat, Message: "Request has invalid image format", Err: err}
+	}
+	p := photo{faces: faces}
+	for _, f := range faces {
+		d := recollect.FaceDetail{
+			BoundingBox: recollect.BoundingBox{Left: 0.24770642817020416, Top: -0.125, Width: f.Size, Height: f.Size},
+			Side:        1000 * f.Size,
+			Confidence:  99.993408203125,
+			Landmarks:   []recollect.Landmark{{Type: "eyeLeft", X: 0.25, Y: 0.5}},
+			Pose:        recollect.Pose{Roll: -3.5, Yaw: 7, Pitch: 1},
+			Quality:     recollect.Quality{Brightness: 80, Sharpness: 70},
+		}
+		if f.Poor {
+			d.Quality = recollect.Quality{}
+		}
+		addAttributes(&d, want)
+		p.details = append(p.details, d)
+	}
+	return p, nil
+}
+
+func addAttributes(d *recollect.FaceDetail, want recollect.Attributes) {
+	if want&recollect.AttributeAgeRange != 0 {
+		d.AgeRange = &recollect.AgeRange{Low: 0, High: 18}
+	}
+	if want&recollect.AttributeGender != 0 {
+		d.Gender = &recollect.Gender{Value: "Female", Confidence: 97.5}
+	}
+	if want&recollect.AttributeEmotions != 0 {
+		d.Emotions = []recollect.Emotion{{Type: "HAPPY", Confidence: 90}, {Type: "CALM", Confidence: 10}, {Type: "FEAR", Confidence: 0}}
+	}
+	if want&recollect.AttributeEyesOpen != 0 {
+		d.EyesOpen = &recollect.Judgement{Value: true, Confidence: 99}
+	}
+	if want&recollect.AttributeMouthOpen != 0 {
+		d.MouthOpen = &recollect.Judgement{Value: false, Confidence: 98}
+	}
+	if want&recollect.AttributeSmile != 0 {
+		d.Smile = &recollect.Judgement{Value: true, Confidence: 90}
+	}
+	if want&recollect.AttributeAllLandmarks != 0 {
+		d.Landmarks = append(d.Landmarks, recollect.Landmark{Type: "chinBottom", X: 0.4, Y: 0.75})
+	}
+}
+
+// Similarity is the cosine in percent, if it is positive.
+func (e Engine) Similarity(cosine float32) float32 { return max(0, min(100, 100*cosine)) }
+
+// Cosine is the inverse of [Engine.Similarity].
+func (e Engine) Cosine(similarity float32) float32 {
+	if similarity <= 0 {
+		return -1
+	}
+	c := similarity / 100
+	for e.Similarity(c) < similarity {
+		c = math.Nextafter32(c, 2)
+	}
+	return c
+}
+
+type photo struct {
+	faces   []Face
+	details []recollect.FaceDetail
+}
+
+func (p photo) Faces() []recollect.FaceDetail { return p.details }
+
+// Thumbnail is a text that tells the face from others.
+func (p photo) Thumbnail(face int) ([]byte, error) {
+	return fmt.Appendf(nil, "person %d, shot %d", p.faces[face].Person, p.faces[face].Shot), nil
+}
+
+func (p photo) Embed(_ context.Context, faces ...int) ([][]float32, error) {
+	vectors := make([][]float32, len(faces))
+	for i, f := range faces {
+		vectors[i] = Vector(p.faces[f])
+	}
+	return vectors, nil
+}
+
+// Vector is the unit vector of a face. Two shots of a person have a cosine near 0.99, two persons one near 0.
+func Vector(f Face) []float32 {
+	person := rand.New(rand.NewPCG(1, uint64(f.Person)))
+	shot := rand.New(rand.NewPCG(uint64(f.Person)+2, uint64(f.Shot)))
+	v := make([]float32, Dimension)
+	var norm float64
+	for i := range v {
+		v[i] = float32(person.NormFloat64() + 0.1*shot.NormFloat64())
+		norm += float64(v[i]) * float64(v[i])
+	}
+	for i := range v {
+		v[i] /= float32(math.Sqrt(norm))
+	}
+	return v
+}

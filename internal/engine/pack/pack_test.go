@@ -1,0 +1,202 @@
+package pack_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/recollect-dev/recollect/internal/engine/pack"
+)
+
+func manifest(t testing.TB) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("..", "packs", "default", pack.ManifestName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// install makes a folder with a pack like the default one, its networks small stand-ins with the right hashes.
+func install(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	p, err := pack.Parse(manifest(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for role, n := range p.Networks() {
+		content := []byte("the network " + role)
+		sum := sha256.Sum256(content)
+		n.SHA256 = hex.EncodeToString(sum[:])
+		write(t, filepath.Join(dir, n.File), content)
+	}
+	data, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, pack.ManifestName), data)
+	return dir
+}
+
+func write(t *testing.T, path string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLoad(t *testing.T) {
+	p, err := pack.Load(install(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for role, n := range p.Networks() {
+		if string(n.Model) != "the network "+role {
+			t.Errorf("%s holds %q", role, n.Model)
+		}
+	}
+	if p.Version != "1.0" || p.Embed.Input.Color != pack.BGR || p.Similarity[len(p.Similarity)-1].Similarity != 100 {
+		t.Errorf("loaded %+v", p)
+	}
+}
+
+// Every missing and altered file is named, in one error.
+func TestLoadNamesFaultyFiles(t *testing.T) {
+	dir := install(t)
+	write(t, filepath.Join(dir, "fr_feature.onnx"), []byte("something else"))
+	write(t, filepath.Join(dir, "fr_pose.onnx"), nil)
+	if err := os.Remove(filepath.Join(dir, "fr_detect.onnx")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := pack.Load(dir)
+	if !errors.Is(err, pack.ErrAltered) || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want an altered and a missing file", err)
+	}
+	for _, file := range []string{"fr_feature.onnx", "fr_pose.onnx", "fr_detect.onnx"} {
+		if !strings.Contains(err.Error(), filepath.Join(dir, file)) {
+			t.Errorf("got %v, want %s named", err, file)
+		}
+	}
+	if strings.Contains(err.Error(), "fr_landmark.onnx") {
+		t.Errorf("got %v, and fr_landmark.onnx is well", err)
+	}
+}
+
+func TestLoadWithoutManifest(t *testing.T) {
+	_, err := pack.Load(t.TempDir())
+	if fault, ok := errors.AsType[*pack.FileError](err); !ok || filepath.Base(fault.File) != pack.ManifestName {
+		t.Errorf("got %v, want that the manifest is missing", err)
+	}
+}
+
+// replace changes the one place of the default manifest that has the old text.
+func replace(t *testing.T, old, new string) []byte {
+	t.Helper()
+	data := string(manifest(t))
+	if !strings.Contains(data, old) {
+		t.Fatalf("the manifest has no %q", old)
+	}
+	return []byte(strings.Replace(data, old, new, 1))
+}
+
+func TestParseRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		manifest []byte
+		want     []string
+	}{
+		"nothing":            {nil, []string{"parsing the manifest"}},
+		"no object":          {[]byte("[]"), []string{"parsing the manifest"}},
+		"something after it": {append(manifest(t), "{}"...), []string{"after"}},
+		"unknown member":     {replace(t, `"licence"`, `"colour": 1, "licence"`), []string{"colour"}},
+		"unknown format":     {replace(t, `"format": 1`, `"format": 2, "colour": 1`), []string{"format 2", "format 1"}},
+		"path":               {replace(t, `"fr_pose.onnx"`, `"../fr_pose.onnx"`), []string{"pose: file"}},
+		"no file":            {replace(t, `"fr_pose.onnx"`, `".."`), []string{"pose: file"}},
+		"hash":               {replace(t, `"sha256": "72`, `"sha256": "7Z`), []string{"pose: sha256"}},
+		"channels":           {replace(t, `[1, 1, 64, 64]`, `[1, 2, 64, 64]`), []string{"landmark: input: shape"}},
+		"huge input":         {replace(t, `[1, 1, 64, 64]`, `[1, 1, 64, 1000000]`), []string{"landmark: input: shape"}},
+		"color":              {replace(t, `"BGR"`, `"YUV"`), []string{"embed: input: color"}},
+		"std":                {replace(t, `"std": [256]`, `"std": [0]`), []string{"landmark: input: std"}},
+		"score":              {replace(t, `"score": 0.6`, `"score": 60`), []string{"detection: score"}},
+		"one confidence":     {replace(t, `"overlap": 0.4`, `"overlap": 0.4, "confidence": [{"score": 0.5, "confidence": 50}]`), []string{"detection: confidence: it needs"}},
+		"falling confidence": {replace(t, `"overlap": 0.4`, `"overlap": 0.4, "confidence": [{"score": 0.5, "confidence": 50}, {"score": 0.6, "confidence": 40}]`), []string{"detection: confidence: knot 1"}},
+		"confidence of 101":  {replace(t, `"overlap": 0.4`, `"overlap": 0.4, "confidence": [{"score": 0.5, "confidence": 50}, {"score": 0.6, "confidence": 101}]`), []string{"detection: confidence: knot 1"}},
+		"crop":               {replace(t, `"scale": 1.1`, `"scale": -1`), []string{"pose: crop"}},
+		"shifted box":        {replace(t, `"scale": 1.1`, `"shift": 0.1, "scale": 1.1`), []string{"pose: crop"}},
+		"shift":              {replace(t, `"shift": -0.04`, `"shift": -2`), []string{"age: crop: shift"}},
+		"margin":             {replace(t, `"ageMargin": 12`, `"ageMargin": -12`), []string{"attributes: ageMargin"}},
+		"span":               {replace(t, `"ageSpan": 115`, `"ageSpan": 0`), []string{"attributes: ageSpan"}},
+		"attribute's file":   {replace(t, `"fr_eye.onnx"`, `"/fr_eye.onnx"`), []string{"eyes: file"}},
+		"falling curve":      {replace(t, `"similarity": 92`, `"similarity": 72`), []string{"similarity: knot 5"}},
+		"no rate":            {replace(t, `"falseMatchRate": 1e-3`, `"falseMatchRate": 0`), []string{"calibration: "}},
+		"rising rate":        {replace(t, `"falseMatchRate": 1e-3`, `"falseMatchRate": 0.5`), []string{"calibration: similarities must rise and rates fall"}},
+		"curve's end":        {replace(t, `"similarity": 100`, `"similarity": 99.5`), []string{"from 0 to 100"}},
+		"all at once": {
+			[]byte(strings.NewReplacer(`"version": "1.0"`, `"version": ""`, `"MIT"`, `""`, `"BGR"`, `"YUV"`).Replace(string(manifest(t)))),
+			[]string{"version", "licence", "embed: input: color"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := pack.Parse(c.manifest)
+			if err == nil {
+				t.Fatal("it was accepted")
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("got %v, want an error with %q", err, want)
+				}
+			}
+		})
+	}
+}
+
+// A pack need not have networks for attributes.
+func TestParseWithoutAttributes(t *testing.T) {
+	var members map[string]any
+	if err := json.Unmarshal(manifest(t), &members); err != nil {
+		t.Fatal(err)
+	}
+	delete(members, "attributes")
+	data, err := json.Marshal(members)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := pack.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(p.Networks()); got != 4 {
+		t.Errorf("it has %d networks, want 4", got)
+	}
+}
+
+// A manifest that is accepted is one that can be used, and the same when it is written and read again.
+func FuzzParse(f *testing.F) {
+	f.Add(manifest(f))
+	f.Add([]byte(`{"format": 1}`))
+	f.Add([]byte(`{"format": 2}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p, err := pack.Parse(data)
+		if err != nil {
+			return
+		}
+		for role, n := range p.Networks() {
+			if filepath.Base(n.File) != n.File || n.Input.Shape[1] != int64(len(n.Input.Std)) {
+				t.Errorf("%s: accepted %+v", role, n)
+			}
+		}
+		again, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := pack.Parse(again); err != nil {
+			t.Errorf("written and read again: %v", err)
+		}
+	})
+}

@@ -1,0 +1,176 @@
+package verification
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/recollect-dev/recollect/internal/recollect"
+)
+
+// Face is the face of a picture that is compared.
+type Face struct {
+	Found  int                   // faces in the picture; 0 leaves the rest empty
+	Box    recollect.BoundingBox // of the one that is nearest to the picture's middle
+	Vector []float32             // of that one, L2-normalised
+}
+
+// EmbedAll looks at pictures by their paths, as many at a time as keep all cores busy, and returns the face of each. After each
+// picture it calls done, if that is not nil, never twice at once. It ends at the first picture that cannot be read or decoded, which the
+// error names, or when ctx does.
+func EmbedAll(ctx context.Context, engine recollect.Engine, paths []string, done func()) ([]Face, error) {
+	faces := make([]Face, len(paths))
+	finished := make(chan struct{})
+	group, ctx := errgroup.WithContext(ctx)
+	// Twice as many as cores: a picture that waits for a network leaves its core to another's decoding.
+	group.SetLimit(2*runtime.GOMAXPROCS(0) + 1)
+	group.Go(func() error {
+		for range paths {
+			select {
+			case <-finished:
+				if done != nil {
+					done()
+				}
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	for i, path := range paths {
+		if ctx.Err() != nil {
+			break
+		}
+		group.Go(func() (err error) {
+			if faces[i], err = Embed(ctx, engine, path); err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+			select {
+			case finished <- struct{}{}:
+			case <-ctx.Done():
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return faces, nil
+}
+
+// Embed looks at one picture and embeds the face nearest to its middle, which is where Labeled Faces in the Wild has the person. A
+// picture in which no face is found is not an error.
+func Embed(ctx context.Context, engine recollect.Engine, path string) (Face, error) {
+	if err := ctx.Err(); err != nil {
+		return Face{}, err
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		// Whoever calls knows the path.
+		if pathErr, ok := errors.AsType[*os.PathError](err); ok {
+			err = pathErr.Err
+		}
+		return Face{}, err
+	}
+	photo, err := engine.Detect(ctx, data, 0)
+	if err != nil {
+		return Face{}, err
+	}
+	faces := photo.Faces()
+	if len(faces) == 0 {
+		return Face{}, nil
+	}
+	middle := Middle(faces)
+	vectors, err := photo.Embed(ctx, middle)
+	if err != nil {
+		return Face{}, err
+	}
+	return Face{len(faces), faces[middle].BoundingBox, vectors[0]}, nil
+}
+
+// Middle is the index of the face that is nearest to the picture's middle. There must be one.
+func Middle(faces []recollect.FaceDetail) int {
+	middle := 0
+	for i := range faces {
+		if offCentre(faces[i].BoundingBox) < offCentre(faces[middle].BoundingBox) {
+			middle = i
+		}
+	}
+	return middle
+}
+
+// offCentre is the square of the distance between a box's middle and the picture's.
+func offCentre(b recollect.BoundingBox) float32 {
+	x, y := b.Left+b.Width/2-0.5, b.Top+b.Height/2-0.5
+	return x*x + y*y
+}
+
+// Cosine of two faces; [NoFace] if either was not found.
+func Cosine(a, b Face) float32 {
+	if a.Vector == nil || b.Vector == nil {
+		return NoFace
+	}
+	return Dot(a.Vector, b.Vector)
+}
+
+// Dot is the cosine of two L2-normalised vectors. It has four sums, which do not wait for each other.
+func Dot(a, b []float32) float32 {
+	var s0, s1, s2, s3 float32
+	for len(a) >= 4 && len(b) >= 4 {
+		x, y := (*[4]float32)(a), (*[4]float32)(b)
+		s0 += x[0] * y[0]
+		s1 += x[1] * y[1]
+		s2 += x[2] * y[2]
+		s3 += x[3] * y[3]
+		a, b = a[4:], b[4:]
+	}
+	for i := range a {
+		s0 += a[i] * b[i]
+	}
+	return s0 + s1 + s2 + s3
+}
+
+// Labelled is a face and whose it is.
+type Labelled struct {
+	Person string
+	Label  string // what the data calls the person, where that matters
+	Vector []float32
+}
+
+// AllPairs compares every face with every other one and returns the cosines of those of one person and those of different
+// people, in no order. same says whether two names are one person's; nil means that the names are equal. It takes 4 bytes of memory a pair.
+func AllPairs(ctx context.Context, faces []Labelled, same func(i, j int) bool) (genuine, impostor []float32, err error) {
+	if same == nil {
+		same = func(i, j int) bool { return faces[i].Person == faces[j].Person }
+	}
+	parts := runtime.GOMAXPROCS(0)
+	genuines, impostors := make([][]float32, parts), make([][]float32, parts)
+	group, ctx := errgroup.WithContext(ctx)
+	for part := range parts {
+		group.Go(func() error {
+			for i := part; i < len(faces); i += parts {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				for j := range faces[:i] {
+					c := Dot(faces[i].Vector, faces[j].Vector)
+					if same(i, j) {
+						genuines[part] = append(genuines[part], c)
+					} else {
+						impostors[part] = append(impostors[part], c)
+					}
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, nil, err
+	}
+	return slices.Concat(genuines...), slices.Concat(impostors...), nil
+}

@@ -1,0 +1,37 @@
+package vision
+
+import (
+	"context"
+	"math"
+
+	"github.com/recollect-dev/recollect/internal/engine/onnx"
+	"github.com/recollect-dev/recollect/internal/engine/pack"
+	"github.com/recollect-dev/recollect/internal/recollect"
+)
+
+// ager estimates how old a face looks.
+type ager struct {
+	*regressor
+	span, margin float64 // years
+}
+
+func newAger(r *onnx.Runtime, n *pack.Network, span, margin float32) (*ager, error) {
+	regressor, err := newRegressor(r, n)
+	if err != nil {
+		return nil, err
+	}
+	return &ager{regressor, float64(span), float64(margin)}, nil
+}
+
+// estimate returns the range around the estimate that the pack's margin makes.
+func (a *ager) estimate(ctx context.Context, face seen) (*recollect.AgeRange, error) {
+	value, err := a.regressor.estimate(ctx, face)
+	if err != nil {
+		return nil, err
+	}
+	age := value * a.span
+	return &recollect.AgeRange{
+		Low:  int32(math.Round(max(0, age-a.margin))),
+		High: int32(math.Round(age + a.margin)),
+	}, nil
+}

@@ -1,0 +1,101 @@
+package vision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/recollect-dev/recollect/internal/engine/onnx"
+	"github.com/recollect-dev/recollect/internal/engine/pack"
+	"github.com/recollect-dev/recollect/internal/recollect"
+)
+
+// attributes has what sees the facial attributes, nil for those that the pack has no network for. Whether the mouth is
+// open is seen by the landmarks, without a network.
+type attributes struct {
+	age        *ager
+	gender     *genderer
+	expression *expresser
+	eyes       *eyer
+}
+
+func newAttributes(r *onnx.Runtime, p pack.Attributes) (a attributes, err error) {
+	var faults [4]error
+	if p.Age != nil {
+		a.age, faults[0] = newAger(r, p.Age, p.AgeSpan, p.AgeMargin)
+	}
+	if p.Gender != nil {
+		a.gender, faults[1] = newGenderer(r, p.Gender)
+	}
+	if p.Expression != nil {
+		a.expression, faults[2] = newExpresser(r, p.Expression)
+	}
+	if p.Eyes != nil {
+		a.eyes, faults[3] = newEyer(r, p.Eyes)
+	}
+	return a, errors.Join(faults[:]...)
+}
+
+// networks are those that are loaded.
+func (a *attributes) networks() (all []*network) {
+	if a.age != nil {
+		all = append(all, a.age.network)
+	}
+	if a.gender != nil {
+		all = append(all, a.gender.network)
+	}
+	if a.expression != nil {
+		all = append(all, a.expression.network)
+	}
+	if a.eyes != nil {
+		all = append(all, a.eyes.network)
+	}
+	return all
+}
+
+// seen is a face whose points are known.
+type seen struct {
+	*picture
+	points  *markup
+	upright affine // see uprightMap
+}
+
+// add adds to d the attributes of a face that are wanted and that the pack has a network for. No other network runs.
+func (a *attributes) add(ctx context.Context, d *recollect.FaceDetail, face seen, want recollect.Attributes) (err error) {
+	if want&recollect.AttributeAgeRange != 0 && a.age != nil {
+		if d.AgeRange, err = a.age.estimate(ctx, face); err != nil {
+			return fmt.Errorf("estimating the age: %w", err)
+		}
+	}
+	if want&recollect.AttributeGender != 0 && a.gender != nil {
+		if d.Gender, err = a.gender.tell(ctx, face); err != nil {
+			return fmt.Errorf("telling the gender: %w", err)
+		}
+	}
+	if want&(recollect.AttributeEmotions|recollect.AttributeSmile) != 0 && a.expression != nil {
+		emotions, smile, err := a.expression.read(ctx, face)
+		if err != nil {
+			return fmt.Errorf("reading the expression: %w", err)
+		}
+		if want&recollect.AttributeEmotions != 0 {
+			d.Emotions = emotions
+		}
+		if want&recollect.AttributeSmile != 0 {
+			d.Smile = smile
+		}
+	}
+	if want&recollect.AttributeEyesOpen != 0 && a.eyes != nil {
+		if d.EyesOpen, err = a.eyes.open(ctx, face); err != nil {
+			return fmt.Errorf("looking at the eyes: %w", err)
+		}
+	}
+	if want&recollect.AttributeMouthOpen != 0 {
+		d.MouthOpen = mouthOpen(face.points)
+	}
+	return nil
+}
+
+// judge makes a judgement of the probability that it is true.
+func judge(p float64) *recollect.Judgement {
+	return &recollect.Judgement{Value: p >= 0.5, Confidence: float32(100 * max(p, 1-p))}
+}

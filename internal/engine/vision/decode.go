@@ -1,0 +1,304 @@
+package vision
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"image/png"
+	"io"
+	"sync"
+
+	baseline "github.com/recollect-dev/recollect/internal/engine/jpeg"
+	"github.com/recollect-dev/recollect/internal/recollect"
+)
+
+const (
+	minSide   = 80          // pixels
+	maxPixels = 100_000_000 // of one picture
+
+	// maxScanPixels bounds the work of a JPEG whose few bytes claim many scans over many pixels: twenty scans of the
+	// largest picture. An encoder makes about ten.
+	maxScanPixels = 20 * maxPixels
+)
+
+// decoder turns bytes into pictures, within the memory that all of them may take together.
+type decoder struct {
+	memory    *Memory
+	scratches sync.Pool // of pictures that are done with: fresh memory is cold
+
+	// shift, if not nil, says for a JPEG of a size that it is decoded at 1/2^shift of it, and finer where something asks for it.
+	shift func(width, height int) int
+}
+
+// invalidFormat is what the caller is told of anything that is no JPEG or PNG picture, or a broken one.
+func invalidFormat(cause error) error {
+	return &recollect.Error{Code: recollect.CodeInvalidImageFormat, Message: "Request has invalid image format", Err: cause}
+}
+
+func tooLarge(cause error) error {
+	return &recollect.Error{Code: recollect.CodeImageTooLarge, Message: "Image size is too large.", Err: cause}
+}
+
+// header is what is known of a picture before it is decoded.
+type header struct {
+	fault         error // why it cannot be what it says; sizes that are refused come first
+	width, height int
+	bytesPerPixel int64 // an upper bound of the memory that decoding takes
+	orientation   orientation
+	decode        func(io.Reader) (image.Image, error)
+	planes        bool // of a JPEG: of luma, or of luma and chroma
+}
+
+// decode decodes a picture. It waits until the memory is free that this takes, which is the picture's
+// until release is called.
+func (d *decoder) decode(ctx context.Context, data []byte) (p *picture, release func(), err error) {
+	h, err := readHeader(data)
+	if err != nil {
+		return nil, nil, err
+	}
+	cost := int64(h.width) * int64(h.height) * h.bytesPerPixel
+	if release, err = d.memory.take(ctx, cost); err != nil {
+		return nil, nil, err
+	}
+	if p, err = d.read(ctx, data, &h); err != nil {
+		release()
+		if cerr := ctx.Err(); cerr != nil && errors.Is(err, cerr) {
+			return nil, nil, fmt.Errorf("decoding the picture: %w", err)
+		}
+		return nil, nil, invalidFormat(err)
+	}
+	p.orientation = h.orientation
+	if used, ok := d.scratches.Get().(*scratch); ok {
+		p.scratch = used
+	}
+	free := release
+	return p, func() {
+		d.scratches.Put(p.scratch)
+		p.scratch = nil // who looked at the picture later would share that of another
+		free()
+	}, nil
+}
+
+// read decodes a picture by its header. Go's decoders have the last word on what is not read by our own.
+func (d *decoder) read(ctx context.Context, data []byte, h *header) (*picture, error) {
+	if h.planes {
+		shift := 0
+		if d.shift != nil {
+			shift = d.shift(h.width, h.height)
+		}
+		source, err := baseline.Decode(ctx, data, shift)
+		if err == nil {
+			return fromJPEG(source, shift), nil
+		}
+		if !errors.Is(err, baseline.ErrUnsupported) {
+			return nil, err
+		}
+	}
+	img, err := h.decode(&cancelReader{ctx: ctx, r: bytes.NewReader(data)})
+	if err != nil {
+		return nil, err
+	}
+	return fromImage(img)
+}
+
+// readHeader looks at a picture's first bytes, and refuses what need not be decoded.
+func readHeader(data []byte) (h header, err error) {
+	switch {
+	case bytes.HasPrefix(data, []byte("\xff\xd8\xff")):
+		h, err = jpegHeader(data)
+	case bytes.HasPrefix(data, []byte("\x89PNG\r\n\x1a\n")):
+		h, err = pngHeader(data)
+	default:
+		err = errors.New("it begins like neither JPEG nor PNG")
+	}
+	switch {
+	case err != nil:
+		return header{}, invalidFormat(err)
+	case h.width < 1 || h.height < 1:
+		return header{}, invalidFormat(errors.New("it has no pixels"))
+	case min(h.width, h.height) < minSide:
+		return header{}, &recollect.Error{Code: recollect.CodeInvalidParameter, Message: "Request has invalid parameters",
+			Err: fmt.Errorf("the picture has %d x %d pixels, and needs %d on each side", h.width, h.height, minSide)}
+	case int64(h.width)*int64(h.height) > maxPixels:
+		return header{}, tooLarge(fmt.Errorf("the picture has %d x %d pixels, more than %d", h.width, h.height, maxPixels))
+	case h.fault != nil:
+		return header{}, invalidFormat(h.fault)
+	}
+	return h, nil
+}
+
+func jpegHeader(data []byte) (header, error) {
+	config, err := jpeg.DecodeConfig(bytes.NewReader(data))
+	if err != nil {
+		return header{}, err
+	}
+	h := header{width: config.Width, height: config.Height, orientation: exifOrientation(data), decode: jpeg.Decode}
+	pixels := int64(config.Width) * int64(config.Height)
+	// Every block of 8 x 8 pixels takes one bit at least.
+	if int64(len(data))*8 < pixels/64 {
+		h.fault = errors.New("it is too short for its size in pixels")
+	}
+	// No marker occurs in compressed data, so that this counts every scan (and now and then something else).
+	if scans := int64(bytes.Count(data, []byte("\xff\xda"))); scans*pixels > maxScanPixels && scans > 1 {
+		h.fault = fmt.Errorf("it has %d scans", scans)
+	}
+	// The decoder's planes and conversions, and the halved ones.
+	components := int64(3)
+	h.planes = config.ColorModel == color.GrayModel || config.ColorModel == color.YCbCrModel
+	switch config.ColorModel {
+	case color.GrayModel:
+		components, h.bytesPerPixel = 1, 2
+	case color.CMYKModel:
+		components, h.bytesPerPixel = 4, 13
+	case color.RGBAModel:
+		h.bytesPerPixel = 8
+	default:
+		h.bytesPerPixel = 4
+	}
+	// A progressive picture's coefficients are kept as 32-bit numbers until the last scan.
+	if bytes.Contains(data, []byte("\xff\xc2")) {
+		h.bytesPerPixel += 4 * components
+	}
+	return h, nil
+}
+
+func pngHeader(data []byte) (header, error) {
+	config, err := png.DecodeConfig(bytes.NewReader(data))
+	if err != nil {
+		return header{}, err
+	}
+	h := header{width: config.Width, height: config.Height, orientation: upright, decode: png.Decode}
+	// IHDR is the first chunk, or DecodeConfig would have failed.
+	depth, colorType, interlaced := int64(data[24]), data[25], data[28] != 0
+	samples := map[byte]int64{0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colorType]
+	// Deflate makes at most 1032 bytes of one.
+	if raw := int64(config.Height) * (1 + int64(config.Width)*samples*depth/8); int64(len(data)) < raw/1032 {
+		h.fault = errors.New("it is too short for its size in pixels")
+	}
+	h.bytesPerPixel = 4
+	if depth == 16 {
+		h.bytesPerPixel = 8
+	}
+	if interlaced {
+		h.bytesPerPixel *= 2 // the passes are pictures of their own
+	}
+	h.bytesPerPixel += 1 // the halved planes
+	return h, nil
+}
+
+// cancelReader ends a decoding that nobody waits for.
+type cancelReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c *cancelReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
+
+// fromImage makes a picture of what Go's decoders return, without copying where it can. Transparent pixels are laid on
+// white, which is what cut-out portraits are made for. The image is the picture's afterwards.
+func fromImage(img image.Image) (*picture, error) {
+	switch img := img.(type) {
+	case *image.YCbCr:
+		return fromYCbCr(img), nil
+	case *image.Gray:
+		return interleaved(modelGrey, img.Rect, img.Pix, img.Stride, 1, 0), nil
+	case *image.Gray16: // the high bytes
+		return interleaved(modelGrey, img.Rect, img.Pix, img.Stride, 2, 0), nil
+	case *image.RGBA:
+		return interleaved(modelRGB, img.Rect, img.Pix, img.Stride, 4, 1), nil
+	case *image.RGBA64:
+		return interleaved(modelRGB, img.Rect, img.Pix, img.Stride, 8, 2), nil
+	case *image.NRGBA:
+		onWhite(img.Pix, 4, 1)
+		return interleaved(modelRGB, img.Rect, img.Pix, img.Stride, 4, 1), nil
+	case *image.NRGBA64:
+		onWhite(img.Pix, 8, 2)
+		return interleaved(modelRGB, img.Rect, img.Pix, img.Stride, 8, 2), nil
+	case *image.CMYK:
+		for at := 0; at+4 <= len(img.Pix); at += 4 {
+			pixel := img.Pix[at : at+4 : at+4]
+			pixel[0], pixel[1], pixel[2] = color.CMYKToRGB(pixel[0], pixel[1], pixel[2], pixel[3])
+		}
+		return interleaved(modelRGB, img.Rect, img.Pix, img.Stride, 4, 1), nil
+	case *image.Paletted:
+		return fromPaletted(img), nil
+	}
+	return nil, fmt.Errorf("it decodes to a %T", img)
+}
+
+// interleaved views pixels of step bytes as planes whose first bytes are next apart.
+func interleaved(model colorModel, bounds image.Rectangle, pix []uint8, stride, step, next int) *picture {
+	width, height := bounds.Dx(), bounds.Dy()
+	var planes [3]plane
+	for i := range model.channels() {
+		planes[i] = plane{pix: pix[i*next:], step: step, stride: stride, width: width, height: height, subX: 1, subY: 1}
+	}
+	return newPicture(model, width, height, planes)
+}
+
+// onWhite composes pixels of red, green, blue and alpha with white, on the first byte of each.
+func onWhite(pix []uint8, step, next int) {
+	for at := 0; at+step <= len(pix); at += step {
+		alpha := uint(pix[at+3*next])
+		if alpha == 255 {
+			continue
+		}
+		for c := at; c < at+3*next; c += next {
+			pix[c] = uint8((uint(pix[c])*alpha + 255*(255-alpha) + 127) / 255)
+		}
+	}
+}
+
+func fromYCbCr(img *image.YCbCr) *picture {
+	width, height := img.Rect.Dx(), img.Rect.Dy()
+	subX, subY := 1, 1
+	switch img.SubsampleRatio {
+	case image.YCbCrSubsampleRatio444:
+	case image.YCbCrSubsampleRatio422:
+		subX = 2
+	case image.YCbCrSubsampleRatio420:
+		subX, subY = 2, 2
+	case image.YCbCrSubsampleRatio440:
+		subY = 2
+	case image.YCbCrSubsampleRatio411:
+		subX = 4
+	case image.YCbCrSubsampleRatio410:
+		subX, subY = 4, 2
+	}
+	chroma := plane{
+		step: 1, stride: img.CStride,
+		width: (width + subX - 1) / subX, height: (height + subY - 1) / subY,
+		subX: float64(subX), subY: float64(subY),
+	}
+	cb, cr := chroma, chroma
+	cb.pix, cr.pix = img.Cb, img.Cr
+	return newPicture(modelYCbCr, width, height, [3]plane{
+		{pix: img.Y, step: 1, stride: img.YStride, width: width, height: height, subX: 1, subY: 1}, cb, cr,
+	})
+}
+
+func fromPaletted(img *image.Paletted) *picture {
+	var palette [256][4]uint8
+	for i, c := range img.Palette[:min(len(img.Palette), 256)] {
+		n := color.NRGBAModel.Convert(c).(color.NRGBA)
+		palette[i] = [4]uint8{n.R, n.G, n.B, n.A}
+		onWhite(palette[i][:], 4, 1)
+	}
+	width, height := img.Rect.Dx(), img.Rect.Dy()
+	pix := make([]uint8, 3*width*height)
+	for y := range height {
+		for x, index := range img.Pix[y*img.Stride:][:width] {
+			copy(pix[3*(y*width+x):], palette[index][:3])
+		}
+	}
+	return interleaved(modelRGB, img.Rect, pix, 3*width, 3, 1)
+}

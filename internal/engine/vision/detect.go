@@ -1,0 +1,184 @@
+package vision
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/recollect-dev/recollect/internal/engine/jpeg"
+	"github.com/recollect-dev/recollect/internal/engine/onnx"
+	"github.com/recollect-dev/recollect/internal/engine/pack"
+)
+
+// box is a face in pixels of the upright picture.
+type box struct {
+	rect
+	score float32 // the confidence, 0 to 1
+}
+
+func (b box) area() float64 { return b.width() * b.height() }
+
+// detector finds faces by a network that looks at a whole picture.
+type detector struct {
+	*network
+	decode  detectorDecoder
+	score   float32 // least
+	overlap float64 // intersection over union, most
+	curve   []pack.ScoreKnot
+	cores   int
+}
+
+const (
+	edge   = 2   // pixels of the network's input: a box that comes closer to the edge of a tile may be cut there
+	inside = 0.7 // share of the smaller of two boxes, most
+)
+
+func newDetector(r *onnx.Runtime, n *pack.Network, thresholds pack.Detection) (*detector, error) {
+	var decode detectorDecoder
+	var shapes [][]int64
+	switch n.Decoder {
+	case "yunet":
+		decode, shapes = yuNet(n.Input.Shape)
+	default:
+		decode, shapes = ultraFace, ultraFaceShapes
+		if n.Decoder != "ultraface" {
+			return nil, fmt.Errorf("%s: decoder %q is not known here, ultraface and yunet are", n.File, n.Decoder)
+		}
+	}
+	network, err := open(r, n, n.Decoder, shapes...)
+	if err != nil {
+		return nil, err
+	}
+	return &detector{network, decode, thresholds.Score, float64(thresholds.Overlap), thresholds.Confidence, r.Cores()}, nil
+}
+
+// find returns the faces, the largest box first, and among equal ones the higher score. Boxes are not cut off at
+// the picture's edges. A picture that is large is looked at in several views, side by side.
+func (d *detector) find(ctx context.Context, p *picture) ([]box, error) {
+	width, height := p.size()
+	inputWidth, inputHeight := float64(d.input.Shape[3]), float64(d.input.Shape[2])
+	views := views(float64(width), float64(height), inputWidth, inputHeight)
+	found := make([][]sighting, len(views))
+	err := each(ctx, len(views), d.cores, func(ctx context.Context, i int) error {
+		v := &views[i]
+		scale := inputHeight / v.height()
+		return d.run(ctx, p, v.rect, func(outputs [][]float32) {
+			for _, b := range suppress(d.read(outputs, v.rect), d.overlap) {
+				if !v.cuts(b.rect, edge/scale) {
+					found[i] = append(found[i], sighting{b, v.level, b.height() * scale})
+				}
+			}
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	faces := join(slices.Concat(found...), d.overlap)
+	slices.SortStableFunc(faces, func(a, b box) int {
+		return cmp.Or(cmp.Compare(b.area(), a.area()), cmp.Compare(b.score, a.score))
+	})
+	return faces, nil
+}
+
+// shift says at which 1/2^shift of its size a picture is seen most finely. A picture that is not large is decoded in full: its faces
+// mostly need all of it.
+func (d *detector) shift(width, height int) int {
+	if width*height < full {
+		return 0
+	}
+	inputWidth, inputHeight := float64(d.input.Shape[3]), float64(d.input.Shape[2])
+	all := views(float64(width), float64(height), inputWidth, inputHeight)
+	finest := all[len(all)-1]
+	shrink := min(finest.width()/inputWidth, finest.height()/inputHeight)
+	return min(int(math.Log2(max(shrink, 1))), jpeg.MaxShift)
+}
+
+// read returns the boxes whose score is high enough.
+func (d *detector) read(outputs [][]float32, whole rect) []box {
+	var found []box
+	d.decode(outputs, d.score, func(score float32, x0, y0, x1, y1 float64) {
+		// A face can reach over the edge, but not by more than the picture. What is not a number fails every comparison.
+		if !(x0 >= -1 && y0 >= -1 && x1 <= 2 && y1 <= 2 && x0 < x1 && y0 < y1) {
+			return
+		}
+		found = append(found, box{
+			rect: rect{
+				whole.x0 + x0*whole.width(), whole.y0 + y0*whole.height(),
+				whole.x0 + x1*whole.width(), whole.y0 + y1*whole.height(),
+			},
+			score: confidence(d.curve, min(score, 1)),
+		})
+	})
+	return found
+}
+
+// suppress keeps of boxes that overlap by more than the given intersection over union the one of the highest score
+// (non-maximum suppression).
+func suppress(boxes []box, overlap float64) []box {
+	slices.SortStableFunc(boxes, func(a, b box) int { return cmp.Compare(b.score, a.score) })
+	var kept []box
+	for _, b := range boxes {
+		if !slices.ContainsFunc(kept, func(k box) bool { return intersectionOverUnion(k.rect, b.rect) > overlap }) {
+			kept = append(kept, b)
+		}
+	}
+	return kept
+}
+
+// sighting is a box that was found in a view.
+type sighting struct {
+	box
+	level int     // of the view
+	seen  float64 // the box's height in the network's input
+}
+
+// clear tells whether the view shows the face as large as the detector needs it, and larger.
+func (s *sighting) clear() bool { return s.seen >= 2*leastSeen && s.score >= doubt }
+
+// join makes faces of what was found in all views. Of boxes that overlap by more than the given intersection over union one
+// is kept, and so it is where, in different views, one lies inside of the other for the most part: a part of a large face can look like
+// a face. The coarsest clear view has the first word, since it has most of what is around the face, then the highest score.
+func join(found []sighting, overlap float64) []box {
+	slices.SortStableFunc(found, func(a, b sighting) int {
+		switch aClear, bClear := a.clear(), b.clear(); {
+		case aClear && bClear && a.level != b.level:
+			return a.level - b.level
+		case aClear != bClear:
+			if aClear {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(b.score, a.score)
+	})
+	var kept []sighting
+	for _, s := range found {
+		if !slices.ContainsFunc(kept, func(k sighting) bool {
+			return intersectionOverUnion(k.rect, s.rect) > overlap ||
+				k.level != s.level && intersection(k.rect, s.rect) > inside*min(k.area(), s.area())
+		}) {
+			kept = append(kept, s)
+		}
+	}
+	boxes := make([]box, len(kept))
+	for i, k := range kept {
+		boxes[i] = k.box
+	}
+	return boxes
+}
+
+func intersectionOverUnion(a, b rect) float64 {
+	both := intersection(a, b)
+	return both / (a.width()*a.height() + b.width()*b.height() - both)
+}
+
+func intersection(a, b rect) float64 {
+	width := min(a.x1, b.x1) - max(a.x0, b.x0)
+	height := min(a.y1, b.y1) - max(a.y0, b.y0)
+	if width <= 0 || height <= 0 {
+		return 0
+	}
+	return width * height
+}

@@ -1,0 +1,114 @@
+package vision
+
+import (
+	"context"
+	"errors"
+	"math"
+
+	"github.com/recollect-dev/recollect/internal/engine/onnx"
+	"github.com/recollect-dev/recollect/internal/engine/pack"
+)
+
+const cropSide = 112 // pixels
+
+// crop is a square in three planes of red, green and blue bytes, row after row. That of an embedder has cropSide x cropSide pixels.
+type crop []uint8
+
+// plane is that of a colour.
+func (c crop) plane(colour int) []uint8 {
+	size := len(c) / 3
+	return c[colour*size:][:size]
+}
+
+// luma is that of a pixel (ITU-R BT.601).
+func luma(red, green, blue float32) float32 { return 0.299*red + 0.587*green + 0.114*blue }
+
+// template is where the five points of a face are put in a crop, in pixels (Deng et al., ArcFace: Additive Angular
+// Margin Loss for Deep Face Recognition, 2019, and the code published with it). The first pixel's centre is 0.
+var template = five{{38.2946, 51.6963}, {73.5318, 51.5014}, {41.5493, 92.3655}, {70.7299, 92.2041}, {56.0252, 71.7366}}
+
+// embedder turns an aligned face into a vector.
+type embedder struct{ *network }
+
+func newEmbedder(r *onnx.Runtime, n *pack.Network) (*embedder, error) {
+	if n.Input.Shape != [4]int64{1, 3, cropSide, cropSide} {
+		return nil, errors.New(n.File + ": arcface wants an input of 1 x 3 x 112 x 112")
+	}
+	network, err := open(r, n, "arcface", []int64{1, 0})
+	if err != nil {
+		return nil, err
+	}
+	return &embedder{network}, nil
+}
+
+// uprightMap maps an embedder's crop to the picture, turned and scaled so that the template's points lie on the face's.
+func uprightMap(face box, points five) affine {
+	m, ok := similarityTransform(template, points)
+	if !ok {
+		// Points that all fall together say nothing: the box alone is left.
+		scale := face.height() / cropSide
+		m = affine{
+			a: scale, c: (face.x0+face.x1)/2 - scale*cropSide/2,
+			e: scale, f: (face.y0+face.y1)/2 - scale*cropSide/2,
+		}
+	}
+	return m
+}
+
+// similarityTransform is the rotation, uniform scale and shift that bring the points of from closest to those of to, by
+// the sum of the squared distances (Umeyama, 1991, without reflection, here in complex numbers: to = a from + b). It
+// is false if there is none.
+func similarityTransform(from, to five) (affine, bool) {
+	var fromMean, toMean complex128
+	for i := range from {
+		fromMean += complex(from[i].x, from[i].y) / 5
+		toMean += complex(to[i].x, to[i].y) / 5
+	}
+	var covariance complex128
+	var variance float64
+	for i := range from {
+		f := complex(from[i].x, from[i].y) - fromMean
+		t := complex(to[i].x, to[i].y) - toMean
+		covariance += t * complex(real(f), -imag(f))
+		variance += real(f)*real(f) + imag(f)*imag(f)
+	}
+	a := covariance / complex(variance, 0)
+	b := toMean - a*fromMean
+	if scale := math.Hypot(real(a), imag(a)); !(scale > 1e-3 && scale < 1e6) {
+		return affine{}, false
+	}
+	return affine{real(a), -imag(a), real(b), imag(a), real(a), imag(b)}, true
+}
+
+// vector returns the L2-normalised embedding of a crop.
+func (e *embedder) vector(ctx context.Context, face crop) ([]float32, error) {
+	var vector []float32
+	err := e.runCrop(ctx, face, func(outputs [][]float32) { vector = unit(outputs[0]) })
+	if err != nil {
+		return nil, err
+	}
+	if vector == nil {
+		return nil, errors.New("the network gave a vector without a direction")
+	}
+	return vector, nil
+}
+
+// unit returns v divided by its Euclidean length, and nil if that is 0 or not a number.
+func unit(v []float32) []float32 {
+	var squares float64
+	for _, x := range v {
+		squares += float64(x) * float64(x)
+	}
+	length := math.Sqrt(squares)
+	if !(length > 0) || math.IsInf(length, 0) {
+		return nil
+	}
+	u := make([]float32, len(v))
+	for i, x := range v {
+		u[i] = float32(float64(x) / length)
+	}
+	return u
+}
+
+// dimension is how many numbers a vector has.
+func (e *embedder) dimension() int { return int(e.session.OutputShapes()[0][1]) }

@@ -1,0 +1,312 @@
+// Package vision finds the faces in a picture and turns them into vectors, by the networks of a model pack. It knows
+// nothing of collections.
+package vision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/recollect-dev/recollect/internal/engine/onnx"
+	"github.com/recollect-dev/recollect/internal/engine/pack"
+	"github.com/recollect-dev/recollect/internal/recollect"
+)
+
+// Stage is a step of the way from bytes to vectors.
+type Stage string
+
+// The stages. Those of a face are observed once for each face, and side by side.
+const (
+	StageDecode    Stage = "decode"    // bytes to picture
+	StageDetect    Stage = "detect"    // picture to boxes
+	StageLandmarks Stage = "landmarks" // of one face
+	StagePose      Stage = "pose"      // of one face
+	StageAlign     Stage = "align"     // of one face: its upright crop, and the quality of that
+	StageAttribute Stage = "attribute" // of one face: the attributes that are not always there, if any are wanted
+	StageEmbed     Stage = "embed"     // of one face
+)
+
+const (
+	maxFaces      = 100          // of one picture
+	maxCandidates = 2 * maxFaces // for the landmarks to veto
+)
+
+// Options are an [Engine]'s settings.
+type Options struct {
+	// Memory bounds that of the pictures in work. nil: [DefaultMemory], for this engine alone.
+	Memory *Memory
+
+	// Observe, if not nil, is told how long each stage took. It is called from several goroutines at once.
+	Observe func(Stage, time.Duration)
+}
+
+// Engine is a loaded model pack. It implements [recollect.Engine].
+type Engine struct {
+	version     string
+	curve       curve
+	decoder     *decoder
+	detect      *detector
+	landmark    *landmarker
+	pose        *poser
+	calibration []pack.Calibrated
+	embed       *embedder
+	attributes  attributes
+	options     Options
+	cores       int
+}
+
+var _ recollect.Engine = (*Engine)(nil)
+
+// New prepares the networks of a pack that was loaded by [pack.Load]. A network whose input or outputs are not what its
+// decoder reads is an error here, so that it cannot be one later.
+func New(p *pack.Pack, r *onnx.Runtime, options Options) (*Engine, error) {
+	if options.Memory == nil {
+		options.Memory = NewMemory(DefaultMemory)
+	}
+	e := &Engine{
+		version:     p.Version,
+		curve:       newCurve(p.Similarity),
+		calibration: p.Calibration,
+		decoder:     &decoder{memory: options.Memory},
+		options:     options,
+		cores:       r.Cores(),
+	}
+	var faults [5]error
+	e.detect, faults[0] = newDetector(r, &p.Detect, p.Detection)
+	e.landmark, faults[1] = newLandmarker(r, &p.Landmark)
+	e.pose, faults[2] = newPoser(r, &p.Pose)
+	e.embed, faults[3] = newEmbedder(r, &p.Embed)
+	e.attributes, faults[4] = newAttributes(r, p.Attributes)
+	if err := errors.Join(faults[:]...); err != nil {
+		return nil, fmt.Errorf("preparing the model pack %s: %w", p.Name, errors.Join(err, e.Close()))
+	}
+	e.decoder.shift = e.detect.shift
+	return e, nil
+}
+
+// Calibration is what similarities stand for, as the pack has it: empty if that was not measured. The caller does not change it.
+func (e *Engine) Calibration() []pack.Calibrated { return e.calibration }
+
+// Close frees the networks. No call may be under way, or begin afterwards.
+func (e *Engine) Close() error {
+	var faults []error
+	for _, n := range e.networks() {
+		faults = append(faults, n.session.Close())
+	}
+	return errors.Join(faults...)
+}
+
+// networks are those that are loaded, in the order that a picture goes through them, and those of the attributes.
+func (e *Engine) networks() []*network {
+	var all []*network
+	if e.detect != nil {
+		all = append(all, e.detect.network)
+	}
+	if e.landmark != nil {
+		all = append(all, e.landmark.network)
+	}
+	if e.pose != nil {
+		all = append(all, e.pose.network)
+	}
+	if e.embed != nil {
+		all = append(all, e.embed.network)
+	}
+	return append(all, e.attributes.networks()...)
+}
+
+// Version is the pack's face model version.
+func (e *Engine) Version() string { return e.version }
+
+// Dimension is how many numbers a face's vector has.
+func (e *Engine) Dimension() int { return e.embed.dimension() }
+
+// Similarity maps a cosine to 0 to 100, by the pack's curve.
+func (e *Engine) Similarity(cosine float32) float32 { return e.curve.similarity(cosine) }
+
+// Cosine is the least cosine whose Similarity is at least the given one.
+func (e *Engine) Cosine(similarity float32) float32 { return e.curve.cosine(similarity) }
+
+// Detect decodes a picture, turns it upright and finds the faces in it, as [recollect.Engine] says.
+//
+// An attribute that the pack has no network for is left out of the faces. Networks of attributes run only where those are wanted.
+func (e *Engine) Detect(ctx context.Context, data []byte, want recollect.Attributes) (recollect.Photo, error) {
+	ctx = onnx.OneCaller(ctx)
+	stop := e.clock(StageDecode)
+	p, release, err := e.decoder.decode(ctx, data)
+	if err != nil {
+		return nil, err
+	}
+	defer release() // the photo keeps the faces' crops, not the picture
+	stop()
+
+	stop = e.clock(StageDetect)
+	found, err := e.detect.find(ctx, p)
+	if err != nil {
+		return nil, fmt.Errorf("detecting faces: %w", err)
+	}
+	stop()
+
+	faces, err := e.locate(ctx, p, found)
+	if err != nil {
+		return nil, fmt.Errorf("finding landmarks: %w", err)
+	}
+	photo := &photo{engine: e, faces: make([]recollect.FaceDetail, len(faces)), crops: make([]crop, len(faces))}
+	err = each(ctx, len(faces), e.cores, func(ctx context.Context, i int) (err error) {
+		photo.faces[i], photo.crops[i], err = e.look(ctx, p, &faces[i], want)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return photo, nil
+}
+
+// located is a face with its landmarks.
+type located struct {
+	box
+	points *markup
+}
+
+// locate finds the landmarks in boxes that are ordered by size, and returns the largest maxFaces of those that the landmarks do
+// not veto.
+func (e *Engine) locate(ctx context.Context, p *picture, found []box) ([]located, error) {
+	found = found[:min(len(found), maxCandidates)]
+	faces := make([]located, len(found))
+	err := each(ctx, len(found), e.cores, func(ctx context.Context, i int) error {
+		defer e.clock(StageLandmarks)()
+		points, err := e.landmark.find(ctx, p, found[i])
+		if err != nil {
+			return err
+		}
+		vetoed, err := e.landmark.veto(ctx, p, found[i], points)
+		if !vetoed {
+			faces[i] = located{found[i], points}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	faces = slices.DeleteFunc(faces, func(f located) bool { return f.points == nil })
+	return faces[:min(len(faces), maxFaces)], nil
+}
+
+// look finds what is wanted to be known of one face beside its landmarks.
+func (e *Engine) look(ctx context.Context, p *picture, found *located, want recollect.Attributes) (recollect.FaceDetail, crop, error) {
+	width, height := p.size()
+	face, points := found.box, found.points
+
+	stop := e.clock(StagePose)
+	five := points.five()
+	pose, err := e.pose.estimate(ctx, p, face, five)
+	if err != nil {
+		return recollect.FaceDetail{}, nil, fmt.Errorf("estimating the pose: %w", err)
+	}
+	stop()
+
+	stop = e.clock(StageAlign)
+	upright := uprightMap(face, five)
+	aligned := e.embed.aligned(p, upright)
+	quality := rate(aligned)
+	stop()
+
+	detail := recollect.FaceDetail{
+		BoundingBox: recollect.BoundingBox{
+			Left:   float32(face.x0 / float64(width)),
+			Top:    float32(face.y0 / float64(height)),
+			Width:  float32(face.width() / float64(width)),
+			Height: float32(face.height() / float64(height)),
+		},
+		Side:       float32(min(face.width(), face.height())),
+		Confidence: 100 * face.score,
+		Landmarks:  points.named(want&recollect.AttributeAllLandmarks != 0, width, height),
+		Pose:       pose,
+		Quality:    quality,
+	}
+	if want != 0 {
+		stop = e.clock(StageAttribute)
+		if err := e.attributes.add(ctx, &detail, seen{p, points, upright}, want); err != nil {
+			return recollect.FaceDetail{}, nil, err
+		}
+		stop()
+	}
+	return detail, aligned, nil
+}
+
+// each calls f for 0 to n-1, as many at a time as the given number of cores. A panic of f is an error: in a goroutine of its own
+// nobody else could stop it from ending the process.
+func each(ctx context.Context, n, cores int, f func(ctx context.Context, i int) error) error {
+	if n == 1 {
+		return f(ctx, 0)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(cores)
+	for i := range n {
+		group.Go(func() (err error) {
+			defer func() {
+				if p := recover(); p != nil {
+					err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+				}
+			}()
+			return f(ctx, i)
+		})
+	}
+	return group.Wait()
+}
+
+// clock starts a stage and returns the function that ends it.
+func (e *Engine) clock(stage Stage) func() {
+	if e.options.Observe == nil {
+		return func() {}
+	}
+	start := time.Now()
+	return func() { e.options.Observe(stage, time.Since(start)) }
+}
+
+// RunNetworks runs the detector once and the networks of a face once, on whatever their inputs hold, with nothing
+// around them: what a picture with one face costs at least. It returns how long each took.
+func (e *Engine) RunNetworks(ctx context.Context) (map[Stage]time.Duration, error) {
+	took := map[Stage]time.Duration{}
+	for i, stage := range []Stage{StageDetect, StageLandmarks, StagePose, StageEmbed} {
+		start := time.Now()
+		err := e.networks()[i].session.Run(ctx, func([]float32) {}, func([][]float32) {})
+		if err != nil {
+			return nil, fmt.Errorf("running the network of the stage %s: %w", stage, err)
+		}
+		took[stage] = time.Since(start)
+	}
+	return took, nil
+}
+
+// photo is a picture that was looked at. It implements [recollect.Photo].
+type photo struct {
+	engine *Engine
+	faces  []recollect.FaceDetail
+	crops  []crop // of each face
+}
+
+func (p *photo) Faces() []recollect.FaceDetail { return slices.Clone(p.faces) }
+
+func (p *photo) Embed(ctx context.Context, faces ...int) ([][]float32, error) {
+	for _, i := range faces {
+		if i < 0 || i >= len(p.crops) {
+			return nil, fmt.Errorf("embedding face %d of a photo that has %d", i, len(p.crops))
+		}
+	}
+	ctx = onnx.OneCaller(ctx)
+	vectors := make([][]float32, len(faces))
+	err := each(ctx, len(faces), p.engine.cores, func(ctx context.Context, i int) (err error) {
+		defer p.engine.clock(StageEmbed)()
+		vectors[i], err = p.engine.embed.vector(ctx, p.crops[faces[i]])
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("embedding faces: %w", err)
+	}
+	return vectors, nil
+}

@@ -1,0 +1,45 @@
+package vision
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/recollect-dev/recollect/internal/engine/onnx"
+	"github.com/recollect-dev/recollect/internal/engine/pack"
+	"github.com/recollect-dev/recollect/internal/recollect"
+)
+
+// expresser reads the emotions that a face seems to show.
+type expresser struct {
+	*classifier
+	happy int // the class that smiles
+}
+
+func newExpresser(r *onnx.Runtime, n *pack.Network) (*expresser, error) {
+	happy := slices.Index(n.Classes, "HAPPY")
+	if happy < 0 {
+		return nil, fmt.Errorf("%s: there is no class HAPPY", n.File)
+	}
+	classifier, err := newClassifier(r, n, "ANGRY", "CALM", "CONFUSED", "DISGUSTED", "FEAR", "HAPPY", "SAD", "SURPRISED")
+	if err != nil {
+		return nil, err
+	}
+	return &expresser{classifier, happy}, nil
+}
+
+// read returns the network's emotions, the likeliest first, and whether the face smiles: whether it looks happy rather
+// than anything else.
+func (e *expresser) read(ctx context.Context, face seen) ([]recollect.Emotion, *recollect.Judgement, error) {
+	probabilities, err := e.probabilities(ctx, e.aligned(face.picture, face.upright))
+	if err != nil {
+		return nil, nil, err
+	}
+	emotions := make([]recollect.Emotion, len(probabilities))
+	for i, p := range probabilities {
+		emotions[i] = recollect.Emotion{Type: e.classes[i], Confidence: float32(100 * p)}
+	}
+	slices.SortStableFunc(emotions, func(a, b recollect.Emotion) int { return cmp.Compare(b.Confidence, a.Confidence) })
+	return emotions, judge(probabilities[e.happy]), nil
+}

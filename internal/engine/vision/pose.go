@@ -1,0 +1,53 @@
+package vision
+
+import (
+	"context"
+	"math"
+
+	"github.com/recollect-dev/recollect/internal/engine/onnx"
+	"github.com/recollect-dev/recollect/internal/engine/pack"
+	"github.com/recollect-dev/recollect/internal/recollect"
+)
+
+const (
+	poseBins    = 66
+	poseBinSize = 3  // degrees
+	poseReach   = 99 // degrees either way
+)
+
+// poser estimates how a head is turned, by a network that classifies each of yaw, pitch and roll into bins (Ruiz et
+// al., Fine-Grained Head Pose Estimation Without Keypoints, 2018).
+type poser struct{ *network }
+
+func newPoser(r *onnx.Runtime, n *pack.Network) (*poser, error) {
+	angle := []int64{1, poseBins}
+	network, err := open(r, n, "bins66", angle, angle, angle)
+	if err != nil {
+		return nil, err
+	}
+	return &poser{network}, nil
+}
+
+// estimate returns the pose of a face with the given points. Yaw and pitch are the network's. Roll is the angle of the
+// line through the eyes, which is right for every angle, while the network has seen few heads that are far from upright.
+func (p *poser) estimate(ctx context.Context, from *picture, face box, points five) (recollect.Pose, error) {
+	var pose recollect.Pose
+	err := p.run(ctx, from, p.around(face.rect), func(outputs [][]float32) {
+		// The network's yaw is positive towards the viewer's left, the API's towards the right.
+		pose.Yaw = float32(-expectedAngle(outputs[0]))
+		pose.Pitch = float32(expectedAngle(outputs[1]))
+	})
+	left, right := points[0], points[1]
+	// y points down, so that the angle grows clockwise.
+	pose.Roll = float32(math.Atan2(right.y-left.y, right.x-left.x) * 180 / math.Pi)
+	return pose, err
+}
+
+// expectedAngle is the mean angle, in degrees, of the distribution that the logits of the bins make.
+func expectedAngle(logits []float32) float64 {
+	var mean float64
+	for i, p := range softmax(logits) {
+		mean += p * float64(i)
+	}
+	return mean*poseBinSize - poseReach
+}

@@ -1,0 +1,159 @@
+package exact
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/recollect-dev/recollect/internal/recollect"
+)
+
+// disk is the files of one collection.
+type disk struct {
+	files      *Files
+	collection recollect.CollectionKey
+	log        *slog.Logger
+	failed     atomic.Bool // writing has failed, which is said once
+}
+
+// write puts a full slab and its vectors into a file, and returns the slab to use instead; nil if that fails.
+func (d *disk) write(c *coder, s *slab, vector func(slot int) []float32) *slab {
+	sealed, err := d.files.write(d.collection, c, s, vector)
+	if err != nil {
+		if !d.failed.Swap(true) {
+			d.log.Warn("the index cannot write a file and keeps vectors in memory", "collection", d.collection, "error", err)
+		}
+		return nil
+	}
+	return sealed
+}
+
+// remove removes a file that is of no use any more.
+func (d *disk) remove(path string) {
+	if err := os.Remove(path); err != nil {
+		d.log.Warn("the index cannot remove a file that it does not need", "error", err)
+	}
+}
+
+// read returns the slabs in some files, without those that are damaged.
+func (d *disk) read(ctx context.Context, known *coders, paths []string) (*coder, []*slab) {
+	var c *coder
+	for _, path := range paths {
+		if dimension, err := dimensionOf(path); err == nil {
+			c = known.of(dimension)
+			break
+		}
+	}
+	slabs := make([]*slab, len(paths))
+	var next atomic.Int64
+	var working sync.WaitGroup
+	const readers = 8 // so that a disk has something to put in order
+	for range min(len(paths), max(readers, runtime.GOMAXPROCS(0))) {
+		working.Go(func() {
+			var head []byte
+			if c != nil {
+				head = make([]byte, headBytes(c))
+			}
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(paths) || ctx.Err() != nil {
+					return
+				}
+				err := errDamaged
+				if c != nil {
+					slabs[i], err = readSlab(paths[i], c, head)
+				}
+				switch {
+				case err == nil:
+				case !errors.Is(err, errDamaged):
+					d.log.Warn("the index cannot read a file", "file", paths[i], "error", err)
+				default:
+					d.log.Warn("the index found a damaged file and reads its vectors from the database", "file", paths[i], "error", err)
+					d.remove(paths[i])
+				}
+			}
+		})
+	}
+	working.Wait()
+	return c, slices.DeleteFunc(slabs, func(s *slab) bool { return s == nil })
+}
+
+// reconcile makes holes of what the record has no more, or a slab before has too, and leaves slabs with more holes than vectors. It returns the
+// slabs that are left, and those of the record's keys, which are in ascending order, that are in none.
+func (d *disk) reconcile(slabs []*slab, keys []recollect.VectorKey) (left []*slab, missing []recollect.VectorKey) {
+	there := make([]bool, len(keys))
+	var places []int
+	next := 0 // most files hold keys that follow one another
+	for _, s := range slabs {
+		places = places[:0]
+		for slot := range s.keys {
+			key := recollect.VectorKey(s.keys[slot].Load())
+			place, ok := next, next < len(keys) && keys[next] == key
+			if !ok {
+				place, ok = slices.BinarySearch(keys, key)
+			}
+			if next = place; ok {
+				next++
+			}
+			if !ok || there[place] {
+				s.keys[slot].Store(0)
+				continue
+			}
+			if len(places) == 0 {
+				s.low, s.high = key, key
+			}
+			s.low, s.high = min(s.low, key), max(s.high, key)
+			there[place] = true
+			places = append(places, place)
+		}
+		if s.live = len(places); 2*s.live >= slabSlots {
+			left = append(left, s)
+			continue
+		}
+		for _, place := range places {
+			there[place] = false
+		}
+		d.remove(s.file.path)
+	}
+	for place, key := range keys {
+		if !there[place] {
+			missing = append(missing, key)
+		}
+	}
+	return left, missing
+}
+
+// install puts full slabs before what was added while they were read.
+func (g *gallery) install(c *coder, slabs []*slab) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	v := *g.view.Load()
+	if len(slabs) == 0 {
+		return nil
+	}
+	if v.coder != nil && v.coder.dimension != c.dimension {
+		return fmt.Errorf("the collection has vectors of %d numbers, and one of %d was added", c.dimension, v.coder.dimension)
+	}
+	if v.coder == nil {
+		v.coder = c
+	}
+	for _, s := range slabs {
+		for _, newer := range []map[recollect.VectorKey]struct{}{g.removed, g.added} {
+			for key := range newer {
+				if slot := s.find(key); slot >= 0 {
+					s.clear(slot)
+				}
+			}
+		}
+	}
+	v.slabs = append(slabs, v.slabs...)
+	v.n += len(slabs) * slabSlots
+	g.view.Store(&v)
+	return nil
+}

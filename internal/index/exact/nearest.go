@@ -1,0 +1,67 @@
+package exact
+
+import (
+	"cmp"
+
+	"github.com/recollect-dev/recollect/internal/recollect"
+)
+
+// better orders hits: the higher cosine first, and the lower key among equals. It is negative if a comes before b.
+func better(a, b recollect.Hit) int {
+	if c := cmp.Compare(b.Cosine, a.Cosine); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.Key, b.Key)
+}
+
+// nearest keeps the k best hits that it is offered, in a binary heap with the worst on top.
+type nearest struct {
+	k     int
+	least float32 // no hit with a lower cosine can get in any more
+	hits  []recollect.Hit
+}
+
+func (n *nearest) offer(h recollect.Hit) {
+	if len(n.hits) < n.k {
+		n.hits = append(n.hits, h)
+		n.up(len(n.hits) - 1)
+		if len(n.hits) == n.k {
+			n.least = n.hits[0].Cosine
+		}
+		return
+	}
+	if better(h, n.hits[0]) > 0 {
+		return
+	}
+	n.hits[0] = h
+	n.down()
+	n.least = n.hits[0].Cosine
+}
+
+func (n *nearest) up(i int) {
+	for i > 0 {
+		parent := (i - 1) / 2
+		if better(n.hits[i], n.hits[parent]) <= 0 {
+			return
+		}
+		n.hits[i], n.hits[parent] = n.hits[parent], n.hits[i]
+		i = parent
+	}
+}
+
+func (n *nearest) down() {
+	i := 0
+	for {
+		worst := i
+		for child := 2*i + 1; child <= 2*i+2 && child < len(n.hits); child++ {
+			if better(n.hits[child], n.hits[worst]) > 0 {
+				worst = child
+			}
+		}
+		if worst == i {
+			return
+		}
+		n.hits[i], n.hits[worst] = n.hits[worst], n.hits[i]
+		i = worst
+	}
+}

@@ -1,0 +1,185 @@
+package exact
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+
+	"github.com/recollect-dev/recollect/internal/recollect"
+)
+
+// How a slab is looked at for a query. Signs leave slots open, both planes fewer of them (bound.go). What is likely to get in by its estimate is compared in
+// full at once, which raises the bar. The others, which would have to be wrong by some deviations, are put off until all slabs have been looked
+// at: by then most of them are below the bar.
+
+// maxLater is how many candidates of a task a worker puts off before it looks which of them still count.
+const maxLater = 1024
+
+// candidate is a vector that was put off.
+type candidate struct {
+	number uint32  // of its slot in the view
+	limit  float32 // the highest cosine that it can have
+}
+
+// workspace is what one goroutine needs to scan slabs.
+type workspace struct {
+	sums  [slabSlots]uint16
+	masks [slabSlots / blockSlots]uint32
+	done  [slabSlots / blockSlots]uint32 // bits of slots that were compared before
+	open  [slabSlots]uint16              // slots that are not ruled out
+}
+
+// scan offers those of the first n slots' vectors to a task that could get in, or puts them off under numbers from base on, and returns how many
+// it compared in full.
+func (s *slab) scan(t *task, n, base int, w *workspace, later *[]candidate) (compared int, err error) {
+	err = s.guard(func() error {
+		compared, err = s.scanSlots(t, n, base, w, later)
+		return err
+	})
+	return compared, err
+}
+
+func (s *slab) scanSlots(t *task, n, base int, w *workspace, later *[]candidate) (compared int, err error) {
+	p := t.probe
+	clear(w.done[:])
+	if !p.plain && t.bar() <= -1 && t.best.k < n {
+		if compared, err = s.seed(t, n, w); err != nil {
+			return compared, err
+		}
+	}
+	if p.plain || t.bar() <= -1 {
+		for slot := range n {
+			if w.done[slot/blockSlots]>>(slot%blockSlots)&1 == 1 {
+				continue
+			}
+			if err := s.compare(t, slot); err != nil {
+				return compared, err
+			}
+			compared++
+		}
+		return compared, nil
+	}
+	for _, slot := range s.second(t, s.first(t, n, w), base, w, later) {
+		if err := s.compare(t, int(slot)); err != nil {
+			return compared, err
+		}
+		compared++
+	}
+	return compared, nil
+}
+
+// first returns those of the first n slots that the signs cannot rule out, and leaves the sums of all.
+func (s *slab) first(t *task, n int, w *workspace) []uint16 {
+	p, c := t.probe, t.probe.coder
+	blocks := (n + blockSlots - 1) / blockSlots
+	sums, masks := w.sums[:blocks*blockSlots], w.masks[:blocks]
+	c.kernels.sums(sums, s.signs, p.tables, c.rows())
+	p.mayReach(masks, sums, s.sign, t.bar())
+	if rest := n % blockSlots; rest != 0 {
+		masks[blocks-1] &= 1<<rest - 1
+	}
+	open := w.open[:0]
+	for block, mask := range masks {
+		for mask &^= w.done[block]; mask != 0; mask &= mask - 1 {
+			open = append(open, uint16(block*blockSlots+bits.TrailingZeros32(mask)))
+		}
+	}
+	c.kernels.fetch(s.lows, c.rows(), open)
+	return open
+}
+
+// second returns those of some slots that are likely to get in, and puts off the others that both planes cannot rule out.
+func (s *slab) second(t *task, slots []uint16, base int, w *workspace, later *[]candidate) []uint16 {
+	p, c := t.probe, t.probe.coder
+	least := t.bar()
+	spread := p.spread.towards(least)
+	open := slots[:0]
+	for _, slot := range slots {
+		estimate := p.estimate(w.sums[slot], c.kernels.signed(s.lowsOf(c, int(slot)), p.levels), s.both[slot])
+		limit := estimate + deviations*spread.second(s.spread[slot]) + margin
+		switch {
+		case limit < least:
+		case estimate < least:
+			*later = append(*later, candidate{uint32(base + int(slot)), limit})
+		default: // NaN as well
+			open = append(open, slot)
+		}
+	}
+	if s.file != nil {
+		c.kernels.fetch(s.file.rows, s.file.stride, open)
+	}
+	return open
+}
+
+// prune forgets those of a task's candidates that were put off and cannot get in any more.
+func (w *worker) prune(i int, t *task) {
+	bar := t.bar()
+	w.later[i] = slices.DeleteFunc(w.later[i], func(c candidate) bool { return c.limit < bar })
+}
+
+// settle compares those of a task's candidates that were put off, the most promising first.
+func (w *worker) settle(v *view, i int, t *task) error {
+	w.prune(i, t)
+	later := w.later[i]
+	w.later[i] = later[:0]
+	slices.SortFunc(later, func(a, b candidate) int { return cmp.Compare(b.limit, a.limit) })
+	place := func(c candidate) (*slab, int) { return v.slabs[c.number/slabSlots], int(c.number % slabSlots) }
+	const ahead = 4
+	for j, c := range later {
+		if c.limit < t.bar() {
+			return nil
+		}
+		if soon := j + ahead; soon < len(later) {
+			if s, slot := place(later[soon]); s.file != nil {
+				w.open[0] = uint16(slot)
+				v.coder.kernels.fetch(s.file.rows, s.file.stride, w.open[:1])
+			}
+		}
+		s, slot := place(c)
+		if err := s.guard(func() error { return s.compare(t, slot) }); err != nil {
+			return err
+		}
+		w.compared++
+	}
+	return nil
+}
+
+// seed compares the k vectors whose estimates are highest, so that there is a bar to rule others out with.
+func (s *slab) seed(t *task, n int, w *workspace) (compared int, err error) {
+	p, c := t.probe, t.probe.coder
+	estimates := nearest{k: t.best.k, least: -2}
+	blocks := (n + blockSlots - 1) / blockSlots
+	c.kernels.sums(w.sums[:blocks*blockSlots], s.signs, p.tables, c.rows())
+	for slot := range n {
+		lows := c.kernels.signed(s.lowsOf(c, slot), p.levels)
+		if e := p.estimate(w.sums[slot], lows, s.both[slot]); e >= estimates.least && s.keys[slot].Load() != 0 { // never for NaN
+			estimates.offer(recollect.Hit{Key: recollect.VectorKey(slot), Cosine: e})
+		}
+	}
+	for _, e := range estimates.hits {
+		slot := int(e.Key)
+		w.done[slot/blockSlots] |= 1 << (slot % blockSlots)
+		if err := s.compare(t, slot); err != nil {
+			return compared, err
+		}
+		compared++
+	}
+	return compared, nil
+}
+
+// compare offers the vector in a slot.
+func (s *slab) compare(t *task, slot int) error {
+	key := recollect.VectorKey(s.keys[slot].Load())
+	if key == 0 {
+		return nil
+	}
+	c := t.probe.coder
+	v, err := s.vector(c, slot, key)
+	if err != nil {
+		return err
+	}
+	if cosine := c.kernels.cosine(t.probe.query, v); cosine >= t.bar() { // never for NaN
+		t.offer(recollect.Hit{Key: key, Cosine: cosine})
+	}
+	return nil
+}

@@ -1,0 +1,388 @@
+// Package indextest is the conformance suite that every [recollect.Index] passes.
+package indextest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"iter"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/recollect-dev/recollect/internal/recollect"
+)
+
+// Dimension is the length of the suite's vectors.
+const Dimension = 16
+
+// Source is a system of record in memory: what an index under test reads a collection from at first.
+type Source struct {
+	mu          sync.Mutex
+	collections map[recollect.CollectionKey]map[recollect.VectorKey][]float32
+}
+
+// Put commits vectors.
+func (s *Source) Put(c recollect.CollectionKey, embeddings ...recollect.Embedding) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.collections == nil {
+		s.collections = map[recollect.CollectionKey]map[recollect.VectorKey][]float32{}
+	}
+	if s.collections[c] == nil {
+		s.collections[c] = map[recollect.VectorKey][]float32{}
+	}
+	for _, e := range embeddings {
+		s.collections[c][e.Key] = e.Vector
+	}
+}
+
+// Delete commits that vectors are gone.
+func (s *Source) Delete(c recollect.CollectionKey, keys ...recollect.VectorKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, key := range keys {
+		delete(s.collections[c], key)
+	}
+}
+
+// Clear commits that a collection is gone.
+func (s *Source) Clear(c recollect.CollectionKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.collections, c)
+}
+
+// Embeddings yields copies of what is committed at the moment when the sequence is begun.
+func (s *Source) Embeddings(ctx context.Context, c recollect.CollectionKey) iter.Seq2[recollect.Embedding, error] {
+	return func(yield func(recollect.Embedding, error) bool) {
+		s.mu.Lock()
+		snapshot := maps.Clone(s.collections[c])
+		s.mu.Unlock()
+		for key, vector := range snapshot {
+			if err := ctx.Err(); err != nil {
+				yield(recollect.Embedding{}, err)
+				return
+			}
+			if !yield(recollect.Embedding{Key: key, Vector: slices.Clone(vector)}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// EmbeddingKeys yields the keys of what is committed at the moment of the call, in ascending order.
+func (s *Source) EmbeddingKeys(_ context.Context, c recollect.CollectionKey) iter.Seq2[recollect.VectorKey, error] {
+	s.mu.Lock()
+	keys := slices.Sorted(maps.Keys(s.collections[c]))
+	s.mu.Unlock()
+	return func(yield func(recollect.VectorKey, error) bool) {
+		for _, key := range keys {
+			if !yield(key, nil) {
+				return
+			}
+		}
+	}
+}
+
+// EmbeddingsByKey yields copies of those of some vectors that are there at the moment of the call.
+func (s *Source) EmbeddingsByKey(_ context.Context, c recollect.CollectionKey, keys []recollect.VectorKey) iter.Seq2[recollect.Embedding, error] {
+	s.mu.Lock()
+	var there []recollect.Embedding
+	for _, key := range keys {
+		if vector, ok := s.collections[c][key]; ok {
+			there = append(there, recollect.Embedding{Key: key, Vector: slices.Clone(vector)})
+		}
+	}
+	s.mu.Unlock()
+	return func(yield func(recollect.Embedding, error) bool) {
+		for _, e := range there {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Nearest is what an exact search answers, found by sorting everything.
+func (s *Source) Nearest(c recollect.CollectionKey, query []float32, k int, least float32) []recollect.Hit {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var hits []recollect.Hit
+	for key, vector := range s.collections[c] {
+		var dot float32
+		for i := range query {
+			dot += query[i] * vector[i]
+		}
+		if dot >= least {
+			hits = append(hits, recollect.Hit{Key: key, Cosine: dot})
+		}
+	}
+	slices.SortFunc(hits, func(a, b recollect.Hit) int {
+		return cmp.Or(cmp.Compare(b.Cosine, a.Cosine), cmp.Compare(a.Key, b.Key))
+	})
+	return hits[:min(max(k, 0), len(hits))]
+}
+
+// vector is a random unit vector of numbers ±1/4. The dot products of such vectors are exact in any order of additions,
+// and many are equal.
+func vector(random *rand.Rand) []float32 {
+	v := make([]float32, Dimension)
+	for i := range v {
+		v[i] = 0.25
+		if random.IntN(2) == 0 {
+			v[i] = -0.25
+		}
+	}
+	return v
+}
+
+// Run runs the suite. Each test gets an index of its own from open, over the given source.
+func Run(t *testing.T, open func(t *testing.T, source *Source) recollect.Index) {
+	tests := []struct {
+		name string
+		run  func(*testing.T, recollect.Index, *Source)
+	}{
+		{"Empty", testEmpty},
+		{"OrderAndBounds", testOrderAndBounds},
+		{"Random", testRandom},
+		{"SourceIsRead", testSourceIsRead},
+		{"VectorsAreNotKept", testVectorsAreNotKept},
+		{"CollectionsAreApart", testCollectionsAreApart},
+		{"Drop", testDrop},
+		{"Dimension", testDimension},
+		{"NotANumber", testNotANumber},
+		{"Cancelled", testCancelled},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var source Source
+			test.run(t, open(t, &source), &source)
+		})
+	}
+}
+
+func newRandom(t *testing.T) *rand.Rand {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
+}
+
+func search(t *testing.T, x recollect.Index, c recollect.CollectionKey, query []float32, k int, least float32) []recollect.Hit {
+	t.Helper()
+	hits, err := x.Search(t.Context(), c, query, k, least)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hits
+}
+
+// put commits vectors and tells the index.
+func put(t *testing.T, x recollect.Index, s *Source, c recollect.CollectionKey, embeddings ...recollect.Embedding) {
+	t.Helper()
+	s.Put(c, embeddings...)
+	if err := x.Add(t.Context(), c, embeddings...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func remove(t *testing.T, x recollect.Index, s *Source, c recollect.CollectionKey, keys ...recollect.VectorKey) {
+	t.Helper()
+	s.Delete(c, keys...)
+	if err := x.Remove(t.Context(), c, keys...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func testEmpty(t *testing.T, x recollect.Index, s *Source) {
+	query := vector(newRandom(t))
+	for range 2 {
+		if hits := search(t, x, 1, query, 10, -1); len(hits) != 0 {
+			t.Errorf("%d hits in an empty collection", len(hits))
+		}
+	}
+	if err := x.Remove(t.Context(), 1, 5, 6); err != nil {
+		t.Error(err)
+	}
+	if err := x.Add(t.Context(), 1); err != nil {
+		t.Error(err)
+	}
+	if err := x.Drop(t.Context(), 99); err != nil {
+		t.Error(err)
+	}
+	put(t, x, s, 1, recollect.Embedding{Key: 7, Vector: query})
+	remove(t, x, s, 1, 7)
+	if hits := search(t, x, 1, query, 10, -1); len(hits) != 0 {
+		t.Errorf("%d hits in a collection that was emptied", len(hits))
+	}
+}
+
+func testOrderAndBounds(t *testing.T, x recollect.Index, s *Source) {
+	random := newRandom(t)
+	var all []recollect.Embedding
+	for key := range 300 {
+		all = append(all, recollect.Embedding{Key: recollect.VectorKey(key + 1), Vector: vector(random)})
+	}
+	all[17].Vector = make([]float32, Dimension) // zero
+	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	put(t, x, s, 1, all...)
+	query := vector(random)
+	for _, k := range []int{-1, 0, 1, 2, 10, 299, 300, 301, 4096} {
+		for _, least := range []float32{-2, -1, -0.125, 0, 0.124, 0.125, 0.126, 0.5, 1, 2} {
+			got, want := search(t, x, 1, query, k, least), s.Nearest(1, query, k, least)
+			if !slices.Equal(got, want) {
+				t.Errorf("k %d, least %v: %v, want %v", k, least, got, want)
+			}
+		}
+	}
+	if hits := search(t, x, 1, make([]float32, Dimension), 3, 0); !slices.Equal(hits, []recollect.Hit{{Key: 1}, {Key: 2}, {Key: 3}}) {
+		t.Errorf("a zero query: %v", hits)
+	}
+}
+
+func testRandom(t *testing.T, x recollect.Index, s *Source) {
+	random := newRandom(t)
+	for step := range 600 {
+		c := recollect.CollectionKey(1 + random.IntN(2))
+		var keys []recollect.VectorKey
+		for range random.IntN(60) {
+			keys = append(keys, recollect.VectorKey(1+random.IntN(400))) // repeated ones, too
+		}
+		switch random.IntN(5) {
+		case 0, 1:
+			var embeddings []recollect.Embedding
+			for _, key := range keys {
+				v := vector(random)
+				if random.IntN(20) == 0 {
+					clear(v)
+				}
+				embeddings = append(embeddings, recollect.Embedding{Key: key, Vector: v})
+			}
+			put(t, x, s, c, embeddings...)
+		case 2:
+			remove(t, x, s, c, keys...)
+		case 3:
+			if random.IntN(20) > 0 {
+				continue
+			}
+			s.Clear(c)
+			if err := x.Drop(t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+		case 4:
+			query, k, least := vector(random), random.IntN(500), float32(random.IntN(9)-4)/8
+			if got, want := search(t, x, c, query, k, least), s.Nearest(c, query, k, least); !slices.Equal(got, want) {
+				t.Fatalf("step %d: k %d, least %v: %v, want %v", step, k, least, got, want)
+			}
+		}
+	}
+}
+
+// What was committed before the index was asked for anything is found.
+func testSourceIsRead(t *testing.T, x recollect.Index, s *Source) {
+	random := newRandom(t)
+	for key := range 700 {
+		s.Put(1, recollect.Embedding{Key: recollect.VectorKey(key + 1), Vector: vector(random)})
+	}
+	put(t, x, s, 1, recollect.Embedding{Key: 5000, Vector: vector(random)})
+	remove(t, x, s, 1, 1, 2, 3)
+	query := vector(random)
+	if got, want := search(t, x, 1, query, 4096, -1), s.Nearest(1, query, 4096, -1); !slices.Equal(got, want) || len(got) != 698 {
+		t.Errorf("%d hits, want %d", len(got), len(want))
+	}
+}
+
+func testVectorsAreNotKept(t *testing.T, x recollect.Index, s *Source) {
+	v := vector(newRandom(t))
+	want := slices.Clone(v)
+	search(t, x, 1, v, 1, 0) // the collection is loaded
+	s.Put(1, recollect.Embedding{Key: 3, Vector: want})
+	if err := x.Add(t.Context(), 1, recollect.Embedding{Key: 3, Vector: v}); err != nil {
+		t.Fatal(err)
+	}
+	clear(v)
+	if hits := search(t, x, 1, want, 1, 0.5); !slices.Equal(hits, []recollect.Hit{{Key: 3, Cosine: 1}}) {
+		t.Errorf("after the caller changed its vector: %v", hits)
+	}
+}
+
+func testCollectionsAreApart(t *testing.T, x recollect.Index, s *Source) {
+	v := vector(newRandom(t))
+	put(t, x, s, 1, recollect.Embedding{Key: 1, Vector: v})
+	put(t, x, s, 2, recollect.Embedding{Key: 2, Vector: v})
+	for c := range recollect.CollectionKey(2) {
+		if hits := search(t, x, c+1, v, 10, -1); len(hits) != 1 || hits[0].Key != recollect.VectorKey(c+1) {
+			t.Errorf("collection %d: %v", c+1, hits)
+		}
+	}
+	remove(t, x, s, 1, 2)
+	if hits := search(t, x, 2, v, 10, -1); len(hits) != 1 {
+		t.Errorf("after removing its key elsewhere: %v", hits)
+	}
+}
+
+func testDrop(t *testing.T, x recollect.Index, s *Source) {
+	v := vector(newRandom(t))
+	put(t, x, s, 1, recollect.Embedding{Key: 1, Vector: v})
+	put(t, x, s, 2, recollect.Embedding{Key: 2, Vector: v})
+	search(t, x, 1, v, 1, 0)
+	s.Clear(1)
+	if err := x.Drop(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if hits := search(t, x, 1, v, 10, -1); len(hits) != 0 {
+		t.Errorf("a dropped collection: %v", hits)
+	}
+	if hits := search(t, x, 2, v, 10, -1); len(hits) != 1 {
+		t.Errorf("another collection: %v", hits)
+	}
+}
+
+func testDimension(t *testing.T, x recollect.Index, s *Source) {
+	v := vector(newRandom(t))
+	put(t, x, s, 1, recollect.Embedding{Key: 1, Vector: v})
+	search(t, x, 1, v, 1, 0)
+	for _, wrong := range [][]float32{v[1:], append(slices.Clone(v), 0), {}, nil} {
+		if _, err := x.Search(t.Context(), 1, wrong, 1, 0); err == nil {
+			t.Errorf("a query of %d numbers: no error", len(wrong))
+		}
+		if err := x.Add(t.Context(), 1, recollect.Embedding{Key: 2, Vector: v}, recollect.Embedding{Key: 3, Vector: wrong}); err == nil {
+			t.Errorf("adding a vector of %d numbers: no error", len(wrong))
+		}
+	}
+	if hits := search(t, x, 1, v, 10, -1); len(hits) != 1 || hits[0].Key != 1 {
+		t.Errorf("afterwards: %v", hits)
+	}
+}
+
+func testNotANumber(t *testing.T, x recollect.Index, s *Source) {
+	nan := float32(math.NaN())
+	v := vector(newRandom(t))
+	put(t, x, s, 1, recollect.Embedding{Key: 1, Vector: v})
+	query := slices.Clone(v)
+	query[3] = nan
+	if hits := search(t, x, 1, query, 10, -2); len(hits) != 0 {
+		t.Errorf("a query that is not a number: %v", hits)
+	}
+	if hits := search(t, x, 1, v, 10, nan); len(hits) != 0 {
+		t.Errorf("a bound that is not a number: %v", hits)
+	}
+}
+
+func testCancelled(t *testing.T, x recollect.Index, s *Source) {
+	v := vector(newRandom(t))
+	s.Put(1, recollect.Embedding{Key: 1, Vector: v})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 2 {
+		if _, err := x.Search(ctx, 1, v, 10, -1); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+		if hits := search(t, x, 1, v, 10, -1); len(hits) != 1 {
+			t.Errorf("the next search: %v", hits)
+		}
+	}
+}

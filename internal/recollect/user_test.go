@@ -1,0 +1,674 @@
+package recollect_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/recollect-dev/recollect/internal/engine/enginetest"
+	"github.com/recollect-dev/recollect/internal/index/exact"
+	"github.com/recollect-dev/recollect/internal/recollect"
+)
+
+// shoot indexes one picture of a person and returns the face's id.
+func shoot(t *testing.T, s *recollect.Service, who, shot int) string {
+	t.Helper()
+	return index(t, s, recollect.IndexRequest{Picture: picture(person{Person: who, Shot: shot, Size: 0.5})}).Indexed[0].Face.ID
+}
+
+func createUser(t *testing.T, s *recollect.Service, id string) {
+	t.Helper()
+	if err := s.CreateUser(t.Context(), realm, "people", id, ""); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func associate(t *testing.T, s *recollect.Service, user string, threshold float32, faces ...string) *recollect.AssociationResult {
+	t.Helper()
+	result, err := s.AssociateFaces(t.Context(), realm, "people", user, faces, threshold, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+func disassociate(t *testing.T, s *recollect.Service, user string, faces ...string) *recollect.AssociationResult {
+	t.Helper()
+	result, err := s.DisassociateFaces(t.Context(), realm, "people", user, faces, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+// statuses lists the users with their statuses.
+func statuses(t *testing.T, s *recollect.Service) map[string]recollect.UserStatus {
+	t.Helper()
+	c, err := s.Collection(t.Context(), realm, "people")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, more, err := s.Users(t.Context(), c, "", 100)
+	if err != nil || more || int64(len(page)) != c.UserCount {
+		t.Fatalf("%d users are listed (and more: %v) and %d counted: %v", len(page), more, c.UserCount, err)
+	}
+	all := map[string]recollect.UserStatus{}
+	for _, u := range page {
+		all[u.ID] = u.Status()
+	}
+	return all
+}
+
+// seen searches for a shot of a person and returns the ids of the users found.
+func seen(t *testing.T, s *recollect.Service, who int, req recollect.UserSearchRequest) (ids []string) {
+	t.Helper()
+	result, err := s.SearchUsersByImage(t.Context(), realm, "people", picture(person{Person: who, Shot: 99, Size: 0.5}), "", req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range result.Matches {
+		ids = append(ids, m.User.ID)
+	}
+	return ids
+}
+
+var alike = recollect.UserSearchRequest{Threshold: 80, MaxUsers: 10}
+
+func wantResult(t *testing.T, got *recollect.AssociationResult, want recollect.AssociationResult) {
+	t.Helper()
+	if !reflect.DeepEqual(*got, want) {
+		t.Errorf("answered %+v, want %+v", *got, want)
+	}
+}
+
+func TestUserErrors(t *testing.T) {
+	s, ctx := newService(t), t.Context()
+	createUser(t, s, "ann")
+	face := shoot(t, s, 1, 1)
+	const noCollection, noUser = "The collection id: absent does not exist", "The user id: bob does not exist"
+	wantError(t, s.CreateUser(ctx, realm, "people", "ann", ""), recollect.CodeConflict, "The user id: ann already exists")
+	wantError(t, s.CreateUser(ctx, realm, "absent", "ann", ""), recollect.CodeNotFound, noCollection)
+	wantError(t, s.DeleteUser(ctx, realm, "absent", "ann", ""), recollect.CodeNotFound, noCollection)
+	wantError(t, s.DeleteUser(ctx, realm, "people", "bob", ""), recollect.CodeNotFound, noUser)
+	for collection, message := range map[string]string{"absent": noCollection, "people": noUser} {
+		_, err := s.AssociateFaces(ctx, realm, collection, "bob", []string{face}, 0, "")
+		wantError(t, err, recollect.CodeNotFound, message)
+		_, err = s.DisassociateFaces(ctx, realm, collection, "bob", []string{face}, "")
+		wantError(t, err, recollect.CodeNotFound, message)
+		_, _, err = s.SearchUsers(ctx, realm, collection, "bob", "", alike)
+		wantError(t, err, recollect.CodeNotFound, message)
+	}
+	_, err := s.SearchUsersByImage(ctx, realm, "absent", picture(), "", alike)
+	wantError(t, err, recollect.CodeNotFound, noCollection)
+	_, _, err = s.SearchUsers(ctx, realm, "people", "", "00000000-0000-4000-8000-000000000000", alike)
+	wantError(t, err, recollect.CodeInvalidParameter, "faceId was not found in the collection.")
+	for _, ids := range [][2]string{{"", ""}, {"ann", face}} {
+		_, _, err = s.SearchUsers(ctx, realm, "people", ids[0], ids[1], alike)
+		wantError(t, err, recollect.CodeInvalidParameter, "Request has invalid parameters")
+	}
+	c, err := s.Collection(ctx, realm, "people")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = s.Faces(ctx, c, recollect.FaceFilter{UserID: "bob"}, 10)
+	wantError(t, err, recollect.CodeNotFound, noUser)
+	if page, _, err := s.Faces(ctx, c, recollect.FaceFilter{UserID: "ann"}, 10); err != nil || len(page) != 0 {
+		t.Errorf("faces of a user without any: %v, %v", page, err)
+	}
+
+	s.Limits.UsersPerCollection, s.Limits.FacesPerUser = 1, 100
+	wantError(t, s.CreateUser(ctx, realm, "people", "bob", ""), recollect.CodeQuota, "The collection cannot hold more than 1 users")
+}
+
+func TestAssociateFaces(t *testing.T) {
+	s, ctx := newService(t), t.Context()
+	createUser(t, s, "ann")
+	createUser(t, s, "bob")
+	a1, a2, a3, b1, b2 := shoot(t, s, 1, 1), shoot(t, s, 1, 2), shoot(t, s, 1, 3), shoot(t, s, 2, 1), shoot(t, s, 2, 2)
+	unknown := uuid.NewString()
+
+	// Into a user without faces any go, whoever they show; the user is not compared with itself growing.
+	wantResult(t, associate(t, s, "bob", 100, b1, unknown, b1), recollect.AssociationResult{
+		Changed: []string{b1}, Failed: []recollect.FailedAssociation{{FaceID: unknown, Reason: recollect.ReasonFaceNotFound}}, Status: recollect.UserUpdating,
+	})
+	wantResult(t, associate(t, s, "ann", 75, a2, a1), recollect.AssociationResult{Changed: []string{a2, a1}, Status: recollect.UserUpdating})
+	if got := statuses(t, s); got["ann"] != recollect.UserActive || got["bob"] != recollect.UserActive {
+		t.Errorf("the users are %v", got)
+	}
+
+	// Then the threshold counts.
+	result := associate(t, s, "ann", 75, b2, a1, b1, unknown, a3, b2)
+	if len(result.Failed) != 3 {
+		t.Fatalf("answered %+v", result)
+	}
+	low := result.Failed[0].Confidence
+	wantResult(t, result, recollect.AssociationResult{Changed: []string{a3}, Status: recollect.UserUpdating, Failed: []recollect.FailedAssociation{
+		{FaceID: b2, Reason: recollect.ReasonLowMatchConfidence, Confidence: low},
+		{FaceID: b1, Reason: recollect.ReasonAssociatedToDifferent, UserID: "bob"},
+		{FaceID: unknown, Reason: recollect.ReasonFaceNotFound},
+	}})
+	mean := recollect.Aggregate([][]float32{enginetest.Vector(person{Person: 1, Shot: 1}), enginetest.Vector(person{Person: 1, Shot: 2})})
+	if want := cosine(mean, enginetest.Vector(person{Person: 2, Shot: 2})); math.Abs(float64(low)-max(0, 100*want)) > 0.001 {
+		t.Errorf("the confidence is %v, want %v of the user as it was before", low, 100*want)
+	}
+	// A face exactly as similar as asked for is taken.
+	wantResult(t, associate(t, s, "ann", 0, b2), recollect.AssociationResult{Changed: []string{b2}, Status: recollect.UserUpdating})
+
+	// What is so already changes nothing.
+	wantResult(t, associate(t, s, "ann", 0, a1, b2), recollect.AssociationResult{Status: recollect.UserActive})
+	wantResult(t, associate(t, s, "ann", 0, b1), recollect.AssociationResult{Status: recollect.UserActive, Failed: []recollect.FailedAssociation{
+		{FaceID: b1, Reason: recollect.ReasonAssociatedToDifferent, UserID: "bob"}}})
+
+	wantResult(t, disassociate(t, s, "ann", unknown, b2, b1, b2), recollect.AssociationResult{
+		Changed: []string{b2}, Status: recollect.UserUpdating, Failed: []recollect.FailedAssociation{
+			{FaceID: unknown, Reason: recollect.ReasonFaceNotFound}, {FaceID: b1, Reason: recollect.ReasonAssociatedToDifferent, UserID: "bob"}},
+	})
+	wantResult(t, disassociate(t, s, "ann", b2), recollect.AssociationResult{Status: recollect.UserActive})
+	c, err := s.Collection(ctx, realm, "people")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, _, err := s.Faces(ctx, c, recollect.FaceFilter{UserID: "ann"}, 10)
+	var got []string
+	for _, f := range page {
+		got = append(got, f.ID)
+	}
+	if want := []string{a1, a2, a3}; err != nil || !slices.Equal(got, slices.Sorted(slices.Values(want))) {
+		t.Errorf("the faces of ann are %v, %v; want %v", got, err, want)
+	}
+
+	// A face of a user stays until it is taken away from the user.
+	deleted, kept, err := s.DeleteFaces(ctx, realm, "people", []string{a1, b2, b1})
+	if err != nil || len(deleted) != 1 || deleted[0].ID != b2 || len(kept) != 2 || kept[0].UserID != "ann" || kept[1].UserID != "bob" {
+		t.Errorf("DeleteFaces deleted %v and kept %v, %v", deleted, kept, err)
+	}
+	disassociate(t, s, "bob", b1)
+	if got := statuses(t, s); got["ann"] != recollect.UserActive || got["bob"] != recollect.UserCreated {
+		t.Errorf("the users are %v", got)
+	}
+	wantResult(t, disassociate(t, s, "bob", b1), recollect.AssociationResult{Status: recollect.UserCreated})
+}
+
+func cosine(a, b []float32) (sum float64) {
+	for i := range a {
+		sum += float64(a[i]) * float64(b[i])
+	}
+	return sum
+}
+
+func TestFacesPerUser(t *testing.T) {
+	s, ctx := newService(t), t.Context()
+	s.Limits.UsersPerCollection, s.Limits.FacesPerUser = 10, 3
+	createUser(t, s, "ann")
+	faces := []string{shoot(t, s, 1, 1), shoot(t, s, 1, 2), shoot(t, s, 1, 3), shoot(t, s, 1, 4)}
+	_, err := s.AssociateFaces(ctx, realm, "people", "ann", faces, 75, "")
+	wantError(t, err, recollect.CodeQuota, "A user cannot have more than 3 faces")
+	if got := statuses(t, s); got["ann"] != recollect.UserCreated {
+		t.Errorf("the user is %v", got)
+	}
+	associate(t, s, "ann", 75, faces[:3]...)
+	_, err = s.AssociateFaces(ctx, realm, "people", "ann", faces[3:], 75, "")
+	wantError(t, err, recollect.CodeQuota, "A user cannot have more than 3 faces")
+	// Faces that it has, or that are not taken, do not count.
+	if r := associate(t, s, "ann", 75, append([]string{shoot(t, s, 2, 1)}, faces[:3]...)...); len(r.Changed) != 0 || len(r.Failed) != 1 {
+		t.Errorf("answered %+v", r)
+	}
+}
+
+func TestSearchUsers(t *testing.T) {
+	s, ctx := newService(t), t.Context()
+	createUser(t, s, "nobody")
+	a1, b1 := shoot(t, s, 1, 1), shoot(t, s, 2, 1)
+	if got := seen(t, s, 1, alike); len(got) != 0 {
+		t.Errorf("without users with faces %v are found", got)
+	}
+	for i, id := range []string{"ann", "bob"} {
+		createUser(t, s, id)
+		associate(t, s, id, 75, []string{a1, b1}[i], shoot(t, s, i+1, 2))
+	}
+	createUser(t, s, "ann2")
+	associate(t, s, "ann2", 75, shoot(t, s, 1, 4))
+
+	by := func(userID, faceID string, req recollect.UserSearchRequest) (ids []string) {
+		t.Helper()
+		c, matches, err := s.SearchUsers(ctx, realm, "people", userID, faceID, req)
+		if err != nil || c.FaceModelVersion != "1.0" {
+			t.Fatalf("SearchUsers: %v, %v", c, err)
+		}
+		last := float32(100)
+		for _, m := range matches {
+			if m.Similarity > last || m.Similarity < req.Threshold || m.User.Status() != recollect.UserActive || m.User.Vector != nil {
+				t.Errorf("match %+v after %v", m, last)
+			}
+			last = m.Similarity
+			ids = append(ids, m.User.ID)
+		}
+		return ids
+	}
+	// A mean is nearer to its own face than another person's other face is.
+	if got := by("", a1, alike); !slices.Equal(got, []string{"ann", "ann2"}) {
+		t.Errorf("by face: %v", got)
+	}
+	if got := by("", a1, recollect.UserSearchRequest{Threshold: 0, MaxUsers: 10}); len(got) != 3 && len(got) != 2 {
+		t.Errorf("by face, all: %v", got)
+	}
+	if got := by("ann", "", alike); !slices.Equal(got, []string{"ann2"}) {
+		t.Errorf("by user: %v, without itself", got)
+	}
+	if got := by("ann", "", recollect.UserSearchRequest{Threshold: 80, MaxUsers: 1}); !slices.Equal(got, []string{"ann2"}) {
+		t.Errorf("by user, one: %v", got)
+	}
+	if got := by("bob", "", alike); len(got) != 0 {
+		t.Errorf("by a user like no other: %v", got)
+	}
+	if got := by("nobody", "", recollect.UserSearchRequest{MaxUsers: 10}); len(got) != 0 {
+		t.Errorf("by a user without faces: %v", got)
+	}
+	if got := seen(t, s, 1, recollect.UserSearchRequest{Threshold: 80, MaxUsers: 1}); !slices.Equal(got, []string{"ann"}) {
+		t.Errorf("by image, one: %v; the mean of two shots is nearer than one shot", got)
+	}
+
+	// What changes is found as it is: a face less, none, a user less.
+	if err := s.DeleteUser(ctx, realm, "people", "ann2", ""); err != nil {
+		t.Fatal(err)
+	}
+	if got := seen(t, s, 1, alike); !slices.Equal(got, []string{"ann"}) {
+		t.Errorf("after DeleteUser: %v", got)
+	}
+	associate(t, s, "nobody", 75, shoot(t, s, 3, 1))
+	if got := seen(t, s, 3, alike); !slices.Equal(got, []string{"nobody"}) {
+		t.Errorf("after AssociateFaces: %v", got)
+	}
+	disassociate(t, s, "bob", b1)
+	if got := seen(t, s, 2, alike); !slices.Equal(got, []string{"bob"}) {
+		t.Errorf("after DisassociateFaces of one: %v", got)
+	}
+	associate(t, s, "bob", 0, a1, b1) // a1 is ann's
+	if c, err := s.Collection(ctx, realm, "people"); err != nil || c.UserCount != 3 {
+		t.Errorf("%d users are counted, %v", c.UserCount, err)
+	}
+	if err := s.DeleteCollection(ctx, realm, "people"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.CreateCollection(ctx, realm, "people", nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := seen(t, s, 1, alike); len(got) != 0 {
+		t.Errorf("in a new collection of the name: %v", got)
+	}
+}
+
+func TestSearchUsersByImageSelects(t *testing.T) {
+	s, ctx := newService(t), t.Context()
+	createUser(t, s, "ann")
+	associate(t, s, "ann", 75, shoot(t, s, 1, 1))
+	faces := picture(person{Person: 2, Size: 0.6, Poor: true}, person{Person: 1, Shot: 5, Size: 0.5}, person{Person: 3, Size: 0.4}, person{Person: 4, Size: 0.3, Poor: true})
+	for filter, want := range map[recollect.QualityFilter]struct {
+		searched float32
+		found    int
+		reasons  string
+	}{
+		"":                    {0.6, 0, "[FACE_NOT_LARGEST][FACE_NOT_LARGEST][FACE_NOT_LARGEST]"},
+		recollect.QualityAuto: {0.5, 1, "[LOW_BRIGHTNESS LOW_SHARPNESS][FACE_NOT_LARGEST][LOW_BRIGHTNESS LOW_SHARPNESS FACE_NOT_LARGEST]"},
+	} {
+		result, err := s.SearchUsersByImage(ctx, realm, "people", faces, filter, alike)
+		if err != nil || result.Searched == nil || result.Searched.BoundingBox.Width != want.searched || len(result.Matches) != want.found {
+			t.Fatalf("%q: %+v, %v", filter, result, err)
+		}
+		reasons := ""
+		for _, f := range result.Unsearched {
+			reasons += fmt.Sprint(f.Reasons)
+		}
+		if reasons != want.reasons {
+			t.Errorf("%q: the others are passed over for %s, want %s", filter, reasons, want.reasons)
+		}
+	}
+	for name, p := range map[string]recollect.Picture{"no face": picture(), "a poor face": picture(person{Person: 1, Size: 0.5, Poor: true})} {
+		result, err := s.SearchUsersByImage(ctx, realm, "people", p, recollect.QualityAuto, alike)
+		if err != nil || result.Searched != nil || len(result.Matches) != 0 || result.FaceModelVersion != "1.0" {
+			t.Errorf("%s: %+v, %v", name, result, err)
+		}
+	}
+}
+
+// The index may know what the store does not: users that are gone or have no face must neither be found nor push others out.
+func TestSearchUsersPassesOverWhatIsGone(t *testing.T) {
+	store, ctx := openStore(t), t.Context()
+	s, err := recollect.NewService(store, exact.New(store, exact.Options{}), usersOf(store), enginetest.Engine("1.0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := s.CreateCollection(ctx, realm, "people", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 {
+		id := fmt.Sprint("u", i)
+		createUser(t, s, id)
+		associate(t, s, id, 0, shoot(t, s, 1, i))
+	}
+	if got := seen(t, s, 1, recollect.UserSearchRequest{Threshold: 80, MaxUsers: 10}); len(got) != 5 { // loads the index
+		t.Fatalf("found %v", got)
+	}
+	// Behind the index's back:
+	for _, id := range []string{"u0", "u1"} {
+		if _, err := store.DeleteUser(ctx, c.Key, id, recollect.Once{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range []string{"u2", "u3"} {
+		_, _, err := store.ChangeUser(ctx, c.Key, id, nil, recollect.Once{}, func(state recollect.UserState) (recollect.UserChange, error) {
+			return recollect.UserChange{Remove: []recollect.FaceKey{recollect.FaceKey(state.Members[0].Key)}}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := seen(t, s, 1, recollect.UserSearchRequest{Threshold: 80, MaxUsers: 1}); !slices.Equal(got, []string{"u4"}) {
+		t.Errorf("found %v, want the user that is left", got)
+	}
+	if got := seen(t, s, 1, alike); !slices.Equal(got, []string{"u4"}) {
+		t.Errorf("found %v, want the user that is left", got)
+	}
+}
+
+func TestRepeatedCalls(t *testing.T) {
+	s, ctx := newService(t), t.Context()
+	clock := time.Now()
+	s.SetClock(func() time.Time { return clock })
+	a1, a2 := shoot(t, s, 1, 1), shoot(t, s, 1, 2)
+	inUse := func(token string) string {
+		return fmt.Sprintf("The ClientRequestToken: %s you have supplied is already in use.", token)
+	}
+	for range 2 {
+		if err := s.CreateUser(ctx, realm, "people", "ann", "t-1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantError(t, s.CreateUser(ctx, realm, "people", "bob", "t-1"), recollect.CodeIdempotentMismatch, inUse("t-1"))
+
+	give := func(token string, threshold float32, faces ...string) (*recollect.AssociationResult, error) {
+		return s.AssociateFaces(ctx, realm, "people", "ann", faces, threshold, token)
+	}
+	first, err := give("t-1", 75, a1, uuid.Nil.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	disassociate(t, s, "ann", a1)
+	again, err := give("t-1", 75, a1, uuid.Nil.String())
+	if err != nil || !reflect.DeepEqual(first, again) || first.Status != recollect.UserUpdating {
+		t.Errorf("answered %+v, then %+v, %v", first, again, err)
+	}
+	if got := statuses(t, s); got["ann"] != recollect.UserCreated {
+		t.Errorf("the repeated call did something: %v", got)
+	}
+	for name, call := range map[string]func() error{
+		"another face":      func() error { _, err := give("t-1", 75, a2, uuid.Nil.String()); return err },
+		"a face less":       func() error { _, err := give("t-1", 75, a1); return err },
+		"another threshold": func() error { _, err := give("t-1", 76, a1, uuid.Nil.String()); return err },
+	} {
+		t.Run(name, func(t *testing.T) { wantError(t, call(), recollect.CodeIdempotentMismatch, inUse("t-1")) })
+	}
+	if _, err := give("t-2", 75, a1, a2); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if r, err := s.DisassociateFaces(ctx, realm, "people", "ann", []string{a1, a2}, "t-1"); err != nil || len(r.Changed) != 2 {
+			t.Fatalf("DisassociateFaces = %+v, %v", r, err)
+		}
+	}
+	for range 2 {
+		if err := s.DeleteUser(ctx, realm, "people", "ann", "t-1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantError(t, s.DeleteUser(ctx, realm, "people", "ann", "t-2"), recollect.CodeNotFound, "The user id: ann does not exist")
+
+	// A token is good for a day, and for one collection.
+	clock = clock.Add(recollect.TokenLife - time.Second)
+	if err := s.CreateUser(ctx, realm, "people", "ann", "t-1"); err != nil || len(statuses(t, s)) != 0 {
+		t.Errorf("a day later, nearly: %v, %v", err, statuses(t, s))
+	}
+	if _, err := s.CreateCollection(ctx, realm, "others", nil); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, s.CreateUser(ctx, realm, "others", "ann", "t-1"), recollect.CodeIdempotentMismatch, inUse("t-1"))
+	clock = clock.Add(time.Second)
+	if err := s.CreateUser(ctx, realm, "people", "ann", "t-1"); err != nil || len(statuses(t, s)) != 1 {
+		t.Errorf("a day later: %v, %v", err, statuses(t, s))
+	}
+}
+
+func TestAggregate(t *testing.T) {
+	if got := recollect.Aggregate(nil); got != nil {
+		t.Errorf("of none: %v", got)
+	}
+	x, y, minus := []float32{1, 0}, []float32{0, 1}, []float32{-1, 0}
+	for name, c := range map[string]struct {
+		vectors [][]float32
+		want    []float32
+	}{
+		"one":                   {[][]float32{y}, y},
+		"two":                   {[][]float32{x, y}, []float32{float32(math.Sqrt2 / 2), float32(math.Sqrt2 / 2)}},
+		"two and their mean":    {[][]float32{x, x, y, y}, []float32{float32(math.Sqrt2 / 2), float32(math.Sqrt2 / 2)}},
+		"opposites":             {[][]float32{x, minus}, x},
+		"opposites, nearly":     {[][]float32{minus, {1, 1e-9}}, minus},
+		"opposites and a third": {[][]float32{x, minus, y}, y},
+	} {
+		if got := recollect.Aggregate(c.vectors); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+	var many [][]float32
+	for shot := range 100 {
+		many = append(many, enginetest.Vector(person{Person: 1, Shot: shot}))
+	}
+	mean := recollect.Aggregate(many)
+	if norm := cosine(mean, mean); math.Abs(norm-1) > 1e-6 {
+		t.Errorf("the squared norm is %v", norm)
+	}
+}
+
+// heldIndex holds its first Add back.
+type heldIndex struct {
+	recollect.Index
+	holding chan struct{} // closed when the first Add has come
+	release chan struct{} // closed to let it go on
+	came    *atomic.Bool
+}
+
+func (x heldIndex) Add(ctx context.Context, c recollect.CollectionKey, embeddings ...recollect.Embedding) error {
+	if x.came.CompareAndSwap(false, true) {
+		close(x.holding)
+		<-x.release
+	}
+	return x.Index.Add(ctx, c, embeddings...)
+}
+
+// The vector of an earlier commit that comes late to the index must not overwrite that of a later one.
+func TestUserVectorsDoNotOvertake(t *testing.T) {
+	store, ctx := openStore(t), t.Context()
+	users := heldIndex{usersOf(store), make(chan struct{}), make(chan struct{}), new(atomic.Bool)}
+	s, err := recollect.NewService(store, exact.New(store, exact.Options{}), users, enginetest.Engine("1.0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := s.CreateCollection(ctx, realm, "people", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	createUser(t, s, "ann")
+	first, second := shoot(t, s, 1, 1), shoot(t, s, 2, 1)
+	seen(t, s, 1, alike) // loads the index
+
+	var calls sync.WaitGroup
+	give := func(face string) {
+		calls.Go(func() {
+			if _, err := s.AssociateFaces(ctx, realm, "people", "ann", []string{face}, 0, ""); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	give(first)
+	<-users.holding
+	give(second)
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+		if u, err := store.User(ctx, c.Key, "ann"); err != nil || time.Now().After(deadline) {
+			t.Fatalf("the second face was not stored: %v", err)
+		} else if u.FaceCount == 2 {
+			break
+		}
+	}
+	time.Sleep(20 * time.Millisecond) // in which the second call would reach the index, were it let
+	close(users.release)
+	calls.Wait()
+
+	want := 100 * cosine(recollect.Aggregate([][]float32{enginetest.Vector(person{Person: 1, Shot: 1}), enginetest.Vector(person{Person: 2, Shot: 1})}),
+		enginetest.Vector(person{Person: 2, Shot: 99}))
+	result, err := s.SearchUsersByImage(ctx, realm, "people", picture(person{Person: 2, Shot: 99, Size: 0.5}), "", recollect.UserSearchRequest{Threshold: 1, MaxUsers: 1})
+	if err != nil || len(result.Matches) != 1 || math.Abs(float64(result.Matches[0].Similarity)-want) > 0.001 {
+		t.Errorf("found %+v, %v; want similarity %v", result, err, want)
+	}
+}
+
+// interleavedStore does something else right after it has read users.
+type interleavedStore struct {
+	recollect.Store
+	then func()
+}
+
+func (x *interleavedStore) UsersByKey(ctx context.Context, c recollect.CollectionKey, keys []recollect.UserKey) (map[recollect.UserKey]recollect.User, error) {
+	users, err := x.Store.UsersByKey(ctx, c, keys)
+	if then := x.then; then != nil {
+		x.then = nil
+		then()
+	}
+	return users, err
+}
+
+// A search that sees a user without faces must not take it out of the index if it has got one meanwhile.
+func TestSearchKeepsUsersThatComeBack(t *testing.T) {
+	sqlite, ctx := openStore(t), t.Context()
+	store := &interleavedStore{Store: sqlite}
+	s, err := recollect.NewService(store, exact.New(store, exact.Options{}), usersOf(sqlite), enginetest.Engine("1.0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := s.CreateCollection(ctx, realm, "people", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	createUser(t, s, "ann")
+	first, second := shoot(t, s, 1, 1), shoot(t, s, 1, 2)
+	associate(t, s, "ann", 0, first)
+	seen(t, s, 1, alike) // loads the index
+	_, _, err = sqlite.ChangeUser(ctx, c.Key, "ann", nil, recollect.Once{}, func(state recollect.UserState) (recollect.UserChange, error) {
+		return recollect.UserChange{Remove: []recollect.FaceKey{recollect.FaceKey(state.Members[0].Key)}}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.then = func() { associate(t, s, "ann", 0, second) }
+	seen(t, s, 1, alike)
+	if got := seen(t, s, 1, alike); !slices.Equal(got, []string{"ann"}) {
+		t.Errorf("found %v, want the user that came back", got)
+	}
+}
+
+// Associating, deleting and searching at once: at rest everything is found as the store has it, and a user that keeps a face
+// throughout is found throughout.
+func TestUsersConcurrently(t *testing.T) {
+	s, ctx := newService(t), t.Context()
+	const people, shots = 4, 6
+	faces := make([][]string, people)
+	for who := range people {
+		for shot := range shots {
+			faces[who] = append(faces[who], shoot(t, s, who, shot))
+		}
+		createUser(t, s, fmt.Sprint("u", who))
+		associate(t, s, fmt.Sprint("u", who), 0, faces[who][0])
+	}
+	var stop atomic.Bool
+	var searching, changing sync.WaitGroup
+	for range 2 {
+		searching.Go(func() {
+			for !stop.Load() {
+				who := rand.IntN(people - 1) // the last one comes and goes
+				if got := seen(t, s, who, alike); !slices.Equal(got, []string{fmt.Sprint("u", who)}) {
+					t.Errorf("for person %d were found %v", who, got)
+					return
+				}
+			}
+		})
+	}
+	check := func(err error) {
+		if err != nil && recollect.CodeOf(err) != recollect.CodeNotFound && recollect.CodeOf(err) != recollect.CodeConflict {
+			t.Error(err)
+		}
+	}
+	for who := range people {
+		for range 3 {
+			changing.Go(func() {
+				id := fmt.Sprint("u", who)
+				for range 25 {
+					some := []string{faces[who][1+rand.IntN(shots-1)], faces[who][1+rand.IntN(shots-1)]}
+					_, err := s.AssociateFaces(ctx, realm, "people", id, some, 0, uuid.NewString())
+					check(err)
+					some = []string{faces[who][1+rand.IntN(shots-1)]}
+					_, err = s.DisassociateFaces(ctx, realm, "people", id, some, uuid.NewString())
+					check(err)
+					if who == people-1 {
+						check(s.DeleteUser(ctx, realm, "people", id, ""))
+						check(s.CreateUser(ctx, realm, "people", id, ""))
+					}
+				}
+			})
+		}
+	}
+	changing.Wait()
+	stop.Store(true)
+	searching.Wait()
+
+	// The index has for each user what the store has.
+	c, err := s.Collection(ctx, realm, "people")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.UserCount != people {
+		t.Errorf("%d users are left", c.UserCount)
+	}
+	for who := range people {
+		id := fmt.Sprint("u", who)
+		page, _, err := s.Faces(ctx, c, recollect.FaceFilter{UserID: id}, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var vectors [][]float32
+		for _, f := range page {
+			vectors = append(vectors, enginetest.Vector(person{Person: who, Shot: slices.Index(faces[who], f.ID)}))
+		}
+		result, err := s.SearchUsersByImage(context.Background(), realm, "people", picture(person{Person: who, Shot: 99, Size: 0.5}), "", alike)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(vectors) == 0 {
+			if len(result.Matches) != 0 {
+				t.Errorf("%s has no face and is found", id)
+			}
+			continue
+		}
+		want := 100 * cosine(recollect.Aggregate(vectors), enginetest.Vector(person{Person: who, Shot: 99}))
+		if len(result.Matches) != 1 || result.Matches[0].User.ID != id || math.Abs(float64(result.Matches[0].Similarity)-want) > 0.001 {
+			t.Errorf("%s with %d faces: found %+v, want similarity %v", id, len(page), result.Matches, want)
+		}
+	}
+}

@@ -1,0 +1,143 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/recollect-dev/recollect/internal/recollect"
+)
+
+const collectionColumns = "key, account, region, id, face_model_version, created_ms, face_count, user_count"
+
+// scanner is what a row of collectionColumns or faceColumns is read from.
+type scanner interface {
+	Scan(...any) error
+}
+
+func scanCollection(row scanner) (recollect.Collection, error) {
+	var c recollect.Collection
+	var createdMillis int64
+	err := row.Scan(&c.Key, &c.Realm.Account, &c.Realm.Region, &c.ID, &c.FaceModelVersion, &createdMillis, &c.FaceCount, &c.UserCount)
+	c.CreatedAt = time.UnixMilli(createdMillis).UTC()
+	return c, err
+}
+
+// CreateCollection implements [recollect.Store].
+func (s *Store) CreateCollection(ctx context.Context, c recollect.Collection, tags map[string]string, maxCollections int64) (recollect.Collection, error) {
+	var created recollect.Collection
+	err := s.writer.do(ctx, func(t tx) (err error) {
+		// A name that is taken yields no row.
+		created, err = scanCollection(t.queryRow(
+			`INSERT INTO collections (account, region, id, face_model_version, created_ms) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT (account, region, id) DO NOTHING RETURNING `+collectionColumns,
+			c.Realm.Account, c.Realm.Region, c.ID, c.FaceModelVersion, c.CreatedAt.UnixMilli()))
+		if errors.Is(err, sql.ErrNoRows) {
+			return recollect.Errorf(recollect.CodeAlreadyExists, "The collection id: %s already exists", c.ID)
+		}
+		if err != nil {
+			return err
+		}
+		if err := setTags(t, created.Key, tags, len(tags)); err != nil || maxCollections == 0 {
+			return err
+		}
+		// With the new one, which an error takes back.
+		var more bool
+		err = t.queryRow("SELECT EXISTS (SELECT 1 FROM collections WHERE account = ? AND region = ? LIMIT 1 OFFSET ?)",
+			c.Realm.Account, c.Realm.Region, maxCollections).Scan(&more)
+		if err == nil && more {
+			err = recollect.Errorf(recollect.CodeQuota, "The account cannot have more than %d collections in this region", maxCollections)
+		}
+		return err
+	})
+	if err != nil {
+		return recollect.Collection{}, fmt.Errorf("create a collection: %w", err)
+	}
+	return created, nil
+}
+
+// Collection implements [recollect.Store].
+func (s *Store) Collection(ctx context.Context, realm recollect.Realm, id string) (recollect.Collection, error) {
+	c, err := scanCollection(s.readers.QueryRowContext(ctx,
+		"SELECT "+collectionColumns+" FROM collections WHERE account = ? AND region = ? AND id = ?", realm.Account, realm.Region, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		err = noCollection(id)
+	}
+	if err != nil {
+		return recollect.Collection{}, fmt.Errorf("read a collection: %w", err)
+	}
+	return c, nil
+}
+
+// Collections implements [recollect.Store].
+func (s *Store) Collections(ctx context.Context, realm recollect.Realm, after string, limit int) ([]recollect.Collection, error) {
+	if limit <= 0 {
+		return nil, nil
+	}
+	rows, err := s.readers.QueryContext(ctx,
+		"SELECT "+collectionColumns+" FROM collections WHERE account = ? AND region = ? AND id > ? ORDER BY id LIMIT ?",
+		realm.Account, realm.Region, after, limit)
+	collections, err := collect(rows, err, scanCollection)
+	if err != nil {
+		return nil, fmt.Errorf("list collections: %w", err)
+	}
+	return collections, nil
+}
+
+// Totals counts what a realm has.
+func (s *Store) Totals(ctx context.Context, realm recollect.Realm) (recollect.Totals, error) {
+	var totals recollect.Totals
+	err := s.readers.QueryRowContext(ctx,
+		"SELECT count(*), coalesce(sum(face_count), 0), coalesce(sum(user_count), 0) FROM collections WHERE account = ? AND region = ?",
+		realm.Account, realm.Region).Scan(&totals.Collections, &totals.Faces, &totals.Users)
+	if err != nil {
+		return recollect.Totals{}, fmt.Errorf("count what a realm has: %w", err)
+	}
+	return totals, nil
+}
+
+// DeleteCollection implements [recollect.Store]. The faces and users go in the background.
+func (s *Store) DeleteCollection(ctx context.Context, realm recollect.Realm, id string) (recollect.Collection, error) {
+	var deleted recollect.Collection
+	err := s.writer.do(ctx, func(t tx) (err error) {
+		deleted, err = scanCollection(t.queryRow(
+			"DELETE FROM collections WHERE account = ? AND region = ? AND id = ? RETURNING "+collectionColumns,
+			realm.Account, realm.Region, id))
+		if errors.Is(err, sql.ErrNoRows) {
+			return noCollection(id)
+		}
+		if err != nil {
+			return err
+		}
+		_, err = t.exec("INSERT INTO doomed (collection_key) VALUES (?)", deleted.Key)
+		return err
+	})
+	if err != nil {
+		return recollect.Collection{}, fmt.Errorf("delete a collection: %w", err)
+	}
+	s.wakeSweeper()
+	return deleted, nil
+}
+
+func noCollection(id string) error {
+	return recollect.Errorf(recollect.CodeNotFound, "The collection id: %s does not exist", id)
+}
+
+// collect reads all rows of a query, which returned rows and err.
+func collect[T any](rows *sql.Rows, err error, scan func(scanner) (T, error)) ([]T, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []T
+	for rows.Next() {
+		one, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, rows.Err()
+}

@@ -1,0 +1,366 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/recollect-dev/recollect/internal/recollect"
+)
+
+const faceColumns = `key, face_id, image_id, coalesce(external_image_id, ''), box_left, box_top, box_width, box_height, confidence,
+	coalesce((SELECT user_id FROM users WHERE users.key = faces.user_key), '')`
+
+// thereIs holds while the collection with the key :c has not been deleted.
+const thereIs = "EXISTS (SELECT 1 FROM collections WHERE key = :c)"
+
+// scanFace reads a row of faceColumns and then of more columns into more.
+func scanFace(row scanner, more ...any) (recollect.Face, error) {
+	var f recollect.Face
+	var id, image uuid.UUID
+	box := &f.BoundingBox
+	err := row.Scan(append([]any{&f.Key, (*blobID)(&id), (*blobID)(&image), &f.ExternalImageID,
+		&box.Left, &box.Top, &box.Width, &box.Height, &f.Confidence, &f.UserID}, more...)...)
+	if err != nil {
+		return recollect.Face{}, err
+	}
+	f.ID, f.ImageID = id.String(), image.String()
+	return f, nil
+}
+
+// blobID scans a UUID from its 16 bytes. (uuid.UUID itself takes a text in a BLOB as well.)
+type blobID uuid.UUID
+
+func (id *blobID) Scan(value any) error {
+	b, ok := value.([]byte)
+	if !ok || len(b) != len(id) {
+		return errors.New("an id is not 16 bytes")
+	}
+	copy(id[:], b)
+	return nil
+}
+
+// AddFaces implements [recollect.Store]. A new face keeps its Vector; one that was stored before comes without.
+func (s *Store) AddFaces(ctx context.Context, c recollect.CollectionKey, faces []recollect.Face, maxFaces int64) ([]recollect.Face, []bool, error) {
+	records := make([]record, len(faces))
+	for i, f := range faces {
+		var err error
+		if records[i], err = newRecord(f); err != nil {
+			return nil, nil, fmt.Errorf("add faces: face %d: %w", i, err)
+		}
+	}
+	kept := make([]recollect.Face, len(records))
+	isNew := make([]bool, len(records))
+	err := s.writer.do(ctx, func(t tx) error {
+		var count, added int64
+		err := t.queryRow("SELECT face_count FROM collections WHERE key = ?", c).Scan(&count)
+		if errors.Is(err, sql.ErrNoRows) {
+			return recollect.Errorf(recollect.CodeNotFound, "The collection does not exist")
+		}
+		if err != nil {
+			return err
+		}
+		for i, r := range records {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if kept[i], isNew[i], err = addFace(t, c, r); err != nil {
+				return err
+			}
+			if isNew[i] {
+				added++
+			}
+			if isNew[i] && count+added > maxFaces {
+				return recollect.Errorf(recollect.CodeQuota, "The collection cannot hold more than %d faces", maxFaces)
+			}
+		}
+		_, err = t.exec("UPDATE collections SET face_count = face_count + ? WHERE key = ?", added, c)
+		return err
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("add faces: %w", err)
+	}
+	return kept, isNew, nil
+}
+
+// addFace stores a face, or finds it stored.
+func addFace(t tx, c recollect.CollectionKey, r record) (_ recollect.Face, isNew bool, err error) {
+	box := r.face.BoundingBox
+	if r.externalID != nil {
+		old, err := scanFace(t.queryRow("SELECT "+faceColumns+` FROM faces
+			WHERE collection_key = ? AND image_id = ? AND external_image_id = ?
+			AND box_left = ? AND box_top = ? AND box_width = ? AND box_height = ? ORDER BY key LIMIT 1`,
+			c, r.image[:], r.externalID, box.Left, box.Top, box.Width, box.Height))
+		if err == nil {
+			return old, false, addThumbnail(t, old.Key, r.face.Thumbnail)
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return recollect.Face{}, false, err
+		}
+	}
+	result, err := t.exec(`INSERT INTO faces
+		(collection_key, face_id, image_id, external_image_id, box_left, box_top, box_width, box_height, confidence)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		c, r.id[:], r.image[:], r.externalID, box.Left, box.Top, box.Width, box.Height, r.face.Confidence)
+	if err != nil {
+		return recollect.Face{}, false, err
+	}
+	key, err := result.LastInsertId()
+	if err != nil {
+		return recollect.Face{}, false, err
+	}
+	r.face.Key = recollect.FaceKey(key)
+	if _, err := t.exec("INSERT INTO embeddings (face_key, encoding, vector) VALUES (?, ?, ?)", key, encodingFloat32, r.vector); err != nil {
+		return recollect.Face{}, false, err
+	}
+	return r.face, true, addThumbnail(t, r.face.Key, r.face.Thumbnail)
+}
+
+// Faces implements [recollect.Store]. The filter's After must be empty or an id.
+func (s *Store) Faces(ctx context.Context, c recollect.CollectionKey, filter recollect.FaceFilter, limit int) ([]recollect.Face, error) {
+	if limit <= 0 {
+		return nil, nil
+	}
+	query := "SELECT " + faceColumns + " FROM faces WHERE collection_key = :c AND " + thereIs
+	args := []any{sql.Named("c", c), sql.Named("limit", limit)}
+	if filter.UserID != "" {
+		// The + keeps the collection's index, which has all the faces, out of the way of the user's.
+		query = "SELECT " + faceColumns + " FROM faces WHERE +collection_key = :c AND " + thereIs +
+			" AND user_key = (SELECT key FROM users WHERE collection_key = :c AND user_id = :user)"
+		args = append(args, sql.Named("user", filter.UserID))
+	}
+	if filter.After != "" {
+		after, ok := parseID(filter.After)
+		if !ok {
+			return nil, errors.New("list faces: the place to go on from is not a face's id")
+		}
+		query += " AND face_id > :after"
+		args = append(args, sql.Named("after", after[:]))
+	}
+	if filter.IDs != nil {
+		query += " AND face_id IN (SELECT unhex(value, '-') FROM json_each(:ids))"
+		args = append(args, sql.Named("ids", parseIDs(filter.IDs)))
+	}
+	rows, err := s.readers.QueryContext(ctx, query+" ORDER BY face_id LIMIT :limit", args...)
+	faces, err := collect(rows, err, func(row scanner) (recollect.Face, error) { return scanFace(row) })
+	if err != nil {
+		return nil, fmt.Errorf("list faces: %w", err)
+	}
+	return faces, nil
+}
+
+// FacesByKey implements [recollect.Store].
+func (s *Store) FacesByKey(ctx context.Context, c recollect.CollectionKey, keys []recollect.FaceKey) (map[recollect.FaceKey]recollect.Face, error) {
+	rows, err := s.readers.QueryContext(ctx,
+		"SELECT "+faceColumns+" FROM faces WHERE key IN (SELECT value FROM json_each(:keys)) AND collection_key = :c AND "+thereIs,
+		sql.Named("keys", toJSON(keys)), sql.Named("c", c))
+	faces, err := collect(rows, err, func(row scanner) (recollect.Face, error) { return scanFace(row) })
+	if err != nil {
+		return nil, fmt.Errorf("read faces: %w", err)
+	}
+	byKey := make(map[recollect.FaceKey]recollect.Face, len(faces))
+	for _, f := range faces {
+		byKey[f.Key] = f
+	}
+	return byKey, nil
+}
+
+// Face implements [recollect.Store].
+func (s *Store) Face(ctx context.Context, c recollect.CollectionKey, id string) (recollect.Face, error) {
+	face, err := s.face(ctx, c, id)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = recollect.Errorf(recollect.CodeNotFound, "faceId was not found in the collection.")
+	}
+	if err != nil {
+		return recollect.Face{}, fmt.Errorf("read a face: %w", err)
+	}
+	return face, nil
+}
+
+func (s *Store) face(ctx context.Context, c recollect.CollectionKey, id string) (recollect.Face, error) {
+	parsed, ok := parseID(id)
+	if !ok {
+		return recollect.Face{}, sql.ErrNoRows
+	}
+	var encoding int
+	var vector []byte
+	face, err := scanFace(s.readers.QueryRowContext(ctx, "SELECT "+faceColumns+`, encoding, vector
+		FROM faces JOIN embeddings ON face_key = key WHERE collection_key = :c AND face_id = :id AND `+thereIs,
+		sql.Named("c", c), sql.Named("id", parsed[:])), &encoding, &vector)
+	if err != nil {
+		return recollect.Face{}, err
+	}
+	face.Vector, err = decodeVector(encoding, vector)
+	return face, err
+}
+
+// DeleteFaces implements [recollect.Store].
+func (s *Store) DeleteFaces(ctx context.Context, c recollect.CollectionKey, ids []string) (deleted, kept []recollect.Face, err error) {
+	named := " collection_key = :c AND " + thereIs + " AND face_id IN (SELECT unhex(value, '-') FROM json_each(:ids))"
+	args := []any{sql.Named("c", c), sql.Named("ids", parseIDs(ids))}
+	err = s.writer.do(ctx, func(t tx) (err error) {
+		rows, err := t.query("SELECT "+faceColumns+" FROM faces WHERE user_key IS NOT NULL AND"+named, args...)
+		kept, err = collect(rows, err, func(row scanner) (recollect.Face, error) { return scanFace(row) })
+		if err != nil {
+			return err
+		}
+		rows, err = t.query("DELETE FROM faces WHERE user_key IS NULL AND"+named+" RETURNING "+faceColumns, args...)
+		deleted, err = collect(rows, err, func(row scanner) (recollect.Face, error) { return scanFace(row) })
+		if err != nil {
+			return err
+		}
+		_, err = t.exec("UPDATE collections SET face_count = face_count - ? WHERE key = ?", len(deleted), c)
+		return err
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("delete faces: %w", err)
+	}
+	s.wakeSweeper()
+	return inOrder(deleted, ids), inOrder(kept, ids), nil
+}
+
+// inOrder returns the faces in the order of ids, in which some may be unknown or repeated.
+func inOrder(faces []recollect.Face, ids []string) []recollect.Face {
+	byID := make(map[string]recollect.Face, len(faces))
+	for _, f := range faces {
+		byID[f.ID] = f
+	}
+	ordered := make([]recollect.Face, 0, len(faces))
+	for _, id := range ids {
+		if f, ok := byID[id]; ok {
+			ordered = append(ordered, f)
+			delete(byID, id)
+		}
+	}
+	return ordered
+}
+
+// Embeddings implements [recollect.Store]. It holds one of the readers' connections while it is read.
+func (s *Store) Embeddings(ctx context.Context, c recollect.CollectionKey) iter.Seq2[recollect.Embedding, error] {
+	return s.vectors(ctx, `SELECT face_key, encoding, vector
+		FROM faces JOIN embeddings ON face_key = key WHERE collection_key = :c AND `+thereIs+` ORDER BY key`, c)
+}
+
+// EmbeddingKeys yields the keys of the faces that Embeddings would yield, in ascending order. A million of them are read before a first search, so
+// they leave SQLite by the thousand, as one text: row by row they would take five times as long.
+func (s *Store) EmbeddingKeys(ctx context.Context, c recollect.CollectionKey) iter.Seq2[recollect.VectorKey, error] {
+	return func(yield func(recollect.VectorKey, error) bool) {
+		if err := s.embeddingKeys(ctx, c, func(key recollect.VectorKey) bool { return yield(key, nil) }); err != nil {
+			yield(0, fmt.Errorf("read keys: %w", err))
+		}
+	}
+}
+
+func (s *Store) embeddingKeys(ctx context.Context, c recollect.CollectionKey, yield func(recollect.VectorKey) bool) error {
+	t, err := s.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}) // so that all are of one moment
+	if err != nil {
+		return err
+	}
+	defer t.Rollback()
+	const many = 16384
+	var keys []recollect.VectorKey
+	for after := recollect.VectorKey(0); ; after = keys[len(keys)-1] {
+		var text sql.RawBytes
+		rows, err := t.QueryContext(ctx, "SELECT group_concat(key) FROM (SELECT key FROM faces WHERE collection_key = :c AND key > :after AND "+thereIs+
+			" ORDER BY key LIMIT :many)", sql.Named("c", c), sql.Named("after", after), sql.Named("many", many))
+		if err != nil {
+			return err
+		}
+		keys = keys[:0]
+		for rows.Next() {
+			if err = rows.Scan(&text); err == nil {
+				keys, err = appendKeys(keys, text)
+			}
+			if err != nil {
+				return errors.Join(err, rows.Close())
+			}
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return err
+		}
+		slices.Sort(keys) // which SQLite does not promise
+		for _, key := range keys {
+			if !yield(key) {
+				return nil
+			}
+		}
+		if len(keys) < many {
+			return nil
+		}
+	}
+}
+
+// appendKeys reads numbers with commas between them.
+func appendKeys(keys []recollect.VectorKey, text []byte) ([]recollect.VectorKey, error) {
+	var key recollect.VectorKey
+	for i, b := range text {
+		switch {
+		case '0' <= b && b <= '9':
+			key = 10*key + recollect.VectorKey(b-'0')
+		case b == ',':
+			keys, key = append(keys, key), 0
+		default:
+			return nil, fmt.Errorf("a key has the character %q", b)
+		}
+		if i == len(text)-1 {
+			keys = append(keys, key)
+		}
+	}
+	return keys, nil
+}
+
+// EmbeddingsByKey yields those of some faces' vectors that are still there, in ascending order of their keys.
+func (s *Store) EmbeddingsByKey(ctx context.Context, c recollect.CollectionKey, keys []recollect.VectorKey) iter.Seq2[recollect.Embedding, error] {
+	return s.vectors(ctx, `SELECT face_key, encoding, vector
+		FROM faces JOIN embeddings ON face_key = key
+		WHERE key IN (SELECT value FROM json_each(:keys)) AND collection_key = :c AND `+thereIs+` ORDER BY key`, c, sql.Named("keys", toJSON(keys)))
+}
+
+// HighestFaceKey is the highest key that a face was ever given, 0 if there was none.
+func (s *Store) HighestFaceKey(ctx context.Context) (recollect.VectorKey, error) {
+	var key recollect.VectorKey
+	if err := s.readers.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'faces'").Scan(&key); err != nil {
+		return 0, fmt.Errorf("read the highest key of a face: %w", err)
+	}
+	return key, nil
+}
+
+// vectors yields what a query for a key, an encoding and a vector finds in the collection :c.
+func (s *Store) vectors(ctx context.Context, query string, c recollect.CollectionKey, more ...any) iter.Seq2[recollect.Embedding, error] {
+	return func(yield func(recollect.Embedding, error) bool) {
+		rows, err := s.readers.QueryContext(ctx, query, append(more, sql.Named("c", c))...)
+		if err != nil {
+			yield(recollect.Embedding{}, fmt.Errorf("read vectors: %w", err))
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			e, err := scanEmbedding(rows)
+			if err != nil {
+				yield(recollect.Embedding{}, fmt.Errorf("read vectors: %w", err))
+				return
+			}
+			if !yield(e, nil) {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(recollect.Embedding{}, fmt.Errorf("read vectors: %w", err))
+		}
+	}
+}
+
+// scanEmbedding reads a key, an encoding and a vector.
+func scanEmbedding(row scanner) (e recollect.Embedding, err error) {
+	var encoding int
+	var vector sql.RawBytes
+	if err = row.Scan(&e.Key, &encoding, &vector); err == nil {
+		e.Vector, err = decodeVector(encoding, vector)
+	}
+	return e, err
+}

@@ -1,0 +1,148 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/recollect-dev/recollect/internal/recollect"
+)
+
+// Snapshot writes the whole store, as of one moment, to a new file that its owner alone can read. Nobody waits for it. It is a
+// database without a log, which [Open] takes as it is.
+func (s *Store) Snapshot(ctx context.Context, path string) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("copy the store: %w", err)
+		}
+	}()
+	// SQLite would make it readable by others, and takes an empty file for a new one.
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(path)
+		}
+	}()
+	db, err := sql.Open("sqlite3", dsn(s.path, url.Values{"mode": {"ro"}}))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = db.ExecContext(ctx, "VACUUM INTO ?", path)
+	return err
+}
+
+// Check reads all of a store that nobody has open, and reports damage. A newer program's store is refused as by [Open].
+func Check(ctx context.Context, dir string) (err error) {
+	s, err := Open(ctx, dir, Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	var verdict string
+	if err := s.readers.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
+		return fmt.Errorf("check %s: %w", filepath.Join(dir, DatabaseName), err)
+	}
+	if verdict != "ok" {
+		return fmt.Errorf("check %s: it is damaged: %s", filepath.Join(dir, DatabaseName), verdict)
+	}
+	return nil
+}
+
+// View is a collection as of one moment.
+type View struct {
+	Collection recollect.Collection
+	Tags       map[string]string
+
+	tx *sql.Tx
+}
+
+// View shows a collection to read, within which nothing changes. CodeNotFound if there is none. It holds a reader's connection, and the
+// write-ahead log cannot be folded into the file until read returns.
+func (s *Store) View(ctx context.Context, realm recollect.Realm, id string, read func(*View) error) error {
+	tx, err := s.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("view a collection: %w", err)
+	}
+	defer tx.Rollback()
+	v := &View{tx: tx, Tags: make(map[string]string)}
+	v.Collection, err = scanCollection(tx.QueryRowContext(ctx,
+		"SELECT "+collectionColumns+" FROM collections WHERE account = ? AND region = ? AND id = ?", realm.Account, realm.Region, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		err = noCollection(id)
+	}
+	if err != nil {
+		return fmt.Errorf("view a collection: %w", err)
+	}
+	rows, err := tx.QueryContext(ctx, "SELECT key, value FROM tags WHERE collection_key = ?", v.Collection.Key)
+	_, err = collect(rows, err, func(row scanner) (_ struct{}, err error) {
+		var key, value string
+		err = row.Scan(&key, &value)
+		v.Tags[key] = value
+		return struct{}{}, err
+	})
+	if err != nil {
+		return fmt.Errorf("view a collection: %w", err)
+	}
+	return read(v)
+}
+
+// Faces calls each with every face and its vector, in order of key.
+func (v *View) Faces(ctx context.Context, each func(recollect.Face) error) error {
+	rows, err := v.tx.QueryContext(ctx, "SELECT "+faceColumns+`, encoding, vector FROM faces JOIN embeddings ON face_key = key
+		WHERE collection_key = ? ORDER BY key`, v.Collection.Key)
+	return walk(rows, err, func(row scanner) error {
+		var encoding int
+		var vector sql.RawBytes
+		f, err := scanFace(row, &encoding, &vector)
+		if err != nil {
+			return err
+		}
+		if f.Vector, err = decodeVector(encoding, vector); err != nil {
+			return err
+		}
+		return each(f)
+	})
+}
+
+// Users calls each with every user and its vector, nil if it has no faces, in order of key.
+func (v *View) Users(ctx context.Context, each func(recollect.User) error) error {
+	rows, err := v.tx.QueryContext(ctx, "SELECT "+personColumns+`, encoding, vector FROM users LEFT JOIN user_vectors ON user_key = key
+		WHERE collection_key = ? ORDER BY key`, v.Collection.Key)
+	return walk(rows, err, func(row scanner) error {
+		var encoding sql.NullInt64
+		var vector []byte
+		u, err := scanPerson(row, &encoding, &vector)
+		if err == nil && encoding.Valid {
+			u.Vector, err = decodeVector(int(encoding.Int64), vector)
+		}
+		if err != nil {
+			return err
+		}
+		return each(u)
+	})
+}
+
+// walk calls each with every row of a query, which returned rows and err.
+func walk(rows *sql.Rows, err error, each func(scanner) error) error {
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := each(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

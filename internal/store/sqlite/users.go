@@ -1,0 +1,264 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/recollect-dev/recollect/internal/recollect"
+)
+
+const personColumns = "key, user_id, system_id, created_ms, face_count"
+
+// scanPerson reads a row of personColumns and then of more columns into more.
+func scanPerson(row scanner, more ...any) (recollect.User, error) {
+	var u recollect.User
+	var system uuid.UUID
+	var createdMillis int64
+	if err := row.Scan(append([]any{&u.Key, &u.ID, (*blobID)(&system), &createdMillis, &u.FaceCount}, more...)...); err != nil {
+		return recollect.User{}, err
+	}
+	u.SystemID, u.CreatedAt = system.String(), time.UnixMilli(createdMillis).UTC()
+	return u, nil
+}
+
+// CreateUser implements [recollect.Store].
+func (s *Store) CreateUser(ctx context.Context, c recollect.CollectionKey, u recollect.User, once recollect.Once, maxUsers int64) error {
+	system, ok := parseID(u.SystemID)
+	if !ok {
+		return errors.New("create a user: the system id is not a lower-case UUID")
+	}
+	_, err := s.doOnce(ctx, once, func(t tx) ([]byte, error) {
+		var count int64
+		err := t.queryRow("SELECT user_count FROM collections WHERE key = ?", c).Scan(&count)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil, recollect.Errorf(recollect.CodeNotFound, "The collection does not exist")
+		}
+		if err != nil {
+			return nil, err
+		}
+		result, err := t.exec(`INSERT INTO users (collection_key, user_id, system_id, created_ms) VALUES (?, ?, ?, ?)
+			ON CONFLICT (collection_key, user_id) DO NOTHING`, c, u.ID, system[:], u.CreatedAt.UnixMilli())
+		if err != nil {
+			return nil, err
+		}
+		n, err := result.RowsAffected()
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			return nil, recollect.Errorf(recollect.CodeConflict, "The user id: %s already exists", u.ID)
+		}
+		if count >= maxUsers {
+			return nil, recollect.Errorf(recollect.CodeQuota, "The collection cannot hold more than %d users", maxUsers)
+		}
+		_, err = t.exec("UPDATE collections SET user_count = user_count + 1 WHERE key = ?", c)
+		return nil, err
+	})
+	if err != nil {
+		return fmt.Errorf("create a user: %w", err)
+	}
+	return nil
+}
+
+// User implements [recollect.Store].
+func (s *Store) User(ctx context.Context, c recollect.CollectionKey, id string) (recollect.User, error) {
+	u, err := readUser(s.readers.QueryRowContext(ctx, userByID, sql.Named("c", c), sql.Named("id", id)), id)
+	if err != nil {
+		return recollect.User{}, fmt.Errorf("read a user: %w", err)
+	}
+	return u, nil
+}
+
+// userByID asks for what readUser reads.
+const userByID = "SELECT " + personColumns + `, encoding, vector FROM users LEFT JOIN user_vectors ON user_key = key
+	WHERE collection_key = :c AND user_id = :id AND ` + thereIs
+
+// readUser reads the row of a user with its vector, if there is one.
+func readUser(row scanner, id string) (recollect.User, error) {
+	var encoding sql.NullInt64
+	var vector []byte
+	u, err := scanPerson(row, &encoding, &vector)
+	if errors.Is(err, sql.ErrNoRows) {
+		return u, recollect.Errorf(recollect.CodeNotFound, "The user id: %s does not exist", id)
+	}
+	if err == nil && encoding.Valid {
+		u.Vector, err = decodeVector(int(encoding.Int64), vector)
+	}
+	return u, err
+}
+
+// Users implements [recollect.Store]. The place to go on from must be empty or an id.
+func (s *Store) Users(ctx context.Context, c recollect.CollectionKey, after string, limit int) ([]recollect.User, error) {
+	if limit <= 0 {
+		return nil, nil
+	}
+	from := []byte{} // sorts before every id
+	if after != "" {
+		id, ok := parseID(after)
+		if !ok {
+			return nil, errors.New("list users: the place to go on from is not a system id")
+		}
+		from = id[:]
+	}
+	rows, err := s.readers.QueryContext(ctx,
+		"SELECT "+personColumns+" FROM users WHERE collection_key = :c AND "+thereIs+" AND system_id > :from ORDER BY system_id LIMIT :limit",
+		sql.Named("c", c), sql.Named("from", from), sql.Named("limit", limit))
+	users, err := collect(rows, err, func(row scanner) (recollect.User, error) { return scanPerson(row) })
+	if err != nil {
+		return nil, fmt.Errorf("list users: %w", err)
+	}
+	return users, nil
+}
+
+// UsersByKey implements [recollect.Store].
+func (s *Store) UsersByKey(ctx context.Context, c recollect.CollectionKey, keys []recollect.UserKey) (map[recollect.UserKey]recollect.User, error) {
+	rows, err := s.readers.QueryContext(ctx,
+		"SELECT "+personColumns+" FROM users WHERE key IN (SELECT value FROM json_each(:keys)) AND collection_key = :c AND "+thereIs,
+		sql.Named("keys", toJSON(keys)), sql.Named("c", c))
+	users, err := collect(rows, err, func(row scanner) (recollect.User, error) { return scanPerson(row) })
+	if err != nil {
+		return nil, fmt.Errorf("read users: %w", err)
+	}
+	byKey := make(map[recollect.UserKey]recollect.User, len(users))
+	for _, u := range users {
+		byKey[u.Key] = u
+	}
+	return byKey, nil
+}
+
+// DeleteUser implements [recollect.Store]. Foreign keys take the faces and the vector off the user.
+func (s *Store) DeleteUser(ctx context.Context, c recollect.CollectionKey, id string, once recollect.Once) (recollect.UserKey, error) {
+	var deleted recollect.UserKey
+	_, err := s.doOnce(ctx, once, func(t tx) ([]byte, error) {
+		err := t.queryRow("DELETE FROM users WHERE collection_key = :c AND user_id = :id AND "+thereIs+" RETURNING key",
+			sql.Named("c", c), sql.Named("id", id)).Scan(&deleted)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil, recollect.Errorf(recollect.CodeNotFound, "The user id: %s does not exist", id)
+		}
+		if err != nil {
+			return nil, err
+		}
+		_, err = t.exec("UPDATE collections SET user_count = user_count - 1 WHERE key = ?", c)
+		return nil, err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("delete a user: %w", err)
+	}
+	return deleted, nil
+}
+
+// ChangeUser implements [recollect.Store]. It calls decide on the writer's goroutine.
+func (s *Store) ChangeUser(ctx context.Context, c recollect.CollectionKey, id string, faceIDs []string, once recollect.Once,
+	decide func(recollect.UserState) (recollect.UserChange, error)) (answer []byte, changed recollect.UserKey, err error) {
+	answer, err = s.doOnce(ctx, once, func(t tx) ([]byte, error) {
+		state, err := readState(t, c, id, faceIDs)
+		if err != nil {
+			return nil, err
+		}
+		change, err := decide(state)
+		if err != nil {
+			return nil, err
+		}
+		if len(change.Add)+len(change.Remove) > 0 {
+			changed = state.User.Key
+			err = changeMembers(t, c, state.User.Key, change)
+		}
+		return change.Answer, err
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("change the faces of a user: %w", err)
+	}
+	return answer, changed, nil
+}
+
+func readState(t tx, c recollect.CollectionKey, id string, faceIDs []string) (state recollect.UserState, err error) {
+	state.User, err = readUser(t.queryRow(userByID, sql.Named("c", c), sql.Named("id", id)), id)
+	if err != nil {
+		return state, err
+	}
+	rows, err := t.query("SELECT "+faceColumns+`, encoding, vector FROM faces JOIN embeddings ON face_key = key
+		WHERE collection_key = :c AND face_id IN (SELECT unhex(value, '-') FROM json_each(:ids))`,
+		sql.Named("c", c), sql.Named("ids", parseIDs(faceIDs)))
+	state.Faces, err = collect(rows, err, func(row scanner) (recollect.Face, error) {
+		var encoding int
+		var vector sql.RawBytes
+		f, err := scanFace(row, &encoding, &vector)
+		if err == nil {
+			f.Vector, err = decodeVector(encoding, vector)
+		}
+		return f, err
+	})
+	if err != nil {
+		return state, err
+	}
+	rows, err = t.query("SELECT key, encoding, vector FROM faces JOIN embeddings ON face_key = key WHERE user_key = ? ORDER BY key", state.User.Key)
+	state.Members, err = collect(rows, err, scanEmbedding)
+	return state, err
+}
+
+// changeMembers adds faces to a user and removes others, and keeps the vector that it has then.
+func changeMembers(t tx, c recollect.CollectionKey, user recollect.UserKey, change recollect.UserChange) error {
+	for _, step := range []struct {
+		update string
+		keys   []recollect.FaceKey
+	}{
+		{"UPDATE faces SET user_key = NULL WHERE user_key = :user", change.Remove},
+		{"UPDATE faces SET user_key = :user WHERE user_key IS NULL", change.Add},
+	} {
+		result, err := t.exec(step.update+" AND collection_key = :c AND key IN (SELECT value FROM json_each(:keys))",
+			sql.Named("user", user), sql.Named("c", c), sql.Named("keys", toJSON(step.keys)))
+		if err != nil {
+			return err
+		}
+		n, err := result.RowsAffected()
+		if err != nil {
+			return err
+		}
+		if n != int64(len(step.keys)) {
+			return fmt.Errorf("%d of %d faces could change their user", n, len(step.keys))
+		}
+	}
+	var left int64
+	err := t.queryRow("UPDATE users SET face_count = face_count + ? WHERE key = ? RETURNING face_count",
+		len(change.Add)-len(change.Remove), user).Scan(&left)
+	if err != nil {
+		return err
+	}
+	if (left == 0) != (change.Vector == nil) || !finite(change.Vector...) {
+		return fmt.Errorf("the vector of a user with %d faces is missing, superfluous or not finite", left)
+	}
+	if left == 0 {
+		_, err = t.exec("DELETE FROM user_vectors WHERE user_key = ?", user)
+		return err
+	}
+	_, err = t.exec("INSERT OR REPLACE INTO user_vectors (user_key, encoding, vector) VALUES (?, ?, ?)",
+		user, encodingFloat32, encodeVector(change.Vector))
+	return err
+}
+
+// UserVector implements [recollect.Store].
+func (s *Store) UserVector(ctx context.Context, c recollect.CollectionKey, key recollect.UserKey) ([]float32, error) {
+	rows, err := s.readers.QueryContext(ctx, `SELECT user_key, encoding, vector
+		FROM users JOIN user_vectors ON user_key = key WHERE key = :user AND collection_key = :c AND `+thereIs,
+		sql.Named("user", key), sql.Named("c", c))
+	found, err := collect(rows, err, scanEmbedding)
+	if err != nil {
+		return nil, fmt.Errorf("read the vector of a user: %w", err)
+	}
+	if len(found) == 0 {
+		return nil, nil
+	}
+	return found[0].Vector, nil
+}
+
+// UserVectors implements [recollect.Store]. It holds one of the readers' connections while it is read.
+func (s *Store) UserVectors(ctx context.Context, c recollect.CollectionKey) iter.Seq2[recollect.Embedding, error] {
+	return s.vectors(ctx, `SELECT user_key, encoding, vector
+		FROM users JOIN user_vectors ON user_key = key WHERE collection_key = :c AND `+thereIs+` ORDER BY key`, c)
+}

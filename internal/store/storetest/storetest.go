@@ -1,0 +1,196 @@
+// Package storetest is the conformance suite that every [recollect.Store] passes.
+package storetest
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/recollect-dev/recollect/internal/recollect"
+)
+
+// Dimension is the length of the vectors that the suite stores.
+const Dimension = 8
+
+// unlimited is a quota that no test reaches.
+const unlimited = math.MaxInt64
+
+// Run runs the suite. Each test gets a store of its own from open, which is empty and closed by open's cleanup.
+func Run(t *testing.T, open func(t *testing.T) recollect.Store) {
+	tests := []struct {
+		name string
+		run  func(*testing.T, recollect.Store)
+	}{
+		{"CreateCollection", testCreateCollection},
+		{"CreateCollectionQuota", testCreateCollectionQuota},
+		{"CollectionNotFound", testCollectionNotFound},
+		{"DeleteCollection", testDeleteCollection},
+		{"CollectionsOrderAndPages", testCollectionsOrderAndPages},
+		{"CollectionsWalkUnderChange", testCollectionsWalkUnderChange},
+		{"RealmsAreApart", testRealmsAreApart},
+		{"AddAndReadFaces", testAddAndReadFaces},
+		{"StoredNumbers", testStoredNumbers},
+		{"AddFacesRefusesNonsense", testAddFacesRefusesNonsense},
+		{"AddFacesTwice", testAddFacesTwice},
+		{"AddFacesQuota", testAddFacesQuota},
+		{"AddFacesIsAllOrNothing", testAddFacesIsAllOrNothing},
+		{"FacesOrderPagesAndFilters", testFacesOrderPagesAndFilters},
+		{"FacesByKey", testFacesByKey},
+		{"FaceNotFound", testFaceNotFound},
+		{"DeleteFaces", testDeleteFaces},
+		{"DeleteManyFaces", testDeleteManyFaces},
+		{"Thumbnails", testThumbnails},
+		{"CollectionsAreApart", testCollectionsAreApart},
+		{"Embeddings", testEmbeddings},
+		{"EmbeddingsAreOfOneMoment", testEmbeddingsAreOfOneMoment},
+		{"KeysAreNotReused", testKeysAreNotReused},
+		{"CreateUser", testCreateUser},
+		{"UsersOrderAndPages", testUsersOrderAndPages},
+		{"ChangeUser", testChangeUser},
+		{"FacesOfUsers", testFacesOfUsers},
+		{"DeleteUser", testDeleteUser},
+		{"UsersOfDeletedCollection", testUsersOfDeletedCollection},
+		{"ConcurrentChanges", testConcurrentChanges},
+		{"Once", testOnce},
+		{"OnceExpires", testOnceExpires},
+		{"OnceConcurrent", testOnceConcurrent},
+		{"Tags", testTags},
+		{"TagsQuota", testTagsQuota},
+		{"TagsOfDeletedCollection", testTagsOfDeletedCollection},
+		{"Cancelled", testCancelled},
+		{"ConcurrentWritersAndReaders", testConcurrentWritersAndReaders},
+		{"ConcurrentCreate", testConcurrentCreate},
+		{"ConcurrentDuplicates", testConcurrentDuplicates},
+		{"ConcurrentQuota", testConcurrentQuota},
+		{"Random", testRandom},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
+	}
+}
+
+// home is the realm of most tests.
+func home() recollect.Realm { return recollect.Realm{Account: "123456789012", Region: "us-east-1"} }
+
+// NewFace returns a face with random ids, box, confidence and unit vector.
+func NewFace() recollect.Face {
+	vector := make([]float32, Dimension)
+	var norm float64
+	for i := range vector {
+		vector[i] = float32(rand.NormFloat64())
+		norm += float64(vector[i]) * float64(vector[i])
+	}
+	for i := range vector {
+		vector[i] /= float32(math.Sqrt(norm))
+	}
+	return recollect.Face{
+		ID:          uuid.NewString(),
+		ImageID:     uuid.NewString(),
+		BoundingBox: recollect.BoundingBox{Left: rand.Float32() - 0.2, Top: rand.Float32(), Width: rand.Float32(), Height: rand.Float32()},
+		Confidence:  100 * rand.Float32(),
+		Vector:      vector,
+	}
+}
+
+func newFaces(n int) []recollect.Face {
+	faces := make([]recollect.Face, n)
+	for i := range faces {
+		faces[i] = NewFace()
+	}
+	return faces
+}
+
+// now is a moment as a store keeps it.
+func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+
+func create(t *testing.T, s recollect.Store, realm recollect.Realm, id string) recollect.Collection {
+	t.Helper()
+	c, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: realm, ID: id, FaceModelVersion: "7.0", CreatedAt: now()}, nil, 0)
+	must(t, err)
+	return c
+}
+
+func add(t *testing.T, s recollect.Store, c recollect.CollectionKey, faces ...recollect.Face) []recollect.Face {
+	t.Helper()
+	stored, isNew, err := s.AddFaces(t.Context(), c, faces, unlimited)
+	must(t, err)
+	if len(stored) != len(faces) || len(isNew) != len(faces) {
+		t.Fatalf("AddFaces of %d faces returned %d faces and %d flags", len(faces), len(stored), len(isNew))
+	}
+	return stored
+}
+
+// listAll walks all faces that pass the filter in pages of the given size.
+func listAll(ctx context.Context, s recollect.Store, c recollect.CollectionKey, filter recollect.FaceFilter, page int) ([]recollect.Face, error) {
+	var all []recollect.Face
+	for {
+		faces, err := s.Faces(ctx, c, filter, page)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, faces...)
+		if len(faces) < page {
+			return all, nil
+		}
+		filter.After = faces[len(faces)-1].ID
+	}
+}
+
+// embeddings reads all embeddings of a collection into a map; a key that comes twice is an error.
+func embeddings(ctx context.Context, s recollect.Store, c recollect.CollectionKey) (map[recollect.FaceKey][]float32, error) {
+	all := map[recollect.FaceKey][]float32{}
+	for e, err := range s.Embeddings(ctx, c) {
+		if err != nil {
+			return nil, err
+		}
+		key := recollect.FaceKey(e.Key)
+		if _, ok := all[key]; ok {
+			return nil, errors.New("a key came twice")
+		}
+		all[key] = e.Vector
+	}
+	return all, nil
+}
+
+func faceCount(t *testing.T, s recollect.Store, c recollect.Collection) int64 {
+	t.Helper()
+	c, err := s.Collection(t.Context(), c.Realm, c.ID)
+	must(t, err)
+	return c.FaceCount
+}
+
+func ids(faces []recollect.Face) []string {
+	all := make([]string, len(faces))
+	for i, f := range faces {
+		all[i] = f.ID
+	}
+	return all
+}
+
+func byID(a, b recollect.Face) int { return strings.Compare(a.ID, b.ID) }
+
+// without returns a face as it comes from a listing.
+func without(f recollect.Face) recollect.Face {
+	f.Vector = nil
+	return f
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantCode(t *testing.T, err error, code recollect.Code) {
+	t.Helper()
+	if err == nil || recollect.CodeOf(err) != code {
+		t.Fatalf("got error %v (code %d), want code %d", err, recollect.CodeOf(err), code)
+	}
+}
