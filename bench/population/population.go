@@ -81,12 +81,12 @@ func Learn(ctx context.Context, library, pictures, cache string) (*Population, e
 	return p, nil
 }
 
-type face struct {
+type faceOf struct {
 	name   string
 	vector []float32
 }
 
-func embedFaces(ctx context.Context, library, pictures string) ([]face, error) {
+func embedFaces(ctx context.Context, library, pictures string) ([]faceOf, error) {
 	_, engine, err := workload.OpenEngine(library, vision.Options{})
 	if err != nil {
 		return nil, err
@@ -96,23 +96,23 @@ func embedFaces(ctx context.Context, library, pictures string) ([]face, error) {
 	if err != nil {
 		return nil, err
 	}
-	var faces []face
+	var faces []faceOf
 	for i, f := range found {
 		if f.Vector != nil {
-			faces = append(faces, face{filepath.Base(filepath.Dir(paths[i])), f.Vector})
+			faces = append(faces, faceOf{filepath.Base(filepath.Dir(paths[i])), f.Vector})
 		}
 	}
 	return faces, nil
 }
 
-func readFaces(path string) ([]face, error) {
+func readFaces(path string) ([]faceOf, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
 	r := bufio.NewReader(file)
-	var faces []face
+	var faces []faceOf
 	for {
 		name, err := r.ReadString('\n')
 		if err != nil {
@@ -121,7 +121,7 @@ func readFaces(path string) ([]face, error) {
 			}
 			return faces, nil
 		}
-		f := face{name[:len(name)-1], make([]float32, Dimension)}
+		f := faceOf{name[:len(name)-1], make([]float32, Dimension)}
 		if err := binary.Read(r, binary.LittleEndian, f.vector); err != nil {
 			return nil, err
 		}
@@ -129,7 +129,7 @@ func readFaces(path string) ([]face, error) {
 	}
 }
 
-func writeFaces(path string, faces []face) error {
+func writeFaces(path string, faces []faceOf) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ type filler struct {
 }
 
 // collection makes a collection with n faces and returns one of them.
-func (f *filler) collection(ctx context.Context, random *rand.Rand, id string, n int) (face string, err error) {
+func (f *filler) collection(ctx context.Context, random *rand.Rand, id string, n int) (single string, err error) {
 	c, err := f.store.CreateCollection(ctx, recollect.Collection{
 		Realm: realm, ID: id, FaceModelVersion: f.version, CreatedAt: time.Now(),
 	}, nil, 0)
@@ -39,9 +39,9 @@ func (f *filler) collection(ctx context.Context, random *rand.Rand, id string, n
 		if _, _, err := f.store.AddFaces(ctx, c.Key, faces, int64(n)); err != nil {
 			return "", err
 		}
-		face = faces[0].ID
+		single = faces[0].ID
 	}
-	return face, nil
+	return single, nil
 }
 
 // draw draws pictures of people, one to ten of each, each with one face.

@@ -95,7 +95,7 @@ func inFolder(ctx context.Context, o options, f *filler, w io.Writer, measure fu
 
 // measureRestart measures a server with one large collection.
 func measureRestart(ctx context.Context, o options, f *filler, data string, w io.Writer) error {
-	face, err := f.collection(ctx, rand.New(rand.NewPCG(1, 1)), "large", o.faces)
+	single, err := f.collection(ctx, rand.New(rand.NewPCG(1, 1)), "large", o.faces)
 	if err = errors.Join(err, f.store.Close()); err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func measureRestart(ctx context.Context, o options, f *filler, data string, w io
 				return err
 			}
 		}
-		if err := measureStart(o, data, face, kind, w); err != nil {
+		if err := measureStart(o, data, single, kind, w); err != nil {
 			return err
 		}
 	}
@@ -116,7 +116,7 @@ func measureRestart(ctx context.Context, o options, f *filler, data string, w io
 	return nil
 }
 
-func measureStart(o options, data, face, kind string, w io.Writer) (err error) {
+func measureStart(o options, data, f, kind string, w io.Writer) (err error) {
 	s, err := start(o, data)
 	if err != nil {
 		return err
@@ -133,7 +133,7 @@ func measureStart(o options, data, face, kind string, w io.Writer) (err error) {
 		if i > 0 {
 			began = time.Now()
 		}
-		hits, err := c.searchFaces("large", face)
+		hits, err := c.searchFaces("large", f)
 		if err != nil {
 			return err
 		}

@@ -259,9 +259,9 @@ func resample(p *population.Population, pairs int) (impostor, genuine []float32)
 	random := rand.New(rand.NewPCG(7, 7))
 	for range pairs {
 		a, b := p.Person(random), p.Person(random)
-		face := p.Face(random, a)
-		genuine = append(genuine, verification.Dot(face, p.Face(random, a)))
-		impostor = append(impostor, verification.Dot(face, p.Face(random, b)))
+		f := p.Face(random, a)
+		genuine = append(genuine, verification.Dot(f, p.Face(random, a)))
+		impostor = append(impostor, verification.Dot(f, p.Face(random, b)))
 	}
 	slices.Sort(impostor)
 	slices.Sort(genuine)

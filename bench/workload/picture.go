@@ -36,7 +36,7 @@ func FindPicture(path string) ([]byte, error) {
 // Enlarge puts a JPEG, six times as large, on a canvas with the noise of a camera, so that it costs what a
 // photograph costs to decode.
 func Enlarge(picture []byte, width, height int) ([]byte, error) {
-	face, err := jpeg.Decode(bytes.NewReader(picture))
+	f, err := jpeg.Decode(bytes.NewReader(picture))
 	if err != nil {
 		return nil, err
 	}
@@ -45,9 +45,9 @@ func Enlarge(picture []byte, width, height int) ([]byte, error) {
 	for i := range canvas.Pix {
 		canvas.Pix[i] = uint8(110 + noise.IntN(12))
 	}
-	side := 6 * face.Bounds().Dx()
+	side := 6 * f.Bounds().Dx()
 	at := image.Rect(0, 0, side, side).Add(image.Pt((width-side)/2, (height-side)/2))
-	draw.CatmullRom.Scale(canvas, at, face, face.Bounds(), draw.Src, nil)
+	draw.CatmullRom.Scale(canvas, at, f, f.Bounds(), draw.Src, nil)
 	var b bytes.Buffer
 	err = jpeg.Encode(&b, canvas, &jpeg.Options{Quality: 90})
 	return b.Bytes(), err

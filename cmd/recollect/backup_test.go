@@ -107,11 +107,11 @@ func TestMovingOutAndIn(t *testing.T) {
 	if err != nil || len(indexed.FaceRecords) < 2 {
 		t.Fatalf("%v faces, %v", indexed, err)
 	}
-	face := indexed.FaceRecords[0].Face.FaceId
+	f := indexed.FaceRecords[0].Face.FaceId
 	found := func(what, collection string) {
 		t.Helper()
 		answer, err := newClient(t).SearchFacesByImage(t.Context(), &rekognition.SearchFacesByImageInput{CollectionId: &collection, Image: &types.Image{Bytes: picture}})
-		if err != nil || len(answer.FaceMatches) == 0 || *answer.FaceMatches[0].Face.FaceId != *face || *answer.FaceMatches[0].Similarity < 99.9 {
+		if err != nil || len(answer.FaceMatches) == 0 || *answer.FaceMatches[0].Face.FaceId != *f || *answer.FaceMatches[0].Similarity < 99.9 {
 			t.Errorf("%s: the face is not found: %v", what, err)
 		}
 	}

@@ -186,11 +186,11 @@ func TestEvalIsInterrupted(t *testing.T) {
 
 // Four pairs whose cosines are chosen, one of them without a face.
 func TestEvaluationByHand(t *testing.T) {
-	face := func(x, y float32) verification.Face {
+	f := func(x, y float32) verification.Face {
 		return verification.Face{Found: 1, Vector: []float32{x, y}}
 	}
 	pictures := []verification.Picture{{Person: "A", Number: 1}, {Person: "A", Number: 2}, {Person: "A", Number: 3}, {Person: "B", Number: 1}, {Person: "C", Number: 1}}
-	faces := []verification.Face{face(1, 0), face(0.8, 0.6), {}, face(0.6, 0.8), face(0, 1)}
+	faces := []verification.Face{f(1, 0), f(0.8, 0.6), {}, f(0.6, 0.8), f(0, 1)}
 	pairs, err := verification.ReadPairs(strings.NewReader("A 1 2\nA 1 3\nA 1 B 1\nB 1 C 1\n")) // 0.8, none; 0.6, 0.8
 	if err != nil {
 		t.Fatal(err)

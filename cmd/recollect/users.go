@@ -116,7 +116,7 @@ func refused(faces int, what string) error {
 }
 
 func searchUsersCommand() *cobra.Command {
-	var face, user string
+	var f, user string
 	var m matching
 	cmd := apiCommand("search COLLECTION --face FACE|--user USER", "Look for users that are like a face or a user of the collection",
 		"Look for users that are like a face or a user of the collection. `recollect search --users` looks for the face of a picture.\n\n"+
@@ -126,8 +126,8 @@ func searchUsersCommand() *cobra.Command {
 				return err
 			}
 			input := &rekognition.SearchUsersInput{CollectionId: &args[0], UserMatchThreshold: &m.Threshold, MaxUsers: m.most()}
-			if face != "" {
-				input.FaceId = &face
+			if f != "" {
+				input.FaceId = &f
 			} else {
 				input.UserId = &user
 			}
@@ -146,7 +146,7 @@ func searchUsersCommand() *cobra.Command {
 			return show.end(err)
 		})
 	cmd.Example = "  recollect users search people --face 125a746b-46ec-43d4-a7f1-8f14061a180b\n  recollect users search people --user anna --threshold 95"
-	cmd.Flags().StringVar(&face, "face", "", "id of a face")
+	cmd.Flags().StringVar(&f, "face", "", "id of a face")
 	cmd.Flags().StringVar(&user, "user", "", "a user, who is not among the matches")
 	cmd.Flags().Float32Var(&m.Threshold, "threshold", 80, "least similarity of a match, 0 to 100")
 	cmd.Flags().Int32Var(&m.Max, "max", 10, "most matches; 0: all that the server gives")

@@ -93,16 +93,16 @@ func wantResult(t *testing.T, got *recollect.AssociationResult, want recollect.A
 func TestUserErrors(t *testing.T) {
 	s, ctx := newService(t), t.Context()
 	createUser(t, s, "ann")
-	face := shoot(t, s, 1, 1)
+	f := shoot(t, s, 1, 1)
 	const noCollection, noUser = "The collection id: absent does not exist", "The user id: bob does not exist"
 	wantError(t, s.CreateUser(ctx, realm, "people", "ann", ""), recollect.CodeConflict, "The user id: ann already exists")
 	wantError(t, s.CreateUser(ctx, realm, "absent", "ann", ""), recollect.CodeNotFound, noCollection)
 	wantError(t, s.DeleteUser(ctx, realm, "absent", "ann", ""), recollect.CodeNotFound, noCollection)
 	wantError(t, s.DeleteUser(ctx, realm, "people", "bob", ""), recollect.CodeNotFound, noUser)
 	for collection, message := range map[string]string{"absent": noCollection, "people": noUser} {
-		_, err := s.AssociateFaces(ctx, realm, collection, "bob", []string{face}, 0, "")
+		_, err := s.AssociateFaces(ctx, realm, collection, "bob", []string{f}, 0, "")
 		wantError(t, err, recollect.CodeNotFound, message)
-		_, err = s.DisassociateFaces(ctx, realm, collection, "bob", []string{face}, "")
+		_, err = s.DisassociateFaces(ctx, realm, collection, "bob", []string{f}, "")
 		wantError(t, err, recollect.CodeNotFound, message)
 		_, _, err = s.SearchUsers(ctx, realm, collection, "bob", "", alike)
 		wantError(t, err, recollect.CodeNotFound, message)
@@ -111,7 +111,7 @@ func TestUserErrors(t *testing.T) {
 	wantError(t, err, recollect.CodeNotFound, noCollection)
 	_, _, err = s.SearchUsers(ctx, realm, "people", "", "00000000-0000-4000-8000-000000000000", alike)
 	wantError(t, err, recollect.CodeInvalidParameter, "faceId was not found in the collection.")
-	for _, ids := range [][2]string{{"", ""}, {"ann", face}} {
+	for _, ids := range [][2]string{{"", ""}, {"ann", f}} {
 		_, _, err = s.SearchUsers(ctx, realm, "people", ids[0], ids[1], alike)
 		wantError(t, err, recollect.CodeInvalidParameter, "Request has invalid parameters")
 	}
@@ -511,9 +511,9 @@ func TestUserVectorsDoNotOvertake(t *testing.T) {
 	seen(t, s, 1, alike) // loads the index
 
 	var calls sync.WaitGroup
-	give := func(face string) {
+	give := func(f string) {
 		calls.Go(func() {
-			if _, err := s.AssociateFaces(ctx, realm, "people", "ann", []string{face}, 0, ""); err != nil {
+			if _, err := s.AssociateFaces(ctx, realm, "people", "ann", []string{f}, 0, ""); err != nil {
 				t.Error(err)
 			}
 		})

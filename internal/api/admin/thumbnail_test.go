@@ -14,19 +14,19 @@ import (
 
 func TestThumbnail(t *testing.T) {
 	d := open(t, func(c *admin.Config) { c.Thumbnails = true })
-	face := storetest.NewFace()
-	face.Thumbnail = []byte("\xff\xd8\xffa face")
+	f := storetest.NewFace()
+	f.Thumbnail = []byte("\xff\xd8\xffa face")
 	c, err := d.store.CreateCollection(t.Context(), recollect.Collection{Realm: home, ID: "mine", FaceModelVersion: "1.0"}, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := d.store.AddFaces(t.Context(), c.Key, []recollect.Face{face}, 10); err != nil {
+	if _, _, err := d.store.AddFaces(t.Context(), c.Key, []recollect.Face{f}, 10); err != nil {
 		t.Fatal(err)
 	}
 	one := d.user(t, account, "one", `{"Version":"2012-10-17","Statement":[
 		{"Effect":"Allow","Action":"recollect:GetThumbnail","Resource":"arn:aws:rekognition:*:*:collection/mine"}]}`)
-	path := "thumbnail?collection=mine&face=" + face.ID
-	if status, answer := d.send(t, one, "GET", path, nil); status != http.StatusOK || string(answer) != string(face.Thumbnail) {
+	path := "thumbnail?collection=mine&face=" + f.ID
+	if status, answer := d.send(t, one, "GET", path, nil); status != http.StatusOK || string(answer) != string(f.Thumbnail) {
 		t.Errorf("%d %q", status, answer)
 	}
 	if !strings.Contains(d.log.String(), "path=thumbnail status=200") || !strings.Contains(d.log.String(), "collection=mine") {
@@ -36,12 +36,12 @@ func TestThumbnail(t *testing.T) {
 		t.Errorf("an administrator: %d %s", status, answer)
 	}
 	d.refused(t, "AccessDeniedException", d.user(t, account, "anna", "full-access"), "GET", path, nil)
-	d.refused(t, "AccessDeniedException", one, "GET", "thumbnail?collection=other&face="+face.ID, nil)
+	d.refused(t, "AccessDeniedException", one, "GET", "thumbnail?collection=other&face="+f.ID, nil)
 	d.refused(t, "ResourceNotFoundException", d.user(t, "210987654321", "foreign", "administrator"), "GET", path, nil)
 	d.refused(t, "ResourceNotFoundException", one, "GET", "thumbnail?collection=mine&face="+uuid.NewString(), nil)
 	d.refused(t, "ResourceNotFoundException", one, "GET", "thumbnail?collection=mine", nil)
-	d.refused(t, "ValidationException", d.root, "GET", "thumbnail?face="+face.ID, nil)
-	if _, _, err := d.store.DeleteFaces(t.Context(), c.Key, []string{face.ID}); err != nil {
+	d.refused(t, "ValidationException", d.root, "GET", "thumbnail?face="+f.ID, nil)
+	if _, _, err := d.store.DeleteFaces(t.Context(), c.Key, []string{f.ID}); err != nil {
 		t.Fatal(err)
 	}
 	d.refused(t, "ResourceNotFoundException", one, "GET", path, nil)

@@ -37,7 +37,7 @@ func (s *Server) indexFaces(ctx context.Context, realm recollect.Realm, in *wire
 	}
 	for i, f := range result.Indexed {
 		f.Face.UserID = "" // this operation does not show it, of faces that were there already either
-		out.FaceRecords[i] = wire.FaceRecord{Face: new(face(f.Face)), FaceDetail: new(faceDetail(f.Detail))}
+		out.FaceRecords[i] = wire.FaceRecord{Face: new(faceOf(f.Face)), FaceDetail: new(faceDetail(f.Detail))}
 	}
 	for i, f := range result.Unindexed {
 		out.UnindexedFaces[i] = wire.UnindexedFace{Reasons: reasons(f.Reasons), FaceDetail: new(faceDetail(f.Detail))}
@@ -66,7 +66,7 @@ func (s *Server) listFaces(ctx context.Context, realm recollect.Realm, in *wire.
 	}
 	out := &wire.ListFacesResponse{Faces: make([]wire.Face, len(page)), FaceModelVersion: new(c.FaceModelVersion)}
 	for i, f := range page {
-		out.Faces[i] = face(f)
+		out.Faces[i] = faceOf(f)
 	}
 	if more {
 		out.NextToken = new(s.tokens.seal(page[len(page)-1].ID, binding(key)...))
@@ -150,12 +150,12 @@ func searchRequest(threshold *wire.Float, maxFaces *int32) recollect.SearchReque
 func faceMatches(matches []recollect.Match) []wire.FaceMatch {
 	out := make([]wire.FaceMatch, len(matches))
 	for i, m := range matches {
-		out[i] = wire.FaceMatch{Similarity: new(wire.Float(m.Similarity)), Face: new(face(m.Face))}
+		out[i] = wire.FaceMatch{Similarity: new(wire.Float(m.Similarity)), Face: new(faceOf(m.Face))}
 	}
 	return out
 }
 
-func face(f recollect.Face) wire.Face {
+func faceOf(f recollect.Face) wire.Face {
 	return wire.Face{
 		FaceId:          new(f.ID),
 		BoundingBox:     new(boundingBox(f.BoundingBox)),

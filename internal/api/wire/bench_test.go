@@ -78,13 +78,13 @@ func BenchmarkEncodeListCollections(b *testing.B) {
 }
 
 func BenchmarkEncodeFaces(b *testing.B) {
-	face := wire.FaceMatch{Similarity: new(wire.Float(99.5)), Face: &wire.Face{
+	f := wire.FaceMatch{Similarity: new(wire.Float(99.5)), Face: &wire.Face{
 		FaceId: new("01234567-89ab-cdef-0123-456789abcdef"), ImageId: new("01234567-89ab-cdef-0123-456789abcdef"),
 		Confidence: new(wire.Float(99.99)), BoundingBox: &wire.BoundingBox{
 			Left: new(wire.Float(0.1)), Top: new(wire.Float(0.2)), Width: new(wire.Float(0.3)), Height: new(wire.Float(0.4))}}}
 	out := &wire.SearchFacesResponse{FaceMatches: make([]wire.FaceMatch, 100)}
 	for i := range out.FaceMatches {
-		out.FaceMatches[i] = face
+		out.FaceMatches[i] = f
 	}
 	for b.Loop() {
 		if _, err := wire.Encode(out); err != nil {

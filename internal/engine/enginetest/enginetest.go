@@ -115,8 +115,8 @@ type photo struct {
 func (p photo) Faces() []recollect.FaceDetail { return p.details }
 
 // Thumbnail is a text that tells the face from others.
-func (p photo) Thumbnail(face int) ([]byte, error) {
-	return fmt.Appendf(nil, "person %d, shot %d", p.faces[face].Person, p.faces[face].Shot), nil
+func (p photo) Thumbnail(f int) ([]byte, error) {
+	return fmt.Appendf(nil, "person %d, shot %d", p.faces[f].Person, p.faces[f].Shot), nil
 }
 
 func (p photo) Embed(_ context.Context, faces ...int) ([][]float32, error) {

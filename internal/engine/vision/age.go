@@ -24,8 +24,8 @@ func newAger(r *onnx.Runtime, n *pack.Network, span, margin float32) (*ager, err
 }
 
 // estimate returns the range around the estimate that the pack's margin makes.
-func (a *ager) estimate(ctx context.Context, face seen) (*recollect.AgeRange, error) {
-	value, err := a.regressor.estimate(ctx, face)
+func (a *ager) estimate(ctx context.Context, f seen) (*recollect.AgeRange, error) {
+	value, err := a.regressor.estimate(ctx, f)
 	if err != nil {
 		return nil, err
 	}

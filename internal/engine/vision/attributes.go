@@ -61,19 +61,19 @@ type seen struct {
 }
 
 // add adds to d the attributes of a face that are wanted and that the pack has a network for. No other network runs.
-func (a *attributes) add(ctx context.Context, d *recollect.FaceDetail, face seen, want recollect.Attributes) (err error) {
+func (a *attributes) add(ctx context.Context, d *recollect.FaceDetail, f seen, want recollect.Attributes) (err error) {
 	if want&recollect.AttributeAgeRange != 0 && a.age != nil {
-		if d.AgeRange, err = a.age.estimate(ctx, face); err != nil {
+		if d.AgeRange, err = a.age.estimate(ctx, f); err != nil {
 			return fmt.Errorf("estimating the age: %w", err)
 		}
 	}
 	if want&recollect.AttributeGender != 0 && a.gender != nil {
-		if d.Gender, err = a.gender.tell(ctx, face); err != nil {
+		if d.Gender, err = a.gender.tell(ctx, f); err != nil {
 			return fmt.Errorf("telling the gender: %w", err)
 		}
 	}
 	if want&(recollect.AttributeEmotions|recollect.AttributeSmile) != 0 && a.expression != nil {
-		emotions, smile, err := a.expression.read(ctx, face)
+		emotions, smile, err := a.expression.read(ctx, f)
 		if err != nil {
 			return fmt.Errorf("reading the expression: %w", err)
 		}
@@ -85,12 +85,12 @@ func (a *attributes) add(ctx context.Context, d *recollect.FaceDetail, face seen
 		}
 	}
 	if want&recollect.AttributeEyesOpen != 0 && a.eyes != nil {
-		if d.EyesOpen, err = a.eyes.open(ctx, face); err != nil {
+		if d.EyesOpen, err = a.eyes.open(ctx, f); err != nil {
 			return fmt.Errorf("looking at the eyes: %w", err)
 		}
 	}
 	if want&recollect.AttributeMouthOpen != 0 {
-		d.MouthOpen = mouthOpen(face.points)
+		d.MouthOpen = mouthOpen(f.points)
 	}
 	return nil
 }

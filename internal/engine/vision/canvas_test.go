@@ -48,13 +48,13 @@ func newCanvas(t *testing.T, random *rand.Rand, ground image.Image, paths []stri
 			continue
 		}
 		places = append(places, at)
-		face := disc(loadFile(t, paths[random.IntN(len(paths))]), 0.5+0.8*random.Float64())
+		f := disc(loadFile(t, paths[random.IntN(len(paths))]), 0.5+0.8*random.Float64())
 		sin, cos := math.Sincos((2*random.Float64() - 1) * math.Pi / 6)
 		turn := f64.Aff3{
 			scale * cos, -scale * sin, at.x - 125*scale*(cos-sin),
 			scale * sin, scale * cos, at.y - 125*scale*(sin+cos),
 		}
-		draw.BiLinear.Transform(c.RGBA, turn, face, face.Rect, draw.Over, nil)
+		draw.BiLinear.Transform(c.RGBA, turn, f, f.Rect, draw.Over, nil)
 		c.heads = append(c.heads, recollect.BoundingBox{
 			Left:  float32(at.x + scale*float64(lfwHead.Min.X-125)),
 			Top:   float32(at.y + scale*float64(lfwHead.Min.Y-125)),
@@ -68,18 +68,18 @@ func newCanvas(t *testing.T, random *rand.Rand, ground image.Image, paths []stri
 const discRadius = 95
 
 // disc brightens a picture of LFW by a factor and cuts out its middle, fading at the rim. It changes the picture.
-func disc(face *image.RGBA, light float64) *image.RGBA {
-	for y := range face.Rect.Dy() {
-		for x := range face.Rect.Dx() {
+func disc(f *image.RGBA, light float64) *image.RGBA {
+	for y := range f.Rect.Dy() {
+		for x := range f.Rect.Dx() {
 			alpha := min(max(5*(1-math.Hypot(float64(x)-124.5, float64(y)-124.5)/discRadius), 0), 1)
-			at := face.Pix[y*face.Stride+4*x:][:4]
+			at := f.Pix[y*f.Stride+4*x:][:4]
 			for c := range 3 {
 				at[c] = uint8(alpha * min(light*float64(at[c]), 255))
 			}
 			at[3] = uint8(255 * alpha)
 		}
 	}
-	return face
+	return f
 }
 
 // loadFile decodes a JPEG of any path by Go's own means.
@@ -128,8 +128,8 @@ func (f *found) add(o found) {
 func compare(faces []recollect.FaceDetail, truth []recollect.BoundingBox, width, height int) found {
 	f := found{faces: len(truth)}
 	hit := make([]bool, len(truth))
-	for _, face := range faces {
-		b := face.BoundingBox
+	for _, single := range faces {
+		b := single.BoundingBox
 		b.Left, b.Top, b.Width, b.Height = b.Left*float32(width), b.Top*float32(height), b.Width*float32(width), b.Height*float32(height)
 		i := slices.IndexFunc(truth, func(o recollect.BoundingBox) bool { return b.IntersectionOverUnion(o) >= 0.4 })
 		switch {
@@ -269,10 +269,10 @@ func TestDetectHuge(t *testing.T) {
 	for i := range img.Cb {
 		img.Cb[i], img.Cr[i] = 128, 128
 	}
-	face := load(t, portrait)
+	f := load(t, portrait)
 	for y := range 200 { // in grey, at 1/40 of the width
 		for x := range 200 {
-			c := color.GrayModel.Convert(face.At(25+x, 25+y)).(color.Gray)
+			c := color.GrayModel.Convert(f.At(25+x, 25+y)).(color.Gray)
 			for dy := range 2 {
 				for dx := range 2 {
 					img.Y[(4001+2*y+dy)*img.YStride+5003+2*x+dx] = c.Y

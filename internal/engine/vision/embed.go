@@ -42,14 +42,14 @@ func newEmbedder(r *onnx.Runtime, n *pack.Network) (*embedder, error) {
 }
 
 // uprightMap maps an embedder's crop to the picture, turned and scaled so that the template's points lie on the face's.
-func uprightMap(face box, points five) affine {
+func uprightMap(f box, points five) affine {
 	m, ok := similarityTransform(template, points)
 	if !ok {
 		// Points that all fall together say nothing: the box alone is left.
-		scale := face.height() / cropSide
+		scale := f.height() / cropSide
 		m = affine{
-			a: scale, c: (face.x0+face.x1)/2 - scale*cropSide/2,
-			e: scale, f: (face.y0+face.y1)/2 - scale*cropSide/2,
+			a: scale, c: (f.x0+f.x1)/2 - scale*cropSide/2,
+			e: scale, f: (f.y0+f.y1)/2 - scale*cropSide/2,
 		}
 	}
 	return m
@@ -81,9 +81,9 @@ func similarityTransform(from, to five) (affine, bool) {
 }
 
 // vector returns the L2-normalised embedding of a crop.
-func (e *embedder) vector(ctx context.Context, face crop) ([]float32, error) {
+func (e *embedder) vector(ctx context.Context, f crop) ([]float32, error) {
 	var vector []float32
-	err := e.runCrop(ctx, face, func(outputs [][]float32) { vector = unit(outputs[0]) })
+	err := e.runCrop(ctx, f, func(outputs [][]float32) { vector = unit(outputs[0]) })
 	if err != nil {
 		return nil, err
 	}

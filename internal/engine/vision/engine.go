@@ -199,31 +199,31 @@ func (e *Engine) locate(ctx context.Context, p *picture, found []box) ([]located
 // look finds what is wanted to be known of one face beside its landmarks.
 func (e *Engine) look(ctx context.Context, p *picture, found *located, want recollect.Attributes) (recollect.FaceDetail, crop, error) {
 	width, height := p.size()
-	face, points := found.box, found.points
+	f, points := found.box, found.points
 
 	stop := e.clock(StagePose)
 	five := points.five()
-	pose, err := e.pose.estimate(ctx, p, face, five)
+	pose, err := e.pose.estimate(ctx, p, f, five)
 	if err != nil {
 		return recollect.FaceDetail{}, nil, fmt.Errorf("estimating the pose: %w", err)
 	}
 	stop()
 
 	stop = e.clock(StageAlign)
-	upright := uprightMap(face, five)
+	upright := uprightMap(f, five)
 	aligned := e.embed.aligned(p, upright)
 	quality := rate(aligned)
 	stop()
 
 	detail := recollect.FaceDetail{
 		BoundingBox: recollect.BoundingBox{
-			Left:   float32(face.x0 / float64(width)),
-			Top:    float32(face.y0 / float64(height)),
-			Width:  float32(face.width() / float64(width)),
-			Height: float32(face.height() / float64(height)),
+			Left:   float32(f.x0 / float64(width)),
+			Top:    float32(f.y0 / float64(height)),
+			Width:  float32(f.width() / float64(width)),
+			Height: float32(f.height() / float64(height)),
 		},
-		Side:       float32(min(face.width(), face.height())),
-		Confidence: 100 * face.score,
+		Side:       float32(min(f.width(), f.height())),
+		Confidence: 100 * f.score,
 		Landmarks:  points.named(want&recollect.AttributeAllLandmarks != 0, width, height),
 		Pose:       pose,
 		Quality:    quality,

@@ -31,8 +31,8 @@ func newExpresser(r *onnx.Runtime, n *pack.Network) (*expresser, error) {
 
 // read returns the network's emotions, the likeliest first, and whether the face smiles: whether it looks happy rather
 // than anything else.
-func (e *expresser) read(ctx context.Context, face seen) ([]recollect.Emotion, *recollect.Judgement, error) {
-	probabilities, err := e.probabilities(ctx, e.aligned(face.picture, face.upright))
+func (e *expresser) read(ctx context.Context, f seen) ([]recollect.Emotion, *recollect.Judgement, error) {
+	probabilities, err := e.probabilities(ctx, e.aligned(f.picture, f.upright))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -29,12 +29,12 @@ func newEyer(r *onnx.Runtime, n *pack.Network) (*eyer, error) {
 }
 
 // open tells whether a face's eyes are open, by the mean of what is said of both.
-func (e *eyer) open(ctx context.Context, face seen) (*recollect.Judgement, error) {
-	m := face.points
+func (e *eyer) open(ctx context.Context, f seen) (*recollect.Judgement, error) {
+	m := f.points
 	left, right := m.middle(37, 38, 40, 41), m.middle(43, 44, 46, 47)
 	var sum float64
 	for _, eye := range []affine{e.around(left, m[36].distance(m[39]), left, right), e.around(right, m[42].distance(m[45]), left, right)} {
-		p, err := e.probabilities(ctx, e.warped(face.picture, eye))
+		p, err := e.probabilities(ctx, e.warped(f.picture, eye))
 		if err != nil {
 			return nil, err
 		}

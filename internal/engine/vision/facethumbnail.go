@@ -11,14 +11,14 @@ import (
 const thumbnailQuality = 85
 
 // Thumbnail returns a face as the embedding network sees it, upright and with the forehead, 112 x 112 pixels, as a JPEG.
-func (p *photo) Thumbnail(face int) ([]byte, error) {
-	if face < 0 || face >= len(p.crops) {
-		return nil, fmt.Errorf("a thumbnail of face %d of a photo that has %d", face, len(p.crops))
+func (p *photo) Thumbnail(f int) ([]byte, error) {
+	if f < 0 || f >= len(p.crops) {
+		return nil, fmt.Errorf("a thumbnail of face %d of a photo that has %d", f, len(p.crops))
 	}
 	img := image.NewRGBA(image.Rect(0, 0, cropSide, cropSide))
 	for i := range cropSide * cropSide {
 		for colour := range 3 {
-			img.Pix[4*i+colour] = p.crops[face].plane(colour)[i]
+			img.Pix[4*i+colour] = p.crops[f].plane(colour)[i]
 		}
 		img.Pix[4*i+3] = 255
 	}

@@ -29,8 +29,8 @@ func newGenderer(r *onnx.Runtime, n *pack.Network) (*genderer, error) {
 }
 
 // tell returns the likelier of the two.
-func (g *genderer) tell(ctx context.Context, face seen) (*recollect.Gender, error) {
-	value, err := g.estimate(ctx, face)
+func (g *genderer) tell(ctx context.Context, f seen) (*recollect.Gender, error) {
+	value, err := g.estimate(ctx, f)
 	if err != nil {
 		return nil, err
 	}

@@ -102,8 +102,8 @@ func newLandmarker(r *onnx.Runtime, n *pack.Network) (*landmarker, error) {
 }
 
 // find returns the points of a face.
-func (l *landmarker) find(ctx context.Context, p *picture, face box) (*markup, error) {
-	part := l.around(face.rect)
+func (l *landmarker) find(ctx context.Context, p *picture, f box) (*markup, error) {
+	part := l.around(f.rect)
 	var points markup
 	err := l.run(ctx, p, part, func(outputs [][]float32) {
 		for i := range points {

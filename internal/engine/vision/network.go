@@ -60,13 +60,13 @@ func closing(session *onnx.Session, err error) error {
 }
 
 // around is the part of a picture that the network wants to see of a face.
-func (n *network) around(face rect) rect {
-	width, height := face.width(), face.height()
+func (n *network) around(f rect) rect {
+	width, height := f.width(), f.height()
 	if n.part.Square {
 		width = height
 	}
 	scale := float64(n.part.Scale) / 2
-	x, y := (face.x0+face.x1)/2, (face.y0+face.y1)/2
+	x, y := (f.x0+f.x1)/2, (f.y0+f.y1)/2
 	return rect{x - width*scale, y - height*scale, x + width*scale, y + height*scale}
 }
 

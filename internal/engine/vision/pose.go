@@ -30,9 +30,9 @@ func newPoser(r *onnx.Runtime, n *pack.Network) (*poser, error) {
 
 // estimate returns the pose of a face with the given points. Yaw and pitch are the network's. Roll is the angle of the
 // line through the eyes, which is right for every angle, while the network has seen few heads that are far from upright.
-func (p *poser) estimate(ctx context.Context, from *picture, face box, points five) (recollect.Pose, error) {
+func (p *poser) estimate(ctx context.Context, from *picture, f box, points five) (recollect.Pose, error) {
 	var pose recollect.Pose
-	err := p.run(ctx, from, p.around(face.rect), func(outputs [][]float32) {
+	err := p.run(ctx, from, p.around(f.rect), func(outputs [][]float32) {
 		// The network's yaw is positive towards the viewer's left, the API's towards the right.
 		pose.Yaw = float32(-expectedAngle(outputs[0]))
 		pose.Pitch = float32(expectedAngle(outputs[1]))

@@ -12,14 +12,14 @@ import (
 // its finest details: the mean square of the Laplacian over the variance of the luma, x, as 100 x / (x + x0). The
 // quotient does not change with brightness and contrast. An aligned crop has the size that the embedding sees, so that
 // a face which was enlarged to it is as blurred as it is to the network.
-func rate(face crop) recollect.Quality {
+func rate(f crop) recollect.Quality {
 	const halfSharp = 0.25 // x0, where the sharpness is 50
 
 	// The middle of the crop, from the brows to the chin, without the background.
 	const x0, x1, y0, y1 = 28, 84, 36, 104
 	// And a pixel around it. These are double, as the sums are.
 	var lumas [y1 - y0 + 2][x1 - x0 + 2]float64
-	red, green, blue := face.plane(0), face.plane(1), face.plane(2)
+	red, green, blue := f.plane(0), f.plane(1), f.plane(2)
 	for y := range lumas {
 		at := (y0-1+y)*cropSide + x0 - 1
 		red, green, blue := red[at:][:len(lumas[y])], green[at:][:len(lumas[y])], blue[at:][:len(lumas[y])]

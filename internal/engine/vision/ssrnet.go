@@ -29,9 +29,9 @@ func newRegressor(r *onnx.Runtime, n *pack.Network) (*regressor, error) {
 
 // estimate returns the number of a face, 0 to 1: the mean of what the network says of the face and of its mirror
 // image, which is nearer to the truth than either.
-func (r *regressor) estimate(ctx context.Context, face seen) (float64, error) {
+func (r *regressor) estimate(ctx context.Context, f seen) (float64, error) {
 	var sum float64
-	c := r.aligned(face.picture, face.upright)
+	c := r.aligned(f.picture, f.upright)
 	for range 2 {
 		err := r.runCrop(ctx, c, func(outputs [][]float32) { sum += staged(outputs) })
 		if err != nil {

@@ -17,21 +17,21 @@ const (
 )
 
 // veto tells whether the landmarks say that a doubtful box has no face. The points are those found in the box itself.
-func (l *landmarker) veto(ctx context.Context, p *picture, face box, points *markup) (bool, error) {
-	if face.score >= doubt {
+func (l *landmarker) veto(ctx context.Context, p *picture, f box, points *markup) (bool, error) {
+	if f.score >= doubt {
 		return false, nil
 	}
-	width, height := face.width(), face.height()
+	width, height := f.width(), f.height()
 	for _, other := range [...]rect{
-		{face.x0 + 0.1*width, face.y0 + 0.1*height, face.x1 + 0.1*width, face.y1 + 0.1*height},
-		{face.x0 - 0.1*width, face.y0 - 0.1*height, face.x1 - 0.1*width, face.y1 - 0.1*height},
-		{face.x0 - 0.1*width, face.y0 - 0.1*height, face.x1 + 0.1*width, face.y1 + 0.1*height},
+		{f.x0 + 0.1*width, f.y0 + 0.1*height, f.x1 + 0.1*width, f.y1 + 0.1*height},
+		{f.x0 - 0.1*width, f.y0 - 0.1*height, f.x1 - 0.1*width, f.y1 - 0.1*height},
+		{f.x0 - 0.1*width, f.y0 - 0.1*height, f.x1 + 0.1*width, f.y1 + 0.1*height},
 	} {
 		again, err := l.find(ctx, p, box{rect: other})
 		if err != nil {
 			return false, err
 		}
-		if !(points.apart(again) <= shaky*math.Sqrt(face.area())) { // not a number agrees with nothing
+		if !(points.apart(again) <= shaky*math.Sqrt(f.area())) { // not a number agrees with nothing
 			return true, nil
 		}
 	}

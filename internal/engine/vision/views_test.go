@@ -41,12 +41,12 @@ func TestViewsShowSmallFacesWhole(t *testing.T) {
 			side *= math.Sqrt(pixels / full)
 		}
 		x, y := random.Float64()*(width-side), random.Float64()*(height-side)
-		face := rect{x, y, x + side, y + side}
+		f := rect{x, y, x + side, y + side}
 		all := views(width, height, 320, 240)
 		shown := false
 		for _, v := range all {
 			scale := 240 / v.height()
-			if v.level == all[len(all)-1].level && side*scale > leastSeen-1e-6 && intersection(v.rect, face) > side*side-1e-6 && !v.cuts(face, edge/scale) {
+			if v.level == all[len(all)-1].level && side*scale > leastSeen-1e-6 && intersection(v.rect, f) > side*side-1e-6 && !v.cuts(f, edge/scale) {
 				shown = true
 			}
 		}

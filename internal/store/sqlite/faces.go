@@ -172,14 +172,14 @@ func (s *Store) FacesByKey(ctx context.Context, c recollect.CollectionKey, keys 
 
 // Face implements [recollect.Store].
 func (s *Store) Face(ctx context.Context, c recollect.CollectionKey, id string) (recollect.Face, error) {
-	face, err := s.face(ctx, c, id)
+	f, err := s.face(ctx, c, id)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = recollect.Errorf(recollect.CodeNotFound, "faceId was not found in the collection.")
 	}
 	if err != nil {
 		return recollect.Face{}, fmt.Errorf("read a face: %w", err)
 	}
-	return face, nil
+	return f, nil
 }
 
 func (s *Store) face(ctx context.Context, c recollect.CollectionKey, id string) (recollect.Face, error) {
@@ -189,14 +189,14 @@ func (s *Store) face(ctx context.Context, c recollect.CollectionKey, id string) 
 	}
 	var encoding int
 	var vector []byte
-	face, err := scanFace(s.readers.QueryRowContext(ctx, "SELECT "+faceColumns+`, encoding, vector
+	f, err := scanFace(s.readers.QueryRowContext(ctx, "SELECT "+faceColumns+`, encoding, vector
 		FROM faces JOIN embeddings ON face_key = key WHERE collection_key = :c AND face_id = :id AND `+thereIs,
 		sql.Named("c", c), sql.Named("id", parsed[:])), &encoding, &vector)
 	if err != nil {
 		return recollect.Face{}, err
 	}
-	face.Vector, err = decodeVector(encoding, vector)
-	return face, err
+	f.Vector, err = decodeVector(encoding, vector)
+	return f, err
 }
 
 // DeleteFaces implements [recollect.Store].

@@ -62,7 +62,7 @@ func TestMigrationFromVersion2(t *testing.T) {
 		}
 		raw(t, dir, string(script))
 	}
-	face, image := uuid.New(), uuid.New()
+	f, image := uuid.New(), uuid.New()
 	raw(t, dir, fmt.Sprintf(`
 		INSERT INTO collections (account, region, id, face_model_version, created_ms, face_count) VALUES ('123456789012', 'us-east-1', 'old', '7.0', 5, 1);
 		INSERT INTO faces (collection_key, face_id, image_id, external_image_id, box_left, box_top, box_width, box_height, confidence)
@@ -70,22 +70,22 @@ func TestMigrationFromVersion2(t *testing.T) {
 		INSERT INTO embeddings VALUES (1, 1, x'0000803f00000000');
 		INSERT INTO settings VALUES ('name', x'76616c7565');
 		PRAGMA application_id = %d;
-		PRAGMA user_version = 2`, face[:], image[:], applicationID))
+		PRAGMA user_version = 2`, f[:], image[:], applicationID))
 
 	s := mustOpen(t, dir)
 	c, err := s.Collection(t.Context(), recollect.Realm{Account: "123456789012", Region: "us-east-1"}, "old")
 	if err != nil || c.FaceCount != 1 || c.UserCount != 0 || c.CreatedAt.UnixMilli() != 5 {
 		t.Errorf("the collection is %+v, %v", c, err)
 	}
-	got, err := s.Face(t.Context(), c.Key, face.String())
+	got, err := s.Face(t.Context(), c.Key, f.String())
 	if err != nil || got.ImageID != image.String() || got.ExternalImageID != "me" || got.UserID != "" || len(got.Vector) != 2 || got.Vector[0] != 1 {
 		t.Errorf("the face is %+v, %v", got, err)
 	}
 	if value, ok, err := s.Setting(t.Context(), "name"); err != nil || !ok || string(value) != "value" {
 		t.Errorf("the setting is %q, %v", value, err)
 	}
-	addUser(t, s, c.Key, "me", recollect.Once{}, face.String())
-	if got, err := s.Face(t.Context(), c.Key, face.String()); err != nil || got.UserID != "me" {
+	addUser(t, s, c.Key, "me", recollect.Once{}, f.String())
+	if got, err := s.Face(t.Context(), c.Key, f.String()); err != nil || got.UserID != "me" {
 		t.Errorf("the face belongs to %q, %v", got.UserID, err)
 	}
 	wantIntact(t, s)

@@ -161,13 +161,13 @@ func testConcurrentCreate(t *testing.T, s recollect.Store) {
 
 func testConcurrentDuplicates(t *testing.T, s recollect.Store) {
 	c := create(t, s, home(), "c")
-	face := NewFace()
-	face.ExternalImageID = "same"
+	single := NewFace()
+	single.ExternalImageID = "same"
 	var fresh atomic.Int32
 	var callers sync.WaitGroup
 	for range 16 {
 		callers.Go(func() {
-			f := face
+			f := single
 			f.ID = uuid.NewString()
 			_, isNew, err := s.AddFaces(t.Context(), c.Key, []recollect.Face{f}, unlimited)
 			if err != nil {

@@ -323,18 +323,18 @@ func testDeleteManyFaces(t *testing.T, s recollect.Store) {
 // What is done to one collection is not seen in another, even with the ids of its faces.
 func testCollectionsAreApart(t *testing.T, s recollect.Store) {
 	a, b := create(t, s, home(), "a"), create(t, s, home(), "b")
-	face := NewFace()
-	inA, inB := add(t, s, a.Key, face)[0], add(t, s, b.Key, face)[0]
+	f := NewFace()
+	inA, inB := add(t, s, a.Key, f)[0], add(t, s, b.Key, f)[0]
 	if inA.Key == inB.Key {
 		t.Fatal("two faces have one key")
 	}
 	own := add(t, s, b.Key, NewFace())[0]
-	deleted, _, err := s.DeleteFaces(t.Context(), a.Key, []string{face.ID, own.ID})
+	deleted, _, err := s.DeleteFaces(t.Context(), a.Key, []string{f.ID, own.ID})
 	must(t, err)
 	if len(deleted) != 1 || deleted[0].Key != inA.Key {
 		t.Errorf("deleted %+v", deleted)
 	}
-	if got, err := s.Face(t.Context(), b.Key, face.ID); err != nil || got.Key != inB.Key {
+	if got, err := s.Face(t.Context(), b.Key, f.ID); err != nil || got.Key != inB.Key {
 		t.Errorf("the other collection's face: %v, %v", got.Key, err)
 	}
 	if faceCount(t, s, a) != 0 || faceCount(t, s, b) != 2 {

@@ -22,7 +22,7 @@ func call(operation, token, input string, at time.Time) recollect.Once {
 func testOnce(t *testing.T, s recollect.Store) {
 	ctx, at := t.Context(), now()
 	c := create(t, s, home(), "c")
-	face := add(t, s, c.Key, NewFace())[0]
+	f := add(t, s, c.Key, NewFace())[0]
 
 	creation := call("CreateUser", "t", "u", at)
 	for range 3 {
@@ -35,11 +35,11 @@ func testOnce(t *testing.T, s recollect.Store) {
 	wantCode(t, s.CreateUser(ctx, c.Key, newUser("u"), call("CreateUser", "t2", "u", at), unlimited), recollect.CodeConflict)
 
 	// The same token for another operation, or in another realm, is another call.
-	answer, changed, err := give(ctx, s, c.Key, "u", call("AssociateFaces", "t", "a", at), face.ID)
+	answer, changed, err := give(ctx, s, c.Key, "u", call("AssociateFaces", "t", "a", at), f.ID)
 	if err != nil || string(answer) != "added 1" || changed == 0 {
 		t.Fatalf("ChangeUser = %q, %d, %v", answer, changed, err)
 	}
-	answer, changed, err = s.ChangeUser(ctx, c.Key, "u", []string{face.ID}, call("AssociateFaces", "t", "a", at),
+	answer, changed, err = s.ChangeUser(ctx, c.Key, "u", []string{f.ID}, call("AssociateFaces", "t", "a", at),
 		func(recollect.UserState) (recollect.UserChange, error) {
 			t.Error("a repeated call was decided on")
 			return recollect.UserChange{}, nil
@@ -47,7 +47,7 @@ func testOnce(t *testing.T, s recollect.Store) {
 	if err != nil || string(answer) != "added 1" || changed != 0 {
 		t.Errorf("ChangeUser again = %q, %d, %v", answer, changed, err)
 	}
-	_, _, err = give(ctx, s, c.Key, "u", call("AssociateFaces", "t", "b", at), face.ID)
+	_, _, err = give(ctx, s, c.Key, "u", call("AssociateFaces", "t", "b", at), f.ID)
 	wantCode(t, err, recollect.CodeIdempotentMismatch)
 	abroad := call("CreateUser", "t", "v", at)
 	abroad.Realm.Region = "eu-west-1"
@@ -61,7 +61,7 @@ func testOnce(t *testing.T, s recollect.Store) {
 	if key, err := s.DeleteUser(ctx, c.Key, "u", deletion); err != nil || key != 0 {
 		t.Errorf("DeleteUser again = %d, %v", key, err)
 	}
-	if answer, _, err := give(ctx, s, c.Key, "u", call("AssociateFaces", "t", "a", at), face.ID); err != nil || string(answer) != "added 1" {
+	if answer, _, err := give(ctx, s, c.Key, "u", call("AssociateFaces", "t", "a", at), f.ID); err != nil || string(answer) != "added 1" {
 		t.Errorf("ChangeUser of a deleted user, again = %q, %v", answer, err)
 	}
 	createUser(t, s, c.Key, "u")
@@ -97,14 +97,14 @@ func testOnceExpires(t *testing.T, s recollect.Store) {
 
 func testOnceConcurrent(t *testing.T, s recollect.Store) {
 	c, at := create(t, s, home(), "c"), now()
-	face := add(t, s, c.Key, NewFace())[0]
+	f := add(t, s, c.Key, NewFace())[0]
 	createUser(t, s, c.Key, "u")
 	token := uuid.NewString()
 	var did atomic.Int32
 	var callers sync.WaitGroup
 	for range 16 {
 		callers.Go(func() {
-			answer, changed, err := give(t.Context(), s, c.Key, "u", call("AssociateFaces", token, "", at), face.ID)
+			answer, changed, err := give(t.Context(), s, c.Key, "u", call("AssociateFaces", token, "", at), f.ID)
 			if err != nil || string(answer) != "added 1" {
 				t.Errorf("answered %q, %v", answer, err)
 			}
