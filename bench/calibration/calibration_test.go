@@ -18,7 +18,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/enginetest"
 	"github.com/recollect-dev/recollect/internal/engine/pack"
 	"github.com/recollect-dev/recollect/internal/engine/verification"
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // people makes faces of as many people with so many pictures each, whose vectors lie around one of their own.
@@ -32,7 +32,7 @@ func people(n, pictures int) []verification.Labelled {
 				v[i] += around[i]
 			}
 		}
-		return recollect.Aggregate([][]float32{v, v})
+		return face.Aggregate([][]float32{v, v})
 	}
 	var faces []verification.Labelled
 	for person := range n {

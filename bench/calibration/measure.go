@@ -11,7 +11,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/engine/pack"
 	"github.com/recollect-dev/recollect/internal/engine/verification"
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 const (
@@ -41,7 +41,7 @@ type measurement struct {
 	Knots     []pack.Knot
 
 	roc, labelled *verification.ROC // by who is to be seen, and by the labels as they stand
-	engine        recollect.Engine
+	engine        face.Engine
 }
 
 // row is what one similarity stands for.
@@ -65,7 +65,7 @@ type userRow struct {
 // userSimilarities are those at which a draw has dozens of false matches.
 var userSimilarities = []float32{55, 80, 92}
 
-func measure(ctx context.Context, engine recollect.Engine, knots []pack.Knot, faces []verification.Labelled) (*measurement, error) {
+func measure(ctx context.Context, engine face.Engine, knots []pack.Knot, faces []verification.Labelled) (*measurement, error) {
 	m := &measurement{Version: engine.Version(), When: time.Now().UTC(), Faces: len(faces), Knots: knots, engine: engine}
 	persons := map[string]int{} // group of each
 	var names []string
@@ -146,7 +146,7 @@ func measure(ctx context.Context, engine recollect.Engine, knots []pack.Knot, fa
 
 // users measures the false match rates of users' vectors: people with enough pictures are enrolled with faces drawn at random and compared
 // with everybody else's pictures. The same people are compared for every number of faces.
-func users(engine recollect.Engine, faces []verification.Labelled) []userRow {
+func users(engine face.Engine, faces []verification.Labelled) []userRow {
 	counts := []int{1, 2, 3, 5}
 	byPerson := map[string][]int{}
 	for i, f := range faces {
@@ -174,7 +174,7 @@ func users(engine recollect.Engine, faces []verification.Labelled) []userRow {
 				for _, k := range random.Perm(len(own))[:n] {
 					vectors = append(vectors, faces[own[k]].Vector)
 				}
-				user := recollect.Aggregate(vectors)
+				user := face.Aggregate(vectors)
 				for _, f := range faces {
 					if f.Person == name {
 						continue

@@ -27,9 +27,9 @@ import (
 	"github.com/recollect-dev/recollect/bench/workload"
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/engine/vision"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/index/exact"
-	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
 )
 
@@ -117,7 +117,7 @@ type bench struct {
 }
 
 // open starts a server with a collection of one face.
-func open(ctx context.Context, engine recollect.Engine, bounded bool, pictures int) (*bench, error) {
+func open(ctx context.Context, engine face.Engine, bounded bool, pictures int) (*bench, error) {
 	dir, err := os.MkdirTemp("", "recollect-bench-")
 	if err != nil {
 		return nil, err
@@ -126,7 +126,7 @@ func open(ctx context.Context, engine recollect.Engine, bounded bool, pictures i
 	if err != nil {
 		return nil, err
 	}
-	service, err := recollect.NewService(store, exact.New(store, exact.Options{}), exact.New(exact.SourceFunc(store.UserVectors), exact.Options{}), engine)
+	service, err := face.NewService(store, exact.New(store, exact.Options{}), exact.New(exact.SourceFunc(store.UserVectors), exact.Options{}), engine)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +172,7 @@ func (b *bench) do(operation, body string) error {
 
 // compare prints the lines of one picture. Servers without and with bounds alternate, so that whatever else the machine does falls
 // on both.
-func compare(ctx context.Context, w io.Writer, engine recollect.Engine, o options, picture []byte, share int) (err error) {
+func compare(ctx context.Context, w io.Writer, engine face.Engine, o options, picture []byte, share int) (err error) {
 	servers := map[bool]*bench{}
 	for _, bounded := range []bool{false, true} {
 		b, err := open(ctx, engine, bounded, o.pictures)

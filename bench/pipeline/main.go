@@ -24,9 +24,9 @@ import (
 	"github.com/recollect-dev/recollect/bench/workload"
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/engine/vision"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/index/exact"
-	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
 )
 
@@ -145,7 +145,7 @@ func open(ctx context.Context, library string, stages *stopwatch) (*bench, error
 	if err != nil {
 		return nil, err
 	}
-	service, err := recollect.NewService(timedStore{store, stages}, timedIndex{exact.New(store, exact.Options{}), stages},
+	service, err := face.NewService(timedStore{store, stages}, timedIndex{exact.New(store, exact.Options{}), stages},
 		exact.New(exact.SourceFunc(store.UserVectors), exact.Options{}), engine)
 	if err != nil {
 		return nil, err

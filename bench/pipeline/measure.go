@@ -15,7 +15,7 @@ import (
 	"github.com/recollect-dev/recollect/bench/workload"
 	"github.com/recollect-dev/recollect/internal/api/wire"
 	"github.com/recollect-dev/recollect/internal/engine/jpeg"
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
 )
 
@@ -49,17 +49,17 @@ type timedStore struct {
 	stages *stopwatch
 }
 
-func (s timedStore) AddFaces(ctx context.Context, c recollect.CollectionKey, faces []recollect.Face, most int64) ([]recollect.Face, []bool, error) {
+func (s timedStore) AddFaces(ctx context.Context, c face.CollectionKey, faces []face.Face, most int64) ([]face.Face, []bool, error) {
 	defer func(start time.Time) { s.stages.add("store", time.Since(start)) }(time.Now())
 	return s.Store.AddFaces(ctx, c, faces, most)
 }
 
 type timedIndex struct {
-	recollect.Index
+	face.Index
 	stages *stopwatch
 }
 
-func (i timedIndex) Search(ctx context.Context, c recollect.CollectionKey, query []float32, k int, least float32) ([]recollect.Hit, error) {
+func (i timedIndex) Search(ctx context.Context, c face.CollectionKey, query []float32, k int, least float32) ([]face.Hit, error) {
 	defer func(start time.Time) { i.stages.add("search", time.Since(start)) }(time.Now())
 	return i.Index.Search(ctx, c, query, k, least)
 }

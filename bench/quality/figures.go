@@ -4,45 +4,45 @@ import (
 	"math"
 	"slices"
 
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // figure is one of the numbers of a face that a filter goes by.
 type figure struct {
 	name, unit string
-	of         func(d *recollect.FaceDetail) float32
+	of         func(d *face.FaceDetail) float32
 	most       bool      // a bar is the most that a face may have, not the least
 	by         []string  // the degradations that change it; faces as they are count always
 	bars       []float32 // candidates, the one that keeps out the fewest first
 
 	// beside is set where a figure is bad whenever any other is: its pairs are those that the other bars of LOW let through.
-	beside recollect.Reason
+	beside face.Reason
 }
 
 func either(angle float32) float32 { return max(angle, -angle) }
 
 var figures = []figure{
-	{"brightness", "0 to 100", func(d *recollect.FaceDetail) float32 { return d.Quality.Brightness }, false, []string{"dark"},
+	{"brightness", "0 to 100", func(d *face.FaceDetail) float32 { return d.Quality.Brightness }, false, []string{"dark"},
 		[]float32{1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40}, ""},
-	{"sharpness", "0 to 100", func(d *recollect.FaceDetail) float32 { return d.Quality.Sharpness }, false, []string{"blur", "small"},
+	{"sharpness", "0 to 100", func(d *face.FaceDetail) float32 { return d.Quality.Sharpness }, false, []string{"blur", "small"},
 		[]float32{0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30}, ""},
-	{"glare", "brightness, 0 to 100", func(d *recollect.FaceDetail) float32 { return d.Quality.Brightness }, true, []string{"bright"},
+	{"glare", "brightness, 0 to 100", func(d *face.FaceDetail) float32 { return d.Quality.Brightness }, true, []string{"bright"},
 		[]float32{98, 96, 94, 92, 90, 88, 85, 80, 75, 70, 65, 60}, ""},
-	{"side", "of the box, pixels", func(d *recollect.FaceDetail) float32 { return d.Side }, false, []string{"small"},
+	{"side", "of the box, pixels", func(d *face.FaceDetail) float32 { return d.Side }, false, []string{"small"},
 		[]float32{8, 10, 12, 14, 16, 18, 20, 24, 28, 32, 40, 50, 60}, ""},
-	{"confidence", "0 to 100", func(d *recollect.FaceDetail) float32 { return d.Confidence }, false,
+	{"confidence", "0 to 100", func(d *face.FaceDetail) float32 { return d.Confidence }, false,
 		[]string{"blur", "dark", "bright", "flat", "noise", "small", "turned"},
-		[]float32{65, 70, 75, 80, 85, 90, 95, 97, 98, 99, 99.5, 99.9}, recollect.ReasonLowConfidence},
-	{"yaw", "degrees either way", func(d *recollect.FaceDetail) float32 { return either(d.Pose.Yaw) }, true, nil,
+		[]float32{65, 70, 75, 80, 85, 90, 95, 97, 98, 99, 99.5, 99.9}, face.ReasonLowConfidence},
+	{"yaw", "degrees either way", func(d *face.FaceDetail) float32 { return either(d.Pose.Yaw) }, true, nil,
 		[]float32{75, 60, 55, 50, 45, 40, 35, 30, 25, 20, 15, 10}, ""},
-	{"pitch", "degrees either way", func(d *recollect.FaceDetail) float32 { return either(d.Pose.Pitch) }, true, nil,
+	{"pitch", "degrees either way", func(d *face.FaceDetail) float32 { return either(d.Pose.Pitch) }, true, nil,
 		[]float32{60, 50, 40, 35, 30, 25, 20, 15, 10, 5}, ""},
-	{"roll", "degrees either way", func(d *recollect.FaceDetail) float32 { return either(d.Pose.Roll) }, true, []string{"turned"},
+	{"roll", "degrees either way", func(d *face.FaceDetail) float32 { return either(d.Pose.Roll) }, true, []string{"turned"},
 		[]float32{90, 75, 60, 50, 45, 40, 35, 30, 25, 20, 15, 10}, ""},
 }
 
 // bin is the index of the first bar that keeps a face out, and the number of bars if none does.
-func (f *figure) bin(d *recollect.FaceDetail) uint8 {
+func (f *figure) bin(d *face.FaceDetail) uint8 {
 	v := f.of(d)
 	for i, bar := range f.bars {
 		if f.most && v > bar || !f.most && v < bar {
@@ -172,8 +172,8 @@ func binned(samples []sample) []bins {
 		all[i] = make(bins, len(figures))
 		for k := range figures {
 			all[i][k] = figures[k].bin(&samples[i].Detail)
-			others := func(r recollect.Reason) bool { return r != figures[k].beside }
-			if figures[k].beside != "" && slices.ContainsFunc(recollect.QualityLow.Reasons(samples[i].Detail), others) {
+			others := func(r face.Reason) bool { return r != figures[k].beside }
+			if figures[k].beside != "" && slices.ContainsFunc(face.QualityLow.Reasons(samples[i].Detail), others) {
 				all[i][k] = leftOut
 			}
 		}

@@ -16,7 +16,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/engine/enginetest"
 	"github.com/recollect-dev/recollect/internal/engine/verification"
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // squares is a picture with bright and dark squares of 25 pixels.
@@ -119,20 +119,20 @@ func TestTurn(t *testing.T) {
 }
 
 func TestBin(t *testing.T) {
-	least := figure{of: func(d *recollect.FaceDetail) float32 { return d.Quality.Sharpness }, bars: []float32{1, 2, 5}}
-	most := figure{of: func(d *recollect.FaceDetail) float32 { return either(d.Pose.Yaw) }, most: true, bars: []float32{60, 30}}
+	least := figure{of: func(d *face.FaceDetail) float32 { return d.Quality.Sharpness }, bars: []float32{1, 2, 5}}
+	most := figure{of: func(d *face.FaceDetail) float32 { return either(d.Pose.Yaw) }, most: true, bars: []float32{60, 30}}
 	for _, c := range []struct {
 		f    figure
-		d    recollect.FaceDetail
+		d    face.FaceDetail
 		want uint8
 	}{
-		{least, recollect.FaceDetail{Quality: recollect.Quality{Sharpness: 0.5}}, 0},
-		{least, recollect.FaceDetail{Quality: recollect.Quality{Sharpness: 1}}, 1}, // a bar lets through what is at it
-		{least, recollect.FaceDetail{Quality: recollect.Quality{Sharpness: 4.9}}, 2},
-		{least, recollect.FaceDetail{Quality: recollect.Quality{Sharpness: 90}}, 3},
-		{most, recollect.FaceDetail{Pose: recollect.Pose{Yaw: -61}}, 0},
-		{most, recollect.FaceDetail{Pose: recollect.Pose{Yaw: 60}}, 1},
-		{most, recollect.FaceDetail{Pose: recollect.Pose{Yaw: -2}}, 2},
+		{least, face.FaceDetail{Quality: face.Quality{Sharpness: 0.5}}, 0},
+		{least, face.FaceDetail{Quality: face.Quality{Sharpness: 1}}, 1}, // a bar lets through what is at it
+		{least, face.FaceDetail{Quality: face.Quality{Sharpness: 4.9}}, 2},
+		{least, face.FaceDetail{Quality: face.Quality{Sharpness: 90}}, 3},
+		{most, face.FaceDetail{Pose: face.Pose{Yaw: -61}}, 0},
+		{most, face.FaceDetail{Pose: face.Pose{Yaw: 60}}, 1},
+		{most, face.FaceDetail{Pose: face.Pose{Yaw: -2}}, 2},
 	} {
 		if got := c.f.bin(&c.d); got != c.want {
 			t.Errorf("%+v is in bin %d, want %d", c.d, got, c.want)
@@ -177,10 +177,10 @@ func made(people int) *set {
 				v[i] += around[i]
 			}
 		}
-		return recollect.Aggregate([][]float32{v})
+		return face.Aggregate([][]float32{v})
 	}
-	detail := func(sharpness float32) recollect.FaceDetail {
-		return recollect.FaceDetail{Side: 100, Confidence: 99.95, Quality: recollect.Quality{Brightness: 60, Sharpness: sharpness}}
+	detail := func(sharpness float32) face.FaceDetail {
+		return face.FaceDetail{Side: 100, Confidence: 99.95, Quality: face.Quality{Brightness: 60, Sharpness: sharpness}}
 	}
 	var s set
 	for i := range people {

@@ -8,7 +8,7 @@ import (
 	"text/template"
 	"time"
 
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 //go:embed report.md.tmpl
@@ -16,7 +16,7 @@ var text string
 
 const similarity = 80 // the API's default threshold, at which pairs are judged
 
-var filters = []recollect.QualityFilter{recollect.QualityLow, recollect.QualityMedium, recollect.QualityHigh}
+var filters = []face.QualityFilter{face.QualityLow, face.QualityMedium, face.QualityHigh}
 
 // results is all that the report says.
 type results struct {
@@ -71,7 +71,7 @@ type figureRow struct {
 // filterRow is what a filter does to pairs of a kind.
 type filterRow struct {
 	Pairs    string
-	Filter   recollect.QualityFilter
+	Filter   face.QualityFilter
 	Faces    float64 // share of the faces that it keeps out
 	Genuine  counts  // that it lets through
 	Missed   int     // without it
@@ -86,7 +86,7 @@ func (r filterRow) MatchedOut() int { return r.Matched - r.Impostor.Wrong }
 // Kind is the condition's name without its strength.
 func (r conditionRow) Kind() string { return strings.Fields(r.Name)[0] }
 
-func report(engine recollect.Engine, train, test *set) (string, error) {
+func report(engine face.Engine, train, test *set) (string, error) {
 	r := results{
 		Version: engine.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Date: time.Now().UTC().Format(time.DateOnly),
 		Similarity: similarity, Cosine: engine.Cosine(similarity), Train: train.size(), Test: test.size(), Limits: limits,
@@ -207,7 +207,7 @@ func conditionOf(s *set, samples []sample, partner []int, name string, cut float
 func filterRows(s *set, cut float32) []filterRow {
 	var rows []filterRow
 	for _, pairs := range []string{"as they are", "one degraded"} {
-		for _, f := range append([]recollect.QualityFilter{recollect.QualityNone}, filters...) {
+		for _, f := range append([]face.QualityFilter{face.QualityNone}, filters...) {
 			row := filterRow{Pairs: pairs, Filter: f}
 			clean, degraded := passing(s.Clean, f), passing(s.Degraded, f)
 			genuine := func(a, b *sample, pass bool) {
@@ -257,7 +257,7 @@ func filterRows(s *set, cut float32) []filterRow {
 	return rows
 }
 
-func passing(samples []sample, f recollect.QualityFilter) []bool {
+func passing(samples []sample, f face.QualityFilter) []bool {
 	passed := make([]bool, len(samples))
 	for i := range samples {
 		passed[i] = samples[i].Found && len(f.Reasons(samples[i].Detail)) == 0

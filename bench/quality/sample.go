@@ -14,7 +14,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/engine/verification"
 	"github.com/recollect-dev/recollect/internal/engine/vision"
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // asIs is the condition of pictures that were not degraded.
@@ -48,7 +48,7 @@ type sample struct {
 	Person    string // who the picture shows
 	Condition condition
 	Found     bool
-	Detail    recollect.FaceDetail
+	Detail    face.FaceDetail
 	Vector    []float32 // L2-normalised
 }
 

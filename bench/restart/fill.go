@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/recollect-dev/recollect/bench/population"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
 )
@@ -27,7 +28,7 @@ type filler struct {
 
 // collection makes a collection with n faces and returns one of them.
 func (f *filler) collection(ctx context.Context, random *rand.Rand, id string, n int) (single string, err error) {
-	c, err := f.store.CreateCollection(ctx, recollect.Collection{
+	c, err := f.store.CreateCollection(ctx, face.Collection{
 		Realm: realm, ID: id, FaceModelVersion: f.version, CreatedAt: time.Now(),
 	}, nil, 0)
 	if err != nil {
@@ -45,12 +46,12 @@ func (f *filler) collection(ctx context.Context, random *rand.Rand, id string, n
 }
 
 // draw draws pictures of people, one to ten of each, each with one face.
-func (f *filler) draw(random *rand.Rand, n int) []recollect.Face {
-	faces := make([]recollect.Face, 0, n)
+func (f *filler) draw(random *rand.Rand, n int) []face.Face {
+	faces := make([]face.Face, 0, n)
 	for len(faces) < n {
 		person := f.people.Person(random)
 		for range min(1+random.IntN(10), n-len(faces)) {
-			faces = append(faces, recollect.Face{
+			faces = append(faces, face.Face{
 				ID: uuid.NewString(), ImageID: uuid.NewString(),
 				BoundingBox: recollect.BoundingBox{Left: 0.25, Top: 0.25, Width: 0.5, Height: 0.5},
 				Confidence:  99.9,

@@ -21,8 +21,8 @@ import (
 	"github.com/recollect-dev/recollect/bench/population"
 	"github.com/recollect-dev/recollect/bench/workload"
 	"github.com/recollect-dev/recollect/internal/engine/verification"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/index/exact"
-	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 const (
@@ -62,11 +62,11 @@ type flat struct {
 	n    int
 }
 
-func (f flat) Embeddings(context.Context, recollect.CollectionKey) iter.Seq2[recollect.Embedding, error] {
-	return func(yield func(recollect.Embedding, error) bool) {
+func (f flat) Embeddings(context.Context, face.CollectionKey) iter.Seq2[face.Embedding, error] {
+	return func(yield func(face.Embedding, error) bool) {
 		file, err := os.Open(f.path)
 		if err != nil {
-			yield(recollect.Embedding{}, err)
+			yield(face.Embedding{}, err)
 			return
 		}
 		defer file.Close()
@@ -74,35 +74,35 @@ func (f flat) Embeddings(context.Context, recollect.CollectionKey) iter.Seq2[rec
 		for i := range f.n {
 			v := make([]float32, population.Dimension)
 			_, err := io.ReadFull(r, raw(v))
-			if !yield(recollect.Embedding{Key: recollect.VectorKey(i + 1), Vector: v}, err) || err != nil {
+			if !yield(face.Embedding{Key: face.VectorKey(i + 1), Vector: v}, err) || err != nil {
 				return
 			}
 		}
 	}
 }
 
-func (f flat) EmbeddingKeys(context.Context, recollect.CollectionKey) iter.Seq2[recollect.VectorKey, error] {
-	return func(yield func(recollect.VectorKey, error) bool) {
+func (f flat) EmbeddingKeys(context.Context, face.CollectionKey) iter.Seq2[face.VectorKey, error] {
+	return func(yield func(face.VectorKey, error) bool) {
 		for i := range f.n {
-			if !yield(recollect.VectorKey(i+1), nil) {
+			if !yield(face.VectorKey(i+1), nil) {
 				return
 			}
 		}
 	}
 }
 
-func (f flat) EmbeddingsByKey(_ context.Context, _ recollect.CollectionKey, keys []recollect.VectorKey) iter.Seq2[recollect.Embedding, error] {
-	return func(yield func(recollect.Embedding, error) bool) {
+func (f flat) EmbeddingsByKey(_ context.Context, _ face.CollectionKey, keys []face.VectorKey) iter.Seq2[face.Embedding, error] {
+	return func(yield func(face.Embedding, error) bool) {
 		file, err := os.Open(f.path)
 		if err != nil {
-			yield(recollect.Embedding{}, err)
+			yield(face.Embedding{}, err)
 			return
 		}
 		defer file.Close()
 		for _, key := range keys {
 			v := make([]float32, population.Dimension)
 			_, err := file.ReadAt(raw(v), 4*population.Dimension*int64(key-1))
-			if !yield(recollect.Embedding{Key: key, Vector: v}, err) || err != nil {
+			if !yield(face.Embedding{Key: key, Vector: v}, err) || err != nil {
 				return
 			}
 		}
@@ -139,7 +139,7 @@ func measureOurs(ctx context.Context, folder string, cosines []float32) error {
 	var m measured
 	dir := filepath.Join(folder, "index")
 	open := func() (*exact.Index, error) {
-		files, err := exact.OpenFiles(dir, []byte("bench"), recollect.VectorKey(record.n))
+		files, err := exact.OpenFiles(dir, []byte("bench"), face.VectorKey(record.n))
 		if err != nil {
 			return nil, err
 		}
@@ -279,7 +279,7 @@ func (m *measured) compare(ctx context.Context, x *exact.Index, vectors, queries
 				if err != nil {
 					return err
 				}
-				there := map[recollect.VectorKey]float32{}
+				there := map[face.VectorKey]float32{}
 				for _, h := range got {
 					there[h.Key] = h.Cosine
 				}
@@ -309,18 +309,18 @@ func (m *measured) compare(ctx context.Context, x *exact.Index, vectors, queries
 }
 
 // scan returns the best hundred and one, by comparing everything.
-func scan(vectors [][]float32, query []float32) []recollect.Hit {
+func scan(vectors [][]float32, query []float32) []face.Hit {
 	const most = 101
-	better := func(a, b recollect.Hit) int {
+	better := func(a, b face.Hit) int {
 		return cmp.Or(cmp.Compare(b.Cosine, a.Cosine), cmp.Compare(a.Key, b.Key))
 	}
 	cores := runtime.GOMAXPROCS(0)
-	best := make([][]recollect.Hit, cores)
+	best := make([][]face.Hit, cores)
 	var working sync.WaitGroup
 	for c := range cores {
 		working.Go(func() {
 			for i := c * len(vectors) / cores; i < (c+1)*len(vectors)/cores; i++ {
-				h := recollect.Hit{Key: recollect.VectorKey(i + 1), Cosine: verification.Dot(query, vectors[i])}
+				h := face.Hit{Key: face.VectorKey(i + 1), Cosine: verification.Dot(query, vectors[i])}
 				place, _ := slices.BinarySearchFunc(best[c], h, better)
 				if place < most {
 					best[c] = slices.Insert(best[c][:min(len(best[c]), most-1)], place, h)

@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/recollect-dev/recollect/internal/engine/verification"
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // experiment enrols the same number of faces of each person and compares the rest with them.
@@ -68,7 +68,7 @@ func (o outcome) figures() []float64 {
 }
 
 // report prints a table of the ways.
-func (e *experiment) report(w io.Writer, engine recollect.Engine, splits int) {
+func (e *experiment) report(w io.Writer, engine face.Engine, splits int) {
 	var sums, squares [ways][]float64
 	probes := 0
 	for seed := range splits {
@@ -118,7 +118,7 @@ func (e *experiment) draw(random *rand.Rand, at80 float32) (outcomes [ways]outco
 				people[i].rest = append(people[i].rest, all[k])
 			}
 		}
-		people[i].user = recollect.Aggregate(people[i].faces)
+		people[i].user = face.Aggregate(people[i].faces)
 	}
 	compare := func(g gallery, probe []float32) (scores [ways]float32) {
 		for i, f := range g.faces {

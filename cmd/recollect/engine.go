@@ -12,7 +12,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/pack"
 	"github.com/recollect-dev/recollect/internal/engine/reference"
 	"github.com/recollect-dev/recollect/internal/engine/vision"
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // The devices that networks run on.
@@ -118,8 +118,8 @@ func openEngine(library, device, name string, options vision.Options) (*vision.E
 }
 
 // asEngines are engines as the service takes them.
-func asEngines(engines []*vision.Engine) []recollect.Engine {
-	all := make([]recollect.Engine, len(engines))
+func asEngines(engines []*vision.Engine) []face.Engine {
+	all := make([]face.Engine, len(engines))
 	for i, e := range engines {
 		all[i] = e
 	}

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/recollect-dev/recollect/internal/engine/verification"
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // maxCrossPairs bounds the memory of comparing every picture with every other one, at 4 bytes a pair.
@@ -89,7 +89,7 @@ type scoredPair struct {
 // worstPairs are those that the threshold tells wrong, or barely right: the worst first.
 type worstPairs struct{ same, different []scoredPair }
 
-func newEvaluation(ctx context.Context, cfg evalConfig, engine recollect.Engine, pairs, train []verification.Pair,
+func newEvaluation(ctx context.Context, cfg evalConfig, engine face.Engine, pairs, train []verification.Pair,
 	pictures []verification.Picture, faces []verification.Face) (*evaluation, error) {
 	e := &evaluation{
 		PairsFile: filepath.Base(cfg.Pairs), Images: cfg.Images, Version: engine.Version(), When: time.Now().UTC(), Pictures: len(pictures), faces: faces,
@@ -186,7 +186,7 @@ func crossImpostors(ctx context.Context, pictures []verification.Picture, faces 
 	return impostor, name, nil
 }
 
-func rateRows(roc *verification.ROC, engine recollect.Engine) []rateRow {
+func rateRows(roc *verification.ROC, engine face.Engine) []rateRow {
 	var rows []rateRow
 	n := roc.Impostors()
 	for _, rate := range rates {

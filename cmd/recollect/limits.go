@@ -12,19 +12,19 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // limits are what a limits file sets.
 type limits struct {
 	Rates  rekognition.Rates
-	Quotas recollect.Limits
+	Quotas face.Limits
 }
 
 // readLimits reads a limits file, or returns the defaults if path is empty.
 func readLimits(path string) (limits, error) {
 	if path == "" {
-		return limits{Quotas: recollect.DefaultLimits()}, nil
+		return limits{Quotas: face.DefaultLimits()}, nil
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -43,7 +43,7 @@ func parseLimits(text []byte) (limits, error) {
 	if err := json.Unmarshal(text, &root); err != nil { // refuses a name that comes twice
 		return limits{}, fmt.Errorf("not valid JSON: %w", err)
 	}
-	l := limits{Quotas: recollect.DefaultLimits()}
+	l := limits{Quotas: face.DefaultLimits()}
 	var f faults
 	f.object("", root, func(path, name string, value any) {
 		switch name {
@@ -157,7 +157,7 @@ func (f *faults) rate(path string, value any) (r rekognition.Rate) {
 // maxQuota is the largest whole number that every JSON tool writes as it is.
 const maxQuota = 1<<53 - 1
 
-func (f *faults) quotas(path string, value any, l *recollect.Limits) {
+func (f *faults) quotas(path string, value any, l *face.Limits) {
 	f.object(path, value, func(path, name string, value any) {
 		switch name {
 		case "collectionsPerRealm":
@@ -167,9 +167,9 @@ func (f *faults) quotas(path string, value any, l *recollect.Limits) {
 		case "usersPerCollection":
 			l.UsersPerCollection = f.whole(path, value, 1, maxQuota)
 		case "facesPerUser":
-			l.FacesPerUser = int(f.whole(path, value, 1, recollect.MaxFacesPerUser))
+			l.FacesPerUser = int(f.whole(path, value, 1, face.MaxFacesPerUser))
 		case "tagsPerResource":
-			l.TagsPerResource = int(f.whole(path, value, 1, recollect.MostTagsPerResource))
+			l.TagsPerResource = int(f.whole(path, value, 1, face.MostTagsPerResource))
 		default:
 			f.add(path, "unknown field")
 		}

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // TestLimitsOfTheReadme reads the example that operators copy.
@@ -34,7 +34,7 @@ func TestLimitsOfTheReadme(t *testing.T) {
 	if got := l.Rates.Accounts["210987654321"]; len(l.Rates.Accounts) != 1 || !maps.Equal(got, account) {
 		t.Errorf("rates of accounts %v, want %v", l.Rates.Accounts, account)
 	}
-	quotas := recollect.Limits{CollectionsPerRealm: 1000, FacesPerCollection: 1_000_000, UsersPerCollection: 100_000, FacesPerUser: 50, TagsPerResource: 20}
+	quotas := face.Limits{CollectionsPerRealm: 1000, FacesPerCollection: 1_000_000, UsersPerCollection: 100_000, FacesPerUser: 50, TagsPerResource: 20}
 	if l.Quotas != quotas || quotas.Validate() != nil {
 		t.Errorf("quotas %+v, want %+v", l.Quotas, quotas)
 	}
@@ -43,11 +43,11 @@ func TestLimitsOfTheReadme(t *testing.T) {
 func TestLimitsDefaults(t *testing.T) {
 	for _, text := range []string{`{}`, `{"rates":{},"accounts":{"123456789012":{}},"quotas":{}}`} {
 		l, err := parseLimits([]byte(text))
-		if err != nil || l.Quotas != recollect.DefaultLimits() || len(l.Rates.Operations)+len(l.Rates.Accounts) != 0 {
+		if err != nil || l.Quotas != face.DefaultLimits() || len(l.Rates.Operations)+len(l.Rates.Accounts) != 0 {
 			t.Errorf("%s is %+v, %v", text, l, err)
 		}
 	}
-	if l, err := readLimits(""); err != nil || l.Quotas != recollect.DefaultLimits() {
+	if l, err := readLimits(""); err != nil || l.Quotas != face.DefaultLimits() {
 		t.Errorf("no file is %+v, %v", l, err)
 	}
 	if _, err := readLimits(filepath.Join(t.TempDir(), "absent.json")); err == nil {

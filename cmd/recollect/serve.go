@@ -23,10 +23,10 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/console"
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/engine/vision"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/index/exact"
 	"github.com/recollect-dev/recollect/internal/metrics"
-	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
 )
 
@@ -250,7 +250,7 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 	defer func() { err = errors.Join(err, users.Close()) }()
 	watchIndex(recorder.Registerer(), "faces", faces)
 	watchIndex(recorder.Registerer(), "users", users)
-	service, err := recollect.NewService(store, faces, users, asEngines(engines)...)
+	service, err := face.NewService(store, faces, users, asEngines(engines)...)
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,6 @@
 package recollect
 
-import (
-	"crypto/sha256"
-	"encoding/binary"
-	"time"
-)
+import "time"
 
 // TokenLife is how long a client's token stands for the call that it was first used with.
 const TokenLife = 24 * time.Hour
@@ -20,24 +16,6 @@ type Once struct {
 	Digest    [32]byte // of everything that makes the call what it is
 	Now       time.Time
 	Expires   time.Time
-}
-
-// once describes a call. Its input goes into the digest, each part with its length, so that no two inputs run together.
-func (s *Service) once(c Collection, operation, token string, input ...string) Once {
-	h := sha256.New()
-	part := func(text string) {
-		h.Write(binary.AppendUvarint(nil, uint64(len(text))))
-		h.Write([]byte(text))
-	}
-	part(operation)
-	h.Write(binary.AppendVarint(nil, int64(c.Key)))
-	for _, text := range input {
-		part(text)
-	}
-	now := s.now()
-	o := Once{Realm: c.Realm, Operation: operation, Token: token, Now: now, Expires: now.Add(TokenLife)}
-	h.Sum(o.Digest[:0])
-	return o
 }
 
 // MismatchError is what a token's second use with another call is answered with.

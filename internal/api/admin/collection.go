@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/recollect-dev/recollect/internal/api/wire"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
 	"github.com/recollect-dev/recollect/internal/transfer/archive"
@@ -23,7 +24,7 @@ func WriteCollection(ctx context.Context, w io.Writer, store *sqlite.Store, real
 		// Every vector of a collection has as many numbers as the first.
 		dimension := 0
 		enough := errors.New("enough")
-		if err := v.Faces(ctx, func(f recollect.Face) error {
+		if err := v.Faces(ctx, func(f face.Face) error {
 			dimension = len(f.Vector)
 			return enough
 		}); err != nil && !errors.Is(err, enough) {
@@ -50,7 +51,7 @@ func WriteCollection(ctx context.Context, w io.Writer, store *sqlite.Store, real
 		for _, write := range []func() error{
 			func() error {
 				return archive.WriteLines(a, archive.UsersName, func(write func(archive.User) error) error {
-					return v.Users(ctx, func(u recollect.User) error {
+					return v.Users(ctx, func(u face.User) error {
 						return write(archive.User{UserId: u.ID, SystemId: u.SystemID, CreatedAt: u.CreatedAt})
 					})
 				})
@@ -58,7 +59,7 @@ func WriteCollection(ctx context.Context, w io.Writer, store *sqlite.Store, real
 			func() error {
 				nobody := make([]float32, dimension)
 				return archive.WriteVectors(a, archive.UserVectorsName, c.UserCount, dimension, func(write func([]float32) error) error {
-					return v.Users(ctx, func(u recollect.User) error {
+					return v.Users(ctx, func(u face.User) error {
 						if u.Vector == nil {
 							return write(nobody)
 						}
@@ -68,12 +69,12 @@ func WriteCollection(ctx context.Context, w io.Writer, store *sqlite.Store, real
 			},
 			func() error {
 				return archive.WriteLines(a, archive.FacesName, func(write func(archive.Face) error) error {
-					return v.Faces(ctx, func(f recollect.Face) error { return write(faceLine(f)) })
+					return v.Faces(ctx, func(f face.Face) error { return write(faceLine(f)) })
 				})
 			},
 			func() error {
 				return archive.WriteVectors(a, archive.FaceVectorsName, c.FaceCount, dimension, func(write func([]float32) error) error {
-					return v.Faces(ctx, func(f recollect.Face) error { return write(f.Vector) })
+					return v.Faces(ctx, func(f face.Face) error { return write(f.Vector) })
 				})
 			},
 		} {
@@ -85,7 +86,7 @@ func WriteCollection(ctx context.Context, w io.Writer, store *sqlite.Store, real
 	})
 }
 
-func faceLine(f recollect.Face) archive.Face {
+func faceLine(f face.Face) archive.Face {
 	line := archive.Face{FaceId: f.ID, ImageId: f.ImageID, ExternalImageId: f.ExternalImageID, UserId: f.UserID, Confidence: f.Confidence}
 	line.BoundingBox.Left, line.BoundingBox.Top = f.BoundingBox.Left, f.BoundingBox.Top
 	line.BoundingBox.Width, line.BoundingBox.Height = f.BoundingBox.Width, f.BoundingBox.Height
@@ -96,35 +97,35 @@ func faceLine(f recollect.Face) archive.Face {
 type importer struct {
 	store  *sqlite.Store
 	models []Model
-	limits recollect.Limits
+	limits face.Limits
 }
 
 // run imports the collection under this id. All of it is there afterwards, or nothing. CodeAlreadyExists, CodeQuota, and CodeInvalidParameter
 // for a model that is not loaded and for what no server would have written.
-func (m *importer) run(ctx context.Context, a *archive.Reader, realm recollect.Realm, id string) (_ recollect.Collection, err error) {
+func (m *importer) run(ctx context.Context, a *archive.Reader, realm recollect.Realm, id string) (_ face.Collection, err error) {
 	c := a.Manifest.Collection
 	if err := m.check(c, id); err != nil {
-		return recollect.Collection{}, err
+		return face.Collection{}, err
 	}
 	if _, err := m.store.Collection(ctx, realm, id); err == nil {
-		return recollect.Collection{}, recollect.Errorf(recollect.CodeAlreadyExists, "The collection id: %s already exists", id)
+		return face.Collection{}, recollect.Errorf(recollect.CodeAlreadyExists, "The collection id: %s already exists", id)
 	} else if recollect.CodeOf(err) != recollect.CodeNotFound {
-		return recollect.Collection{}, err
+		return face.Collection{}, err
 	}
-	incoming, err := m.store.NewImport(ctx, recollect.Collection{Realm: realm, ID: id, FaceModelVersion: c.FaceModelVersion, CreatedAt: c.CreatedAt}, c.Tags)
+	incoming, err := m.store.NewImport(ctx, face.Collection{Realm: realm, ID: id, FaceModelVersion: c.FaceModelVersion, CreatedAt: c.CreatedAt}, c.Tags)
 	if err != nil {
-		return recollect.Collection{}, err
+		return face.Collection{}, err
 	}
 	defer func() { err = errors.Join(err, incoming.Abandon()) }()
 	err = pairs(a, archive.UsersName, archive.UserVectorsName, c.UserCount, c.Dimension, readUser,
-		func(users []recollect.User) error { return incoming.AddUsers(ctx, users) })
+		func(users []face.User) error { return incoming.AddUsers(ctx, users) })
 	if err != nil {
-		return recollect.Collection{}, err
+		return face.Collection{}, err
 	}
 	err = pairs(a, archive.FacesName, archive.FaceVectorsName, c.FaceCount, c.Dimension, readFace,
-		func(faces []recollect.Face) error { return incoming.AddFaces(ctx, faces) })
+		func(faces []face.Face) error { return incoming.AddFaces(ctx, faces) })
 	if err != nil {
-		return recollect.Collection{}, err
+		return face.Collection{}, err
 	}
 	return incoming.Publish(ctx, m.limits.CollectionsPerRealm)
 }
@@ -154,7 +155,7 @@ func (m *importer) check(c *archive.Collection, id string) error {
 		return recollect.Errorf(recollect.CodeQuota, "The collection cannot hold more than %d users", m.limits.UsersPerCollection)
 	}
 	if len(c.Tags) > m.limits.TagsPerResource {
-		return recollect.TooManyTagsError(m.limits.TagsPerResource)
+		return face.TooManyTagsError(m.limits.TagsPerResource)
 	}
 	return wire.Validate(&wire.CreateCollectionRequest{CollectionId: &id, Tags: c.Tags})
 }
@@ -206,12 +207,12 @@ func pairs[Line, T any](a *archive.Reader, linesName, vectorsName string, count 
 	return add(batch)
 }
 
-func readUser(line archive.User, vector []float32) (recollect.User, error) {
+func readUser(line archive.User, vector []float32) (face.User, error) {
 	id := "any"
 	if err := wire.Validate(&wire.CreateUserRequest{CollectionId: &id, UserId: &line.UserId}); err != nil {
-		return recollect.User{}, err
+		return face.User{}, err
 	}
-	u := recollect.User{ID: line.UserId, SystemID: line.SystemId, CreatedAt: line.CreatedAt}
+	u := face.User{ID: line.UserId, SystemID: line.SystemId, CreatedAt: line.CreatedAt}
 	if norm(vector) != 0 {
 		u.Vector = vector
 		return u, checkUnit(vector)
@@ -219,15 +220,15 @@ func readUser(line archive.User, vector []float32) (recollect.User, error) {
 	return u, nil
 }
 
-func readFace(line archive.Face, vector []float32) (recollect.Face, error) {
+func readFace(line archive.Face, vector []float32) (face.Face, error) {
 	if line.ExternalImageId != "" {
 		id := "any"
 		if err := wire.Validate(&wire.IndexFacesRequest{CollectionId: &id, Image: &wire.Image{}, ExternalImageId: &line.ExternalImageId}); err != nil {
-			return recollect.Face{}, err
+			return face.Face{}, err
 		}
 	}
 	box := line.BoundingBox
-	return recollect.Face{
+	return face.Face{
 		ID: line.FaceId, ImageID: line.ImageId, ExternalImageID: line.ExternalImageId, UserID: line.UserId, Confidence: line.Confidence,
 		BoundingBox: recollect.BoundingBox{Left: box.Left, Top: box.Top, Width: box.Width, Height: box.Height},
 		Vector:      vector,

@@ -25,6 +25,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/api/wire"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/sigv4"
@@ -72,7 +73,7 @@ type Config struct {
 	Account    string   // the server's own: what concerns all accounts is for its principals alone
 	Data       string   // the data folder
 	Version    string   // of the program
-	Limits     recollect.Limits
+	Limits     face.Limits
 	Models     []Model // the first is the default for new collections
 	Activity   *Activity
 	Log        *slog.Logger

@@ -19,6 +19,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/api/admin"
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
@@ -67,7 +68,7 @@ func openIn(t *testing.T, dir string, change ...func(*admin.Config)) *door {
 		Account:    account,
 		Data:       d.dir,
 		Version:    "1.2.3",
-		Limits:     recollect.DefaultLimits(),
+		Limits:     face.DefaultLimits(),
 		Models:     []admin.Model{{Version: "1.0", Dimension: 4, Calibration: []admin.Calibrated{{Similarity: 80, FalseMatchRate: 1e-3, TrueAcceptRate: 0.99}}}},
 		Activity:   d.activity,
 		Log:        slog.New(slog.NewTextHandler(d.log, nil)),
@@ -172,7 +173,7 @@ func TestWhoIsLetIn(t *testing.T) {
 func TestOverview(t *testing.T) {
 	d := open(t)
 	for _, id := range []string{"a", "b"} {
-		if _, err := d.store.CreateCollection(t.Context(), recollect.Collection{Realm: home, ID: id, FaceModelVersion: "1.0"}, nil, 0); err != nil {
+		if _, err := d.store.CreateCollection(t.Context(), face.Collection{Realm: home, ID: id, FaceModelVersion: "1.0"}, nil, 0); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/recollect-dev/recollect/internal/api/admin"
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/store/storetest"
 )
 
@@ -16,11 +16,11 @@ func TestThumbnail(t *testing.T) {
 	d := open(t, func(c *admin.Config) { c.Thumbnails = true })
 	f := storetest.NewFace()
 	f.Thumbnail = []byte("\xff\xd8\xffa face")
-	c, err := d.store.CreateCollection(t.Context(), recollect.Collection{Realm: home, ID: "mine", FaceModelVersion: "1.0"}, nil, 0)
+	c, err := d.store.CreateCollection(t.Context(), face.Collection{Realm: home, ID: "mine", FaceModelVersion: "1.0"}, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := d.store.AddFaces(t.Context(), c.Key, []recollect.Face{f}, 10); err != nil {
+	if _, _, err := d.store.AddFaces(t.Context(), c.Key, []face.Face{f}, 10); err != nil {
 		t.Fatal(err)
 	}
 	one := d.user(t, account, "one", `{"Version":"2012-10-17","Statement":[

@@ -16,6 +16,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/api/wire"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/transfer/archive"
@@ -184,7 +185,7 @@ func (s *Server) importCollection(x *exchange) (any, error) {
 			if err := control.SetWriteDeadline(time.Time{}); err != nil { // the import takes what it takes
 				return nil, err
 			}
-			var c recollect.Collection
+			var c face.Collection
 			c, err = (&importer{s.Store, s.Models, s.Limits}).run(x.r.Context(), a, x.realm, id)
 			if err == nil {
 				return &importAnswer{c.ID, rekognition.CollectionARN(x.realm, c.ID), c.FaceModelVersion, c.FaceCount, c.UserCount},

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/recollect-dev/recollect/internal/api/admin"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
@@ -28,17 +29,17 @@ import (
 )
 
 // fill makes a collection with faces, of which the first three belong to two users, a third user without faces, and tags.
-func (d *door) fill(t *testing.T, id string, faces int) recollect.Collection {
+func (d *door) fill(t *testing.T, id string, faces int) face.Collection {
 	t.Helper()
-	c, err := d.store.CreateCollection(t.Context(), recollect.Collection{Realm: home, ID: id, FaceModelVersion: "1.0",
+	c, err := d.store.CreateCollection(t.Context(), face.Collection{Realm: home, ID: id, FaceModelVersion: "1.0",
 		CreatedAt: time.UnixMilli(1700000000123).UTC()}, map[string]string{"team": "a", "empty": ""}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := make([]recollect.Face, faces)
+	all := make([]face.Face, faces)
 	for i := range all {
 		sin, cos := math.Sincos(float64(i))
-		all[i] = recollect.Face{ID: uuid.NewString(), ImageID: uuid.NewString(), ExternalImageID: fmt.Sprintf("picture:%d.jpg", i%2*i),
+		all[i] = face.Face{ID: uuid.NewString(), ImageID: uuid.NewString(), ExternalImageID: fmt.Sprintf("picture:%d.jpg", i%2*i),
 			BoundingBox: recollect.BoundingBox{Left: .1, Top: -.01, Width: .333333, Height: float32(i) / 1000}, Confidence: 99.87654,
 			Vector: []float32{float32(sin), float32(cos), 0, 0}}
 		if i%5 == 0 {
@@ -51,14 +52,14 @@ func (d *door) fill(t *testing.T, id string, faces int) recollect.Collection {
 	}
 	for i, user := range []struct {
 		id      string
-		members []recollect.Face
+		members []face.Face
 	}{{"bert", stored[:2]}, {"anna", stored[2:3]}, {"nobody", nil}} {
-		err := d.store.CreateUser(t.Context(), c.Key, recollect.User{ID: user.id, SystemID: uuid.NewString(), CreatedAt: time.UnixMilli(1700000000000 + int64(i)).UTC()}, recollect.Once{}, 10)
+		err := d.store.CreateUser(t.Context(), c.Key, face.User{ID: user.id, SystemID: uuid.NewString(), CreatedAt: time.UnixMilli(1700000000000 + int64(i)).UTC()}, recollect.Once{}, 10)
 		if err != nil || len(user.members) == 0 {
 			continue
 		}
-		_, _, err = d.store.ChangeUser(t.Context(), c.Key, user.id, nil, recollect.Once{}, func(recollect.UserState) (recollect.UserChange, error) {
-			change := recollect.UserChange{Vector: user.members[0].Vector}
+		_, _, err = d.store.ChangeUser(t.Context(), c.Key, user.id, nil, recollect.Once{}, func(face.UserState) (face.UserChange, error) {
+			change := face.UserChange{Vector: user.members[0].Vector}
 			for _, f := range user.members {
 				change.Add = append(change.Add, f.Key)
 			}
@@ -82,12 +83,12 @@ func contents(t *testing.T, store *sqlite.Store, realm recollect.Realm, id strin
 	err := store.View(t.Context(), realm, id, func(v *sqlite.View) error {
 		fmt.Fprintln(&b, v.Collection.FaceModelVersion, v.Collection.CreatedAt, v.Collection.FaceCount, v.Collection.UserCount, v.Tags)
 		return errors.Join(
-			v.Users(t.Context(), func(u recollect.User) error {
+			v.Users(t.Context(), func(u face.User) error {
 				u.Key = 0
 				fmt.Fprintf(&b, "%+v\n", u)
 				return nil
 			}),
-			v.Faces(t.Context(), func(f recollect.Face) error {
+			v.Faces(t.Context(), func(f face.Face) error {
 				f.Key = 0
 				fmt.Fprintf(&b, "%+v\n", f)
 				return nil
@@ -105,7 +106,7 @@ func TestACollectionMovesOutAndIn(t *testing.T) {
 		id := fmt.Sprint("people", faces)
 		if faces > 0 {
 			d.fill(t, id, faces)
-		} else if _, err := d.store.CreateCollection(t.Context(), recollect.Collection{Realm: home, ID: id, FaceModelVersion: "1.0"}, nil, 0); err != nil {
+		} else if _, err := d.store.CreateCollection(t.Context(), face.Collection{Realm: home, ID: id, FaceModelVersion: "1.0"}, nil, 0); err != nil {
 			t.Fatal(err)
 		}
 		status, packed := d.send(t, d.root, "GET", "export?collection="+id, nil)
@@ -366,7 +367,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.nothingLeft(t)
-	if _, err := d.store.CreateCollection(t.Context(), recollect.Collection{Realm: home, ID: "later", FaceModelVersion: "1.0"}, nil, 0); err != nil {
+	if _, err := d.store.CreateCollection(t.Context(), face.Collection{Realm: home, ID: "later", FaceModelVersion: "1.0"}, nil, 0); err != nil {
 		t.Errorf("the store after that: %v", err)
 	}
 }

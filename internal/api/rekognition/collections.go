@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/recollect-dev/recollect/internal/api/wire"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
@@ -102,7 +103,7 @@ func (s *Server) cursor(token *string, binding ...string) (after string, err err
 // pageSize is MaxResults, where 0 stands for the default as if it were not given.
 func pageSize(maxResults *int32) int {
 	if maxResults == nil || *maxResults == 0 {
-		return recollect.DefaultPageSize
+		return face.DefaultPageSize
 	}
 	return int(*maxResults)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/recollect-dev/recollect/internal/api/wire"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
@@ -20,11 +21,11 @@ func (s *Server) indexFaces(ctx context.Context, realm recollect.Realm, in *wire
 	if err != nil {
 		return nil, err
 	}
-	result, err := s.service.IndexFaces(ctx, realm, *in.CollectionId, recollect.IndexRequest{
+	result, err := s.service.IndexFaces(ctx, realm, *in.CollectionId, face.IndexRequest{
 		Picture:         picture,
 		ExternalImageID: deref(in.ExternalImageId),
 		MaxFaces:        int(deref(in.MaxFaces)),
-		QualityFilter:   recollect.QualityFilter(deref(in.QualityFilter)),
+		QualityFilter:   face.QualityFilter(deref(in.QualityFilter)),
 		Attributes:      attributesOf(in.DetectionAttributes),
 	})
 	if err != nil {
@@ -59,7 +60,7 @@ func (s *Server) listFaces(ctx context.Context, realm recollect.Realm, in *wire.
 	if err != nil {
 		return nil, err
 	}
-	filter := recollect.FaceFilter{After: after, IDs: in.FaceIds, UserID: deref(in.UserId)}
+	filter := face.FaceFilter{After: after, IDs: in.FaceIds, UserID: deref(in.UserId)}
 	page, more, err := s.service.Faces(ctx, c, filter, pageSize(in.MaxResults))
 	if err != nil {
 		return nil, err
@@ -124,7 +125,7 @@ func (s *Server) searchFacesByImage(ctx context.Context, realm recollect.Realm, 
 		return nil, err
 	}
 	result, err := s.service.SearchFacesByImage(ctx, realm, *in.CollectionId, picture,
-		recollect.QualityFilter(deref(in.QualityFilter)), searchRequest(in.FaceMatchThreshold, in.MaxFaces))
+		face.QualityFilter(deref(in.QualityFilter)), searchRequest(in.FaceMatchThreshold, in.MaxFaces))
 	if err != nil {
 		return nil, err
 	}
@@ -136,8 +137,8 @@ func (s *Server) searchFacesByImage(ctx context.Context, realm recollect.Realm, 
 	}, nil
 }
 
-func searchRequest(threshold *wire.Float, maxFaces *int32) recollect.SearchRequest {
-	req := recollect.SearchRequest{Threshold: defaultFaceMatchThreshold, MaxFaces: defaultMaxFaces}
+func searchRequest(threshold *wire.Float, maxFaces *int32) face.SearchRequest {
+	req := face.SearchRequest{Threshold: defaultFaceMatchThreshold, MaxFaces: defaultMaxFaces}
 	if threshold != nil {
 		req.Threshold = float32(*threshold)
 	}
@@ -147,7 +148,7 @@ func searchRequest(threshold *wire.Float, maxFaces *int32) recollect.SearchReque
 	return req
 }
 
-func faceMatches(matches []recollect.Match) []wire.FaceMatch {
+func faceMatches(matches []face.Match) []wire.FaceMatch {
 	out := make([]wire.FaceMatch, len(matches))
 	for i, m := range matches {
 		out[i] = wire.FaceMatch{Similarity: new(wire.Float(m.Similarity)), Face: new(faceOf(m.Face))}
@@ -155,7 +156,7 @@ func faceMatches(matches []recollect.Match) []wire.FaceMatch {
 	return out
 }
 
-func faceOf(f recollect.Face) wire.Face {
+func faceOf(f face.Face) wire.Face {
 	return wire.Face{
 		FaceId:          new(f.ID),
 		BoundingBox:     new(boundingBox(f.BoundingBox)),
@@ -166,7 +167,7 @@ func faceOf(f recollect.Face) wire.Face {
 	}
 }
 
-func reasons(all []recollect.Reason) []string {
+func reasons(all []face.Reason) []string {
 	out := make([]string, len(all))
 	for i, r := range all {
 		out[i] = string(r)

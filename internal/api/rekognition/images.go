@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/recollect-dev/recollect/internal/api/wire"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
@@ -42,7 +43,7 @@ func (s *Server) compareFaces(ctx context.Context, _ recollect.Realm, in *wire.C
 	if in.SimilarityThreshold != nil {
 		threshold = float32(*in.SimilarityThreshold)
 	}
-	result, err := s.service.CompareFaces(ctx, source, target, threshold, recollect.QualityFilter(deref(in.QualityFilter)))
+	result, err := s.service.CompareFaces(ctx, source, target, threshold, face.QualityFilter(deref(in.QualityFilter)))
 	if err != nil {
 		return nil, err
 	}
@@ -98,21 +99,21 @@ func (noImages) Get(context.Context, string, string, string, int64) ([]byte, err
 }
 
 // attributesOf reads a list of attribute names. An empty list asks for the default ones.
-func attributesOf(names []string) (want recollect.Attributes) {
-	byName := map[string]recollect.Attributes{
-		"ALL":           recollect.AttributesAll,
-		"AGE_RANGE":     recollect.AttributeAgeRange,
-		"BEARD":         recollect.AttributeBeard,
-		"EMOTIONS":      recollect.AttributeEmotions,
-		"EYE_DIRECTION": recollect.AttributeEyeDirection,
-		"EYEGLASSES":    recollect.AttributeEyeglasses,
-		"EYES_OPEN":     recollect.AttributeEyesOpen,
-		"FACE_OCCLUDED": recollect.AttributeFaceOccluded,
-		"GENDER":        recollect.AttributeGender,
-		"MOUTH_OPEN":    recollect.AttributeMouthOpen,
-		"MUSTACHE":      recollect.AttributeMustache,
-		"SMILE":         recollect.AttributeSmile,
-		"SUNGLASSES":    recollect.AttributeSunglasses,
+func attributesOf(names []string) (want face.Attributes) {
+	byName := map[string]face.Attributes{
+		"ALL":           face.AttributesAll,
+		"AGE_RANGE":     face.AttributeAgeRange,
+		"BEARD":         face.AttributeBeard,
+		"EMOTIONS":      face.AttributeEmotions,
+		"EYE_DIRECTION": face.AttributeEyeDirection,
+		"EYEGLASSES":    face.AttributeEyeglasses,
+		"EYES_OPEN":     face.AttributeEyesOpen,
+		"FACE_OCCLUDED": face.AttributeFaceOccluded,
+		"GENDER":        face.AttributeGender,
+		"MOUTH_OPEN":    face.AttributeMouthOpen,
+		"MUSTACHE":      face.AttributeMustache,
+		"SMILE":         face.AttributeSmile,
+		"SUNGLASSES":    face.AttributeSunglasses,
 	}
 	for _, name := range names {
 		want |= byName[name]
@@ -129,7 +130,7 @@ func boundingBox(b recollect.BoundingBox) wire.BoundingBox {
 	}
 }
 
-func landmarks(points []recollect.Landmark) []wire.Landmark {
+func landmarks(points []face.Landmark) []wire.Landmark {
 	out := make([]wire.Landmark, len(points))
 	for i, p := range points {
 		out[i] = wire.Landmark{Type: new(p.Type), X: new(wire.Float(p.X)), Y: new(wire.Float(p.Y))}
@@ -137,15 +138,15 @@ func landmarks(points []recollect.Landmark) []wire.Landmark {
 	return out
 }
 
-func pose(p recollect.Pose) *wire.Pose {
+func pose(p face.Pose) *wire.Pose {
 	return &wire.Pose{Roll: new(wire.Float(p.Roll)), Yaw: new(wire.Float(p.Yaw)), Pitch: new(wire.Float(p.Pitch))}
 }
 
-func quality(q recollect.Quality) *wire.ImageQuality {
+func quality(q face.Quality) *wire.ImageQuality {
 	return &wire.ImageQuality{Brightness: new(wire.Float(q.Brightness)), Sharpness: new(wire.Float(q.Sharpness))}
 }
 
-func faceDetail(d recollect.FaceDetail) wire.FaceDetail {
+func faceDetail(d face.FaceDetail) wire.FaceDetail {
 	out := wire.FaceDetail{
 		BoundingBox: new(boundingBox(d.BoundingBox)),
 		Confidence:  new(wire.Float(d.Confidence)),
@@ -174,7 +175,7 @@ func faceDetail(d recollect.FaceDetail) wire.FaceDetail {
 	return out
 }
 
-func comparedFace(d recollect.FaceDetail) wire.ComparedFace {
+func comparedFace(d face.FaceDetail) wire.ComparedFace {
 	return wire.ComparedFace{
 		BoundingBox: new(boundingBox(d.BoundingBox)),
 		Confidence:  new(wire.Float(d.Confidence)),

@@ -24,12 +24,12 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/engine/enginetest"
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // gate is an engine whose pictures wait until it is opened.
 type gate struct {
-	recollect.Engine
+	face.Engine
 	waiting atomic.Int64
 	gone    atomic.Int64 // whose client went away while they waited
 	opened  chan struct{}
@@ -38,7 +38,7 @@ type gate struct {
 
 func newGate() *gate { return &gate{Engine: enginetest.Engine("1.0"), opened: make(chan struct{})} }
 
-func (g *gate) Detect(ctx context.Context, picture []byte, want recollect.Attributes) (recollect.Photo, error) {
+func (g *gate) Detect(ctx context.Context, picture []byte, want face.Attributes) (face.Photo, error) {
 	if g.panics.Load() {
 		panic("a fault of the engine")
 	}

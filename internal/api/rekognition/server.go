@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/recollect-dev/recollect/internal/api/wire"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/sigv4"
@@ -45,7 +46,7 @@ type Images interface {
 
 // Config is what a [Server] needs. The fields up to Log are required, except Images.
 type Config struct {
-	Service    *recollect.Service
+	Service    *face.Service
 	Identities Identities
 	Images     Images   // nil: no object can be had
 	Regions    []string // that signatures may be for; nothing of one is visible in another
@@ -60,7 +61,7 @@ type Config struct {
 
 // Server answers the API's requests. It is safe for concurrent use.
 type Server struct {
-	service    *recollect.Service
+	service    *face.Service
 	identities Identities
 	images     Images
 	regions    []string

@@ -28,9 +28,9 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/api/wire"
 	"github.com/recollect-dev/recollect/internal/engine/enginetest"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/index/exact"
-	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
 )
 
@@ -80,14 +80,14 @@ func open(t testing.TB) *door {
 }
 
 // openWith opens a server whose parts may be changed before it starts.
-func openWith(t testing.TB, engine recollect.Engine, change func(*rekognition.Config), changeHTTP func(*httptest.Server)) *door {
+func openWith(t testing.TB, engine face.Engine, change func(*rekognition.Config), changeHTTP func(*httptest.Server)) *door {
 	t.Helper()
 	dir := t.TempDir()
 	store, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	service, err := recollect.NewService(store, exact.New(store, exact.Options{}),
+	service, err := face.NewService(store, exact.New(store, exact.Options{}),
 		exact.New(exact.SourceFunc(store.UserVectors), exact.Options{}), engine)
 	if err != nil {
 		t.Fatal(err)

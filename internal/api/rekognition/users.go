@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/recollect-dev/recollect/internal/api/wire"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
@@ -39,7 +40,7 @@ func (s *Server) listUsers(ctx context.Context, realm recollect.Realm, in *wire.
 	if err != nil {
 		return nil, err
 	}
-	limit := recollect.MaxUserPageSize
+	limit := face.MaxUserPageSize
 	if in.MaxResults != nil {
 		limit = int(*in.MaxResults)
 	}
@@ -76,7 +77,7 @@ func (s *Server) associateFaces(ctx context.Context, realm recollect.Realm, in *
 	}
 	for i, f := range result.Failed {
 		failed := wire.UnsuccessfulFaceAssociation{FaceId: new(f.FaceID), UserId: optional(f.UserID), Reasons: []string{string(f.Reason)}}
-		if f.Reason == recollect.ReasonLowMatchConfidence {
+		if f.Reason == face.ReasonLowMatchConfidence {
 			failed.Confidence = new(wire.Float(f.Confidence))
 		}
 		out.UnsuccessfulFaceAssociations[i] = failed
@@ -126,7 +127,7 @@ func (s *Server) searchUsersByImage(ctx context.Context, realm recollect.Realm, 
 		return nil, err
 	}
 	result, err := s.service.SearchUsersByImage(ctx, realm, *in.CollectionId, picture,
-		recollect.QualityFilter(deref(in.QualityFilter)), userSearchRequest(in.UserMatchThreshold, in.MaxUsers))
+		face.QualityFilter(deref(in.QualityFilter)), userSearchRequest(in.UserMatchThreshold, in.MaxUsers))
 	if err != nil {
 		return nil, err
 	}
@@ -144,8 +145,8 @@ func (s *Server) searchUsersByImage(ctx context.Context, realm recollect.Realm, 
 	return out, nil
 }
 
-func userSearchRequest(threshold *wire.Float, maxUsers *int32) recollect.UserSearchRequest {
-	req := recollect.UserSearchRequest{Threshold: defaultUserMatchThreshold, MaxUsers: defaultMaxUsers}
+func userSearchRequest(threshold *wire.Float, maxUsers *int32) face.UserSearchRequest {
+	req := face.UserSearchRequest{Threshold: defaultUserMatchThreshold, MaxUsers: defaultMaxUsers}
 	if threshold != nil {
 		req.Threshold = float32(*threshold)
 	}
@@ -155,7 +156,7 @@ func userSearchRequest(threshold *wire.Float, maxUsers *int32) recollect.UserSea
 	return req
 }
 
-func userMatches(matches []recollect.UserMatch) []wire.UserMatch {
+func userMatches(matches []face.UserMatch) []wire.UserMatch {
 	out := make([]wire.UserMatch, len(matches))
 	for i, m := range matches {
 		out[i] = wire.UserMatch{

@@ -9,6 +9,7 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
@@ -32,7 +33,7 @@ func Picture(faces ...Face) []byte {
 	return b
 }
 
-// Engine is a [recollect.Engine] of the version given.
+// Engine is a [face.Engine] of the version given.
 type Engine string
 
 // Version is the engine's name.
@@ -41,7 +42,7 @@ func (e Engine) Version() string { return string(e) }
 // Detect reads a picture that [Picture] made.
 //
 // Every face has the same attributes, and of them those that are wanted; glasses, beards and the like it cannot see.
-func (e Engine) Detect(ctx context.Context, picture []byte, want recollect.Attributes) (recollect.Photo, error) {
+func (e Engine) Detect(ctx context.Context, picture []byte, want face.Attributes) (face.Photo, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -51,16 +52,16 @@ func (e Engine) Detect(ctx context.Context, picture []byte, want recollect.Attri
 	}
 	p := photo{faces: faces}
 	for _, f := range faces {
-		d := recollect.FaceDetail{
+		d := face.FaceDetail{
 			BoundingBox: recollect.BoundingBox{Left: 0.24770642817020416, Top: -0.125, Width: f.Size, Height: f.Size},
 			Side:        1000 * f.Size,
 			Confidence:  99.993408203125,
-			Landmarks:   []recollect.Landmark{{Type: "eyeLeft", X: 0.25, Y: 0.5}},
-			Pose:        recollect.Pose{Roll: -3.5, Yaw: 7, Pitch: 1},
-			Quality:     recollect.Quality{Brightness: 80, Sharpness: 70},
+			Landmarks:   []face.Landmark{{Type: "eyeLeft", X: 0.25, Y: 0.5}},
+			Pose:        face.Pose{Roll: -3.5, Yaw: 7, Pitch: 1},
+			Quality:     face.Quality{Brightness: 80, Sharpness: 70},
 		}
 		if f.Poor {
-			d.Quality = recollect.Quality{}
+			d.Quality = face.Quality{}
 		}
 		addAttributes(&d, want)
 		p.details = append(p.details, d)
@@ -68,27 +69,27 @@ func (e Engine) Detect(ctx context.Context, picture []byte, want recollect.Attri
 	return p, nil
 }
 
-func addAttributes(d *recollect.FaceDetail, want recollect.Attributes) {
-	if want&recollect.AttributeAgeRange != 0 {
-		d.AgeRange = &recollect.AgeRange{Low: 0, High: 18}
+func addAttributes(d *face.FaceDetail, want face.Attributes) {
+	if want&face.AttributeAgeRange != 0 {
+		d.AgeRange = &face.AgeRange{Low: 0, High: 18}
 	}
-	if want&recollect.AttributeGender != 0 {
-		d.Gender = &recollect.Gender{Value: "Female", Confidence: 97.5}
+	if want&face.AttributeGender != 0 {
+		d.Gender = &face.Gender{Value: "Female", Confidence: 97.5}
 	}
-	if want&recollect.AttributeEmotions != 0 {
-		d.Emotions = []recollect.Emotion{{Type: "HAPPY", Confidence: 90}, {Type: "CALM", Confidence: 10}, {Type: "FEAR", Confidence: 0}}
+	if want&face.AttributeEmotions != 0 {
+		d.Emotions = []face.Emotion{{Type: "HAPPY", Confidence: 90}, {Type: "CALM", Confidence: 10}, {Type: "FEAR", Confidence: 0}}
 	}
-	if want&recollect.AttributeEyesOpen != 0 {
-		d.EyesOpen = &recollect.Judgement{Value: true, Confidence: 99}
+	if want&face.AttributeEyesOpen != 0 {
+		d.EyesOpen = &face.Judgement{Value: true, Confidence: 99}
 	}
-	if want&recollect.AttributeMouthOpen != 0 {
-		d.MouthOpen = &recollect.Judgement{Value: false, Confidence: 98}
+	if want&face.AttributeMouthOpen != 0 {
+		d.MouthOpen = &face.Judgement{Value: false, Confidence: 98}
 	}
-	if want&recollect.AttributeSmile != 0 {
-		d.Smile = &recollect.Judgement{Value: true, Confidence: 90}
+	if want&face.AttributeSmile != 0 {
+		d.Smile = &face.Judgement{Value: true, Confidence: 90}
 	}
-	if want&recollect.AttributeAllLandmarks != 0 {
-		d.Landmarks = append(d.Landmarks, recollect.Landmark{Type: "chinBottom", X: 0.4, Y: 0.75})
+	if want&face.AttributeAllLandmarks != 0 {
+		d.Landmarks = append(d.Landmarks, face.Landmark{Type: "chinBottom", X: 0.4, Y: 0.75})
 	}
 }
 
@@ -109,10 +110,10 @@ func (e Engine) Cosine(similarity float32) float32 {
 
 type photo struct {
 	faces   []Face
-	details []recollect.FaceDetail
+	details []face.FaceDetail
 }
 
-func (p photo) Faces() []recollect.FaceDetail { return p.details }
+func (p photo) Faces() []face.FaceDetail { return p.details }
 
 // Thumbnail is a text that tells the face from others.
 func (p photo) Thumbnail(f int) ([]byte, error) {

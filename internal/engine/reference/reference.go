@@ -14,6 +14,7 @@ import (
 	"math"
 
 	"github.com/recollect-dev/recollect/internal/engine/verification"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
@@ -47,7 +48,7 @@ type Result struct {
 
 // Try has an engine look at the pictures. Every fault is reported, joined into one error: a face that is not found, or elsewhere, or where none is; landmarks
 // outside of it or out of order; vectors that are none; people who are not told apart.
-func Try(ctx context.Context, engine recollect.Engine) (Result, error) {
+func Try(ctx context.Context, engine face.Engine) (Result, error) {
 	vectors := make([][]float32, len(portraits))
 	var faults []error
 	for i, p := range portraits {
@@ -93,16 +94,16 @@ func Try(ctx context.Context, engine recollect.Engine) (Result, error) {
 	return r, errors.Join(faults...)
 }
 
-func detect(ctx context.Context, engine recollect.Engine, name string) (recollect.Photo, error) {
+func detect(ctx context.Context, engine face.Engine, name string) (face.Photo, error) {
 	data, err := pictures.ReadFile("pictures/" + name + ".jpg")
 	if err != nil {
 		return nil, err
 	}
-	return engine.Detect(ctx, data, recollect.AttributesAll)
+	return engine.Detect(ctx, data, face.AttributesAll)
 }
 
 // look finds the face of a portrait and embeds it.
-func look(ctx context.Context, engine recollect.Engine, p known) ([]float32, error) {
+func look(ctx context.Context, engine face.Engine, p known) ([]float32, error) {
 	photo, err := detect(ctx, engine, p.name)
 	if err != nil {
 		return nil, err
@@ -128,8 +129,8 @@ func look(ctx context.Context, engine recollect.Engine, p known) ([]float32, err
 }
 
 // checkLandmarks looks whether the landmarks lie within the face and as those of an upright one do.
-func checkLandmarks(f recollect.FaceDetail) error {
-	at := map[string]recollect.Landmark{}
+func checkLandmarks(f face.FaceDetail) error {
+	at := map[string]face.Landmark{}
 	b := f.BoundingBox
 	for _, l := range f.Landmarks {
 		at[l.Type] = l

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
@@ -23,7 +24,7 @@ type Face struct {
 // EmbedAll looks at pictures by their paths, as many at a time as keep all cores busy, and returns the face of each. After each
 // picture it calls done, if that is not nil, never twice at once. It ends at the first picture that cannot be read or decoded, which the
 // error names, or when ctx does.
-func EmbedAll(ctx context.Context, engine recollect.Engine, paths []string, done func()) ([]Face, error) {
+func EmbedAll(ctx context.Context, engine face.Engine, paths []string, done func()) ([]Face, error) {
 	faces := make([]Face, len(paths))
 	finished := make(chan struct{})
 	group, ctx := errgroup.WithContext(ctx)
@@ -65,7 +66,7 @@ func EmbedAll(ctx context.Context, engine recollect.Engine, paths []string, done
 
 // Embed looks at one picture and embeds the face nearest to its middle, which is where Labeled Faces in the Wild has the person. A
 // picture in which no face is found is not an error.
-func Embed(ctx context.Context, engine recollect.Engine, path string) (Face, error) {
+func Embed(ctx context.Context, engine face.Engine, path string) (Face, error) {
 	if err := ctx.Err(); err != nil {
 		return Face{}, err
 	}
@@ -94,7 +95,7 @@ func Embed(ctx context.Context, engine recollect.Engine, path string) (Face, err
 }
 
 // Middle is the index of the face that is nearest to the picture's middle. There must be one.
-func Middle(faces []recollect.FaceDetail) int {
+func Middle(faces []face.FaceDetail) int {
 	middle := 0
 	for i := range faces {
 		if offCentre(faces[i].BoundingBox) < offCentre(faces[middle].BoundingBox) {

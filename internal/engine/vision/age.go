@@ -6,7 +6,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/engine/onnx"
 	"github.com/recollect-dev/recollect/internal/engine/pack"
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // ager estimates how old a face looks.
@@ -24,13 +24,13 @@ func newAger(r *onnx.Runtime, n *pack.Network, span, margin float32) (*ager, err
 }
 
 // estimate returns the range around the estimate that the pack's margin makes.
-func (a *ager) estimate(ctx context.Context, f seen) (*recollect.AgeRange, error) {
+func (a *ager) estimate(ctx context.Context, f seen) (*face.AgeRange, error) {
 	value, err := a.regressor.estimate(ctx, f)
 	if err != nil {
 		return nil, err
 	}
 	age := value * a.span
-	return &recollect.AgeRange{
+	return &face.AgeRange{
 		Low:  int32(math.Round(max(0, age-a.margin))),
 		High: int32(math.Round(age + a.margin)),
 	}, nil

@@ -7,7 +7,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/engine/onnx"
 	"github.com/recollect-dev/recollect/internal/engine/pack"
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // attributes has what sees the facial attributes, nil for those that the pack has no network for. Whether the mouth is
@@ -61,41 +61,41 @@ type seen struct {
 }
 
 // add adds to d the attributes of a face that are wanted and that the pack has a network for. No other network runs.
-func (a *attributes) add(ctx context.Context, d *recollect.FaceDetail, f seen, want recollect.Attributes) (err error) {
-	if want&recollect.AttributeAgeRange != 0 && a.age != nil {
+func (a *attributes) add(ctx context.Context, d *face.FaceDetail, f seen, want face.Attributes) (err error) {
+	if want&face.AttributeAgeRange != 0 && a.age != nil {
 		if d.AgeRange, err = a.age.estimate(ctx, f); err != nil {
 			return fmt.Errorf("estimating the age: %w", err)
 		}
 	}
-	if want&recollect.AttributeGender != 0 && a.gender != nil {
+	if want&face.AttributeGender != 0 && a.gender != nil {
 		if d.Gender, err = a.gender.tell(ctx, f); err != nil {
 			return fmt.Errorf("telling the gender: %w", err)
 		}
 	}
-	if want&(recollect.AttributeEmotions|recollect.AttributeSmile) != 0 && a.expression != nil {
+	if want&(face.AttributeEmotions|face.AttributeSmile) != 0 && a.expression != nil {
 		emotions, smile, err := a.expression.read(ctx, f)
 		if err != nil {
 			return fmt.Errorf("reading the expression: %w", err)
 		}
-		if want&recollect.AttributeEmotions != 0 {
+		if want&face.AttributeEmotions != 0 {
 			d.Emotions = emotions
 		}
-		if want&recollect.AttributeSmile != 0 {
+		if want&face.AttributeSmile != 0 {
 			d.Smile = smile
 		}
 	}
-	if want&recollect.AttributeEyesOpen != 0 && a.eyes != nil {
+	if want&face.AttributeEyesOpen != 0 && a.eyes != nil {
 		if d.EyesOpen, err = a.eyes.open(ctx, f); err != nil {
 			return fmt.Errorf("looking at the eyes: %w", err)
 		}
 	}
-	if want&recollect.AttributeMouthOpen != 0 {
+	if want&face.AttributeMouthOpen != 0 {
 		d.MouthOpen = mouthOpen(f.points)
 	}
 	return nil
 }
 
 // judge makes a judgement of the probability that it is true.
-func judge(p float64) *recollect.Judgement {
-	return &recollect.Judgement{Value: p >= 0.5, Confidence: float32(100 * max(p, 1-p))}
+func judge(p float64) *face.Judgement {
+	return &face.Judgement{Value: p >= 0.5, Confidence: float32(100 * max(p, 1-p))}
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/onnx"
 	"github.com/recollect-dev/recollect/internal/engine/pack"
 	"github.com/recollect-dev/recollect/internal/engine/vision"
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // allNames are the API's landmarks in the order of the service's answers.
@@ -29,7 +29,7 @@ var allNames = strings.Fields(`eyeLeft eyeRight mouthLeft mouthRight nose
 	upperJawlineLeft midJawlineLeft chinBottom midJawlineRight upperJawlineRight`)
 
 // middle is the face in the middle of a picture, with what is wanted.
-func middle(t *testing.T, e *vision.Engine, data []byte, want recollect.Attributes) recollect.FaceDetail {
+func middle(t *testing.T, e *vision.Engine, data []byte, want face.Attributes) face.FaceDetail {
 	t.Helper()
 	photo, err := e.Detect(t.Context(), data, want)
 	if err != nil {
@@ -39,8 +39,8 @@ func middle(t *testing.T, e *vision.Engine, data []byte, want recollect.Attribut
 	if len(faces) == 0 {
 		t.Fatal("no face is found")
 	}
-	return slices.MinFunc(faces, func(a, b recollect.FaceDetail) int {
-		offset := func(f recollect.FaceDetail) float64 {
+	return slices.MinFunc(faces, func(a, b face.FaceDetail) int {
+		offset := func(f face.FaceDetail) float64 {
 			b := f.BoundingBox
 			return math.Hypot(float64(b.Left+b.Width/2-0.5), float64(b.Top+b.Height/2-0.5))
 		}
@@ -68,18 +68,18 @@ func TestAttributesAreThoseAskedFor(t *testing.T) {
 		t.Error("attributes were looked at that nobody asked for")
 	}
 	extras := []string{"AgeRange", "Gender", "Emotions", "EyesOpen", "MouthOpen", "Smile"}
-	for want, names := range map[recollect.Attributes][]string{
-		0:                             nil,
-		recollect.AttributeAgeRange:   {"AgeRange"},
-		recollect.AttributeGender:     {"Gender"},
-		recollect.AttributeEmotions:   {"Emotions"},
-		recollect.AttributeEyesOpen:   {"EyesOpen"},
-		recollect.AttributeMouthOpen:  {"MouthOpen"},
-		recollect.AttributeSmile:      {"Smile"},
-		recollect.AttributeBeard:      nil, // there is no network for it
-		recollect.AttributeSunglasses: nil,
-		recollect.AttributesAll:       extras,
-		recollect.AttributeAgeRange | recollect.AttributeSmile: {"AgeRange", "Smile"},
+	for want, names := range map[face.Attributes][]string{
+		0:                        nil,
+		face.AttributeAgeRange:   {"AgeRange"},
+		face.AttributeGender:     {"Gender"},
+		face.AttributeEmotions:   {"Emotions"},
+		face.AttributeEyesOpen:   {"EyesOpen"},
+		face.AttributeMouthOpen:  {"MouthOpen"},
+		face.AttributeSmile:      {"Smile"},
+		face.AttributeBeard:      nil, // there is no network for it
+		face.AttributeSunglasses: nil,
+		face.AttributesAll:       extras,
+		face.AttributeAgeRange | face.AttributeSmile: {"AgeRange", "Smile"},
 	} {
 		got := middle(t, e, data, want)
 		for _, name := range extras {
@@ -88,7 +88,7 @@ func TestAttributesAreThoseAskedFor(t *testing.T) {
 			}
 		}
 		landmarks := allNames[:5]
-		if want == recollect.AttributesAll {
+		if want == face.AttributesAll {
 			landmarks = allNames
 		}
 		if len(got.Landmarks) != len(landmarks) {
@@ -123,7 +123,7 @@ func TestAttributesWithoutNetworks(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	f := middle(t, e, read(t, portrait), recollect.AttributesAll)
+	f := middle(t, e, read(t, portrait), face.AttributesAll)
 	if f.AgeRange != nil || f.Gender != nil || f.Emotions != nil || f.EyesOpen != nil || f.Smile != nil {
 		t.Errorf("without a network: %+v", f)
 	}
@@ -136,7 +136,7 @@ func TestAttributesWithoutNetworks(t *testing.T) {
 func TestAttributesOfGroups(t *testing.T) {
 	e := newEngine(t, vision.Options{})
 	for _, name := range []string{"cf_013_4.jpg", "dlib_2008_001322.jpg", "dlib_bald_guys.jpg"} {
-		photo, err := e.Detect(t.Context(), read(t, filepath.Join("group", name)), recollect.AttributesAll)
+		photo, err := e.Detect(t.Context(), read(t, filepath.Join("group", name)), face.AttributesAll)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,7 +149,7 @@ func TestAttributesOfGroups(t *testing.T) {
 	}
 }
 
-func checkAttributes(t *testing.T, f recollect.FaceDetail) {
+func checkAttributes(t *testing.T, f face.FaceDetail) {
 	t.Helper()
 	if r := f.AgeRange; r == nil || r.Low < 0 || r.High <= r.Low || r.High > 120 {
 		t.Errorf("age range %+v", r)
@@ -157,7 +157,7 @@ func checkAttributes(t *testing.T, f recollect.FaceDetail) {
 	if g := f.Gender; g == nil || g.Value != "Female" && g.Value != "Male" || !(g.Confidence >= 50 && g.Confidence <= 100) {
 		t.Errorf("gender %+v", g)
 	}
-	for name, j := range map[string]*recollect.Judgement{"eyes open": f.EyesOpen, "mouth open": f.MouthOpen, "smile": f.Smile} {
+	for name, j := range map[string]*face.Judgement{"eyes open": f.EyesOpen, "mouth open": f.MouthOpen, "smile": f.Smile} {
 		if j == nil || !(j.Confidence >= 50 && j.Confidence <= 100) {
 			t.Errorf("%s %+v", name, j)
 		}
@@ -179,7 +179,7 @@ func checkAttributes(t *testing.T, f recollect.FaceDetail) {
 	if math.Abs(float64(sum-100)) > 0.01 {
 		t.Errorf("the emotions' confidences add up to %v", sum)
 	}
-	at := map[string]recollect.Landmark{}
+	at := map[string]face.Landmark{}
 	for _, l := range f.Landmarks {
 		at[l.Type] = l
 	}
@@ -266,13 +266,13 @@ func TestLFWAttributes(t *testing.T) {
 	}
 	offs := map[string][]float64{}
 	for _, l := range readLabels(t) {
-		f := middle(t, e, read(t, lfwPath(l.image)), recollect.AttributesAll)
+		f := middle(t, e, read(t, lfwPath(l.image)), face.AttributesAll)
 		if l.gender != "" {
 			add(l.set+" gender "+l.gender, f.Gender.Value[:1] == l.gender)
 		}
 		for attribute, c := range map[string]struct {
 			label string
-			got   *recollect.Judgement
+			got   *face.Judgement
 		}{"smile": {l.smile, f.Smile}, "mouth open": {l.mouth, f.MouthOpen}, "eyes open": {l.eyes, f.EyesOpen}} {
 			if c.label == "" {
 				continue
@@ -336,9 +336,9 @@ func TestMirroredAttributes(t *testing.T) {
 	for _, name := range names {
 		img := load(t, name)
 		width, height := img.Rect.Dx(), img.Rect.Dy()
-		as := middle(t, e, change(t, width, height, img.At), recollect.AttributesAll)
-		mirrored := middle(t, e, change(t, width, height, func(x, y int) color.Color { return img.At(width-1-x, y) }), recollect.AttributesAll)
-		at := map[string]recollect.Landmark{}
+		as := middle(t, e, change(t, width, height, img.At), face.AttributesAll)
+		mirrored := middle(t, e, change(t, width, height, func(x, y int) color.Color { return img.At(width-1-x, y) }), face.AttributesAll)
+		at := map[string]face.Landmark{}
 		for _, l := range mirrored.Landmarks {
 			at[l.Type] = l
 		}

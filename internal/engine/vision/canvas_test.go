@@ -17,6 +17,7 @@ import (
 	"golang.org/x/image/math/f64"
 
 	"github.com/recollect-dev/recollect/internal/engine/vision"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
@@ -125,7 +126,7 @@ func (f *found) add(o found) {
 }
 
 // compare holds the faces of a picture of a size against the boxes in it, which are in pixels.
-func compare(faces []recollect.FaceDetail, truth []recollect.BoundingBox, width, height int) found {
+func compare(faces []face.FaceDetail, truth []recollect.BoundingBox, width, height int) found {
 	f := found{faces: len(truth)}
 	hit := make([]bool, len(truth))
 	for _, single := range faces {
@@ -282,7 +283,7 @@ func TestDetectHuge(t *testing.T) {
 	}
 	data := encodeJPEG(t, img)
 	img = nil
-	var faces []recollect.FaceDetail
+	var faces []face.FaceDetail
 	took := allocated(func() {
 		photo, err := e.Detect(context.Background(), data, 0)
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/engine/onnx"
 	"github.com/recollect-dev/recollect/internal/engine/pack"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
@@ -45,7 +46,7 @@ type Options struct {
 	Observe func(Stage, time.Duration)
 }
 
-// Engine is a loaded model pack. It implements [recollect.Engine].
+// Engine is a loaded model pack. It implements [face.Engine].
 type Engine struct {
 	version     string
 	curve       curve
@@ -60,7 +61,7 @@ type Engine struct {
 	cores       int
 }
 
-var _ recollect.Engine = (*Engine)(nil)
+var _ face.Engine = (*Engine)(nil)
 
 // New prepares the networks of a pack that was loaded by [pack.Load]. A network whose input or outputs are not what its
 // decoder reads is an error here, so that it cannot be one later.
@@ -131,10 +132,10 @@ func (e *Engine) Similarity(cosine float32) float32 { return e.curve.similarity(
 // Cosine is the least cosine whose Similarity is at least the given one.
 func (e *Engine) Cosine(similarity float32) float32 { return e.curve.cosine(similarity) }
 
-// Detect decodes a picture, turns it upright and finds the faces in it, as [recollect.Engine] says.
+// Detect decodes a picture, turns it upright and finds the faces in it, as [face.Engine] says.
 //
 // An attribute that the pack has no network for is left out of the faces. Networks of attributes run only where those are wanted.
-func (e *Engine) Detect(ctx context.Context, data []byte, want recollect.Attributes) (recollect.Photo, error) {
+func (e *Engine) Detect(ctx context.Context, data []byte, want face.Attributes) (face.Photo, error) {
 	ctx = onnx.OneCaller(ctx)
 	stop := e.clock(StageDecode)
 	p, release, err := e.decoder.decode(ctx, data)
@@ -155,7 +156,7 @@ func (e *Engine) Detect(ctx context.Context, data []byte, want recollect.Attribu
 	if err != nil {
 		return nil, fmt.Errorf("finding landmarks: %w", err)
 	}
-	photo := &photo{engine: e, faces: make([]recollect.FaceDetail, len(faces)), crops: make([]crop, len(faces))}
+	photo := &photo{engine: e, faces: make([]face.FaceDetail, len(faces)), crops: make([]crop, len(faces))}
 	err = each(ctx, len(faces), e.cores, func(ctx context.Context, i int) (err error) {
 		photo.faces[i], photo.crops[i], err = e.look(ctx, p, &faces[i], want)
 		return err
@@ -197,7 +198,7 @@ func (e *Engine) locate(ctx context.Context, p *picture, found []box) ([]located
 }
 
 // look finds what is wanted to be known of one face beside its landmarks.
-func (e *Engine) look(ctx context.Context, p *picture, found *located, want recollect.Attributes) (recollect.FaceDetail, crop, error) {
+func (e *Engine) look(ctx context.Context, p *picture, found *located, want face.Attributes) (face.FaceDetail, crop, error) {
 	width, height := p.size()
 	f, points := found.box, found.points
 
@@ -205,7 +206,7 @@ func (e *Engine) look(ctx context.Context, p *picture, found *located, want reco
 	five := points.five()
 	pose, err := e.pose.estimate(ctx, p, f, five)
 	if err != nil {
-		return recollect.FaceDetail{}, nil, fmt.Errorf("estimating the pose: %w", err)
+		return face.FaceDetail{}, nil, fmt.Errorf("estimating the pose: %w", err)
 	}
 	stop()
 
@@ -215,7 +216,7 @@ func (e *Engine) look(ctx context.Context, p *picture, found *located, want reco
 	quality := rate(aligned)
 	stop()
 
-	detail := recollect.FaceDetail{
+	detail := face.FaceDetail{
 		BoundingBox: recollect.BoundingBox{
 			Left:   float32(f.x0 / float64(width)),
 			Top:    float32(f.y0 / float64(height)),
@@ -224,14 +225,14 @@ func (e *Engine) look(ctx context.Context, p *picture, found *located, want reco
 		},
 		Side:       float32(min(f.width(), f.height())),
 		Confidence: 100 * f.score,
-		Landmarks:  points.named(want&recollect.AttributeAllLandmarks != 0, width, height),
+		Landmarks:  points.named(want&face.AttributeAllLandmarks != 0, width, height),
 		Pose:       pose,
 		Quality:    quality,
 	}
 	if want != 0 {
 		stop = e.clock(StageAttribute)
 		if err := e.attributes.add(ctx, &detail, seen{p, points, upright}, want); err != nil {
-			return recollect.FaceDetail{}, nil, err
+			return face.FaceDetail{}, nil, err
 		}
 		stop()
 	}
@@ -283,14 +284,14 @@ func (e *Engine) RunNetworks(ctx context.Context) (map[Stage]time.Duration, erro
 	return took, nil
 }
 
-// photo is a picture that was looked at. It implements [recollect.Photo].
+// photo is a picture that was looked at. It implements [face.Photo].
 type photo struct {
 	engine *Engine
-	faces  []recollect.FaceDetail
+	faces  []face.FaceDetail
 	crops  []crop // of each face
 }
 
-func (p *photo) Faces() []recollect.FaceDetail { return slices.Clone(p.faces) }
+func (p *photo) Faces() []face.FaceDetail { return slices.Clone(p.faces) }
 
 func (p *photo) Embed(ctx context.Context, faces ...int) ([][]float32, error) {
 	for _, i := range faces {

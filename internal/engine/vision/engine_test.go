@@ -9,7 +9,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/onnx"
 	"github.com/recollect-dev/recollect/internal/engine/pack"
 	"github.com/recollect-dev/recollect/internal/engine/vision"
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 const (
@@ -51,7 +51,7 @@ func read(t testing.TB, name string) []byte {
 }
 
 // detect is Detect of what must be a good picture.
-func detect(t testing.TB, e *vision.Engine, data []byte) recollect.Photo {
+func detect(t testing.TB, e *vision.Engine, data []byte) face.Photo {
 	t.Helper()
 	photo, err := e.Detect(context.Background(), data, 0)
 	if err != nil {

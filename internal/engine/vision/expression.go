@@ -8,7 +8,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/engine/onnx"
 	"github.com/recollect-dev/recollect/internal/engine/pack"
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // expresser reads the emotions that a face seems to show.
@@ -31,15 +31,15 @@ func newExpresser(r *onnx.Runtime, n *pack.Network) (*expresser, error) {
 
 // read returns the network's emotions, the likeliest first, and whether the face smiles: whether it looks happy rather
 // than anything else.
-func (e *expresser) read(ctx context.Context, f seen) ([]recollect.Emotion, *recollect.Judgement, error) {
+func (e *expresser) read(ctx context.Context, f seen) ([]face.Emotion, *face.Judgement, error) {
 	probabilities, err := e.probabilities(ctx, e.aligned(f.picture, f.upright))
 	if err != nil {
 		return nil, nil, err
 	}
-	emotions := make([]recollect.Emotion, len(probabilities))
+	emotions := make([]face.Emotion, len(probabilities))
 	for i, p := range probabilities {
-		emotions[i] = recollect.Emotion{Type: e.classes[i], Confidence: float32(100 * p)}
+		emotions[i] = face.Emotion{Type: e.classes[i], Confidence: float32(100 * p)}
 	}
-	slices.SortStableFunc(emotions, func(a, b recollect.Emotion) int { return cmp.Compare(b.Confidence, a.Confidence) })
+	slices.SortStableFunc(emotions, func(a, b face.Emotion) int { return cmp.Compare(b.Confidence, a.Confidence) })
 	return emotions, judge(probabilities[e.happy]), nil
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/engine/onnx"
 	"github.com/recollect-dev/recollect/internal/engine/pack"
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // eyer tells whether eyes are open, one eye at a time.
@@ -29,7 +29,7 @@ func newEyer(r *onnx.Runtime, n *pack.Network) (*eyer, error) {
 }
 
 // open tells whether a face's eyes are open, by the mean of what is said of both.
-func (e *eyer) open(ctx context.Context, f seen) (*recollect.Judgement, error) {
+func (e *eyer) open(ctx context.Context, f seen) (*face.Judgement, error) {
 	m := f.points
 	left, right := m.middle(37, 38, 40, 41), m.middle(43, 44, 46, 47)
 	var sum float64

@@ -7,7 +7,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/engine/onnx"
 	"github.com/recollect-dev/recollect/internal/engine/pack"
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // genderer tells whether a face looks female or male.
@@ -29,13 +29,13 @@ func newGenderer(r *onnx.Runtime, n *pack.Network) (*genderer, error) {
 }
 
 // tell returns the likelier of the two.
-func (g *genderer) tell(ctx context.Context, f seen) (*recollect.Gender, error) {
+func (g *genderer) tell(ctx context.Context, f seen) (*face.Gender, error) {
 	value, err := g.estimate(ctx, f)
 	if err != nil {
 		return nil, err
 	}
 	second := judge(value)
-	gender := recollect.Gender{Value: g.values[0], Confidence: second.Confidence}
+	gender := face.Gender{Value: g.values[0], Confidence: second.Confidence}
 	if second.Value {
 		gender.Value = g.values[1]
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/engine/onnx"
 	"github.com/recollect-dev/recollect/internal/engine/pack"
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // point is a place in pixels of the upright picture.
@@ -77,15 +77,15 @@ func (m *markup) five() (points five) {
 }
 
 // named returns the five landmarks that always come, or all of them, in ratios of a picture of the given size.
-func (m *markup) named(all bool, width, height int) []recollect.Landmark {
+func (m *markup) named(all bool, width, height int) []face.Landmark {
 	wanted := landmarks[:len(five{})]
 	if all {
 		wanted = landmarks[:]
 	}
-	named := make([]recollect.Landmark, len(wanted))
+	named := make([]face.Landmark, len(wanted))
 	for i, l := range wanted {
 		p := m.middle(l.points...)
-		named[i] = recollect.Landmark{Type: l.name, X: float32(p.x / float64(width)), Y: float32(p.y / float64(height))}
+		named[i] = face.Landmark{Type: l.name, X: float32(p.x / float64(width)), Y: float32(p.y / float64(height))}
 	}
 	return named
 }

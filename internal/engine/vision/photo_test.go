@@ -21,6 +21,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/engine/verification"
 	"github.com/recollect-dev/recollect/internal/engine/vision"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
@@ -82,15 +83,15 @@ func TestDetectGroups(t *testing.T) {
 	}
 }
 
-func area(f recollect.FaceDetail) float32 { return f.BoundingBox.Width * f.BoundingBox.Height }
+func area(f face.FaceDetail) float32 { return f.BoundingBox.Width * f.BoundingBox.Height }
 
-func inside(f recollect.FaceDetail, x, y float32) bool {
+func inside(f face.FaceDetail, x, y float32) bool {
 	b := f.BoundingBox
 	return x > b.Left && x < b.Left+b.Width && y > b.Top && y < b.Top+b.Height
 }
 
 // check checks what holds for every face of the real pictures.
-func check(t *testing.T, f recollect.FaceDetail) {
+func check(t *testing.T, f face.FaceDetail) {
 	t.Helper()
 	if f.Confidence < 60 || f.Confidence > 100 {
 		t.Errorf("confidence %v", f.Confidence)
@@ -105,7 +106,7 @@ func check(t *testing.T, f recollect.FaceDetail) {
 			t.Errorf("pose %+v", f.Pose)
 		}
 	}
-	at := map[string]recollect.Landmark{}
+	at := map[string]face.Landmark{}
 	var order []string
 	for _, l := range f.Landmarks {
 		at[l.Type] = l
@@ -227,7 +228,7 @@ func encodeJPEG(t *testing.T, img image.Image) []byte {
 	return b.Bytes()
 }
 
-func only(t *testing.T, e *vision.Engine, data []byte) recollect.FaceDetail {
+func only(t *testing.T, e *vision.Engine, data []byte) face.FaceDetail {
 	t.Helper()
 	faces := detect(t, e, data).Faces()
 	if len(faces) == 0 {
@@ -293,14 +294,14 @@ func TestQualityIsMonotone(t *testing.T) {
 	e := newEngine(t, vision.Options{})
 	img := load(t, portrait)
 	width, height := img.Rect.Dx(), img.Rect.Dy()
-	scaled := func(factor float64) recollect.Quality {
+	scaled := func(factor float64) face.Quality {
 		return only(t, e, change(t, width, height, func(x, y int) color.Color {
 			c := img.NRGBAAt(x, y)
 			scale := func(v uint8) uint8 { return uint8(math.Min(float64(v)*factor, 255)) }
 			return color.NRGBA{scale(c.R), scale(c.G), scale(c.B), 255}
 		})).Quality
 	}
-	last := recollect.Quality{}
+	last := face.Quality{}
 	for _, factor := range []float64{0.2, 0.4, 0.6, 0.8, 1, 1.2, 1.4} {
 		q := scaled(factor)
 		if q.Brightness <= last.Brightness {
@@ -308,7 +309,7 @@ func TestQualityIsMonotone(t *testing.T) {
 		}
 		last = q
 	}
-	last = recollect.Quality{Sharpness: 101}
+	last = face.Quality{Sharpness: 101}
 	for _, radius := range []int{0, 1, 2, 4, 6} {
 		q := only(t, e, change(t, width, height, func(x, y int) color.Color { return boxBlur(img, x, y, radius) })).Quality
 		if q.Sharpness >= last.Sharpness {
@@ -334,8 +335,8 @@ func boxBlur(img *image.NRGBA, x, y, radius int) color.Color {
 func TestSamePictureAgain(t *testing.T) {
 	e := newEngine(t, vision.Options{})
 	data := read(t, "group/cf_013_4.jpg")
-	look := func() ([]recollect.FaceDetail, [][]float32) {
-		photo, err := e.Detect(context.Background(), data, recollect.AttributesAll)
+	look := func() ([]face.FaceDetail, [][]float32) {
+		photo, err := e.Detect(context.Background(), data, face.AttributesAll)
 		if err != nil {
 			t.Error(err)
 			return nil, nil

@@ -6,7 +6,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/engine/onnx"
 	"github.com/recollect-dev/recollect/internal/engine/pack"
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 const (
@@ -30,8 +30,8 @@ func newPoser(r *onnx.Runtime, n *pack.Network) (*poser, error) {
 
 // estimate returns the pose of a face with the given points. Yaw and pitch are the network's. Roll is the angle of the
 // line through the eyes, which is right for every angle, while the network has seen few heads that are far from upright.
-func (p *poser) estimate(ctx context.Context, from *picture, f box, points five) (recollect.Pose, error) {
-	var pose recollect.Pose
+func (p *poser) estimate(ctx context.Context, from *picture, f box, points five) (face.Pose, error) {
+	var pose face.Pose
 	err := p.run(ctx, from, p.around(f.rect), func(outputs [][]float32) {
 		// The network's yaw is positive towards the viewer's left, the API's towards the right.
 		pose.Yaw = float32(-expectedAngle(outputs[0]))

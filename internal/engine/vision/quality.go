@@ -3,7 +3,7 @@ package vision
 import (
 	"math"
 
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // rate rates an aligned face.
@@ -12,7 +12,7 @@ import (
 // its finest details: the mean square of the Laplacian over the variance of the luma, x, as 100 x / (x + x0). The
 // quotient does not change with brightness and contrast. An aligned crop has the size that the embedding sees, so that
 // a face which was enlarged to it is as blurred as it is to the network.
-func rate(f crop) recollect.Quality {
+func rate(f crop) face.Quality {
 	const halfSharp = 0.25 // x0, where the sharpness is 50
 
 	// The middle of the crop, from the brows to the chin, without the background.
@@ -43,7 +43,7 @@ func rate(f crop) recollect.Quality {
 	// One grey level of noise is no detail, and a flat crop has none.
 	variance := max(squares/n-mean*mean, 1)
 	x := detail / n / variance
-	return recollect.Quality{
+	return face.Quality{
 		Brightness: float32(math.Min(100*mean/255, 100)),
 		Sharpness:  float32(100 * x / (x + halfSharp)),
 	}

@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // faceLike returns vectors whose cosines are distributed like those of different people's faces: a share of 0.01 has more than 0.24, which
@@ -50,7 +50,7 @@ func BenchmarkSearch(b *testing.B) {
 			var g gallery
 			g.begin(newCoders(k), new(Tally), nil)
 			for i, v := range vectors {
-				if err := g.add([]recollect.Embedding{{Key: recollect.VectorKey(i + 1), Vector: v}}); err != nil {
+				if err := g.add([]face.Embedding{{Key: face.VectorKey(i + 1), Vector: v}}); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -86,7 +86,7 @@ func BenchmarkAdd(b *testing.B) {
 	g.begin(newCoders(fastest()), new(Tally), nil)
 	v := unit(rand.New(rand.NewPCG(1, 1)), 512)
 	for i := range b.N {
-		if err := g.add([]recollect.Embedding{{Key: recollect.VectorKey(i%1_000_000 + 1), Vector: v}}); err != nil {
+		if err := g.add([]face.Embedding{{Key: face.VectorKey(i%1_000_000 + 1), Vector: v}}); err != nil {
 			b.Fatal(err)
 		}
 		if i%1_000_000 == 999_999 {

@@ -11,13 +11,13 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // disk is the files of one collection.
 type disk struct {
 	files      *Files
-	collection recollect.CollectionKey
+	collection face.CollectionKey
 	log        *slog.Logger
 	failed     atomic.Bool // writing has failed, which is said once
 }
@@ -86,14 +86,14 @@ func (d *disk) read(ctx context.Context, known *coders, paths []string) (*coder,
 
 // reconcile makes holes of what the record has no more, or a slab before has too, and leaves slabs with more holes than vectors. It returns the
 // slabs that are left, and those of the record's keys, which are in ascending order, that are in none.
-func (d *disk) reconcile(slabs []*slab, keys []recollect.VectorKey) (left []*slab, missing []recollect.VectorKey) {
+func (d *disk) reconcile(slabs []*slab, keys []face.VectorKey) (left []*slab, missing []face.VectorKey) {
 	there := make([]bool, len(keys))
 	var places []int
 	next := 0 // most files hold keys that follow one another
 	for _, s := range slabs {
 		places = places[:0]
 		for slot := range s.keys {
-			key := recollect.VectorKey(s.keys[slot].Load())
+			key := face.VectorKey(s.keys[slot].Load())
 			place, ok := next, next < len(keys) && keys[next] == key
 			if !ok {
 				place, ok = slices.BinarySearch(keys, key)
@@ -144,7 +144,7 @@ func (g *gallery) install(c *coder, slabs []*slab) error {
 		v.coder = c
 	}
 	for _, s := range slabs {
-		for _, newer := range []map[recollect.VectorKey]struct{}{g.removed, g.added} {
+		for _, newer := range []map[face.VectorKey]struct{}{g.removed, g.added} {
 			for key := range newer {
 				if slot := s.find(key); slot >= 0 {
 					s.clear(slot)

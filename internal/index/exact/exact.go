@@ -1,4 +1,4 @@
-// Package exact is the [recollect.Index] of a single machine: it looks at every vector of a collection and misses none. Two
+// Package exact is the [face.Index] of a single machine: it looks at every vector of a collection and misses none. Two
 // bits a coordinate tell enough of most vectors to pass them over (bound.go), 32 at once (kernels.go); the rest are compared in full.
 package exact
 
@@ -15,21 +15,21 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// Source is where a collection's vectors are read from when it is first searched. A [recollect.Store] is one for the
+// Source is where a collection's vectors are read from when it is first searched. A [face.Store] is one for the
 // vectors of faces, and a [SourceFunc] of its UserVectors one for those of users.
 type Source interface {
 	// Embeddings yields what a collection holds at one moment, which is not before the call. An error ends it.
-	Embeddings(ctx context.Context, c recollect.CollectionKey) iter.Seq2[recollect.Embedding, error]
+	Embeddings(ctx context.Context, c face.CollectionKey) iter.Seq2[face.Embedding, error]
 }
 
 // SourceFunc is a function that is a [Source].
-type SourceFunc func(context.Context, recollect.CollectionKey) iter.Seq2[recollect.Embedding, error]
+type SourceFunc func(context.Context, face.CollectionKey) iter.Seq2[face.Embedding, error]
 
 // Embeddings calls f.
-func (f SourceFunc) Embeddings(ctx context.Context, c recollect.CollectionKey) iter.Seq2[recollect.Embedding, error] {
+func (f SourceFunc) Embeddings(ctx context.Context, c face.CollectionKey) iter.Seq2[face.Embedding, error] {
 	return f(ctx, c)
 }
 
@@ -76,7 +76,7 @@ type Index struct {
 	tasks sync.WaitGroup // the loads
 
 	mu      sync.Mutex
-	entries map[recollect.CollectionKey]*entry
+	entries map[face.CollectionKey]*entry
 	recent  *list.List // of the entries, the one searched last in front
 	bytes   int64      // sum of the entries' bytes
 	vectors int        // sum of the entries' vectors
@@ -86,7 +86,7 @@ type Index struct {
 
 // entry is a collection that is in memory or on its way there.
 type entry struct {
-	key     recollect.CollectionKey
+	key     face.CollectionKey
 	gallery gallery
 	stop    context.CancelFunc // of the load
 	loaded  chan struct{}      // closed when the load has ended
@@ -99,7 +99,7 @@ type entry struct {
 	vectors int           // as counted in Index.vectors
 }
 
-var _ recollect.Index = (*Index)(nil)
+var _ face.Index = (*Index)(nil)
 
 // New returns an empty index over a source.
 func New(source Source, o Options) *Index {
@@ -121,7 +121,7 @@ func New(source Source, o Options) *Index {
 		collect:  64 << 20,
 		loads:    make(chan struct{}, runtime.GOMAXPROCS(0)),
 		cores:    make(chan struct{}, runtime.GOMAXPROCS(0)),
-		entries:  map[recollect.CollectionKey]*entry{},
+		entries:  map[face.CollectionKey]*entry{},
 		recent:   list.New(),
 	}
 	x.ctx, x.end = context.WithCancel(context.Background())
@@ -152,8 +152,8 @@ func (x *Index) Close() error {
 	return nil
 }
 
-// Add implements [recollect.Index].
-func (x *Index) Add(_ context.Context, c recollect.CollectionKey, embeddings ...recollect.Embedding) error {
+// Add implements [face.Index].
+func (x *Index) Add(_ context.Context, c face.CollectionKey, embeddings ...face.Embedding) error {
 	e := x.find(c)
 	if e == nil {
 		return nil
@@ -165,8 +165,8 @@ func (x *Index) Add(_ context.Context, c recollect.CollectionKey, embeddings ...
 	return nil
 }
 
-// Remove implements [recollect.Index].
-func (x *Index) Remove(_ context.Context, c recollect.CollectionKey, keys ...recollect.VectorKey) error {
+// Remove implements [face.Index].
+func (x *Index) Remove(_ context.Context, c face.CollectionKey, keys ...face.VectorKey) error {
 	if e := x.find(c); e != nil {
 		e.gallery.remove(keys)
 		x.account(e)
@@ -174,8 +174,8 @@ func (x *Index) Remove(_ context.Context, c recollect.CollectionKey, keys ...rec
 	return nil
 }
 
-// Drop implements [recollect.Index].
-func (x *Index) Drop(_ context.Context, c recollect.CollectionKey) error {
+// Drop implements [face.Index].
+func (x *Index) Drop(_ context.Context, c face.CollectionKey) error {
 	x.mu.Lock()
 	if e := x.entries[c]; e != nil {
 		e.stop()
@@ -191,9 +191,9 @@ func (x *Index) Drop(_ context.Context, c recollect.CollectionKey) error {
 	return nil
 }
 
-// Search implements [recollect.Index]. A query of another length than the collection's vectors is an error. The first search of a
+// Search implements [face.Index]. A query of another length than the collection's vectors is an error. The first search of a
 // collection waits until it is read; one whose context ends meanwhile returns, and the reading goes on.
-func (x *Index) Search(ctx context.Context, c recollect.CollectionKey, query []float32, k int, least float32) ([]recollect.Hit, error) {
+func (x *Index) Search(ctx context.Context, c face.CollectionKey, query []float32, k int, least float32) ([]face.Hit, error) {
 	hits, err := x.search(ctx, c, query, k, least)
 	if err != nil {
 		return nil, fmt.Errorf("search the index: %w", err)
@@ -201,7 +201,7 @@ func (x *Index) Search(ctx context.Context, c recollect.CollectionKey, query []f
 	return hits, nil
 }
 
-func (x *Index) search(ctx context.Context, c recollect.CollectionKey, query []float32, k int, least float32) ([]recollect.Hit, error) {
+func (x *Index) search(ctx context.Context, c face.CollectionKey, query []float32, k int, least float32) ([]face.Hit, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -255,7 +255,7 @@ func (x *Index) repair(e *entry, d *damage) {
 var errDropped = errors.New("dropped")
 
 // find returns the entry of a collection, or nil.
-func (x *Index) find(c recollect.CollectionKey) *entry {
+func (x *Index) find(c face.CollectionKey) *entry {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.entries[c]
@@ -265,7 +265,7 @@ func (x *Index) find(c recollect.CollectionKey) *entry {
 //
 // The entry is there before the source is asked. So what is committed before an Add that finds no entry is in what the source
 // yields later, and an Add that finds one tells it directly.
-func (x *Index) load(c recollect.CollectionKey) (*entry, error) {
+func (x *Index) load(c face.CollectionKey) (*entry, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.closed {
@@ -343,7 +343,7 @@ func (x *Index) fill(ctx context.Context, e *entry) error {
 func (x *Index) fillFromFiles(ctx context.Context, e *entry, record Record) error {
 	disk := e.gallery.disk
 	paths := x.files.list(e.key)
-	var keys []recollect.VectorKey
+	var keys []face.VectorKey
 	var keysErr error
 	var reading sync.WaitGroup
 	if len(paths) > 0 { // meanwhile, since either takes as long
@@ -370,7 +370,7 @@ func (x *Index) fillFromFiles(ctx context.Context, e *entry, record Record) erro
 }
 
 // collect returns what is yielded until an error.
-func collect(yielded iter.Seq2[recollect.VectorKey, error]) (keys []recollect.VectorKey, err error) {
+func collect(yielded iter.Seq2[face.VectorKey, error]) (keys []face.VectorKey, err error) {
 	for key, err := range yielded {
 		if err != nil {
 			return nil, err

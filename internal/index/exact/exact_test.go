@@ -12,17 +12,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/index/indextest"
-	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 func TestConformance(t *testing.T) {
-	indextest.Run(t, func(t *testing.T, source *indextest.Source) recollect.Index { return newIndex(t, source, Options{}) })
+	indextest.Run(t, func(t *testing.T, source *indextest.Source) face.Index { return newIndex(t, source, Options{}) })
 }
 
 // The suite again with so little memory that each search of another collection lets the last one go.
 func TestConformanceWithoutMemory(t *testing.T) {
-	indextest.Run(t, func(t *testing.T, source *indextest.Source) recollect.Index {
+	indextest.Run(t, func(t *testing.T, source *indextest.Source) face.Index {
 		return newIndex(t, source, Options{MaxBytes: 1})
 	})
 }
@@ -58,14 +58,14 @@ func TestSearchAgreesWithSorting(t *testing.T) {
 		t.Run(fmt.Sprintf("%dx%d", test.n, test.dimension), func(t *testing.T) {
 			var source indextest.Source
 			x := newIndex(t, &source, Options{})
-			vectors := map[recollect.VectorKey][]float32{}
+			vectors := map[face.VectorKey][]float32{}
 			for i := range test.n {
-				key := recollect.VectorKey(i + 1)
+				key := face.VectorKey(i + 1)
 				vectors[key] = unit(random, test.dimension)
 				if i%10 == 9 {
 					vectors[key] = slices.Clone(vectors[key-5])
 				}
-				source.Put(1, recollect.Embedding{Key: key, Vector: vectors[key]})
+				source.Put(1, face.Embedding{Key: key, Vector: vectors[key]})
 			}
 			query := unit(random, test.dimension)
 			check := func(k int, least float32) {
@@ -132,8 +132,8 @@ func TestConcurrentUse(t *testing.T) {
 	var source indextest.Source
 	random := rand.New(rand.NewPCG(7, 8))
 	probe := unit(random, 8)
-	for key := range recollect.VectorKey(1500) {
-		source.Put(1, recollect.Embedding{Key: key + 1, Vector: probe})
+	for key := range face.VectorKey(1500) {
+		source.Put(1, face.Embedding{Key: key + 1, Vector: probe})
 	}
 	x := newIndex(t, &source, Options{MaxBytes: 1}) // so that collections come and go
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -143,12 +143,12 @@ func TestConcurrentUse(t *testing.T) {
 	var searches atomic.Int64
 	goOn := func() bool { return (ctx.Err() == nil || searches.Load() < 20) && !t.Failed() }
 	var working sync.WaitGroup
-	found := func(k int) map[recollect.VectorKey]bool {
+	found := func(k int) map[face.VectorKey]bool {
 		hits, err := x.Search(t.Context(), 1, probe, k, -1)
 		if err != nil {
 			t.Error(err)
 		}
-		there := map[recollect.VectorKey]bool{}
+		there := map[face.VectorKey]bool{}
 		for _, h := range hits {
 			if there[h.Key] {
 				t.Errorf("%d was found twice", h.Key)
@@ -161,11 +161,11 @@ func TestConcurrentUse(t *testing.T) {
 	for range 3 { // adds and removes its own keys
 		working.Go(func() {
 			for goOn() {
-				var own []recollect.Embedding
-				var ownKeys []recollect.VectorKey
+				var own []face.Embedding
+				var ownKeys []face.VectorKey
 				for range 20 {
-					key := recollect.VectorKey(keysGiven.Add(1))
-					own = append(own, recollect.Embedding{Key: key, Vector: probe})
+					key := face.VectorKey(keysGiven.Add(1))
+					own = append(own, face.Embedding{Key: key, Vector: probe})
 					ownKeys = append(ownKeys, key)
 				}
 				source.Put(1, own...)
@@ -194,7 +194,7 @@ func TestConcurrentUse(t *testing.T) {
 	working.Go(func() { // watches those that are there throughout
 		for goOn() {
 			there := found(100_000)
-			for key := range recollect.VectorKey(1500) {
+			for key := range face.VectorKey(1500) {
 				if !there[key+1] {
 					t.Errorf("%d is not found", key+1)
 				}
@@ -202,7 +202,7 @@ func TestConcurrentUse(t *testing.T) {
 		}
 	})
 	working.Go(func() { // makes the collection be read again
-		for c := recollect.CollectionKey(2); goOn(); c++ {
+		for c := face.CollectionKey(2); goOn(); c++ {
 			time.Sleep(time.Millisecond)
 			if c%2 == 0 {
 				if err := x.Drop(t.Context(), 1); err != nil {
@@ -223,17 +223,17 @@ func TestViewsDoNotChange(t *testing.T) {
 	var g gallery
 	g.begin(newCoders(fastest()), new(Tally), nil)
 	random := rand.New(rand.NewPCG(4, 4))
-	for key := range recollect.VectorKey(slabSlots + 2) {
+	for key := range face.VectorKey(slabSlots + 2) {
 		held := g.view.Load()
 		var before []*slab
 		for _, s := range held.slabs {
 			before = append(before, s.resized(held.coder, len(s.keys)))
 		}
-		for _, k := range []recollect.VectorKey{key + 1, 1, key / 2, key + 1} { // a new one, and in the place of old ones
+		for _, k := range []face.VectorKey{key + 1, 1, key / 2, key + 1} { // a new one, and in the place of old ones
 			if k == 0 {
 				continue
 			}
-			if err := g.add([]recollect.Embedding{{Key: k, Vector: unit(random, 8)}}); err != nil {
+			if err := g.add([]face.Embedding{{Key: k, Vector: unit(random, 8)}}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -251,7 +251,7 @@ func TestSearchIsCancelled(t *testing.T) {
 	var g gallery
 	g.begin(newCoders(fastest()), new(Tally), nil)
 	random := rand.New(rand.NewPCG(9, 9))
-	if err := g.add([]recollect.Embedding{{Key: 1, Vector: unit(random, 8)}}); err != nil {
+	if err := g.add([]face.Embedding{{Key: 1, Vector: unit(random, 8)}}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -19,7 +19,7 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // Record is the system of record beneath an index that keeps files.
@@ -27,10 +27,10 @@ type Record interface {
 	Source
 
 	// EmbeddingKeys yields the keys of what Embeddings would yield, in ascending order.
-	EmbeddingKeys(ctx context.Context, c recollect.CollectionKey) iter.Seq2[recollect.VectorKey, error]
+	EmbeddingKeys(ctx context.Context, c face.CollectionKey) iter.Seq2[face.VectorKey, error]
 
 	// EmbeddingsByKey yields the vectors with these keys that are still there, in any order.
-	EmbeddingsByKey(ctx context.Context, c recollect.CollectionKey, keys []recollect.VectorKey) iter.Seq2[recollect.Embedding, error]
+	EmbeddingsByKey(ctx context.Context, c face.CollectionKey, keys []face.VectorKey) iter.Seq2[face.Embedding, error]
 }
 
 // Files is where an index keeps full slabs: codes, to be read again after a restart, and vectors, which are mapped into
@@ -42,7 +42,7 @@ type Files struct{ dir string }
 // OpenFiles returns the files in a directory that belong to a record with this identity, and removes all others. highest is the highest key
 // that the record has given so far: files with a higher one stem from a later state, before the record was put back to an earlier one, and what
 // they hold may be given the same keys anew.
-func OpenFiles(dir string, identity []byte, highest recollect.VectorKey) (*Files, error) {
+func OpenFiles(dir string, identity []byte, highest face.VectorKey) (*Files, error) {
 	f := &Files{dir: filepath.Join(dir, fmt.Sprintf("%x", identity))}
 	if err := f.clean(dir, highest); err != nil {
 		return nil, fmt.Errorf("open the index's files: %w", err)
@@ -50,7 +50,7 @@ func OpenFiles(dir string, identity []byte, highest recollect.VectorKey) (*Files
 	return f, nil
 }
 
-func (f *Files) clean(dir string, highest recollect.VectorKey) error {
+func (f *Files) clean(dir string, highest face.VectorKey) error {
 	if err := os.MkdirAll(f.dir, 0o700); err != nil {
 		return err
 	}
@@ -90,31 +90,31 @@ func (f *Files) clean(dir string, highest recollect.VectorKey) error {
 }
 
 // highestKey reads the name of a slab's file.
-func highestKey(name string) (recollect.VectorKey, bool) {
+func highestKey(name string) (face.VectorKey, bool) {
 	name, ok := strings.CutSuffix(name, ".slab")
 	_, key, dash := strings.Cut(name, "-")
 	n, err := strconv.ParseInt(key, 10, 64)
-	return recollect.VectorKey(n), ok && dash && err == nil
+	return face.VectorKey(n), ok && dash && err == nil
 }
 
 // collection is the directory of a collection.
-func (f *Files) collection(c recollect.CollectionKey) string {
+func (f *Files) collection(c face.CollectionKey) string {
 	return filepath.Join(f.dir, strconv.FormatInt(int64(c), 10))
 }
 
 // collections returns those that have files.
-func (f *Files) collections() (keys []recollect.CollectionKey) {
+func (f *Files) collections() (keys []face.CollectionKey) {
 	entries, _ := os.ReadDir(f.dir) // what cannot be listed is not swept
 	for _, entry := range entries {
 		if key, err := strconv.ParseInt(entry.Name(), 10, 64); err == nil {
-			keys = append(keys, recollect.CollectionKey(key))
+			keys = append(keys, face.CollectionKey(key))
 		}
 	}
 	return keys
 }
 
 // touch notes that a collection is in use, if it has files.
-func (f *Files) touch(c recollect.CollectionKey) error {
+func (f *Files) touch(c face.CollectionKey) error {
 	now := time.Now()
 	if err := os.Chtimes(f.collection(c), now, now); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -123,7 +123,7 @@ func (f *Files) touch(c recollect.CollectionKey) error {
 }
 
 // latest returns the collection with files that was in use last.
-func (f *Files) latest() (latest recollect.CollectionKey, ok bool) {
+func (f *Files) latest() (latest face.CollectionKey, ok bool) {
 	var newest time.Time
 	for _, c := range f.collections() {
 		info, err := os.Stat(f.collection(c))
@@ -135,10 +135,10 @@ func (f *Files) latest() (latest recollect.CollectionKey, ok bool) {
 }
 
 // drop removes a collection's files.
-func (f *Files) drop(c recollect.CollectionKey) error { return os.RemoveAll(f.collection(c)) }
+func (f *Files) drop(c face.CollectionKey) error { return os.RemoveAll(f.collection(c)) }
 
 // list returns the paths of a collection's files.
-func (f *Files) list(c recollect.CollectionKey) []string {
+func (f *Files) list(c face.CollectionKey) []string {
 	paths, _ := filepath.Glob(filepath.Join(f.collection(c), "*.slab")) // the pattern is valid
 	return paths
 }
@@ -191,7 +191,7 @@ func header(c *coder) []byte {
 	return h[:headerBytes]
 }
 
-func rowSum(key recollect.VectorKey, row []byte) uint32 {
+func rowSum(key face.VectorKey, row []byte) uint32 {
 	var k [8]byte
 	binary.NativeEndian.PutUint64(k[:], uint64(key))
 	return crc32.Update(crc32.Update(0, castagnoli, k[:]), castagnoli, row)
@@ -204,7 +204,7 @@ func raw[T float32 | atomic.Int64](numbers []T) []byte {
 
 // write puts a full slab and its vectors into a file and returns the slab to use instead, with the vectors in the file. The file is not synced:
 // what a power failure tears does not pass its checksums.
-func (f *Files) write(collection recollect.CollectionKey, c *coder, s *slab, vector func(slot int) []float32) (*slab, error) {
+func (f *Files) write(collection face.CollectionKey, c *coder, s *slab, vector func(slot int) []float32) (*slab, error) {
 	dir := f.collection(collection)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -240,7 +240,7 @@ func writeSlab(file io.Writer, c *coder, s *slab, vector func(slot int) []float3
 	var sum [4]byte
 	for i := range s.keys {
 		row := raw(vector(i))
-		binary.NativeEndian.PutUint32(sum[:], rowSum(recollect.VectorKey(s.keys[i].Load()), row))
+		binary.NativeEndian.PutUint32(sum[:], rowSum(face.VectorKey(s.keys[i].Load()), row))
 		w.Write(row)
 		w.Write(sum[:])
 	}
@@ -291,7 +291,7 @@ func dimensionOf(path string) (int, error) {
 }
 
 // vector checks and returns the vector in a slot.
-func (m *mapped) vector(slot int, key recollect.VectorKey) ([]float32, error) {
+func (m *mapped) vector(slot int, key face.VectorKey) ([]float32, error) {
 	row := m.rows[slot*m.stride:][:m.stride]
 	numbers := row[:m.stride-4]
 	if rowSum(key, numbers) != binary.NativeEndian.Uint32(row[m.stride-4:]) {

@@ -13,11 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/index/indextest"
-	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-func openFiles(t testing.TB, dir string, highest recollect.VectorKey) *Files {
+func openFiles(t testing.TB, dir string, highest face.VectorKey) *Files {
 	t.Helper()
 	files, err := OpenFiles(dir, []byte("record"), highest)
 	if err != nil {
@@ -48,7 +48,7 @@ func (l *safeLog) count(what string) int {
 type library struct {
 	random  *rand.Rand
 	source  indextest.Source
-	vectors map[recollect.VectorKey][]float32
+	vectors map[face.VectorKey][]float32
 	dir     string
 	log     safeLog
 }
@@ -56,7 +56,7 @@ type library struct {
 func newLibrary(t testing.TB, n int) *library {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	l := &library{random: rand.New(rand.NewPCG(seed, 0)), vectors: map[recollect.VectorKey][]float32{}, dir: t.TempDir()}
+	l := &library{random: rand.New(rand.NewPCG(seed, 0)), vectors: map[face.VectorKey][]float32{}, dir: t.TempDir()}
 	for range n {
 		l.put(t, nil)
 	}
@@ -64,11 +64,11 @@ func newLibrary(t testing.TB, n int) *library {
 }
 
 func (l *library) put(t testing.TB, x *Index) {
-	key := recollect.VectorKey(len(l.vectors) + 1)
+	key := face.VectorKey(len(l.vectors) + 1)
 	for l.vectors[key] != nil {
 		key += 1000
 	}
-	e := recollect.Embedding{Key: key, Vector: unit(l.random, 64)}
+	e := face.Embedding{Key: key, Vector: unit(l.random, 64)}
 	l.vectors[key] = e.Vector
 	l.source.Put(1, e)
 	if x != nil {
@@ -78,7 +78,7 @@ func (l *library) put(t testing.TB, x *Index) {
 	}
 }
 
-func (l *library) remove(t testing.TB, x *Index, keys ...recollect.VectorKey) {
+func (l *library) remove(t testing.TB, x *Index, keys ...face.VectorKey) {
 	for _, key := range keys {
 		delete(l.vectors, key)
 	}
@@ -142,7 +142,7 @@ func TestFilesOutliveTheIndex(t *testing.T) {
 	if after := l.files(t); len(after) < 6 || l.log.count("damaged") > 0 {
 		t.Errorf("of %d files there are %d: %s", len(before), len(after), l.log.text.String())
 	}
-	for key := range recollect.VectorKey(3 * slabSlots) {
+	for key := range face.VectorKey(3 * slabSlots) {
 		if key%8 != 0 {
 			l.remove(t, x, key)
 		}
@@ -297,7 +297,7 @@ func TestFilesOfDroppedCollectionsAreSwept(t *testing.T) {
 
 // The suite with files, and the same without a record: then a file serves for one reading.
 func TestConformanceWithFiles(t *testing.T) {
-	indextest.Run(t, func(t *testing.T, source *indextest.Source) recollect.Index {
+	indextest.Run(t, func(t *testing.T, source *indextest.Source) face.Index {
 		return newIndex(t, source, Options{Files: openFiles(t, t.TempDir(), 1<<40)})
 	})
 	l := newLibrary(t, 3*slabSlots)
@@ -374,12 +374,12 @@ func TestSearchesHoldWhatTheyRead(t *testing.T) {
 // The collection that was in use last is read again without being asked for.
 func TestWarm(t *testing.T) {
 	l := newLibrary(t, slabSlots)
-	for key := range recollect.VectorKey(slabSlots) {
-		l.source.Put(2, recollect.Embedding{Key: 10_000 + key, Vector: unit(l.random, 64)})
+	for key := range face.VectorKey(slabSlots) {
+		l.source.Put(2, face.Embedding{Key: 10_000 + key, Vector: unit(l.random, 64)})
 	}
-	for _, last := range []recollect.CollectionKey{2, 1, 2} {
+	for _, last := range []face.CollectionKey{2, 1, 2} {
 		x := l.open(t)
-		for _, c := range []recollect.CollectionKey{3 - last, last} {
+		for _, c := range []face.CollectionKey{3 - last, last} {
 			if _, err := x.Search(t.Context(), c, unit(l.random, 64), 1, -1); err != nil {
 				t.Fatal(err)
 			}

@@ -6,17 +6,17 @@ import (
 	"iter"
 	"sync"
 
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // fill loads what a source yields. Full slabs are made beside the reading, on as many cores as the tokens in cores let, and
 // are there together at the end.
-func (g *gallery) fill(ctx context.Context, cores chan struct{}, embeddings iter.Seq2[recollect.Embedding, error]) error {
+func (g *gallery) fill(ctx context.Context, cores chan struct{}, embeddings iter.Seq2[face.Embedding, error]) error {
 	var c *coder
 	var slabs []*slab
 	var working sync.WaitGroup
 	defer working.Wait()
-	var batch []recollect.Embedding
+	var batch []face.Embedding
 	for embedding, err := range embeddings {
 		if err != nil {
 			return err
@@ -38,7 +38,7 @@ func (g *gallery) fill(ctx context.Context, cores chan struct{}, embeddings iter
 			return ctx.Err()
 		}
 		s, vectors := new(slab), batch
-		slabs, batch = append(slabs, s), make([]recollect.Embedding, 0, slabSlots)
+		slabs, batch = append(slabs, s), make([]face.Embedding, 0, slabSlots)
 		working.Go(func() {
 			*s = *g.makeSlab(c, vectors)
 			<-cores
@@ -55,7 +55,7 @@ func (g *gallery) fill(ctx context.Context, cores chan struct{}, embeddings iter
 }
 
 // makeSlab puts as many vectors as a slab has slots into one, and them into a file if that is possible.
-func (g *gallery) makeSlab(c *coder, embeddings []recollect.Embedding) *slab {
+func (g *gallery) makeSlab(c *coder, embeddings []face.Embedding) *slab {
 	s := newSlab(c, slabSlots, false)
 	scratch := make([]float32, c.width)
 	for slot, e := range embeddings {
@@ -72,7 +72,7 @@ func (g *gallery) makeSlab(c *coder, embeddings []recollect.Embedding) *slab {
 }
 
 // coderFor returns the gallery's coder, or one for vectors like this.
-func (g *gallery) coderFor(e recollect.Embedding) (*coder, error) {
+func (g *gallery) coderFor(e face.Embedding) (*coder, error) {
 	if v := g.view.Load(); v.n > 0 {
 		return v.coder, nil
 	}
@@ -84,7 +84,7 @@ func (g *gallery) coderFor(e recollect.Embedding) (*coder, error) {
 }
 
 // fits returns an error unless all vectors have the coder's dimension.
-func (c *coder) fits(embeddings []recollect.Embedding) error {
+func (c *coder) fits(embeddings []face.Embedding) error {
 	for _, e := range embeddings {
 		if len(e.Vector) != c.dimension {
 			return fmt.Errorf("a vector of %d numbers does not fit in a collection of %d", len(e.Vector), c.dimension)

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // gallery holds the vectors of one collection.
@@ -25,7 +25,7 @@ type gallery struct {
 	mu      sync.Mutex // held by whoever changes anything
 	loading bool
 	// While loading: what the load must not bring back, and what it must not replace.
-	removed, added map[recollect.VectorKey]struct{}
+	removed, added map[face.VectorKey]struct{}
 
 	sealing sync.RWMutex // shared by those who write and remove files
 	closed  bool         // no file is written or removed any more
@@ -46,7 +46,7 @@ func (g *gallery) begin(c *coders, t *Tally, d *disk) {
 	g.coders, g.tally, g.disk = c, t, d
 	g.view.Store(&view{})
 	g.loading = true
-	g.removed, g.added = map[recollect.VectorKey]struct{}{}, map[recollect.VectorKey]struct{}{}
+	g.removed, g.added = map[face.VectorKey]struct{}{}, map[face.VectorKey]struct{}{}
 }
 
 func (g *gallery) endLoad() {
@@ -56,10 +56,10 @@ func (g *gallery) endLoad() {
 }
 
 // load puts in what the source had. What was added or removed meanwhile is newer and stays as it is.
-func (g *gallery) load(embeddings []recollect.Embedding) error {
+func (g *gallery) load(embeddings []face.Embedding) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	embeddings = slices.DeleteFunc(embeddings, func(e recollect.Embedding) bool {
+	embeddings = slices.DeleteFunc(embeddings, func(e face.Embedding) bool {
 		_, there := g.added[e.Key]
 		_, gone := g.removed[e.Key]
 		return there || gone
@@ -74,14 +74,14 @@ func (g *gallery) load(embeddings []recollect.Embedding) error {
 }
 
 // add puts vectors in, in place of those with the same keys: all of them or, if the dimension of one is wrong, none.
-func (g *gallery) add(embeddings []recollect.Embedding) error {
+func (g *gallery) add(embeddings []face.Embedding) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	v, err := g.fitting(embeddings)
 	if err != nil || len(embeddings) == 0 {
 		return err
 	}
-	newest := map[recollect.VectorKey]int{}
+	newest := map[face.VectorKey]int{}
 	for i, e := range embeddings {
 		newest[e.Key] = i
 	}
@@ -99,7 +99,7 @@ func (g *gallery) add(embeddings []recollect.Embedding) error {
 		v.slabs[place].clear(slot)
 	}
 	if len(newest) < len(embeddings) {
-		unique := make([]recollect.Embedding, 0, len(newest))
+		unique := make([]face.Embedding, 0, len(newest))
 		for i, e := range embeddings {
 			if newest[e.Key] == i {
 				unique = append(unique, e)
@@ -120,7 +120,7 @@ func (g *gallery) add(embeddings []recollect.Embedding) error {
 }
 
 // fitting returns a copy of the view that vectors can be appended to.
-func (g *gallery) fitting(embeddings []recollect.Embedding) (*view, error) {
+func (g *gallery) fitting(embeddings []face.Embedding) (*view, error) {
 	v := *g.view.Load()
 	if len(embeddings) == 0 {
 		return &v, nil
@@ -136,7 +136,7 @@ func (g *gallery) fitting(embeddings []recollect.Embedding) (*view, error) {
 }
 
 // append writes vectors to new slots; g.mu is held.
-func (g *gallery) append(v *view, embeddings []recollect.Embedding) {
+func (g *gallery) append(v *view, embeddings []face.Embedding) {
 	scratch := make([]float32, v.coder.width)
 	for i, e := range embeddings {
 		place, slot := v.n/slabSlots, v.n%slabSlots
@@ -163,7 +163,7 @@ func (g *gallery) append(v *view, embeddings []recollect.Embedding) {
 }
 
 // find returns the place of a key's slab and its slot there, or -1, -1.
-func (v *view) find(key recollect.VectorKey) (place, slot int) {
+func (v *view) find(key face.VectorKey) (place, slot int) {
 	for place, s := range slices.Backward(v.slabs) {
 		if slot := s.find(key); slot >= 0 {
 			return place, slot
@@ -173,7 +173,7 @@ func (v *view) find(key recollect.VectorKey) (place, slot int) {
 }
 
 // remove takes vectors out; unknown keys are passed over.
-func (g *gallery) remove(keys []recollect.VectorKey) {
+func (g *gallery) remove(keys []face.VectorKey) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	v := *g.view.Load()
@@ -195,7 +195,7 @@ func (g *gallery) remove(keys []recollect.VectorKey) {
 // A slab whose file is damaged stays, for a search to find.
 func (g *gallery) compact(v *view) bool {
 	var dense, sparse []*slab
-	var moving []recollect.Embedding
+	var moving []face.Embedding
 	for place, s := range v.slabs {
 		if vectors, err := s.left(v.coder, v.used(place)); 2*s.live < v.used(place) && err == nil {
 			sparse = append(sparse, s)
@@ -222,13 +222,13 @@ func (g *gallery) compact(v *view) bool {
 }
 
 // left returns copies of the vectors in the first used slots, if they are few.
-func (s *slab) left(c *coder, used int) (vectors []recollect.Embedding, err error) {
+func (s *slab) left(c *coder, used int) (vectors []face.Embedding, err error) {
 	if 2*s.live >= used {
 		return nil, nil
 	}
 	return vectors, s.guard(func() error {
 		for slot := range used {
-			key := recollect.VectorKey(s.keys[slot].Load())
+			key := face.VectorKey(s.keys[slot].Load())
 			if key == 0 {
 				continue
 			}
@@ -236,7 +236,7 @@ func (s *slab) left(c *coder, used int) (vectors []recollect.Embedding, err erro
 			if err != nil {
 				return err
 			}
-			vectors = append(vectors, recollect.Embedding{Key: key, Vector: slices.Clone(v)})
+			vectors = append(vectors, face.Embedding{Key: key, Vector: slices.Clone(v)})
 		}
 		return nil
 	})

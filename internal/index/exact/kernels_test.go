@@ -8,8 +8,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/index/indextest"
-	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // All kernels that the processor has compute what the portable ones do: to the last bit where hits depend on it.
@@ -121,7 +121,7 @@ func TestBound(t *testing.T) {
 						}
 						query := near(random, v, cosine)
 						s.live = 0
-						s.put(c, 0, recollect.Embedding{Key: 1, Vector: v}, scratch)
+						s.put(c, 0, face.Embedding{Key: 1, Vector: v}, scratch)
 						p := newProbe(c, query)
 						if p.plain {
 							t.Fatal("the query is said not to be of unit length")
@@ -171,9 +171,9 @@ func TestSearchAgreesWithScanOfOddVectors(t *testing.T) {
 			n := 1 + random.IntN(250*rounds)
 			var source indextest.Source
 			x := newIndex(t, &source, Options{kernels: k})
-			vectors := map[recollect.VectorKey][]float32{}
+			vectors := map[face.VectorKey][]float32{}
 			var last []float32
-			for key := range recollect.VectorKey(n) {
+			for key := range face.VectorKey(n) {
 				v := unit(random, dimension)
 				switch random.IntN(20) {
 				case 0: // a duplicate
@@ -200,14 +200,14 @@ func TestSearchAgreesWithScanOfOddVectors(t *testing.T) {
 					}
 				}
 				vectors[key+1], last = v, v
-				source.Put(1, recollect.Embedding{Key: key + 1, Vector: v})
+				source.Put(1, face.Embedding{Key: key + 1, Vector: v})
 			}
 			for round := range 3 {
 				for range 4 {
 					query := unit(random, dimension)
 					switch random.IntN(4) {
 					case 0:
-						query = vectors[recollect.VectorKey(1+random.IntN(n))]
+						query = vectors[face.VectorKey(1+random.IntN(n))]
 						if query == nil {
 							continue
 						}
@@ -228,9 +228,9 @@ func TestSearchAgreesWithScanOfOddVectors(t *testing.T) {
 					}
 				}
 				for i := range 200 {
-					e := recollect.Embedding{Key: recollect.VectorKey(10_000*(round+1) + i), Vector: unit(random, dimension)}
+					e := face.Embedding{Key: face.VectorKey(10_000*(round+1) + i), Vector: unit(random, dimension)}
 					if i%4 == 0 { // in place of an old one
-						e.Key = recollect.VectorKey(1 + random.IntN(n))
+						e.Key = face.VectorKey(1 + random.IntN(n))
 					}
 					vectors[e.Key] = e.Vector
 					source.Put(1, e)
@@ -243,15 +243,15 @@ func TestSearchAgreesWithScanOfOddVectors(t *testing.T) {
 	}
 }
 
-func checkSearch(t *testing.T, x *Index, vectors map[recollect.VectorKey][]float32, query []float32, k int, least float32) {
+func checkSearch(t *testing.T, x *Index, vectors map[face.VectorKey][]float32, query []float32, k int, least float32) {
 	t.Helper()
-	var want []recollect.Hit
+	var want []face.Hit
 	for key, v := range vectors {
 		if c := portable().cosine(query, v); c >= least {
-			want = append(want, recollect.Hit{Key: key, Cosine: c})
+			want = append(want, face.Hit{Key: key, Cosine: c})
 		}
 	}
-	slices.SortFunc(want, func(a, b recollect.Hit) int {
+	slices.SortFunc(want, func(a, b face.Hit) int {
 		return cmp.Or(cmp.Compare(b.Cosine, a.Cosine), cmp.Compare(a.Key, b.Key))
 	})
 	want = want[:min(k, len(want))]

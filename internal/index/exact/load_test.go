@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/index/indextest"
-	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // gated is a source whose reading stops at each vector until the test lets it go on.
@@ -26,8 +26,8 @@ func newGated() *gated {
 	return &gated{started: make(chan struct{}, 100), gate: make(chan struct{})}
 }
 
-func (g *gated) Embeddings(ctx context.Context, c recollect.CollectionKey) iter.Seq2[recollect.Embedding, error] {
-	return func(yield func(recollect.Embedding, error) bool) {
+func (g *gated) Embeddings(ctx context.Context, c face.CollectionKey) iter.Seq2[face.Embedding, error] {
+	return func(yield func(face.Embedding, error) bool) {
 		g.reads.Add(1)
 		first := true
 		for e, err := range g.inner.Embeddings(ctx, c) {
@@ -56,8 +56,8 @@ func axis(i int) []float32 {
 	return v
 }
 
-func keys(hits []recollect.Hit) []recollect.VectorKey {
-	all := make([]recollect.VectorKey, len(hits))
+func keys(hits []face.Hit) []face.VectorKey {
+	all := make([]face.VectorKey, len(hits))
 	for i, h := range hits {
 		all[i] = h.Key
 	}
@@ -66,7 +66,7 @@ func keys(hits []recollect.Hit) []recollect.VectorKey {
 }
 
 type answer struct {
-	hits []recollect.Hit
+	hits []face.Hit
 	err  error
 }
 
@@ -80,7 +80,7 @@ func searchAll(ctx context.Context, x *Index) <-chan answer {
 	return answers
 }
 
-func wantKeys(t *testing.T, a answer, want ...recollect.VectorKey) {
+func wantKeys(t *testing.T, a answer, want ...face.VectorKey) {
 	t.Helper()
 	if a.err != nil || !slices.Equal(keys(a.hits), want) {
 		t.Errorf("found %v, %v; want %v", keys(a.hits), a.err, want)
@@ -90,7 +90,7 @@ func wantKeys(t *testing.T, a answer, want ...recollect.VectorKey) {
 // Many first searches read a collection once; one that gives up does not disturb the others.
 func TestLoadIsShared(t *testing.T) {
 	source := newGated()
-	source.inner.Put(1, recollect.Embedding{Key: 1, Vector: axis(0)}, recollect.Embedding{Key: 2, Vector: axis(1)})
+	source.inner.Put(1, face.Embedding{Key: 1, Vector: axis(0)}, face.Embedding{Key: 2, Vector: axis(1)})
 	x := newIndex(t, source, Options{})
 	impatient, giveUp := context.WithCancel(t.Context())
 	first := searchAll(impatient, x)
@@ -116,7 +116,7 @@ func TestLoadIsShared(t *testing.T) {
 func TestFailedLoadIsNotKept(t *testing.T) {
 	source := newGated()
 	close(source.gate)
-	source.inner.Put(1, recollect.Embedding{Key: 1, Vector: axis(0)})
+	source.inner.Put(1, face.Embedding{Key: 1, Vector: axis(0)})
 	source.failure = errors.New("disk failure")
 	x := newIndex(t, source, Options{})
 	if a := <-searchAll(t.Context(), x); !errors.Is(a.err, source.failure) {
@@ -129,8 +129,8 @@ func TestFailedLoadIsNotKept(t *testing.T) {
 // What is added or removed while a collection is read counts, whichever of it the reading has seen.
 func TestChangesDuringLoad(t *testing.T) {
 	source := newGated()
-	for key := range recollect.VectorKey(4) {
-		source.inner.Put(1, recollect.Embedding{Key: key + 1, Vector: axis(0)})
+	for key := range face.VectorKey(4) {
+		source.inner.Put(1, face.Embedding{Key: key + 1, Vector: axis(0)})
 	}
 	x := newIndex(t, source, Options{})
 	found := searchAll(t.Context(), x)
@@ -138,12 +138,12 @@ func TestChangesDuringLoad(t *testing.T) {
 	ctx := t.Context()
 	steps := []error{
 		x.Remove(ctx, 1, 1),
-		x.Add(ctx, 1, recollect.Embedding{Key: 2, Vector: axis(3)}), // takes the place of what is read later
-		x.Add(ctx, 1, recollect.Embedding{Key: 9, Vector: axis(0)}),
-		x.Add(ctx, 1, recollect.Embedding{Key: 10, Vector: axis(0)}),
+		x.Add(ctx, 1, face.Embedding{Key: 2, Vector: axis(3)}), // takes the place of what is read later
+		x.Add(ctx, 1, face.Embedding{Key: 9, Vector: axis(0)}),
+		x.Add(ctx, 1, face.Embedding{Key: 10, Vector: axis(0)}),
 		x.Remove(ctx, 1, 10),
 		x.Remove(ctx, 1, 3),
-		x.Add(ctx, 1, recollect.Embedding{Key: 3, Vector: axis(0)}),
+		x.Add(ctx, 1, face.Embedding{Key: 3, Vector: axis(0)}),
 	}
 	if err := errors.Join(steps...); err != nil {
 		t.Fatal(err)
@@ -163,12 +163,12 @@ func TestChangesDuringLoad(t *testing.T) {
 // A drop while a collection is read makes those that wait see what there is after it.
 func TestDropDuringLoad(t *testing.T) {
 	source := newGated()
-	source.inner.Put(1, recollect.Embedding{Key: 1, Vector: axis(0)})
+	source.inner.Put(1, face.Embedding{Key: 1, Vector: axis(0)})
 	x := newIndex(t, source, Options{})
 	found := searchAll(t.Context(), x)
 	<-source.started
 	source.inner.Clear(1)
-	source.inner.Put(1, recollect.Embedding{Key: 2, Vector: axis(0)})
+	source.inner.Put(1, face.Embedding{Key: 2, Vector: axis(0)})
 	if err := x.Drop(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestDropDuringLoad(t *testing.T) {
 
 func TestClose(t *testing.T) {
 	source := newGated()
-	source.inner.Put(1, recollect.Embedding{Key: 1, Vector: axis(0)})
+	source.inner.Put(1, face.Embedding{Key: 1, Vector: axis(0)})
 	x := newIndex(t, source, Options{})
 	found := searchAll(t.Context(), x)
 	<-source.started
@@ -200,12 +200,12 @@ func TestMemoryBound(t *testing.T) {
 	close(source.gate)
 	const collections, n = 10, 200
 	random := rand.New(rand.NewPCG(3, 4))
-	for c := range recollect.CollectionKey(collections) {
-		for key := range recollect.VectorKey(n) {
-			source.inner.Put(c+1, recollect.Embedding{Key: key + 1, Vector: unit(random, 64)})
+	for c := range face.CollectionKey(collections) {
+		for key := range face.VectorKey(n) {
+			source.inner.Put(c+1, face.Embedding{Key: key + 1, Vector: unit(random, 64)})
 		}
 	}
-	search := func(x *Index, c recollect.CollectionKey) {
+	search := func(x *Index, c face.CollectionKey) {
 		t.Helper()
 		hits, err := x.Search(t.Context(), c, unit(random, 64), n, -1)
 		if err != nil || len(hits) != n {
@@ -222,7 +222,7 @@ func TestMemoryBound(t *testing.T) {
 	x := newIndex(t, source, Options{MaxBytes: 3*size + size/2})
 	source.reads.Store(0)
 	for range 2 {
-		for _, c := range []recollect.CollectionKey{1, 2, 3} {
+		for _, c := range []face.CollectionKey{1, 2, 3} {
 			search(x, c)
 		}
 	}
@@ -235,7 +235,7 @@ func TestMemoryBound(t *testing.T) {
 		t.Error("another collection went than the one not searched for longest")
 	}
 	search(x, 2)
-	for c := range recollect.CollectionKey(collections) {
+	for c := range face.CollectionKey(collections) {
 		search(x, c+1)
 		var sum int64
 		for _, e := range x.entries {
@@ -247,8 +247,8 @@ func TestMemoryBound(t *testing.T) {
 		}
 	}
 	// Adding counts, and dropping gives back.
-	for key := range recollect.VectorKey(5 * n) {
-		if err := x.Add(t.Context(), collections, recollect.Embedding{Key: 1000 + key, Vector: unit(random, 64)}); err != nil {
+	for key := range face.VectorKey(5 * n) {
+		if err := x.Add(t.Context(), collections, face.Embedding{Key: 1000 + key, Vector: unit(random, 64)}); err != nil {
 			t.Fatal(err)
 		}
 	}

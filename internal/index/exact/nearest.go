@@ -3,11 +3,11 @@ package exact
 import (
 	"cmp"
 
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // better orders hits: the higher cosine first, and the lower key among equals. It is negative if a comes before b.
-func better(a, b recollect.Hit) int {
+func better(a, b face.Hit) int {
 	if c := cmp.Compare(b.Cosine, a.Cosine); c != 0 {
 		return c
 	}
@@ -18,10 +18,10 @@ func better(a, b recollect.Hit) int {
 type nearest struct {
 	k     int
 	least float32 // no hit with a lower cosine can get in any more
-	hits  []recollect.Hit
+	hits  []face.Hit
 }
 
-func (n *nearest) offer(h recollect.Hit) {
+func (n *nearest) offer(h face.Hit) {
 	if len(n.hits) < n.k {
 		n.hits = append(n.hits, h)
 		n.up(len(n.hits) - 1)

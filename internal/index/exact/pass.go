@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 const (
@@ -41,7 +41,7 @@ type task struct {
 	best  nearest // of all workers
 
 	done chan struct{} // closed when the rest is set
-	hits []recollect.Hit
+	hits []face.Hit
 	err  error
 }
 
@@ -54,7 +54,7 @@ func newTask(ctx context.Context, p *probe, k int, least float32) *task {
 // bar is the least cosine that can still get in. It never falls.
 func (t *task) bar() float32 { return math.Float32frombits(t.least.Load()) }
 
-func (t *task) offer(h recollect.Hit) {
+func (t *task) offer(h face.Hit) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.best.offer(h)
@@ -62,7 +62,7 @@ func (t *task) offer(h recollect.Hit) {
 }
 
 // search finds the nearest vectors of the gallery as it is at this moment.
-func (g *gallery) search(ctx context.Context, query []float32, k int, least float32) ([]recollect.Hit, error) {
+func (g *gallery) search(ctx context.Context, query []float32, k int, least float32) ([]face.Hit, error) {
 	v := g.view.Load()
 	if v.n == 0 {
 		return nil, nil

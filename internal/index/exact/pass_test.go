@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/index/indextest"
-	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // Queries that come while a pass is at work share the next one, each with its own answer; one that gives up disturbs none.
@@ -18,10 +18,10 @@ func TestQueriesShareAPass(t *testing.T) {
 	random := rand.New(rand.NewPCG(31, 32))
 	var source indextest.Source
 	const n = workerSlots + 3000
-	vectors := map[recollect.VectorKey][]float32{}
-	for key := range recollect.VectorKey(n) {
+	vectors := map[face.VectorKey][]float32{}
+	for key := range face.VectorKey(n) {
 		vectors[key+1] = unit(random, 64)
-		source.Put(1, recollect.Embedding{Key: key + 1, Vector: vectors[key+1]})
+		source.Put(1, face.Embedding{Key: key + 1, Vector: vectors[key+1]})
 	}
 	x := newIndex(t, &source, Options{})
 	checkSearch(t, x, vectors, vectors[5], 10, 0.1)
@@ -45,11 +45,11 @@ func TestQueriesShareAPass(t *testing.T) {
 	}
 	before := x.Tally().Passes.Load()
 	var working sync.WaitGroup
-	got := make([][]recollect.Hit, queries)
+	got := make([][]face.Hit, queries)
 	for i := range queries {
 		working.Go(func() {
 			var err error
-			if got[i], err = x.Search(t.Context(), 1, vectors[recollect.VectorKey(i+1)], 5, -1); err != nil {
+			if got[i], err = x.Search(t.Context(), 1, vectors[face.VectorKey(i+1)], 5, -1); err != nil {
 				t.Error(err)
 			}
 		})
@@ -70,8 +70,8 @@ func TestQueriesShareAPass(t *testing.T) {
 		t.Errorf("%d queries took %d passes", queries, passes)
 	}
 	for i, hits := range got {
-		want := source.Nearest(1, vectors[recollect.VectorKey(i+1)], 5, -1)
-		if !slices.EqualFunc(hits, want, func(a, b recollect.Hit) bool { return a.Key == b.Key }) {
+		want := source.Nearest(1, vectors[face.VectorKey(i+1)], 5, -1)
+		if !slices.EqualFunc(hits, want, func(a, b face.Hit) bool { return a.Key == b.Key }) {
 			t.Errorf("query %d: found %v, want %v", i, hits, want)
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"math/bits"
 	"slices"
 
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // How a slab is looked at for a query. Signs leave slots open, both planes fewer of them (bound.go). What is likely to get in by its estimate is compared in
@@ -153,7 +153,7 @@ func (s *slab) seed(t *task, n int, w *workspace) (compared int, err error) {
 	for slot := range n {
 		lows := c.kernels.signed(s.lowsOf(c, slot), p.levels)
 		if e := p.estimate(w.sums[slot], lows, s.both[slot]); e >= estimates.least && s.keys[slot].Load() != 0 { // never for NaN
-			estimates.offer(recollect.Hit{Key: recollect.VectorKey(slot), Cosine: e})
+			estimates.offer(face.Hit{Key: face.VectorKey(slot), Cosine: e})
 		}
 	}
 	for _, e := range estimates.hits {
@@ -169,7 +169,7 @@ func (s *slab) seed(t *task, n int, w *workspace) (compared int, err error) {
 
 // compare offers the vector in a slot.
 func (s *slab) compare(t *task, slot int) error {
-	key := recollect.VectorKey(s.keys[slot].Load())
+	key := face.VectorKey(s.keys[slot].Load())
 	if key == 0 {
 		return nil
 	}
@@ -179,7 +179,7 @@ func (s *slab) compare(t *task, slot int) error {
 		return err
 	}
 	if cosine := c.kernels.cosine(t.probe.query, v); cosine >= t.bar() { // never for NaN
-		t.offer(recollect.Hit{Key: key, Cosine: cosine})
+		t.offer(face.Hit{Key: key, Cosine: cosine})
 	}
 	return nil
 }

@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // slabSlots is how many vectors a full slab holds: at 512 numbers 128 KiB of codes, which stay in a processor's cache while several
@@ -19,8 +19,8 @@ type slab struct {
 	body
 
 	// Under gallery.mu:
-	low, high recollect.VectorKey // no key is outside
-	live      int                 // slots with a key
+	low, high face.VectorKey // no key is outside
+	live      int            // slots with a key
 }
 
 // body is what stands in a slab's slots, codes in blocks of [blockSlots].
@@ -110,7 +110,7 @@ func (s *slab) withKeysOfItsOwn() *slab {
 }
 
 // put writes a slot but for the vector itself.
-func (s *slab) put(c *coder, slot int, e recollect.Embedding, scratch []float32) {
+func (s *slab) put(c *coder, slot int, e face.Embedding, scratch []float32) {
 	block := slot / blockSlots * blockSlots * c.rows()
 	scales := c.encode(e.Vector, s.signs[block:], s.lowsOf(c, slot), slot%blockSlots, scratch)
 	s.sign[slot], s.both[slot], s.spread[slot] = scales.sign, scales.both, scales.spread
@@ -126,7 +126,7 @@ func (s *slab) put(c *coder, slot int, e recollect.Embedding, scratch []float32)
 func (s *slab) lowsOf(c *coder, slot int) []byte { return s.lows[slot*c.rows():][:c.rows()] }
 
 // find returns the slot of a key, or -1.
-func (s *slab) find(key recollect.VectorKey) int {
+func (s *slab) find(key face.VectorKey) int {
 	if s.live == 0 || key < s.low || key > s.high {
 		return -1
 	}
@@ -146,7 +146,7 @@ func (s *slab) clear(slot int) {
 }
 
 // vector is what stands in a slot under a key.
-func (s *slab) vector(c *coder, slot int, key recollect.VectorKey) ([]float32, error) {
+func (s *slab) vector(c *coder, slot int, key face.VectorKey) ([]float32, error) {
 	if s.file == nil {
 		return s.inMemory(c, slot), nil
 	}

@@ -1,4 +1,4 @@
-// Package indextest is the conformance suite that every [recollect.Index] passes.
+// Package indextest is the conformance suite that every [face.Index] passes.
 package indextest
 
 import (
@@ -13,7 +13,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // Dimension is the length of the suite's vectors.
@@ -22,18 +22,18 @@ const Dimension = 16
 // Source is a system of record in memory: what an index under test reads a collection from at first.
 type Source struct {
 	mu          sync.Mutex
-	collections map[recollect.CollectionKey]map[recollect.VectorKey][]float32
+	collections map[face.CollectionKey]map[face.VectorKey][]float32
 }
 
 // Put commits vectors.
-func (s *Source) Put(c recollect.CollectionKey, embeddings ...recollect.Embedding) {
+func (s *Source) Put(c face.CollectionKey, embeddings ...face.Embedding) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.collections == nil {
-		s.collections = map[recollect.CollectionKey]map[recollect.VectorKey][]float32{}
+		s.collections = map[face.CollectionKey]map[face.VectorKey][]float32{}
 	}
 	if s.collections[c] == nil {
-		s.collections[c] = map[recollect.VectorKey][]float32{}
+		s.collections[c] = map[face.VectorKey][]float32{}
 	}
 	for _, e := range embeddings {
 		s.collections[c][e.Key] = e.Vector
@@ -41,7 +41,7 @@ func (s *Source) Put(c recollect.CollectionKey, embeddings ...recollect.Embeddin
 }
 
 // Delete commits that vectors are gone.
-func (s *Source) Delete(c recollect.CollectionKey, keys ...recollect.VectorKey) {
+func (s *Source) Delete(c face.CollectionKey, keys ...face.VectorKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, key := range keys {
@@ -50,24 +50,24 @@ func (s *Source) Delete(c recollect.CollectionKey, keys ...recollect.VectorKey) 
 }
 
 // Clear commits that a collection is gone.
-func (s *Source) Clear(c recollect.CollectionKey) {
+func (s *Source) Clear(c face.CollectionKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.collections, c)
 }
 
 // Embeddings yields copies of what is committed at the moment when the sequence is begun.
-func (s *Source) Embeddings(ctx context.Context, c recollect.CollectionKey) iter.Seq2[recollect.Embedding, error] {
-	return func(yield func(recollect.Embedding, error) bool) {
+func (s *Source) Embeddings(ctx context.Context, c face.CollectionKey) iter.Seq2[face.Embedding, error] {
+	return func(yield func(face.Embedding, error) bool) {
 		s.mu.Lock()
 		snapshot := maps.Clone(s.collections[c])
 		s.mu.Unlock()
 		for key, vector := range snapshot {
 			if err := ctx.Err(); err != nil {
-				yield(recollect.Embedding{}, err)
+				yield(face.Embedding{}, err)
 				return
 			}
-			if !yield(recollect.Embedding{Key: key, Vector: slices.Clone(vector)}, nil) {
+			if !yield(face.Embedding{Key: key, Vector: slices.Clone(vector)}, nil) {
 				return
 			}
 		}
@@ -75,11 +75,11 @@ func (s *Source) Embeddings(ctx context.Context, c recollect.CollectionKey) iter
 }
 
 // EmbeddingKeys yields the keys of what is committed at the moment of the call, in ascending order.
-func (s *Source) EmbeddingKeys(_ context.Context, c recollect.CollectionKey) iter.Seq2[recollect.VectorKey, error] {
+func (s *Source) EmbeddingKeys(_ context.Context, c face.CollectionKey) iter.Seq2[face.VectorKey, error] {
 	s.mu.Lock()
 	keys := slices.Sorted(maps.Keys(s.collections[c]))
 	s.mu.Unlock()
-	return func(yield func(recollect.VectorKey, error) bool) {
+	return func(yield func(face.VectorKey, error) bool) {
 		for _, key := range keys {
 			if !yield(key, nil) {
 				return
@@ -89,16 +89,16 @@ func (s *Source) EmbeddingKeys(_ context.Context, c recollect.CollectionKey) ite
 }
 
 // EmbeddingsByKey yields copies of those of some vectors that are there at the moment of the call.
-func (s *Source) EmbeddingsByKey(_ context.Context, c recollect.CollectionKey, keys []recollect.VectorKey) iter.Seq2[recollect.Embedding, error] {
+func (s *Source) EmbeddingsByKey(_ context.Context, c face.CollectionKey, keys []face.VectorKey) iter.Seq2[face.Embedding, error] {
 	s.mu.Lock()
-	var there []recollect.Embedding
+	var there []face.Embedding
 	for _, key := range keys {
 		if vector, ok := s.collections[c][key]; ok {
-			there = append(there, recollect.Embedding{Key: key, Vector: slices.Clone(vector)})
+			there = append(there, face.Embedding{Key: key, Vector: slices.Clone(vector)})
 		}
 	}
 	s.mu.Unlock()
-	return func(yield func(recollect.Embedding, error) bool) {
+	return func(yield func(face.Embedding, error) bool) {
 		for _, e := range there {
 			if !yield(e, nil) {
 				return
@@ -108,20 +108,20 @@ func (s *Source) EmbeddingsByKey(_ context.Context, c recollect.CollectionKey, k
 }
 
 // Nearest is what an exact search answers, found by sorting everything.
-func (s *Source) Nearest(c recollect.CollectionKey, query []float32, k int, least float32) []recollect.Hit {
+func (s *Source) Nearest(c face.CollectionKey, query []float32, k int, least float32) []face.Hit {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var hits []recollect.Hit
+	var hits []face.Hit
 	for key, vector := range s.collections[c] {
 		var dot float32
 		for i := range query {
 			dot += query[i] * vector[i]
 		}
 		if dot >= least {
-			hits = append(hits, recollect.Hit{Key: key, Cosine: dot})
+			hits = append(hits, face.Hit{Key: key, Cosine: dot})
 		}
 	}
-	slices.SortFunc(hits, func(a, b recollect.Hit) int {
+	slices.SortFunc(hits, func(a, b face.Hit) int {
 		return cmp.Or(cmp.Compare(b.Cosine, a.Cosine), cmp.Compare(a.Key, b.Key))
 	})
 	return hits[:min(max(k, 0), len(hits))]
@@ -141,10 +141,10 @@ func vector(random *rand.Rand) []float32 {
 }
 
 // Run runs the suite. Each test gets an index of its own from open, over the given source.
-func Run(t *testing.T, open func(t *testing.T, source *Source) recollect.Index) {
+func Run(t *testing.T, open func(t *testing.T, source *Source) face.Index) {
 	tests := []struct {
 		name string
-		run  func(*testing.T, recollect.Index, *Source)
+		run  func(*testing.T, face.Index, *Source)
 	}{
 		{"Empty", testEmpty},
 		{"OrderAndBounds", testOrderAndBounds},
@@ -171,7 +171,7 @@ func newRandom(t *testing.T) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
-func search(t *testing.T, x recollect.Index, c recollect.CollectionKey, query []float32, k int, least float32) []recollect.Hit {
+func search(t *testing.T, x face.Index, c face.CollectionKey, query []float32, k int, least float32) []face.Hit {
 	t.Helper()
 	hits, err := x.Search(t.Context(), c, query, k, least)
 	if err != nil {
@@ -181,7 +181,7 @@ func search(t *testing.T, x recollect.Index, c recollect.CollectionKey, query []
 }
 
 // put commits vectors and tells the index.
-func put(t *testing.T, x recollect.Index, s *Source, c recollect.CollectionKey, embeddings ...recollect.Embedding) {
+func put(t *testing.T, x face.Index, s *Source, c face.CollectionKey, embeddings ...face.Embedding) {
 	t.Helper()
 	s.Put(c, embeddings...)
 	if err := x.Add(t.Context(), c, embeddings...); err != nil {
@@ -189,7 +189,7 @@ func put(t *testing.T, x recollect.Index, s *Source, c recollect.CollectionKey, 
 	}
 }
 
-func remove(t *testing.T, x recollect.Index, s *Source, c recollect.CollectionKey, keys ...recollect.VectorKey) {
+func remove(t *testing.T, x face.Index, s *Source, c face.CollectionKey, keys ...face.VectorKey) {
 	t.Helper()
 	s.Delete(c, keys...)
 	if err := x.Remove(t.Context(), c, keys...); err != nil {
@@ -197,7 +197,7 @@ func remove(t *testing.T, x recollect.Index, s *Source, c recollect.CollectionKe
 	}
 }
 
-func testEmpty(t *testing.T, x recollect.Index, s *Source) {
+func testEmpty(t *testing.T, x face.Index, s *Source) {
 	query := vector(newRandom(t))
 	for range 2 {
 		if hits := search(t, x, 1, query, 10, -1); len(hits) != 0 {
@@ -213,18 +213,18 @@ func testEmpty(t *testing.T, x recollect.Index, s *Source) {
 	if err := x.Drop(t.Context(), 99); err != nil {
 		t.Error(err)
 	}
-	put(t, x, s, 1, recollect.Embedding{Key: 7, Vector: query})
+	put(t, x, s, 1, face.Embedding{Key: 7, Vector: query})
 	remove(t, x, s, 1, 7)
 	if hits := search(t, x, 1, query, 10, -1); len(hits) != 0 {
 		t.Errorf("%d hits in a collection that was emptied", len(hits))
 	}
 }
 
-func testOrderAndBounds(t *testing.T, x recollect.Index, s *Source) {
+func testOrderAndBounds(t *testing.T, x face.Index, s *Source) {
 	random := newRandom(t)
-	var all []recollect.Embedding
+	var all []face.Embedding
 	for key := range 300 {
-		all = append(all, recollect.Embedding{Key: recollect.VectorKey(key + 1), Vector: vector(random)})
+		all = append(all, face.Embedding{Key: face.VectorKey(key + 1), Vector: vector(random)})
 	}
 	all[17].Vector = make([]float32, Dimension) // zero
 	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
@@ -238,28 +238,28 @@ func testOrderAndBounds(t *testing.T, x recollect.Index, s *Source) {
 			}
 		}
 	}
-	if hits := search(t, x, 1, make([]float32, Dimension), 3, 0); !slices.Equal(hits, []recollect.Hit{{Key: 1}, {Key: 2}, {Key: 3}}) {
+	if hits := search(t, x, 1, make([]float32, Dimension), 3, 0); !slices.Equal(hits, []face.Hit{{Key: 1}, {Key: 2}, {Key: 3}}) {
 		t.Errorf("a zero query: %v", hits)
 	}
 }
 
-func testRandom(t *testing.T, x recollect.Index, s *Source) {
+func testRandom(t *testing.T, x face.Index, s *Source) {
 	random := newRandom(t)
 	for step := range 600 {
-		c := recollect.CollectionKey(1 + random.IntN(2))
-		var keys []recollect.VectorKey
+		c := face.CollectionKey(1 + random.IntN(2))
+		var keys []face.VectorKey
 		for range random.IntN(60) {
-			keys = append(keys, recollect.VectorKey(1+random.IntN(400))) // repeated ones, too
+			keys = append(keys, face.VectorKey(1+random.IntN(400))) // repeated ones, too
 		}
 		switch random.IntN(5) {
 		case 0, 1:
-			var embeddings []recollect.Embedding
+			var embeddings []face.Embedding
 			for _, key := range keys {
 				v := vector(random)
 				if random.IntN(20) == 0 {
 					clear(v)
 				}
-				embeddings = append(embeddings, recollect.Embedding{Key: key, Vector: v})
+				embeddings = append(embeddings, face.Embedding{Key: key, Vector: v})
 			}
 			put(t, x, s, c, embeddings...)
 		case 2:
@@ -282,12 +282,12 @@ func testRandom(t *testing.T, x recollect.Index, s *Source) {
 }
 
 // What was committed before the index was asked for anything is found.
-func testSourceIsRead(t *testing.T, x recollect.Index, s *Source) {
+func testSourceIsRead(t *testing.T, x face.Index, s *Source) {
 	random := newRandom(t)
 	for key := range 700 {
-		s.Put(1, recollect.Embedding{Key: recollect.VectorKey(key + 1), Vector: vector(random)})
+		s.Put(1, face.Embedding{Key: face.VectorKey(key + 1), Vector: vector(random)})
 	}
-	put(t, x, s, 1, recollect.Embedding{Key: 5000, Vector: vector(random)})
+	put(t, x, s, 1, face.Embedding{Key: 5000, Vector: vector(random)})
 	remove(t, x, s, 1, 1, 2, 3)
 	query := vector(random)
 	if got, want := search(t, x, 1, query, 4096, -1), s.Nearest(1, query, 4096, -1); !slices.Equal(got, want) || len(got) != 698 {
@@ -295,26 +295,26 @@ func testSourceIsRead(t *testing.T, x recollect.Index, s *Source) {
 	}
 }
 
-func testVectorsAreNotKept(t *testing.T, x recollect.Index, s *Source) {
+func testVectorsAreNotKept(t *testing.T, x face.Index, s *Source) {
 	v := vector(newRandom(t))
 	want := slices.Clone(v)
 	search(t, x, 1, v, 1, 0) // the collection is loaded
-	s.Put(1, recollect.Embedding{Key: 3, Vector: want})
-	if err := x.Add(t.Context(), 1, recollect.Embedding{Key: 3, Vector: v}); err != nil {
+	s.Put(1, face.Embedding{Key: 3, Vector: want})
+	if err := x.Add(t.Context(), 1, face.Embedding{Key: 3, Vector: v}); err != nil {
 		t.Fatal(err)
 	}
 	clear(v)
-	if hits := search(t, x, 1, want, 1, 0.5); !slices.Equal(hits, []recollect.Hit{{Key: 3, Cosine: 1}}) {
+	if hits := search(t, x, 1, want, 1, 0.5); !slices.Equal(hits, []face.Hit{{Key: 3, Cosine: 1}}) {
 		t.Errorf("after the caller changed its vector: %v", hits)
 	}
 }
 
-func testCollectionsAreApart(t *testing.T, x recollect.Index, s *Source) {
+func testCollectionsAreApart(t *testing.T, x face.Index, s *Source) {
 	v := vector(newRandom(t))
-	put(t, x, s, 1, recollect.Embedding{Key: 1, Vector: v})
-	put(t, x, s, 2, recollect.Embedding{Key: 2, Vector: v})
-	for c := range recollect.CollectionKey(2) {
-		if hits := search(t, x, c+1, v, 10, -1); len(hits) != 1 || hits[0].Key != recollect.VectorKey(c+1) {
+	put(t, x, s, 1, face.Embedding{Key: 1, Vector: v})
+	put(t, x, s, 2, face.Embedding{Key: 2, Vector: v})
+	for c := range face.CollectionKey(2) {
+		if hits := search(t, x, c+1, v, 10, -1); len(hits) != 1 || hits[0].Key != face.VectorKey(c+1) {
 			t.Errorf("collection %d: %v", c+1, hits)
 		}
 	}
@@ -324,10 +324,10 @@ func testCollectionsAreApart(t *testing.T, x recollect.Index, s *Source) {
 	}
 }
 
-func testDrop(t *testing.T, x recollect.Index, s *Source) {
+func testDrop(t *testing.T, x face.Index, s *Source) {
 	v := vector(newRandom(t))
-	put(t, x, s, 1, recollect.Embedding{Key: 1, Vector: v})
-	put(t, x, s, 2, recollect.Embedding{Key: 2, Vector: v})
+	put(t, x, s, 1, face.Embedding{Key: 1, Vector: v})
+	put(t, x, s, 2, face.Embedding{Key: 2, Vector: v})
 	search(t, x, 1, v, 1, 0)
 	s.Clear(1)
 	if err := x.Drop(t.Context(), 1); err != nil {
@@ -341,15 +341,15 @@ func testDrop(t *testing.T, x recollect.Index, s *Source) {
 	}
 }
 
-func testDimension(t *testing.T, x recollect.Index, s *Source) {
+func testDimension(t *testing.T, x face.Index, s *Source) {
 	v := vector(newRandom(t))
-	put(t, x, s, 1, recollect.Embedding{Key: 1, Vector: v})
+	put(t, x, s, 1, face.Embedding{Key: 1, Vector: v})
 	search(t, x, 1, v, 1, 0)
 	for _, wrong := range [][]float32{v[1:], append(slices.Clone(v), 0), {}, nil} {
 		if _, err := x.Search(t.Context(), 1, wrong, 1, 0); err == nil {
 			t.Errorf("a query of %d numbers: no error", len(wrong))
 		}
-		if err := x.Add(t.Context(), 1, recollect.Embedding{Key: 2, Vector: v}, recollect.Embedding{Key: 3, Vector: wrong}); err == nil {
+		if err := x.Add(t.Context(), 1, face.Embedding{Key: 2, Vector: v}, face.Embedding{Key: 3, Vector: wrong}); err == nil {
 			t.Errorf("adding a vector of %d numbers: no error", len(wrong))
 		}
 	}
@@ -358,10 +358,10 @@ func testDimension(t *testing.T, x recollect.Index, s *Source) {
 	}
 }
 
-func testNotANumber(t *testing.T, x recollect.Index, s *Source) {
+func testNotANumber(t *testing.T, x face.Index, s *Source) {
 	nan := float32(math.NaN())
 	v := vector(newRandom(t))
-	put(t, x, s, 1, recollect.Embedding{Key: 1, Vector: v})
+	put(t, x, s, 1, face.Embedding{Key: 1, Vector: v})
 	query := slices.Clone(v)
 	query[3] = nan
 	if hits := search(t, x, 1, query, 10, -2); len(hits) != 0 {
@@ -372,9 +372,9 @@ func testNotANumber(t *testing.T, x recollect.Index, s *Source) {
 	}
 }
 
-func testCancelled(t *testing.T, x recollect.Index, s *Source) {
+func testCancelled(t *testing.T, x face.Index, s *Source) {
 	v := vector(newRandom(t))
-	s.Put(1, recollect.Embedding{Key: 1, Vector: v})
+	s.Put(1, face.Embedding{Key: 1, Vector: v})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 2 {

@@ -11,11 +11,12 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // benchFaces have vectors of the usual length.
-func benchFaces(n int) []recollect.Face {
+func benchFaces(n int) []face.Face {
 	faces := newFaces(n)
 	for i := range faces {
 		v := make([]float32, 512)
@@ -33,7 +34,7 @@ func benchFaces(n int) []recollect.Face {
 	return faces
 }
 
-func fill(b *testing.B, s *Store, c recollect.CollectionKey, n int) (ids []string) {
+func fill(b *testing.B, s *Store, c face.CollectionKey, n int) (ids []string) {
 	b.Helper()
 	for n > 0 {
 		stored, _, err := s.AddFaces(b.Context(), c, benchFaces(min(n, 1000)), 1<<40)
@@ -68,7 +69,7 @@ func BenchmarkAddFaces(b *testing.B) {
 					for i := caller; i < b.N; i += callers {
 						f := faces[i%len(faces)]
 						f.ID, f.ImageID = uuid.NewString(), uuid.NewString()
-						if _, _, err := s.AddFaces(b.Context(), c, []recollect.Face{f}, 1<<40); err != nil {
+						if _, _, err := s.AddFaces(b.Context(), c, []face.Face{f}, 1<<40); err != nil {
 							b.Error(err)
 							return
 						}
@@ -140,7 +141,7 @@ func BenchmarkFaces(b *testing.B) {
 	fill(b, s, c, 5000)
 	b.ResetTimer()
 	for range b.N {
-		if page, err := s.Faces(b.Context(), c, recollect.FaceFilter{}, 1000); err != nil || len(page) != 1000 {
+		if page, err := s.Faces(b.Context(), c, face.FaceFilter{}, 1000); err != nil || len(page) != 1000 {
 			b.Fatal(len(page), err)
 		}
 	}
@@ -181,16 +182,16 @@ func BenchmarkChangeUser(b *testing.B) {
 					faces[i] = fill(b, s, c, members)
 					addUser(b, s, c, fmt.Sprint("u", i), recollect.Once{}, faces[i]...)
 				}
-				toggle := func(state recollect.UserState) (recollect.UserChange, error) {
+				toggle := func(state face.UserState) (face.UserChange, error) {
 					vectors := make([][]float32, len(state.Members))
 					for i, m := range state.Members {
 						vectors[i] = m.Vector
 					}
-					change := recollect.UserChange{Vector: recollect.Aggregate(vectors)}
+					change := face.UserChange{Vector: face.Aggregate(vectors)}
 					if f := state.Faces[0]; f.UserID == "" {
-						change.Add = []recollect.FaceKey{f.Key}
+						change.Add = []face.FaceKey{f.Key}
 					} else {
-						change.Remove = []recollect.FaceKey{f.Key}
+						change.Remove = []face.FaceKey{f.Key}
 					}
 					return change, nil
 				}

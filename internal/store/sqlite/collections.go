@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
@@ -17,17 +18,17 @@ type scanner interface {
 	Scan(...any) error
 }
 
-func scanCollection(row scanner) (recollect.Collection, error) {
-	var c recollect.Collection
+func scanCollection(row scanner) (face.Collection, error) {
+	var c face.Collection
 	var createdMillis int64
 	err := row.Scan(&c.Key, &c.Realm.Account, &c.Realm.Region, &c.ID, &c.FaceModelVersion, &createdMillis, &c.FaceCount, &c.UserCount)
 	c.CreatedAt = time.UnixMilli(createdMillis).UTC()
 	return c, err
 }
 
-// CreateCollection implements [recollect.Store].
-func (s *Store) CreateCollection(ctx context.Context, c recollect.Collection, tags map[string]string, maxCollections int64) (recollect.Collection, error) {
-	var created recollect.Collection
+// CreateCollection implements [face.Store].
+func (s *Store) CreateCollection(ctx context.Context, c face.Collection, tags map[string]string, maxCollections int64) (face.Collection, error) {
+	var created face.Collection
 	err := s.writer.do(ctx, func(t tx) (err error) {
 		// A name that is taken yields no row.
 		created, err = scanCollection(t.queryRow(
@@ -53,26 +54,26 @@ func (s *Store) CreateCollection(ctx context.Context, c recollect.Collection, ta
 		return err
 	})
 	if err != nil {
-		return recollect.Collection{}, fmt.Errorf("create a collection: %w", err)
+		return face.Collection{}, fmt.Errorf("create a collection: %w", err)
 	}
 	return created, nil
 }
 
-// Collection implements [recollect.Store].
-func (s *Store) Collection(ctx context.Context, realm recollect.Realm, id string) (recollect.Collection, error) {
+// Collection implements [face.Store].
+func (s *Store) Collection(ctx context.Context, realm recollect.Realm, id string) (face.Collection, error) {
 	c, err := scanCollection(s.readers.QueryRowContext(ctx,
 		"SELECT "+collectionColumns+" FROM collections WHERE account = ? AND region = ? AND id = ?", realm.Account, realm.Region, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		err = noCollection(id)
 	}
 	if err != nil {
-		return recollect.Collection{}, fmt.Errorf("read a collection: %w", err)
+		return face.Collection{}, fmt.Errorf("read a collection: %w", err)
 	}
 	return c, nil
 }
 
-// Collections implements [recollect.Store].
-func (s *Store) Collections(ctx context.Context, realm recollect.Realm, after string, limit int) ([]recollect.Collection, error) {
+// Collections implements [face.Store].
+func (s *Store) Collections(ctx context.Context, realm recollect.Realm, after string, limit int) ([]face.Collection, error) {
 	if limit <= 0 {
 		return nil, nil
 	}
@@ -87,20 +88,20 @@ func (s *Store) Collections(ctx context.Context, realm recollect.Realm, after st
 }
 
 // Totals counts what a realm has.
-func (s *Store) Totals(ctx context.Context, realm recollect.Realm) (recollect.Totals, error) {
-	var totals recollect.Totals
+func (s *Store) Totals(ctx context.Context, realm recollect.Realm) (face.Totals, error) {
+	var totals face.Totals
 	err := s.readers.QueryRowContext(ctx,
 		"SELECT count(*), coalesce(sum(face_count), 0), coalesce(sum(user_count), 0) FROM collections WHERE account = ? AND region = ?",
 		realm.Account, realm.Region).Scan(&totals.Collections, &totals.Faces, &totals.Users)
 	if err != nil {
-		return recollect.Totals{}, fmt.Errorf("count what a realm has: %w", err)
+		return face.Totals{}, fmt.Errorf("count what a realm has: %w", err)
 	}
 	return totals, nil
 }
 
-// DeleteCollection implements [recollect.Store]. The faces and users go in the background.
-func (s *Store) DeleteCollection(ctx context.Context, realm recollect.Realm, id string) (recollect.Collection, error) {
-	var deleted recollect.Collection
+// DeleteCollection implements [face.Store]. The faces and users go in the background.
+func (s *Store) DeleteCollection(ctx context.Context, realm recollect.Realm, id string) (face.Collection, error) {
+	var deleted face.Collection
 	err := s.writer.do(ctx, func(t tx) (err error) {
 		deleted, err = scanCollection(t.queryRow(
 			"DELETE FROM collections WHERE account = ? AND region = ? AND id = ? RETURNING "+collectionColumns,
@@ -115,7 +116,7 @@ func (s *Store) DeleteCollection(ctx context.Context, realm recollect.Realm, id 
 		return err
 	})
 	if err != nil {
-		return recollect.Collection{}, fmt.Errorf("delete a collection: %w", err)
+		return face.Collection{}, fmt.Errorf("delete a collection: %w", err)
 	}
 	s.wakeSweeper()
 	return deleted, nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
@@ -38,7 +39,7 @@ func writeUntilKilled(dir string) error {
 	if err != nil {
 		return err
 	}
-	c, err := s.CreateCollection(ctx, recollect.Collection{Realm: recollect.Realm{Account: "1", Region: "r"}, ID: uuid.NewString()}, nil, 0)
+	c, err := s.CreateCollection(ctx, face.Collection{Realm: recollect.Realm{Account: "1", Region: "r"}, ID: uuid.NewString()}, nil, 0)
 	if err != nil {
 		return err
 	}
@@ -92,13 +93,13 @@ func writeUntilKilled(dir string) error {
 }
 
 // makeUser makes a user of faces, in two calls.
-func makeUser(ctx context.Context, s *Store, c recollect.CollectionKey, faces []recollect.Face) error {
-	u := recollect.User{ID: faces[0].ID, SystemID: uuid.NewString(), CreatedAt: time.Now()}
+func makeUser(ctx context.Context, s *Store, c face.CollectionKey, faces []face.Face) error {
+	u := face.User{ID: faces[0].ID, SystemID: uuid.NewString(), CreatedAt: time.Now()}
 	if err := s.CreateUser(ctx, c, u, once(u.ID, time.Now()), 1<<40); err != nil {
 		return err
 	}
-	_, _, err := s.ChangeUser(ctx, c, u.ID, faceIDs(faces), once(uuid.NewString(), time.Now()), func(state recollect.UserState) (recollect.UserChange, error) {
-		change := recollect.UserChange{Vector: faces[0].Vector}
+	_, _, err := s.ChangeUser(ctx, c, u.ID, faceIDs(faces), once(uuid.NewString(), time.Now()), func(state face.UserState) (face.UserChange, error) {
+		change := face.UserChange{Vector: faces[0].Vector}
 		for _, f := range state.Faces {
 			change.Add = append(change.Add, f.Key)
 		}
@@ -143,7 +144,7 @@ func TestKill(t *testing.T) {
 		there, calls, owner := map[string]bool{}, map[string]int{}, map[string]string{}
 		rows, err := s.readers.QueryContext(t.Context(), "SELECT "+faceColumns+" FROM faces")
 		unknown := 0
-		faces, err := collect(rows, err, func(row scanner) (recollect.Face, error) { return scanFace(row) })
+		faces, err := collect(rows, err, func(row scanner) (face.Face, error) { return scanFace(row) })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/storetest"
 )
@@ -14,7 +15,7 @@ import (
 func TestEmbeddingKeys(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	ctx := t.Context()
-	highest := func() recollect.VectorKey {
+	highest := func() face.VectorKey {
 		key, err := s.HighestFaceKey(ctx)
 		if err != nil {
 			t.Fatal(err)
@@ -24,10 +25,10 @@ func TestEmbeddingKeys(t *testing.T) {
 	if key := highest(); key != 0 {
 		t.Errorf("the highest key of no faces is %d", key)
 	}
-	var faces [2][]recollect.Face
-	var keys [2]recollect.CollectionKey
+	var faces [2][]face.Face
+	var keys [2]face.CollectionKey
 	for i, id := range []string{"a", "b"} {
-		c, err := s.CreateCollection(ctx, recollect.Collection{
+		c, err := s.CreateCollection(ctx, face.Collection{
 			Realm: recollect.Realm{Account: "123456789012", Region: "eu-west-1"}, ID: id, FaceModelVersion: "1", CreatedAt: time.Now(),
 		}, nil, 0)
 		if err != nil {
@@ -37,7 +38,7 @@ func TestEmbeddingKeys(t *testing.T) {
 	}
 	for range 10 {
 		for i := range faces {
-			added, _, err := s.AddFaces(ctx, keys[i], []recollect.Face{storetest.NewFace(), storetest.NewFace()}, 1000)
+			added, _, err := s.AddFaces(ctx, keys[i], []face.Face{storetest.NewFace(), storetest.NewFace()}, 1000)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -45,18 +46,18 @@ func TestEmbeddingKeys(t *testing.T) {
 		}
 	}
 	last := faces[1][19]
-	if key := highest(); key != recollect.VectorKey(last.Key) {
+	if key := highest(); key != face.VectorKey(last.Key) {
 		t.Errorf("the highest key is %d, want %d", key, last.Key)
 	}
 	if _, _, err := s.DeleteFaces(ctx, keys[1], []string{last.ID}); err != nil {
 		t.Fatal(err)
 	}
-	if key := highest(); key != recollect.VectorKey(last.Key) {
+	if key := highest(); key != face.VectorKey(last.Key) {
 		t.Errorf("the highest key is %d once its face is deleted, want %d", key, last.Key)
 	}
-	var want []recollect.VectorKey
+	var want []face.VectorKey
 	for _, f := range faces[1][:19] {
-		want = append(want, recollect.VectorKey(f.Key))
+		want = append(want, face.VectorKey(f.Key))
 	}
 	if got := gather(t, s.EmbeddingKeys(ctx, keys[1])); !slices.Equal(got, want) {
 		t.Errorf("keys %v, want %v", got, want)
@@ -65,7 +66,7 @@ func TestEmbeddingKeys(t *testing.T) {
 		break // early, and the store still works
 	}
 	// One of the other collection, one that is deleted and one that never was are not among them.
-	asked := []recollect.VectorKey{want[3], recollect.VectorKey(faces[0][0].Key), want[7], recollect.VectorKey(last.Key), 1 << 40}
+	asked := []face.VectorKey{want[3], face.VectorKey(faces[0][0].Key), want[7], face.VectorKey(last.Key), 1 << 40}
 	got := gather(t, s.EmbeddingsByKey(ctx, keys[1], asked))
 	if len(got) != 2 || got[0].Key != want[3] || !slices.Equal(got[0].Vector, faces[1][3].Vector) || got[1].Key != want[7] {
 		t.Errorf("by key came %v", got)
@@ -76,7 +77,7 @@ func TestEmbeddingKeys(t *testing.T) {
 func TestManyEmbeddingKeys(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	ctx := t.Context()
-	c, err := s.CreateCollection(ctx, recollect.Collection{
+	c, err := s.CreateCollection(ctx, face.Collection{
 		Realm: recollect.Realm{Account: "123456789012", Region: "eu-west-1"}, ID: "many", FaceModelVersion: "1", CreatedAt: time.Now(),
 	}, nil, 0)
 	if err != nil {
@@ -86,7 +87,7 @@ func TestManyEmbeddingKeys(t *testing.T) {
 		t.Errorf("keys of no faces: %v", got)
 	}
 	const n = 40_000
-	faces := make([]recollect.Face, n)
+	faces := make([]face.Face, n)
 	for i := range faces {
 		faces[i] = storetest.NewFace()
 	}
@@ -94,9 +95,9 @@ func TestManyEmbeddingKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want []recollect.VectorKey
+	var want []face.VectorKey
 	for _, f := range added {
-		want = append(want, recollect.VectorKey(f.Key))
+		want = append(want, face.VectorKey(f.Key))
 	}
 	if got := gather(t, s.EmbeddingKeys(ctx, c.Key)); !slices.Equal(got, want) {
 		t.Errorf("%d keys, want %d, or others", len(got), n)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // encodingFloat32 is the only way so far in which a vector is kept: IEEE 754 binary32, little-endian.
@@ -75,13 +75,13 @@ func stored(x float32) float32 {
 
 // record is a face in the form in which it is kept.
 type record struct {
-	face       recollect.Face // with numbers as stored
+	face       face.Face // with numbers as stored
 	id, image  uuid.UUID
 	externalID any // a string, or nil for NULL
 	vector     []byte
 }
 
-func newRecord(f recollect.Face) (record, error) {
+func newRecord(f face.Face) (record, error) {
 	r := record{face: f, vector: encodeVector(f.Vector)}
 	var ok bool
 	if r.id, ok = parseID(f.ID); !ok {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
@@ -20,14 +21,14 @@ const faceColumns = `key, face_id, image_id, coalesce(external_image_id, ''), bo
 const thereIs = "EXISTS (SELECT 1 FROM collections WHERE key = :c)"
 
 // scanFace reads a row of faceColumns and then of more columns into more.
-func scanFace(row scanner, more ...any) (recollect.Face, error) {
-	var f recollect.Face
+func scanFace(row scanner, more ...any) (face.Face, error) {
+	var f face.Face
 	var id, image uuid.UUID
 	box := &f.BoundingBox
 	err := row.Scan(append([]any{&f.Key, (*blobID)(&id), (*blobID)(&image), &f.ExternalImageID,
 		&box.Left, &box.Top, &box.Width, &box.Height, &f.Confidence, &f.UserID}, more...)...)
 	if err != nil {
-		return recollect.Face{}, err
+		return face.Face{}, err
 	}
 	f.ID, f.ImageID = id.String(), image.String()
 	return f, nil
@@ -45,8 +46,8 @@ func (id *blobID) Scan(value any) error {
 	return nil
 }
 
-// AddFaces implements [recollect.Store]. A new face keeps its Vector; one that was stored before comes without.
-func (s *Store) AddFaces(ctx context.Context, c recollect.CollectionKey, faces []recollect.Face, maxFaces int64) ([]recollect.Face, []bool, error) {
+// AddFaces implements [face.Store]. A new face keeps its Vector; one that was stored before comes without.
+func (s *Store) AddFaces(ctx context.Context, c face.CollectionKey, faces []face.Face, maxFaces int64) ([]face.Face, []bool, error) {
 	records := make([]record, len(faces))
 	for i, f := range faces {
 		var err error
@@ -54,7 +55,7 @@ func (s *Store) AddFaces(ctx context.Context, c recollect.CollectionKey, faces [
 			return nil, nil, fmt.Errorf("add faces: face %d: %w", i, err)
 		}
 	}
-	kept := make([]recollect.Face, len(records))
+	kept := make([]face.Face, len(records))
 	isNew := make([]bool, len(records))
 	err := s.writer.do(ctx, func(t tx) error {
 		var count, added int64
@@ -89,7 +90,7 @@ func (s *Store) AddFaces(ctx context.Context, c recollect.CollectionKey, faces [
 }
 
 // addFace stores a face, or finds it stored.
-func addFace(t tx, c recollect.CollectionKey, r record) (_ recollect.Face, isNew bool, err error) {
+func addFace(t tx, c face.CollectionKey, r record) (_ face.Face, isNew bool, err error) {
 	box := r.face.BoundingBox
 	if r.externalID != nil {
 		old, err := scanFace(t.queryRow("SELECT "+faceColumns+` FROM faces
@@ -100,7 +101,7 @@ func addFace(t tx, c recollect.CollectionKey, r record) (_ recollect.Face, isNew
 			return old, false, addThumbnail(t, old.Key, r.face.Thumbnail)
 		}
 		if !errors.Is(err, sql.ErrNoRows) {
-			return recollect.Face{}, false, err
+			return face.Face{}, false, err
 		}
 	}
 	result, err := t.exec(`INSERT INTO faces
@@ -108,21 +109,21 @@ func addFace(t tx, c recollect.CollectionKey, r record) (_ recollect.Face, isNew
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		c, r.id[:], r.image[:], r.externalID, box.Left, box.Top, box.Width, box.Height, r.face.Confidence)
 	if err != nil {
-		return recollect.Face{}, false, err
+		return face.Face{}, false, err
 	}
 	key, err := result.LastInsertId()
 	if err != nil {
-		return recollect.Face{}, false, err
+		return face.Face{}, false, err
 	}
-	r.face.Key = recollect.FaceKey(key)
+	r.face.Key = face.FaceKey(key)
 	if _, err := t.exec("INSERT INTO embeddings (face_key, encoding, vector) VALUES (?, ?, ?)", key, encodingFloat32, r.vector); err != nil {
-		return recollect.Face{}, false, err
+		return face.Face{}, false, err
 	}
 	return r.face, true, addThumbnail(t, r.face.Key, r.face.Thumbnail)
 }
 
-// Faces implements [recollect.Store]. The filter's After must be empty or an id.
-func (s *Store) Faces(ctx context.Context, c recollect.CollectionKey, filter recollect.FaceFilter, limit int) ([]recollect.Face, error) {
+// Faces implements [face.Store]. The filter's After must be empty or an id.
+func (s *Store) Faces(ctx context.Context, c face.CollectionKey, filter face.FaceFilter, limit int) ([]face.Face, error) {
 	if limit <= 0 {
 		return nil, nil
 	}
@@ -147,45 +148,45 @@ func (s *Store) Faces(ctx context.Context, c recollect.CollectionKey, filter rec
 		args = append(args, sql.Named("ids", parseIDs(filter.IDs)))
 	}
 	rows, err := s.readers.QueryContext(ctx, query+" ORDER BY face_id LIMIT :limit", args...)
-	faces, err := collect(rows, err, func(row scanner) (recollect.Face, error) { return scanFace(row) })
+	faces, err := collect(rows, err, func(row scanner) (face.Face, error) { return scanFace(row) })
 	if err != nil {
 		return nil, fmt.Errorf("list faces: %w", err)
 	}
 	return faces, nil
 }
 
-// FacesByKey implements [recollect.Store].
-func (s *Store) FacesByKey(ctx context.Context, c recollect.CollectionKey, keys []recollect.FaceKey) (map[recollect.FaceKey]recollect.Face, error) {
+// FacesByKey implements [face.Store].
+func (s *Store) FacesByKey(ctx context.Context, c face.CollectionKey, keys []face.FaceKey) (map[face.FaceKey]face.Face, error) {
 	rows, err := s.readers.QueryContext(ctx,
 		"SELECT "+faceColumns+" FROM faces WHERE key IN (SELECT value FROM json_each(:keys)) AND collection_key = :c AND "+thereIs,
 		sql.Named("keys", toJSON(keys)), sql.Named("c", c))
-	faces, err := collect(rows, err, func(row scanner) (recollect.Face, error) { return scanFace(row) })
+	faces, err := collect(rows, err, func(row scanner) (face.Face, error) { return scanFace(row) })
 	if err != nil {
 		return nil, fmt.Errorf("read faces: %w", err)
 	}
-	byKey := make(map[recollect.FaceKey]recollect.Face, len(faces))
+	byKey := make(map[face.FaceKey]face.Face, len(faces))
 	for _, f := range faces {
 		byKey[f.Key] = f
 	}
 	return byKey, nil
 }
 
-// Face implements [recollect.Store].
-func (s *Store) Face(ctx context.Context, c recollect.CollectionKey, id string) (recollect.Face, error) {
+// Face implements [face.Store].
+func (s *Store) Face(ctx context.Context, c face.CollectionKey, id string) (face.Face, error) {
 	f, err := s.face(ctx, c, id)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = recollect.Errorf(recollect.CodeNotFound, "faceId was not found in the collection.")
 	}
 	if err != nil {
-		return recollect.Face{}, fmt.Errorf("read a face: %w", err)
+		return face.Face{}, fmt.Errorf("read a face: %w", err)
 	}
 	return f, nil
 }
 
-func (s *Store) face(ctx context.Context, c recollect.CollectionKey, id string) (recollect.Face, error) {
+func (s *Store) face(ctx context.Context, c face.CollectionKey, id string) (face.Face, error) {
 	parsed, ok := parseID(id)
 	if !ok {
-		return recollect.Face{}, sql.ErrNoRows
+		return face.Face{}, sql.ErrNoRows
 	}
 	var encoding int
 	var vector []byte
@@ -193,24 +194,24 @@ func (s *Store) face(ctx context.Context, c recollect.CollectionKey, id string) 
 		FROM faces JOIN embeddings ON face_key = key WHERE collection_key = :c AND face_id = :id AND `+thereIs,
 		sql.Named("c", c), sql.Named("id", parsed[:])), &encoding, &vector)
 	if err != nil {
-		return recollect.Face{}, err
+		return face.Face{}, err
 	}
 	f.Vector, err = decodeVector(encoding, vector)
 	return f, err
 }
 
-// DeleteFaces implements [recollect.Store].
-func (s *Store) DeleteFaces(ctx context.Context, c recollect.CollectionKey, ids []string) (deleted, kept []recollect.Face, err error) {
+// DeleteFaces implements [face.Store].
+func (s *Store) DeleteFaces(ctx context.Context, c face.CollectionKey, ids []string) (deleted, kept []face.Face, err error) {
 	named := " collection_key = :c AND " + thereIs + " AND face_id IN (SELECT unhex(value, '-') FROM json_each(:ids))"
 	args := []any{sql.Named("c", c), sql.Named("ids", parseIDs(ids))}
 	err = s.writer.do(ctx, func(t tx) (err error) {
 		rows, err := t.query("SELECT "+faceColumns+" FROM faces WHERE user_key IS NOT NULL AND"+named, args...)
-		kept, err = collect(rows, err, func(row scanner) (recollect.Face, error) { return scanFace(row) })
+		kept, err = collect(rows, err, func(row scanner) (face.Face, error) { return scanFace(row) })
 		if err != nil {
 			return err
 		}
 		rows, err = t.query("DELETE FROM faces WHERE user_key IS NULL AND"+named+" RETURNING "+faceColumns, args...)
-		deleted, err = collect(rows, err, func(row scanner) (recollect.Face, error) { return scanFace(row) })
+		deleted, err = collect(rows, err, func(row scanner) (face.Face, error) { return scanFace(row) })
 		if err != nil {
 			return err
 		}
@@ -225,12 +226,12 @@ func (s *Store) DeleteFaces(ctx context.Context, c recollect.CollectionKey, ids 
 }
 
 // inOrder returns the faces in the order of ids, in which some may be unknown or repeated.
-func inOrder(faces []recollect.Face, ids []string) []recollect.Face {
-	byID := make(map[string]recollect.Face, len(faces))
+func inOrder(faces []face.Face, ids []string) []face.Face {
+	byID := make(map[string]face.Face, len(faces))
 	for _, f := range faces {
 		byID[f.ID] = f
 	}
-	ordered := make([]recollect.Face, 0, len(faces))
+	ordered := make([]face.Face, 0, len(faces))
 	for _, id := range ids {
 		if f, ok := byID[id]; ok {
 			ordered = append(ordered, f)
@@ -240,31 +241,31 @@ func inOrder(faces []recollect.Face, ids []string) []recollect.Face {
 	return ordered
 }
 
-// Embeddings implements [recollect.Store]. It holds one of the readers' connections while it is read.
-func (s *Store) Embeddings(ctx context.Context, c recollect.CollectionKey) iter.Seq2[recollect.Embedding, error] {
+// Embeddings implements [face.Store]. It holds one of the readers' connections while it is read.
+func (s *Store) Embeddings(ctx context.Context, c face.CollectionKey) iter.Seq2[face.Embedding, error] {
 	return s.vectors(ctx, `SELECT face_key, encoding, vector
 		FROM faces JOIN embeddings ON face_key = key WHERE collection_key = :c AND `+thereIs+` ORDER BY key`, c)
 }
 
 // EmbeddingKeys yields the keys of the faces that Embeddings would yield, in ascending order. A million of them are read before a first search, so
 // they leave SQLite by the thousand, as one text: row by row they would take five times as long.
-func (s *Store) EmbeddingKeys(ctx context.Context, c recollect.CollectionKey) iter.Seq2[recollect.VectorKey, error] {
-	return func(yield func(recollect.VectorKey, error) bool) {
-		if err := s.embeddingKeys(ctx, c, func(key recollect.VectorKey) bool { return yield(key, nil) }); err != nil {
+func (s *Store) EmbeddingKeys(ctx context.Context, c face.CollectionKey) iter.Seq2[face.VectorKey, error] {
+	return func(yield func(face.VectorKey, error) bool) {
+		if err := s.embeddingKeys(ctx, c, func(key face.VectorKey) bool { return yield(key, nil) }); err != nil {
 			yield(0, fmt.Errorf("read keys: %w", err))
 		}
 	}
 }
 
-func (s *Store) embeddingKeys(ctx context.Context, c recollect.CollectionKey, yield func(recollect.VectorKey) bool) error {
+func (s *Store) embeddingKeys(ctx context.Context, c face.CollectionKey, yield func(face.VectorKey) bool) error {
 	t, err := s.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}) // so that all are of one moment
 	if err != nil {
 		return err
 	}
 	defer t.Rollback()
 	const many = 16384
-	var keys []recollect.VectorKey
-	for after := recollect.VectorKey(0); ; after = keys[len(keys)-1] {
+	var keys []face.VectorKey
+	for after := face.VectorKey(0); ; after = keys[len(keys)-1] {
 		var text sql.RawBytes
 		rows, err := t.QueryContext(ctx, "SELECT group_concat(key) FROM (SELECT key FROM faces WHERE collection_key = :c AND key > :after AND "+thereIs+
 			" ORDER BY key LIMIT :many)", sql.Named("c", c), sql.Named("after", after), sql.Named("many", many))
@@ -296,12 +297,12 @@ func (s *Store) embeddingKeys(ctx context.Context, c recollect.CollectionKey, yi
 }
 
 // appendKeys reads numbers with commas between them.
-func appendKeys(keys []recollect.VectorKey, text []byte) ([]recollect.VectorKey, error) {
-	var key recollect.VectorKey
+func appendKeys(keys []face.VectorKey, text []byte) ([]face.VectorKey, error) {
+	var key face.VectorKey
 	for i, b := range text {
 		switch {
 		case '0' <= b && b <= '9':
-			key = 10*key + recollect.VectorKey(b-'0')
+			key = 10*key + face.VectorKey(b-'0')
 		case b == ',':
 			keys, key = append(keys, key), 0
 		default:
@@ -315,15 +316,15 @@ func appendKeys(keys []recollect.VectorKey, text []byte) ([]recollect.VectorKey,
 }
 
 // EmbeddingsByKey yields those of some faces' vectors that are still there, in ascending order of their keys.
-func (s *Store) EmbeddingsByKey(ctx context.Context, c recollect.CollectionKey, keys []recollect.VectorKey) iter.Seq2[recollect.Embedding, error] {
+func (s *Store) EmbeddingsByKey(ctx context.Context, c face.CollectionKey, keys []face.VectorKey) iter.Seq2[face.Embedding, error] {
 	return s.vectors(ctx, `SELECT face_key, encoding, vector
 		FROM faces JOIN embeddings ON face_key = key
 		WHERE key IN (SELECT value FROM json_each(:keys)) AND collection_key = :c AND `+thereIs+` ORDER BY key`, c, sql.Named("keys", toJSON(keys)))
 }
 
 // HighestFaceKey is the highest key that a face was ever given, 0 if there was none.
-func (s *Store) HighestFaceKey(ctx context.Context) (recollect.VectorKey, error) {
-	var key recollect.VectorKey
+func (s *Store) HighestFaceKey(ctx context.Context) (face.VectorKey, error) {
+	var key face.VectorKey
 	if err := s.readers.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'faces'").Scan(&key); err != nil {
 		return 0, fmt.Errorf("read the highest key of a face: %w", err)
 	}
@@ -331,18 +332,18 @@ func (s *Store) HighestFaceKey(ctx context.Context) (recollect.VectorKey, error)
 }
 
 // vectors yields what a query for a key, an encoding and a vector finds in the collection :c.
-func (s *Store) vectors(ctx context.Context, query string, c recollect.CollectionKey, more ...any) iter.Seq2[recollect.Embedding, error] {
-	return func(yield func(recollect.Embedding, error) bool) {
+func (s *Store) vectors(ctx context.Context, query string, c face.CollectionKey, more ...any) iter.Seq2[face.Embedding, error] {
+	return func(yield func(face.Embedding, error) bool) {
 		rows, err := s.readers.QueryContext(ctx, query, append(more, sql.Named("c", c))...)
 		if err != nil {
-			yield(recollect.Embedding{}, fmt.Errorf("read vectors: %w", err))
+			yield(face.Embedding{}, fmt.Errorf("read vectors: %w", err))
 			return
 		}
 		defer rows.Close()
 		for rows.Next() {
 			e, err := scanEmbedding(rows)
 			if err != nil {
-				yield(recollect.Embedding{}, fmt.Errorf("read vectors: %w", err))
+				yield(face.Embedding{}, fmt.Errorf("read vectors: %w", err))
 				return
 			}
 			if !yield(e, nil) {
@@ -350,13 +351,13 @@ func (s *Store) vectors(ctx context.Context, query string, c recollect.Collectio
 			}
 		}
 		if err := rows.Err(); err != nil {
-			yield(recollect.Embedding{}, fmt.Errorf("read vectors: %w", err))
+			yield(face.Embedding{}, fmt.Errorf("read vectors: %w", err))
 		}
 	}
 }
 
 // scanEmbedding reads a key, an encoding and a vector.
-func scanEmbedding(row scanner) (e recollect.Embedding, err error) {
+func scanEmbedding(row scanner) (e face.Embedding, err error) {
 	var encoding int
 	var vector sql.RawBytes
 	if err = row.Scan(&e.Key, &encoding, &vector); err == nil {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/storetest"
 )
@@ -27,24 +28,24 @@ func mustOpen(t testing.TB, dir string) *Store {
 	return s
 }
 
-func newCollection(t testing.TB, s *Store, id string) recollect.CollectionKey {
+func newCollection(t testing.TB, s *Store, id string) face.CollectionKey {
 	t.Helper()
-	c, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: recollect.Realm{Account: "123456789012", Region: "us-east-1"}, ID: id, CreatedAt: time.Now()}, nil, 0)
+	c, err := s.CreateCollection(t.Context(), face.Collection{Realm: recollect.Realm{Account: "123456789012", Region: "us-east-1"}, ID: id, CreatedAt: time.Now()}, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c.Key
 }
 
-func newFaces(n int) []recollect.Face {
-	faces := make([]recollect.Face, n)
+func newFaces(n int) []face.Face {
+	faces := make([]face.Face, n)
 	for i := range faces {
 		faces[i] = storetest.NewFace()
 	}
 	return faces
 }
 
-func addFaces(t testing.TB, s *Store, c recollect.CollectionKey, n int) []recollect.Face {
+func addFaces(t testing.TB, s *Store, c face.CollectionKey, n int) []face.Face {
 	t.Helper()
 	stored, _, err := s.AddFaces(t.Context(), c, newFaces(n), 1<<40)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/mattn/go-sqlite3"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
@@ -20,13 +21,13 @@ const hiddenAccount = ""
 // one that is not, because its process ended for example, is wiped.
 type Import struct {
 	store *Store
-	key   recollect.CollectionKey
-	goal  recollect.Collection
+	key   face.CollectionKey
+	goal  face.Collection
 	done  bool
 }
 
 // NewImport begins to import a collection, whose Realm, ID, FaceModelVersion and CreatedAt are given. The caller ends it by Publish or Abandon.
-func (s *Store) NewImport(ctx context.Context, c recollect.Collection, tags map[string]string) (*Import, error) {
+func (s *Store) NewImport(ctx context.Context, c face.Collection, tags map[string]string) (*Import, error) {
 	hidden := c
 	hidden.Realm, hidden.ID = recollect.Realm{Account: hiddenAccount, Region: c.Realm.Region}, uuid.NewString()
 	hidden, err := s.CreateCollection(ctx, hidden, tags, 0)
@@ -38,7 +39,7 @@ func (s *Store) NewImport(ctx context.Context, c recollect.Collection, tags map[
 
 // AddUsers adds users with their ids, SystemID, CreatedAt and Vector, which is nil for one without faces. CodeConflict if an id is there
 // already.
-func (i *Import) AddUsers(ctx context.Context, users []recollect.User) error {
+func (i *Import) AddUsers(ctx context.Context, users []face.User) error {
 	return i.add(ctx, "users", func(t tx) error {
 		for _, u := range users {
 			system, ok := parseID(u.SystemID)
@@ -68,7 +69,7 @@ func (i *Import) AddUsers(ctx context.Context, users []recollect.User) error {
 
 // AddFaces adds faces with their ids, vectors and the ids of the users that have them, who are there already. CodeConflict if an id is there
 // already.
-func (i *Import) AddFaces(ctx context.Context, faces []recollect.Face) error {
+func (i *Import) AddFaces(ctx context.Context, faces []face.Face) error {
 	return i.add(ctx, "faces", func(t tx) error {
 		for _, f := range faces {
 			r, err := newRecord(f)
@@ -77,7 +78,7 @@ func (i *Import) AddFaces(ctx context.Context, faces []recollect.Face) error {
 			}
 			var user any
 			if f.UserID != "" {
-				var key recollect.UserKey
+				var key face.UserKey
 				err := t.queryRow("UPDATE users SET face_count = face_count + 1 WHERE collection_key = ? AND user_id = ? RETURNING key", i.key, f.UserID).Scan(&key)
 				if err != nil {
 					return &recollect.Error{Code: recollect.CodeInvalidParameter, Message: "A face belongs to a user who is not there", Err: err}
@@ -122,8 +123,8 @@ func twice(err error) error {
 
 // Publish makes the collection one of its realm. CodeAlreadyExists if the realm has one with that id, CodeQuota if it would have more than
 // maxCollections, where 0 stands for no limit, or a user more faces than one may have; CodeInvalidParameter if a user with faces has no vector or one without has.
-func (i *Import) Publish(ctx context.Context, maxCollections int64) (recollect.Collection, error) {
-	var published recollect.Collection
+func (i *Import) Publish(ctx context.Context, maxCollections int64) (face.Collection, error) {
+	var published face.Collection
 	realm := i.goal.Realm
 	err := i.store.writer.do(ctx, func(t tx) error {
 		var exists, many, crowded, wrong bool
@@ -132,7 +133,7 @@ func (i *Import) Publish(ctx context.Context, maxCollections int64) (recollect.C
 			?4 > 0 AND EXISTS (SELECT 1 FROM collections WHERE account = ?1 AND region = ?2 LIMIT 1 OFFSET ?4 - 1),
 			EXISTS (SELECT 1 FROM users WHERE collection_key = ?5 AND face_count > ?6),
 			EXISTS (SELECT 1 FROM users LEFT JOIN user_vectors ON user_key = key WHERE collection_key = ?5 AND (face_count = 0) <> (vector IS NULL))`,
-			realm.Account, realm.Region, i.goal.ID, maxCollections, i.key, recollect.MaxFacesPerUser).Scan(&exists, &many, &crowded, &wrong)
+			realm.Account, realm.Region, i.goal.ID, maxCollections, i.key, face.MaxFacesPerUser).Scan(&exists, &many, &crowded, &wrong)
 		switch {
 		case err != nil:
 			return err
@@ -141,7 +142,7 @@ func (i *Import) Publish(ctx context.Context, maxCollections int64) (recollect.C
 		case many:
 			return recollect.Errorf(recollect.CodeQuota, "The account cannot have more than %d collections in this region", maxCollections)
 		case crowded:
-			return recollect.Errorf(recollect.CodeQuota, "A user cannot have more than %d faces", recollect.MaxFacesPerUser)
+			return recollect.Errorf(recollect.CodeQuota, "A user cannot have more than %d faces", face.MaxFacesPerUser)
 		case wrong:
 			return recollect.Errorf(recollect.CodeInvalidParameter, "A user has faces and no vector, or a vector and no faces")
 		}
@@ -150,7 +151,7 @@ func (i *Import) Publish(ctx context.Context, maxCollections int64) (recollect.C
 		return err
 	})
 	if err != nil {
-		return recollect.Collection{}, fmt.Errorf("publish an import: %w", err)
+		return face.Collection{}, fmt.Errorf("publish an import: %w", err)
 	}
 	i.done = true
 	return published, nil
@@ -171,7 +172,7 @@ func (i *Import) Abandon() error {
 func (s *Store) wipeHidden(ctx context.Context, which string, args ...any) error {
 	err := s.writer.do(ctx, func(t tx) error {
 		rows, err := t.query("DELETE FROM collections WHERE account = '' AND "+which+" RETURNING key", args...)
-		keys, err := collect(rows, err, func(row scanner) (key recollect.CollectionKey, err error) {
+		keys, err := collect(rows, err, func(row scanner) (key face.CollectionKey, err error) {
 			err = row.Scan(&key)
 			return key, err
 		})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
 )
@@ -22,9 +23,9 @@ func TestAnImportThatEndedWithItsProcess(t *testing.T) {
 	realm := recollect.Realm{Account: "123456789012", Region: "us-east-1"}
 	begin := func(id string) *sqlite.Import {
 		t.Helper()
-		i, err := store.NewImport(t.Context(), recollect.Collection{Realm: realm, ID: id, FaceModelVersion: "1.0"}, map[string]string{"a": "b"})
+		i, err := store.NewImport(t.Context(), face.Collection{Realm: realm, ID: id, FaceModelVersion: "1.0"}, map[string]string{"a": "b"})
 		if err == nil {
-			err = i.AddFaces(t.Context(), []recollect.Face{{ID: uuid.NewString(), ImageID: uuid.NewString(), Vector: []float32{1}}})
+			err = i.AddFaces(t.Context(), []face.Face{{ID: uuid.NewString(), ImageID: uuid.NewString(), Vector: []float32{1}}})
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
@@ -61,7 +62,7 @@ func Check(ctx context.Context, dir string) (err error) {
 
 // View is a collection as of one moment.
 type View struct {
-	Collection recollect.Collection
+	Collection face.Collection
 	Tags       map[string]string
 
 	tx *sql.Tx
@@ -98,7 +99,7 @@ func (s *Store) View(ctx context.Context, realm recollect.Realm, id string, read
 }
 
 // Faces calls each with every face and its vector, in order of key.
-func (v *View) Faces(ctx context.Context, each func(recollect.Face) error) error {
+func (v *View) Faces(ctx context.Context, each func(face.Face) error) error {
 	rows, err := v.tx.QueryContext(ctx, "SELECT "+faceColumns+`, encoding, vector FROM faces JOIN embeddings ON face_key = key
 		WHERE collection_key = ? ORDER BY key`, v.Collection.Key)
 	return walk(rows, err, func(row scanner) error {
@@ -116,7 +117,7 @@ func (v *View) Faces(ctx context.Context, each func(recollect.Face) error) error
 }
 
 // Users calls each with every user and its vector, nil if it has no faces, in order of key.
-func (v *View) Users(ctx context.Context, each func(recollect.User) error) error {
+func (v *View) Users(ctx context.Context, each func(face.User) error) error {
 	rows, err := v.tx.QueryContext(ctx, "SELECT "+personColumns+`, encoding, vector FROM users LEFT JOIN user_vectors ON user_key = key
 		WHERE collection_key = ? ORDER BY key`, v.Collection.Key)
 	return walk(rows, err, func(row scanner) error {

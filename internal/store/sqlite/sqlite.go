@@ -1,4 +1,4 @@
-// Package sqlite keeps collections, faces and users in one SQLite file. It is the [recollect.Store] of a single machine.
+// Package sqlite keeps collections, faces and users in one SQLite file. It is the [face.Store] of a single machine.
 package sqlite
 
 import (
@@ -15,7 +15,7 @@ import (
 
 	_ "github.com/mattn/go-sqlite3" // the driver "sqlite3"
 
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // DatabaseName is the name of the store's file in a data folder.
@@ -49,7 +49,7 @@ type Store struct {
 	close      func() error
 }
 
-var _ recollect.Store = (*Store)(nil)
+var _ face.Store = (*Store)(nil)
 
 // Options are what a store can be opened with. The zero value is ready to use.
 type Options struct {

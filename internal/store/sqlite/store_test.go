@@ -3,7 +3,7 @@ package sqlite_test
 import (
 	"testing"
 
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
 	"github.com/recollect-dev/recollect/internal/store/storetest"
 )
@@ -23,5 +23,5 @@ func openStore(t testing.TB, dir string) *sqlite.Store {
 }
 
 func TestConformance(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) recollect.Store { return openStore(t, t.TempDir()) })
+	storetest.Run(t, func(t *testing.T) face.Store { return openStore(t, t.TempDir()) })
 }

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 const (
@@ -77,7 +77,7 @@ func (s *Store) sweepOnce(ctx context.Context) (more bool, err error) {
 
 // wipeDoomed deletes some faces of the first doomed collection, after them its users, and its tags and its mark with the last of those.
 func wipeDoomed(t tx) (more bool, err error) {
-	var c recollect.CollectionKey
+	var c face.CollectionKey
 	err = t.queryRow("SELECT collection_key FROM doomed ORDER BY collection_key LIMIT 1").Scan(&c)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil

@@ -6,11 +6,12 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-// ChangeTags implements [recollect.Store].
-func (s *Store) ChangeTags(ctx context.Context, c recollect.CollectionKey, set map[string]string, remove []string, maxTags int) error {
+// ChangeTags implements [face.Store].
+func (s *Store) ChangeTags(ctx context.Context, c face.CollectionKey, set map[string]string, remove []string, maxTags int) error {
 	err := s.writer.do(ctx, func(t tx) error {
 		var one int
 		err := t.queryRow("SELECT 1 FROM collections WHERE key = ?", c).Scan(&one)
@@ -32,7 +33,7 @@ func (s *Store) ChangeTags(ctx context.Context, c recollect.CollectionKey, set m
 }
 
 // setTags adds tags to a collection. CodeQuota if it has more than maxTags then.
-func setTags(t tx, c recollect.CollectionKey, set map[string]string, maxTags int) error {
+func setTags(t tx, c face.CollectionKey, set map[string]string, maxTags int) error {
 	if len(set) == 0 {
 		return nil
 	}
@@ -46,13 +47,13 @@ func setTags(t tx, c recollect.CollectionKey, set map[string]string, maxTags int
 		return err
 	}
 	if count > maxTags {
-		return recollect.TooManyTagsError(maxTags)
+		return face.TooManyTagsError(maxTags)
 	}
 	return nil
 }
 
-// Tags implements [recollect.Store].
-func (s *Store) Tags(ctx context.Context, c recollect.CollectionKey) (map[string]string, error) {
+// Tags implements [face.Store].
+func (s *Store) Tags(ctx context.Context, c face.CollectionKey) (map[string]string, error) {
 	type tag struct{ key, value string }
 	rows, err := s.readers.QueryContext(ctx, "SELECT key, value FROM tags WHERE collection_key = :c AND "+thereIs, sql.Named("c", c))
 	found, err := collect(rows, err, func(row scanner) (found tag, err error) {

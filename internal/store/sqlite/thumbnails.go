@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
@@ -13,7 +14,7 @@ import (
 const wipedThumbnails = 256
 
 // addThumbnail keeps a face's thumbnail, if the face has none yet.
-func addThumbnail(t tx, key recollect.FaceKey, jpeg []byte) error {
+func addThumbnail(t tx, key face.FaceKey, jpeg []byte) error {
 	if len(jpeg) == 0 {
 		return nil
 	}
@@ -21,8 +22,8 @@ func addThumbnail(t tx, key recollect.FaceKey, jpeg []byte) error {
 	return err
 }
 
-// Thumbnail implements [recollect.Store].
-func (s *Store) Thumbnail(ctx context.Context, c recollect.CollectionKey, id string) ([]byte, error) {
+// Thumbnail implements [face.Store].
+func (s *Store) Thumbnail(ctx context.Context, c face.CollectionKey, id string) ([]byte, error) {
 	parsed, ok := parseID(id)
 	err := sql.ErrNoRows
 	var jpeg []byte

@@ -9,11 +9,11 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // addThumbnails adds faces with a thumbnail each, whose bytes occur nowhere else.
-func addThumbnails(t *testing.T, s *Store, c recollect.CollectionKey, name string, n int) {
+func addThumbnails(t *testing.T, s *Store, c face.CollectionKey, name string, n int) {
 	t.Helper()
 	faces := newFaces(n)
 	for i := range faces {

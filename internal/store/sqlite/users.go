@@ -10,25 +10,26 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 const personColumns = "key, user_id, system_id, created_ms, face_count"
 
 // scanPerson reads a row of personColumns and then of more columns into more.
-func scanPerson(row scanner, more ...any) (recollect.User, error) {
-	var u recollect.User
+func scanPerson(row scanner, more ...any) (face.User, error) {
+	var u face.User
 	var system uuid.UUID
 	var createdMillis int64
 	if err := row.Scan(append([]any{&u.Key, &u.ID, (*blobID)(&system), &createdMillis, &u.FaceCount}, more...)...); err != nil {
-		return recollect.User{}, err
+		return face.User{}, err
 	}
 	u.SystemID, u.CreatedAt = system.String(), time.UnixMilli(createdMillis).UTC()
 	return u, nil
 }
 
-// CreateUser implements [recollect.Store].
-func (s *Store) CreateUser(ctx context.Context, c recollect.CollectionKey, u recollect.User, once recollect.Once, maxUsers int64) error {
+// CreateUser implements [face.Store].
+func (s *Store) CreateUser(ctx context.Context, c face.CollectionKey, u face.User, once recollect.Once, maxUsers int64) error {
 	system, ok := parseID(u.SystemID)
 	if !ok {
 		return errors.New("create a user: the system id is not a lower-case UUID")
@@ -66,11 +67,11 @@ func (s *Store) CreateUser(ctx context.Context, c recollect.CollectionKey, u rec
 	return nil
 }
 
-// User implements [recollect.Store].
-func (s *Store) User(ctx context.Context, c recollect.CollectionKey, id string) (recollect.User, error) {
+// User implements [face.Store].
+func (s *Store) User(ctx context.Context, c face.CollectionKey, id string) (face.User, error) {
 	u, err := readUser(s.readers.QueryRowContext(ctx, userByID, sql.Named("c", c), sql.Named("id", id)), id)
 	if err != nil {
-		return recollect.User{}, fmt.Errorf("read a user: %w", err)
+		return face.User{}, fmt.Errorf("read a user: %w", err)
 	}
 	return u, nil
 }
@@ -80,7 +81,7 @@ const userByID = "SELECT " + personColumns + `, encoding, vector FROM users LEFT
 	WHERE collection_key = :c AND user_id = :id AND ` + thereIs
 
 // readUser reads the row of a user with its vector, if there is one.
-func readUser(row scanner, id string) (recollect.User, error) {
+func readUser(row scanner, id string) (face.User, error) {
 	var encoding sql.NullInt64
 	var vector []byte
 	u, err := scanPerson(row, &encoding, &vector)
@@ -93,8 +94,8 @@ func readUser(row scanner, id string) (recollect.User, error) {
 	return u, err
 }
 
-// Users implements [recollect.Store]. The place to go on from must be empty or an id.
-func (s *Store) Users(ctx context.Context, c recollect.CollectionKey, after string, limit int) ([]recollect.User, error) {
+// Users implements [face.Store]. The place to go on from must be empty or an id.
+func (s *Store) Users(ctx context.Context, c face.CollectionKey, after string, limit int) ([]face.User, error) {
 	if limit <= 0 {
 		return nil, nil
 	}
@@ -109,32 +110,32 @@ func (s *Store) Users(ctx context.Context, c recollect.CollectionKey, after stri
 	rows, err := s.readers.QueryContext(ctx,
 		"SELECT "+personColumns+" FROM users WHERE collection_key = :c AND "+thereIs+" AND system_id > :from ORDER BY system_id LIMIT :limit",
 		sql.Named("c", c), sql.Named("from", from), sql.Named("limit", limit))
-	users, err := collect(rows, err, func(row scanner) (recollect.User, error) { return scanPerson(row) })
+	users, err := collect(rows, err, func(row scanner) (face.User, error) { return scanPerson(row) })
 	if err != nil {
 		return nil, fmt.Errorf("list users: %w", err)
 	}
 	return users, nil
 }
 
-// UsersByKey implements [recollect.Store].
-func (s *Store) UsersByKey(ctx context.Context, c recollect.CollectionKey, keys []recollect.UserKey) (map[recollect.UserKey]recollect.User, error) {
+// UsersByKey implements [face.Store].
+func (s *Store) UsersByKey(ctx context.Context, c face.CollectionKey, keys []face.UserKey) (map[face.UserKey]face.User, error) {
 	rows, err := s.readers.QueryContext(ctx,
 		"SELECT "+personColumns+" FROM users WHERE key IN (SELECT value FROM json_each(:keys)) AND collection_key = :c AND "+thereIs,
 		sql.Named("keys", toJSON(keys)), sql.Named("c", c))
-	users, err := collect(rows, err, func(row scanner) (recollect.User, error) { return scanPerson(row) })
+	users, err := collect(rows, err, func(row scanner) (face.User, error) { return scanPerson(row) })
 	if err != nil {
 		return nil, fmt.Errorf("read users: %w", err)
 	}
-	byKey := make(map[recollect.UserKey]recollect.User, len(users))
+	byKey := make(map[face.UserKey]face.User, len(users))
 	for _, u := range users {
 		byKey[u.Key] = u
 	}
 	return byKey, nil
 }
 
-// DeleteUser implements [recollect.Store]. Foreign keys take the faces and the vector off the user.
-func (s *Store) DeleteUser(ctx context.Context, c recollect.CollectionKey, id string, once recollect.Once) (recollect.UserKey, error) {
-	var deleted recollect.UserKey
+// DeleteUser implements [face.Store]. Foreign keys take the faces and the vector off the user.
+func (s *Store) DeleteUser(ctx context.Context, c face.CollectionKey, id string, once recollect.Once) (face.UserKey, error) {
+	var deleted face.UserKey
 	_, err := s.doOnce(ctx, once, func(t tx) ([]byte, error) {
 		err := t.queryRow("DELETE FROM users WHERE collection_key = :c AND user_id = :id AND "+thereIs+" RETURNING key",
 			sql.Named("c", c), sql.Named("id", id)).Scan(&deleted)
@@ -153,9 +154,9 @@ func (s *Store) DeleteUser(ctx context.Context, c recollect.CollectionKey, id st
 	return deleted, nil
 }
 
-// ChangeUser implements [recollect.Store]. It calls decide on the writer's goroutine.
-func (s *Store) ChangeUser(ctx context.Context, c recollect.CollectionKey, id string, faceIDs []string, once recollect.Once,
-	decide func(recollect.UserState) (recollect.UserChange, error)) (answer []byte, changed recollect.UserKey, err error) {
+// ChangeUser implements [face.Store]. It calls decide on the writer's goroutine.
+func (s *Store) ChangeUser(ctx context.Context, c face.CollectionKey, id string, faceIDs []string, once recollect.Once,
+	decide func(face.UserState) (face.UserChange, error)) (answer []byte, changed face.UserKey, err error) {
 	answer, err = s.doOnce(ctx, once, func(t tx) ([]byte, error) {
 		state, err := readState(t, c, id, faceIDs)
 		if err != nil {
@@ -177,7 +178,7 @@ func (s *Store) ChangeUser(ctx context.Context, c recollect.CollectionKey, id st
 	return answer, changed, nil
 }
 
-func readState(t tx, c recollect.CollectionKey, id string, faceIDs []string) (state recollect.UserState, err error) {
+func readState(t tx, c face.CollectionKey, id string, faceIDs []string) (state face.UserState, err error) {
 	state.User, err = readUser(t.queryRow(userByID, sql.Named("c", c), sql.Named("id", id)), id)
 	if err != nil {
 		return state, err
@@ -185,7 +186,7 @@ func readState(t tx, c recollect.CollectionKey, id string, faceIDs []string) (st
 	rows, err := t.query("SELECT "+faceColumns+`, encoding, vector FROM faces JOIN embeddings ON face_key = key
 		WHERE collection_key = :c AND face_id IN (SELECT unhex(value, '-') FROM json_each(:ids))`,
 		sql.Named("c", c), sql.Named("ids", parseIDs(faceIDs)))
-	state.Faces, err = collect(rows, err, func(row scanner) (recollect.Face, error) {
+	state.Faces, err = collect(rows, err, func(row scanner) (face.Face, error) {
 		var encoding int
 		var vector sql.RawBytes
 		f, err := scanFace(row, &encoding, &vector)
@@ -203,10 +204,10 @@ func readState(t tx, c recollect.CollectionKey, id string, faceIDs []string) (st
 }
 
 // changeMembers adds faces to a user and removes others, and keeps the vector that it has then.
-func changeMembers(t tx, c recollect.CollectionKey, user recollect.UserKey, change recollect.UserChange) error {
+func changeMembers(t tx, c face.CollectionKey, user face.UserKey, change face.UserChange) error {
 	for _, step := range []struct {
 		update string
-		keys   []recollect.FaceKey
+		keys   []face.FaceKey
 	}{
 		{"UPDATE faces SET user_key = NULL WHERE user_key = :user", change.Remove},
 		{"UPDATE faces SET user_key = :user WHERE user_key IS NULL", change.Add},
@@ -242,8 +243,8 @@ func changeMembers(t tx, c recollect.CollectionKey, user recollect.UserKey, chan
 	return err
 }
 
-// UserVector implements [recollect.Store].
-func (s *Store) UserVector(ctx context.Context, c recollect.CollectionKey, key recollect.UserKey) ([]float32, error) {
+// UserVector implements [face.Store].
+func (s *Store) UserVector(ctx context.Context, c face.CollectionKey, key face.UserKey) ([]float32, error) {
 	rows, err := s.readers.QueryContext(ctx, `SELECT user_key, encoding, vector
 		FROM users JOIN user_vectors ON user_key = key WHERE key = :user AND collection_key = :c AND `+thereIs,
 		sql.Named("user", key), sql.Named("c", c))
@@ -257,8 +258,8 @@ func (s *Store) UserVector(ctx context.Context, c recollect.CollectionKey, key r
 	return found[0].Vector, nil
 }
 
-// UserVectors implements [recollect.Store]. It holds one of the readers' connections while it is read.
-func (s *Store) UserVectors(ctx context.Context, c recollect.CollectionKey) iter.Seq2[recollect.Embedding, error] {
+// UserVectors implements [face.Store]. It holds one of the readers' connections while it is read.
+func (s *Store) UserVectors(ctx context.Context, c face.CollectionKey) iter.Seq2[face.Embedding, error] {
 	return s.vectors(ctx, `SELECT user_key, encoding, vector
 		FROM users JOIN user_vectors ON user_key = key WHERE collection_key = :c AND `+thereIs+` ORDER BY key`, c)
 }

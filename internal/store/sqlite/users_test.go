@@ -10,13 +10,14 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // addUser makes a user of some faces, with their sum as its vector.
-func addUser(t testing.TB, s *Store, c recollect.CollectionKey, id string, once recollect.Once, faceIDs ...string) []float32 {
+func addUser(t testing.TB, s *Store, c face.CollectionKey, id string, once recollect.Once, faceIDs ...string) []float32 {
 	t.Helper()
-	err := s.CreateUser(t.Context(), c, recollect.User{ID: id, SystemID: uuid.NewString(), CreatedAt: time.Now()}, recollect.Once{}, 1<<40)
+	err := s.CreateUser(t.Context(), c, face.User{ID: id, SystemID: uuid.NewString(), CreatedAt: time.Now()}, recollect.Once{}, 1<<40)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,9 +28,9 @@ func addUser(t testing.TB, s *Store, c recollect.CollectionKey, id string, once 
 	return vector
 }
 
-func giveFaces(t testing.TB, s *Store, c recollect.CollectionKey, id string, once recollect.Once, faceIDs ...string) (vector []float32, err error) {
-	_, _, err = s.ChangeUser(t.Context(), c, id, faceIDs, once, func(state recollect.UserState) (recollect.UserChange, error) {
-		change := recollect.UserChange{Answer: []byte("done")}
+func giveFaces(t testing.TB, s *Store, c face.CollectionKey, id string, once recollect.Once, faceIDs ...string) (vector []float32, err error) {
+	_, _, err = s.ChangeUser(t.Context(), c, id, faceIDs, once, func(state face.UserState) (face.UserChange, error) {
+		change := face.UserChange{Answer: []byte("done")}
 		for _, f := range state.Faces {
 			if vector == nil {
 				vector = make([]float32, len(f.Vector))
@@ -45,7 +46,7 @@ func giveFaces(t testing.TB, s *Store, c recollect.CollectionKey, id string, onc
 	return vector, err
 }
 
-func faceIDs(faces []recollect.Face) (ids []string) {
+func faceIDs(faces []face.Face) (ids []string) {
 	for _, f := range faces {
 		ids = append(ids, f.ID)
 	}
@@ -165,7 +166,7 @@ func TestUsersAreWiped(t *testing.T) {
 		t.Fatal(err)
 	}
 	addUser(t, s, kept, "you", recollect.Once{}, pair[1].ID)
-	for _, c := range []recollect.CollectionKey{doomed, kept} {
+	for _, c := range []face.CollectionKey{doomed, kept} {
 		if err := s.ChangeTags(t.Context(), c, map[string]string{"a": "1", "b": "2"}, nil, 50); err != nil {
 			t.Fatal(err)
 		}

@@ -11,11 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-func testCreateCollection(t *testing.T, s recollect.Store) {
-	want := recollect.Collection{Realm: home(), ID: "family.2-b_X", FaceModelVersion: "7.0", CreatedAt: now()}
+func testCreateCollection(t *testing.T, s face.Store) {
+	want := face.Collection{Realm: home(), ID: "family.2-b_X", FaceModelVersion: "7.0", CreatedAt: now()}
 	created, err := s.CreateCollection(t.Context(), want, nil, 0)
 	must(t, err)
 	if created.Key <= 0 {
@@ -31,7 +32,7 @@ func testCreateCollection(t *testing.T, s recollect.Store) {
 		t.Errorf("read %+v, want %+v", got, want)
 	}
 
-	_, err = s.CreateCollection(t.Context(), recollect.Collection{Realm: home(), ID: want.ID, FaceModelVersion: "8.0", CreatedAt: now()}, nil, 0)
+	_, err = s.CreateCollection(t.Context(), face.Collection{Realm: home(), ID: want.ID, FaceModelVersion: "8.0", CreatedAt: now()}, nil, 0)
 	wantCode(t, err, recollect.CodeAlreadyExists)
 	if got, err := s.Collection(t.Context(), home(), want.ID); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("after the refused creation: %+v, %v; want %+v", got, err, want)
@@ -39,10 +40,10 @@ func testCreateCollection(t *testing.T, s recollect.Store) {
 	create(t, s, home(), "FAMILY.2-b_X") // ids are case-sensitive
 }
 
-func testCreateCollectionQuota(t *testing.T, s recollect.Store) {
+func testCreateCollectionQuota(t *testing.T, s face.Store) {
 	const quota = 3
 	create := func(realm recollect.Realm, id string, most int64) error {
-		_, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: realm, ID: id, FaceModelVersion: "7.0", CreatedAt: now()}, nil, most)
+		_, err := s.CreateCollection(t.Context(), face.Collection{Realm: realm, ID: id, FaceModelVersion: "7.0", CreatedAt: now()}, nil, most)
 		return err
 	}
 	// Callers that come together must not pass it either.
@@ -73,7 +74,7 @@ func testCreateCollectionQuota(t *testing.T, s recollect.Store) {
 	wantCode(t, create(home(), "lowered", 1), recollect.CodeQuota)
 }
 
-func testCollectionNotFound(t *testing.T, s recollect.Store) {
+func testCollectionNotFound(t *testing.T, s face.Store) {
 	_, err := s.Collection(t.Context(), home(), "none")
 	wantCode(t, err, recollect.CodeNotFound)
 	_, err = s.DeleteCollection(t.Context(), home(), "none")
@@ -84,7 +85,7 @@ func testCollectionNotFound(t *testing.T, s recollect.Store) {
 	wantCode(t, err, recollect.CodeNotFound)
 }
 
-func testDeleteCollection(t *testing.T, s recollect.Store) {
+func testDeleteCollection(t *testing.T, s face.Store) {
 	c := create(t, s, home(), "doomed")
 	other := create(t, s, home(), "other")
 	faces := add(t, s, c.Key, newFaces(300)...)
@@ -96,12 +97,12 @@ func testDeleteCollection(t *testing.T, s recollect.Store) {
 	if !reflect.DeepEqual(was, c) {
 		t.Errorf("deleted %+v, want %+v", was, c)
 	}
-	wantGone := func(c recollect.CollectionKey) {
+	wantGone := func(c face.CollectionKey) {
 		t.Helper()
-		if got, err := s.Faces(t.Context(), c, recollect.FaceFilter{}, 1000); err != nil || len(got) != 0 {
+		if got, err := s.Faces(t.Context(), c, face.FaceFilter{}, 1000); err != nil || len(got) != 0 {
 			t.Errorf("Faces of a deleted collection: %d faces, %v", len(got), err)
 		}
-		if got, err := s.FacesByKey(t.Context(), c, []recollect.FaceKey{faces[0].Key}); err != nil || len(got) != 0 {
+		if got, err := s.FacesByKey(t.Context(), c, []face.FaceKey{faces[0].Key}); err != nil || len(got) != 0 {
 			t.Errorf("FacesByKey of a deleted collection: %d faces, %v", len(got), err)
 		}
 		if got, err := embeddings(t.Context(), s, c); err != nil || len(got) != 0 {
@@ -134,12 +135,12 @@ func testDeleteCollection(t *testing.T, s recollect.Store) {
 	if n := faceCount(t, s, again); n != 300 {
 		t.Errorf("the collection made again has %d faces", n)
 	}
-	if got, err := s.Faces(t.Context(), other.Key, recollect.FaceFilter{}, 10); err != nil || len(got) != len(kept) {
+	if got, err := s.Faces(t.Context(), other.Key, face.FaceFilter{}, 10); err != nil || len(got) != len(kept) {
 		t.Errorf("another collection has %d faces, %v", len(got), err)
 	}
 }
 
-func testCollectionsOrderAndPages(t *testing.T, s recollect.Store) {
+func testCollectionsOrderAndPages(t *testing.T, s face.Store) {
 	var want []string
 	for i := range 150 {
 		want = append(want, fmt.Sprintf("c%03d", i))
@@ -187,7 +188,7 @@ func testCollectionsOrderAndPages(t *testing.T, s recollect.Store) {
 }
 
 // A walk over the pages meets each collection that is there throughout once, whatever comes and goes meanwhile.
-func testCollectionsWalkUnderChange(t *testing.T, s recollect.Store) {
+func testCollectionsWalkUnderChange(t *testing.T, s face.Store) {
 	lasting := map[string]bool{}
 	for i := range 60 {
 		id := fmt.Sprintf("k%04d", i*10)
@@ -208,7 +209,7 @@ func testCollectionsWalkUnderChange(t *testing.T, s recollect.Store) {
 			if lasting[id] {
 				continue
 			}
-			_, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: home(), ID: id, CreatedAt: now()}, nil, 0)
+			_, err := s.CreateCollection(t.Context(), face.Collection{Realm: home(), ID: id, CreatedAt: now()}, nil, 0)
 			if recollect.CodeOf(err) == recollect.CodeAlreadyExists {
 				_, err = s.DeleteCollection(t.Context(), home(), id)
 			}
@@ -257,9 +258,9 @@ func testCollectionsWalkUnderChange(t *testing.T, s recollect.Store) {
 	}
 }
 
-func testRealmsAreApart(t *testing.T, s recollect.Store) {
+func testRealmsAreApart(t *testing.T, s face.Store) {
 	realms := []recollect.Realm{home(), {Account: home().Account, Region: "eu-west-1"}, {Account: "210987654321", Region: home().Region}}
-	keys := map[recollect.CollectionKey]bool{}
+	keys := map[face.CollectionKey]bool{}
 	for i, realm := range realms {
 		keys[create(t, s, realm, "same").Key] = true
 		create(t, s, realm, fmt.Sprintf("own%d", i))

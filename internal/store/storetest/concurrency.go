@@ -12,11 +12,12 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // A context that has ended makes every method fail with its error and change nothing.
-func testCancelled(t *testing.T, s recollect.Store) {
+func testCancelled(t *testing.T, s face.Store) {
 	c := create(t, s, home(), "c")
 	f := add(t, s, c.Key, NewFace())[0]
 	u := createUser(t, s, c.Key, "u")
@@ -24,22 +25,22 @@ func testCancelled(t *testing.T, s recollect.Store) {
 	cancel()
 	for name, call := range map[string]func() error{
 		"CreateCollection": func() error {
-			_, err := s.CreateCollection(ctx, recollect.Collection{Realm: home(), ID: "new"}, nil, 0)
+			_, err := s.CreateCollection(ctx, face.Collection{Realm: home(), ID: "new"}, nil, 0)
 			return err
 		},
 		"Collection":       func() error { _, err := s.Collection(ctx, home(), "c"); return err },
 		"Collections":      func() error { _, err := s.Collections(ctx, home(), "", 10); return err },
 		"DeleteCollection": func() error { _, err := s.DeleteCollection(ctx, home(), "c"); return err },
 		"AddFaces":         func() error { _, _, err := s.AddFaces(ctx, c.Key, newFaces(1), unlimited); return err },
-		"Faces":            func() error { _, err := s.Faces(ctx, c.Key, recollect.FaceFilter{}, 10); return err },
-		"FacesByKey":       func() error { _, err := s.FacesByKey(ctx, c.Key, []recollect.FaceKey{f.Key}); return err },
+		"Faces":            func() error { _, err := s.Faces(ctx, c.Key, face.FaceFilter{}, 10); return err },
+		"FacesByKey":       func() error { _, err := s.FacesByKey(ctx, c.Key, []face.FaceKey{f.Key}); return err },
 		"Face":             func() error { _, err := s.Face(ctx, c.Key, f.ID); return err },
 		"DeleteFaces":      func() error { _, _, err := s.DeleteFaces(ctx, c.Key, []string{f.ID}); return err },
 		"Embeddings":       func() error { _, err := embeddings(ctx, s, c.Key); return err },
 		"CreateUser":       func() error { return s.CreateUser(ctx, c.Key, newUser("new"), recollect.Once{}, unlimited) },
 		"User":             func() error { _, err := s.User(ctx, c.Key, "u"); return err },
 		"Users":            func() error { _, err := s.Users(ctx, c.Key, "", 10); return err },
-		"UsersByKey":       func() error { _, err := s.UsersByKey(ctx, c.Key, []recollect.UserKey{u.Key}); return err },
+		"UsersByKey":       func() error { _, err := s.UsersByKey(ctx, c.Key, []face.UserKey{u.Key}); return err },
 		"DeleteUser":       func() error { _, err := s.DeleteUser(ctx, c.Key, "u", recollect.Once{}); return err },
 		"ChangeUser":       func() error { _, _, err := give(ctx, s, c.Key, "u", recollect.Once{}, f.ID); return err },
 		"UserVector":       func() error { _, err := s.UserVector(ctx, c.Key, u.Key); return err },
@@ -57,7 +58,7 @@ func testCancelled(t *testing.T, s recollect.Store) {
 }
 
 // Readers among writers see whole calls only, and all ends up as the writers were told.
-func testConcurrentWritersAndReaders(t *testing.T, s recollect.Store) {
+func testConcurrentWritersAndReaders(t *testing.T, s face.Store) {
 	const writers, rounds, batch = 8, 15, 4
 	c := create(t, s, home(), "c")
 	var left sync.Map // of the ids that are to be there at the end
@@ -98,7 +99,7 @@ func testConcurrentWritersAndReaders(t *testing.T, s recollect.Store) {
 					return
 				default:
 				}
-				faces, err := s.Faces(t.Context(), c.Key, recollect.FaceFilter{}, 100_000)
+				faces, err := s.Faces(t.Context(), c.Key, face.FaceFilter{}, 100_000)
 				if err != nil {
 					t.Error(err)
 					return
@@ -128,7 +129,7 @@ func testConcurrentWritersAndReaders(t *testing.T, s recollect.Store) {
 	var want []string
 	left.Range(func(id, _ any) bool { want = append(want, id.(string)); return true })
 	slices.Sort(want)
-	faces, err := listAll(t.Context(), s, c.Key, recollect.FaceFilter{}, 17)
+	faces, err := listAll(t.Context(), s, c.Key, face.FaceFilter{}, 17)
 	must(t, err)
 	if !slices.Equal(ids(faces), want) {
 		t.Errorf("%d faces are there, want %d", len(faces), len(want))
@@ -138,12 +139,12 @@ func testConcurrentWritersAndReaders(t *testing.T, s recollect.Store) {
 	}
 }
 
-func testConcurrentCreate(t *testing.T, s recollect.Store) {
+func testConcurrentCreate(t *testing.T, s face.Store) {
 	var created, refused atomic.Int32
 	var callers sync.WaitGroup
 	for range 16 {
 		callers.Go(func() {
-			switch _, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: home(), ID: "c", CreatedAt: now()}, nil, 0); {
+			switch _, err := s.CreateCollection(t.Context(), face.Collection{Realm: home(), ID: "c", CreatedAt: now()}, nil, 0); {
 			case err == nil:
 				created.Add(1)
 			case recollect.CodeOf(err) == recollect.CodeAlreadyExists:
@@ -159,7 +160,7 @@ func testConcurrentCreate(t *testing.T, s recollect.Store) {
 	}
 }
 
-func testConcurrentDuplicates(t *testing.T, s recollect.Store) {
+func testConcurrentDuplicates(t *testing.T, s face.Store) {
 	c := create(t, s, home(), "c")
 	single := NewFace()
 	single.ExternalImageID = "same"
@@ -169,7 +170,7 @@ func testConcurrentDuplicates(t *testing.T, s recollect.Store) {
 		callers.Go(func() {
 			f := single
 			f.ID = uuid.NewString()
-			_, isNew, err := s.AddFaces(t.Context(), c.Key, []recollect.Face{f}, unlimited)
+			_, isNew, err := s.AddFaces(t.Context(), c.Key, []face.Face{f}, unlimited)
 			if err != nil {
 				t.Error(err)
 			} else if isNew[0] {
@@ -183,7 +184,7 @@ func testConcurrentDuplicates(t *testing.T, s recollect.Store) {
 	}
 }
 
-func testConcurrentQuota(t *testing.T, s recollect.Store) {
+func testConcurrentQuota(t *testing.T, s face.Store) {
 	c := create(t, s, home(), "c")
 	var stored atomic.Int32
 	var callers sync.WaitGroup
@@ -204,10 +205,10 @@ func testConcurrentQuota(t *testing.T, s recollect.Store) {
 }
 
 // testRandom does random things to a few collections and compares the store with a plain map.
-func testRandom(t *testing.T, s recollect.Store) {
+func testRandom(t *testing.T, s face.Store) {
 	type model struct {
-		collection recollect.Collection
-		faces      map[string]recollect.Face
+		collection face.Collection
+		faces      map[string]face.Face
 	}
 	models := map[string]*model{}
 	seed := rand.Uint64()
@@ -218,7 +219,7 @@ func testRandom(t *testing.T, s recollect.Store) {
 		m := models[name]
 		switch action := random.IntN(10); {
 		case m == nil:
-			models[name] = &model{create(t, s, home(), name), map[string]recollect.Face{}}
+			models[name] = &model{create(t, s, home(), name), map[string]face.Face{}}
 		case action == 0:
 			was, err := s.DeleteCollection(t.Context(), home(), name)
 			must(t, err)
@@ -248,7 +249,7 @@ func testRandom(t *testing.T, s recollect.Store) {
 		}
 	}
 	for name, m := range models {
-		faces, err := listAll(t.Context(), s, m.collection.Key, recollect.FaceFilter{}, 9)
+		faces, err := listAll(t.Context(), s, m.collection.Key, face.FaceFilter{}, 9)
 		must(t, err)
 		vectors, err := embeddings(t.Context(), s, m.collection.Key)
 		must(t, err)

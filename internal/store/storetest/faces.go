@@ -8,10 +8,11 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-func testAddAndReadFaces(t *testing.T, s recollect.Store) {
+func testAddAndReadFaces(t *testing.T, s face.Store) {
 	c := create(t, s, home(), "c")
 	faces := newFaces(10)
 	for i := range faces[:5] {
@@ -19,7 +20,7 @@ func testAddAndReadFaces(t *testing.T, s recollect.Store) {
 	}
 	stored, isNew, err := s.AddFaces(t.Context(), c.Key, faces, unlimited)
 	must(t, err)
-	keys := map[recollect.FaceKey]bool{}
+	keys := map[face.FaceKey]bool{}
 	for i, f := range stored {
 		if !isNew[i] {
 			t.Errorf("face %d is not new", i)
@@ -49,7 +50,7 @@ func testAddAndReadFaces(t *testing.T, s recollect.Store) {
 }
 
 // Numbers are kept with six significant digits, and then as float32.
-func testStoredNumbers(t *testing.T, s recollect.Store) {
+func testStoredNumbers(t *testing.T, s face.Store) {
 	c := create(t, s, home(), "c")
 	f := NewFace()
 	f.BoundingBox = recollect.BoundingBox{Left: 0.24770642817020416, Top: -0.0123456789, Width: 1.23456789e-7, Height: 1}
@@ -69,20 +70,20 @@ func testStoredNumbers(t *testing.T, s recollect.Store) {
 	}
 }
 
-func testAddFacesRefusesNonsense(t *testing.T, s recollect.Store) {
+func testAddFacesRefusesNonsense(t *testing.T, s face.Store) {
 	c := create(t, s, home(), "c")
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
-	for name, spoil := range map[string]func(*recollect.Face){
-		"no id":             func(f *recollect.Face) { f.ID = "" },
-		"upper-case id":     func(f *recollect.Face) { f.ID = "ABCDEF00-0000-4000-8000-000000000000" },
-		"id in braces":      func(f *recollect.Face) { f.ID = "{" + f.ID + "}" },
-		"no image id":       func(f *recollect.Face) { f.ImageID = "" },
-		"no vector":         func(f *recollect.Face) { f.Vector = nil },
-		"NaN in the vector": func(f *recollect.Face) { f.Vector[3] = nan },
-		"Inf in the vector": func(f *recollect.Face) { f.Vector[0] = inf },
-		"NaN in the box":    func(f *recollect.Face) { f.BoundingBox.Width = nan },
-		"infinite box":      func(f *recollect.Face) { f.BoundingBox.Top = -inf },
-		"NaN confidence":    func(f *recollect.Face) { f.Confidence = nan },
+	for name, spoil := range map[string]func(*face.Face){
+		"no id":             func(f *face.Face) { f.ID = "" },
+		"upper-case id":     func(f *face.Face) { f.ID = "ABCDEF00-0000-4000-8000-000000000000" },
+		"id in braces":      func(f *face.Face) { f.ID = "{" + f.ID + "}" },
+		"no image id":       func(f *face.Face) { f.ImageID = "" },
+		"no vector":         func(f *face.Face) { f.Vector = nil },
+		"NaN in the vector": func(f *face.Face) { f.Vector[3] = nan },
+		"Inf in the vector": func(f *face.Face) { f.Vector[0] = inf },
+		"NaN in the box":    func(f *face.Face) { f.BoundingBox.Width = nan },
+		"infinite box":      func(f *face.Face) { f.BoundingBox.Top = -inf },
+		"NaN confidence":    func(f *face.Face) { f.Confidence = nan },
 	} {
 		faces := newFaces(2)
 		spoil(&faces[1])
@@ -95,7 +96,7 @@ func testAddFacesRefusesNonsense(t *testing.T, s recollect.Store) {
 	}
 }
 
-func testAddFacesTwice(t *testing.T, s recollect.Store) {
+func testAddFacesTwice(t *testing.T, s face.Store) {
 	c := create(t, s, home(), "c")
 	first := NewFace()
 	first.ExternalImageID = "me"
@@ -107,7 +108,7 @@ func testAddFacesTwice(t *testing.T, s recollect.Store) {
 	again.Confidence = 1
 	again.BoundingBox.Left = 0.2477060001 // the same as stored
 	fresh := NewFace()
-	got, isNew, err := s.AddFaces(t.Context(), c.Key, []recollect.Face{fresh, again, again}, 3)
+	got, isNew, err := s.AddFaces(t.Context(), c.Key, []face.Face{fresh, again, again}, 3)
 	must(t, err)
 	if !slices.Equal(isNew, []bool{true, false, false}) {
 		t.Fatalf("new: %v", isNew)
@@ -125,17 +126,17 @@ func testAddFacesTwice(t *testing.T, s recollect.Store) {
 	}
 
 	// Whatever differs makes another face; so does leaving out the external id.
-	for name, change := range map[string]func(*recollect.Face){
-		"box":         func(f *recollect.Face) { f.BoundingBox.Height += 0.5 },
-		"image":       func(f *recollect.Face) { f.ImageID = uuid.NewString() },
-		"external id": func(f *recollect.Face) { f.ExternalImageID = "Me" },
-		"none":        func(f *recollect.Face) { f.ExternalImageID = "" },
-		"still none":  func(f *recollect.Face) { f.ExternalImageID = "" },
+	for name, change := range map[string]func(*face.Face){
+		"box":         func(f *face.Face) { f.BoundingBox.Height += 0.5 },
+		"image":       func(f *face.Face) { f.ImageID = uuid.NewString() },
+		"external id": func(f *face.Face) { f.ExternalImageID = "Me" },
+		"none":        func(f *face.Face) { f.ExternalImageID = "" },
+		"still none":  func(f *face.Face) { f.ExternalImageID = "" },
 	} {
 		f := first
 		f.ID = uuid.NewString()
 		change(&f)
-		if got, isNew, err := s.AddFaces(t.Context(), c.Key, []recollect.Face{f}, unlimited); err != nil || !isNew[0] || got[0].ID != f.ID {
+		if got, isNew, err := s.AddFaces(t.Context(), c.Key, []face.Face{f}, unlimited); err != nil || !isNew[0] || got[0].ID != f.ID {
 			t.Errorf("another %s: new %v, %v", name, isNew, err)
 		}
 	}
@@ -145,22 +146,22 @@ func testAddFacesTwice(t *testing.T, s recollect.Store) {
 	twin.ExternalImageID = "twin"
 	other := twin
 	other.ID = uuid.NewString()
-	got, isNew, err = s.AddFaces(t.Context(), c.Key, []recollect.Face{twin, other}, unlimited)
+	got, isNew, err = s.AddFaces(t.Context(), c.Key, []face.Face{twin, other}, unlimited)
 	if err != nil || !slices.Equal(isNew, []bool{true, false}) || got[1].ID != twin.ID {
 		t.Errorf("twice in one call: new %v, %v", isNew, err)
 	}
 	elsewhere := create(t, s, home(), "elsewhere")
-	if _, isNew, err := s.AddFaces(t.Context(), elsewhere.Key, []recollect.Face{again}, unlimited); err != nil || !isNew[0] {
+	if _, isNew, err := s.AddFaces(t.Context(), elsewhere.Key, []face.Face{again}, unlimited); err != nil || !isNew[0] {
 		t.Errorf("in another collection: new %v, %v", isNew, err)
 	}
 	_, _, err = s.DeleteFaces(t.Context(), c.Key, []string{first.ID})
 	must(t, err)
-	if got, isNew, err := s.AddFaces(t.Context(), c.Key, []recollect.Face{again}, unlimited); err != nil || !isNew[0] || got[0].Key == stored.Key {
+	if got, isNew, err := s.AddFaces(t.Context(), c.Key, []face.Face{again}, unlimited); err != nil || !isNew[0] || got[0].Key == stored.Key {
 		t.Errorf("after its deletion: new %v, %v", isNew, err)
 	}
 }
 
-func testAddFacesQuota(t *testing.T, s recollect.Store) {
+func testAddFacesQuota(t *testing.T, s face.Store) {
 	c := create(t, s, home(), "c")
 	faces := newFaces(5)
 	faces[0].ExternalImageID = "a"
@@ -174,7 +175,7 @@ func testAddFacesQuota(t *testing.T, s recollect.Store) {
 	if n := faceCount(t, s, c); n != 5 {
 		t.Errorf("%d faces are counted", n)
 	}
-	if got, err := s.Faces(t.Context(), c.Key, recollect.FaceFilter{}, 100); err != nil || len(got) != 5 {
+	if got, err := s.Faces(t.Context(), c.Key, face.FaceFilter{}, 100); err != nil || len(got) != 5 {
 		t.Errorf("%d faces are listed, %v", len(got), err)
 	}
 	_, err = s.Face(t.Context(), c.Key, three[0].ID)
@@ -182,7 +183,7 @@ func testAddFacesQuota(t *testing.T, s recollect.Store) {
 
 	again := faces[0]
 	again.ID = uuid.NewString()
-	if _, isNew, err := s.AddFaces(t.Context(), c.Key, []recollect.Face{again}, 5); err != nil || isNew[0] {
+	if _, isNew, err := s.AddFaces(t.Context(), c.Key, []face.Face{again}, 5); err != nil || isNew[0] {
 		t.Errorf("a face that is stored fits in a full collection: new %v, %v", isNew, err)
 	}
 	_, _, err = s.DeleteFaces(t.Context(), c.Key, []string{faces[1].ID})
@@ -191,7 +192,7 @@ func testAddFacesQuota(t *testing.T, s recollect.Store) {
 	must(t, err)
 }
 
-func testAddFacesIsAllOrNothing(t *testing.T, s recollect.Store) {
+func testAddFacesIsAllOrNothing(t *testing.T, s face.Store) {
 	c := create(t, s, home(), "c")
 	old := add(t, s, c.Key, NewFace())[0]
 	faces := newFaces(4)
@@ -207,7 +208,7 @@ func testAddFacesIsAllOrNothing(t *testing.T, s recollect.Store) {
 	}
 }
 
-func testFacesOrderPagesAndFilters(t *testing.T, s recollect.Store) {
+func testFacesOrderPagesAndFilters(t *testing.T, s face.Store) {
 	c := create(t, s, home(), "c")
 	want := add(t, s, c.Key, newFaces(57)...)
 	for i := range want {
@@ -215,50 +216,50 @@ func testFacesOrderPagesAndFilters(t *testing.T, s recollect.Store) {
 	}
 	slices.SortFunc(want, byID)
 	for _, page := range []int{1, 10, 56, 57, 58, 4096} {
-		got, err := listAll(t.Context(), s, c.Key, recollect.FaceFilter{}, page)
+		got, err := listAll(t.Context(), s, c.Key, face.FaceFilter{}, page)
 		must(t, err)
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("pages of %d: %v, want %v", page, ids(got), ids(want))
 		}
 	}
-	if got, err := s.Faces(t.Context(), c.Key, recollect.FaceFilter{}, 0); err != nil || len(got) != 0 {
+	if got, err := s.Faces(t.Context(), c.Key, face.FaceFilter{}, 0); err != nil || len(got) != 0 {
 		t.Errorf("a page of none: %d faces, %v", len(got), err)
 	}
-	if got, err := s.Faces(t.Context(), c.Key, recollect.FaceFilter{After: want[56].ID}, 10); err != nil || len(got) != 0 {
+	if got, err := s.Faces(t.Context(), c.Key, face.FaceFilter{After: want[56].ID}, 10); err != nil || len(got) != 0 {
 		t.Errorf("after the last: %d faces, %v", len(got), err)
 	}
 
 	// Only some ids, in any order, with unknown and repeated ones, in pages.
-	some := []recollect.Face{want[3], want[11], want[12], want[40], want[56]}
+	some := []face.Face{want[3], want[11], want[12], want[40], want[56]}
 	wanted := ids(some)
 	wanted = append(wanted, want[11].ID, uuid.NewString(), "not an id", "")
 	slices.Reverse(wanted)
 	for _, page := range []int{1, 2, 5, 100} {
-		got, err := listAll(t.Context(), s, c.Key, recollect.FaceFilter{IDs: wanted}, page)
+		got, err := listAll(t.Context(), s, c.Key, face.FaceFilter{IDs: wanted}, page)
 		must(t, err)
 		if !reflect.DeepEqual(got, some) {
 			t.Errorf("filtered, pages of %d: %v, want %v", page, ids(got), ids(some))
 		}
 	}
-	if got, err := s.Faces(t.Context(), c.Key, recollect.FaceFilter{IDs: []string{}}, 10); err != nil || len(got) != 0 {
+	if got, err := s.Faces(t.Context(), c.Key, face.FaceFilter{IDs: []string{}}, 10); err != nil || len(got) != 0 {
 		t.Errorf("filtered by no id: %d faces, %v", len(got), err)
 	}
-	for _, filter := range []recollect.FaceFilter{{UserID: "nobody"}, {UserID: "nobody", IDs: wanted}} {
+	for _, filter := range []face.FaceFilter{{UserID: "nobody"}, {UserID: "nobody", IDs: wanted}} {
 		if got, err := s.Faces(t.Context(), c.Key, filter, 10); err != nil || len(got) != 0 {
 			t.Errorf("faces of an unknown user: %d, %v", len(got), err)
 		}
 	}
 }
 
-func testFacesByKey(t *testing.T, s recollect.Store) {
+func testFacesByKey(t *testing.T, s face.Store) {
 	c := create(t, s, home(), "c")
 	other := create(t, s, home(), "other")
 	faces := add(t, s, c.Key, newFaces(6)...)
 	foreign := add(t, s, other.Key, NewFace())[0]
-	keys := []recollect.FaceKey{faces[4].Key, faces[1].Key, faces[4].Key, foreign.Key, 1 << 40, 0, -1}
+	keys := []face.FaceKey{faces[4].Key, faces[1].Key, faces[4].Key, foreign.Key, 1 << 40, 0, -1}
 	got, err := s.FacesByKey(t.Context(), c.Key, keys)
 	must(t, err)
-	want := map[recollect.FaceKey]recollect.Face{faces[4].Key: without(faces[4]), faces[1].Key: without(faces[1])}
+	want := map[face.FaceKey]face.Face{faces[4].Key: without(faces[4]), faces[1].Key: without(faces[1])}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -267,7 +268,7 @@ func testFacesByKey(t *testing.T, s recollect.Store) {
 	}
 }
 
-func testFaceNotFound(t *testing.T, s recollect.Store) {
+func testFaceNotFound(t *testing.T, s face.Store) {
 	c := create(t, s, home(), "c")
 	other := create(t, s, home(), "other")
 	foreign := add(t, s, other.Key, NewFace())[0]
@@ -279,13 +280,13 @@ func testFaceNotFound(t *testing.T, s recollect.Store) {
 	wantCode(t, err, recollect.CodeNotFound)
 }
 
-func testDeleteFaces(t *testing.T, s recollect.Store) {
+func testDeleteFaces(t *testing.T, s face.Store) {
 	c := create(t, s, home(), "c")
 	faces := add(t, s, c.Key, newFaces(6)...)
 	deleted, kept, err := s.DeleteFaces(t.Context(), c.Key,
 		[]string{faces[5].ID, uuid.NewString(), faces[0].ID, faces[5].ID, "nonsense", faces[2].ID})
 	must(t, err)
-	want := []recollect.Face{without(faces[5]), without(faces[0]), without(faces[2])}
+	want := []face.Face{without(faces[5]), without(faces[0]), without(faces[2])}
 	if !reflect.DeepEqual(deleted, want) || len(kept) != 0 {
 		t.Errorf("deleted %v and kept %v, want %v", ids(deleted), ids(kept), ids(want))
 	}
@@ -306,7 +307,7 @@ func testDeleteFaces(t *testing.T, s recollect.Store) {
 	}
 }
 
-func testDeleteManyFaces(t *testing.T, s recollect.Store) {
+func testDeleteManyFaces(t *testing.T, s face.Store) {
 	c := create(t, s, home(), "c")
 	faces := add(t, s, c.Key, newFaces(4100)...)
 	all := ids(faces)
@@ -321,7 +322,7 @@ func testDeleteManyFaces(t *testing.T, s recollect.Store) {
 }
 
 // What is done to one collection is not seen in another, even with the ids of its faces.
-func testCollectionsAreApart(t *testing.T, s recollect.Store) {
+func testCollectionsAreApart(t *testing.T, s face.Store) {
 	a, b := create(t, s, home(), "a"), create(t, s, home(), "b")
 	f := NewFace()
 	inA, inB := add(t, s, a.Key, f)[0], add(t, s, b.Key, f)[0]
@@ -342,9 +343,9 @@ func testCollectionsAreApart(t *testing.T, s recollect.Store) {
 	}
 }
 
-func testEmbeddings(t *testing.T, s recollect.Store) {
+func testEmbeddings(t *testing.T, s face.Store) {
 	c, other := create(t, s, home(), "c"), create(t, s, home(), "other")
-	want := map[recollect.FaceKey][]float32{}
+	want := map[face.FaceKey][]float32{}
 	for range 20 { // mixed in storage with those of the other collection
 		for _, f := range add(t, s, c.Key, newFaces(10)...) {
 			want[f.Key] = f.Vector
@@ -364,7 +365,7 @@ func testEmbeddings(t *testing.T, s recollect.Store) {
 	}
 }
 
-func testEmbeddingsAreOfOneMoment(t *testing.T, s recollect.Store) {
+func testEmbeddingsAreOfOneMoment(t *testing.T, s face.Store) {
 	c := create(t, s, home(), "c")
 	faces := add(t, s, c.Key, newFaces(500)...)
 	n := 0
@@ -375,7 +376,7 @@ func testEmbeddingsAreOfOneMoment(t *testing.T, s recollect.Store) {
 			must(t, err)
 			add(t, s, c.Key, newFaces(500)...)
 		}
-		if e.Key > recollect.VectorKey(faces[499].Key) {
+		if e.Key > face.VectorKey(faces[499].Key) {
 			t.Fatal("a later face came")
 		}
 		n++
@@ -385,9 +386,9 @@ func testEmbeddingsAreOfOneMoment(t *testing.T, s recollect.Store) {
 	}
 }
 
-func testKeysAreNotReused(t *testing.T, s recollect.Store) {
-	seenCollections := map[recollect.CollectionKey]bool{}
-	seenFaces := map[recollect.FaceKey]bool{}
+func testKeysAreNotReused(t *testing.T, s face.Store) {
+	seenCollections := map[face.CollectionKey]bool{}
+	seenFaces := map[face.FaceKey]bool{}
 	for range 5 {
 		c := create(t, s, home(), "c")
 		for range 3 {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
@@ -19,7 +20,7 @@ func call(operation, token, input string, at time.Time) recollect.Once {
 }
 
 // A repeated call does nothing and is answered as before.
-func testOnce(t *testing.T, s recollect.Store) {
+func testOnce(t *testing.T, s face.Store) {
 	ctx, at := t.Context(), now()
 	c := create(t, s, home(), "c")
 	f := add(t, s, c.Key, NewFace())[0]
@@ -40,9 +41,9 @@ func testOnce(t *testing.T, s recollect.Store) {
 		t.Fatalf("ChangeUser = %q, %d, %v", answer, changed, err)
 	}
 	answer, changed, err = s.ChangeUser(ctx, c.Key, "u", []string{f.ID}, call("AssociateFaces", "t", "a", at),
-		func(recollect.UserState) (recollect.UserChange, error) {
+		func(face.UserState) (face.UserChange, error) {
 			t.Error("a repeated call was decided on")
-			return recollect.UserChange{}, nil
+			return face.UserChange{}, nil
 		})
 	if err != nil || string(answer) != "added 1" || changed != 0 {
 		t.Errorf("ChangeUser again = %q, %d, %v", answer, changed, err)
@@ -82,7 +83,7 @@ func testOnce(t *testing.T, s recollect.Store) {
 	wantCode(t, err, recollect.CodeNotFound)
 }
 
-func testOnceExpires(t *testing.T, s recollect.Store) {
+func testOnceExpires(t *testing.T, s face.Store) {
 	c, at := create(t, s, home(), "c"), now()
 	must(t, s.CreateUser(t.Context(), c.Key, newUser("u"), call("CreateUser", "t", "u", at), unlimited))
 	last := at.Add(time.Hour - time.Millisecond)
@@ -95,7 +96,7 @@ func testOnceExpires(t *testing.T, s recollect.Store) {
 	}
 }
 
-func testOnceConcurrent(t *testing.T, s recollect.Store) {
+func testOnceConcurrent(t *testing.T, s face.Store) {
 	c, at := create(t, s, home(), "c"), now()
 	f := add(t, s, c.Key, NewFace())[0]
 	createUser(t, s, c.Key, "u")

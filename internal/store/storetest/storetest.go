@@ -1,4 +1,4 @@
-// Package storetest is the conformance suite that every [recollect.Store] passes.
+// Package storetest is the conformance suite that every [face.Store] passes.
 package storetest
 
 import (
@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
@@ -22,10 +23,10 @@ const Dimension = 8
 const unlimited = math.MaxInt64
 
 // Run runs the suite. Each test gets a store of its own from open, which is empty and closed by open's cleanup.
-func Run(t *testing.T, open func(t *testing.T) recollect.Store) {
+func Run(t *testing.T, open func(t *testing.T) face.Store) {
 	tests := []struct {
 		name string
-		run  func(*testing.T, recollect.Store)
+		run  func(*testing.T, face.Store)
 	}{
 		{"CreateCollection", testCreateCollection},
 		{"CreateCollectionQuota", testCreateCollectionQuota},
@@ -79,7 +80,7 @@ func Run(t *testing.T, open func(t *testing.T) recollect.Store) {
 func home() recollect.Realm { return recollect.Realm{Account: "123456789012", Region: "us-east-1"} }
 
 // NewFace returns a face with random ids, box, confidence and unit vector.
-func NewFace() recollect.Face {
+func NewFace() face.Face {
 	vector := make([]float32, Dimension)
 	var norm float64
 	for i := range vector {
@@ -89,7 +90,7 @@ func NewFace() recollect.Face {
 	for i := range vector {
 		vector[i] /= float32(math.Sqrt(norm))
 	}
-	return recollect.Face{
+	return face.Face{
 		ID:          uuid.NewString(),
 		ImageID:     uuid.NewString(),
 		BoundingBox: recollect.BoundingBox{Left: rand.Float32() - 0.2, Top: rand.Float32(), Width: rand.Float32(), Height: rand.Float32()},
@@ -98,8 +99,8 @@ func NewFace() recollect.Face {
 	}
 }
 
-func newFaces(n int) []recollect.Face {
-	faces := make([]recollect.Face, n)
+func newFaces(n int) []face.Face {
+	faces := make([]face.Face, n)
 	for i := range faces {
 		faces[i] = NewFace()
 	}
@@ -109,14 +110,14 @@ func newFaces(n int) []recollect.Face {
 // now is a moment as a store keeps it.
 func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
-func create(t *testing.T, s recollect.Store, realm recollect.Realm, id string) recollect.Collection {
+func create(t *testing.T, s face.Store, realm recollect.Realm, id string) face.Collection {
 	t.Helper()
-	c, err := s.CreateCollection(t.Context(), recollect.Collection{Realm: realm, ID: id, FaceModelVersion: "7.0", CreatedAt: now()}, nil, 0)
+	c, err := s.CreateCollection(t.Context(), face.Collection{Realm: realm, ID: id, FaceModelVersion: "7.0", CreatedAt: now()}, nil, 0)
 	must(t, err)
 	return c
 }
 
-func add(t *testing.T, s recollect.Store, c recollect.CollectionKey, faces ...recollect.Face) []recollect.Face {
+func add(t *testing.T, s face.Store, c face.CollectionKey, faces ...face.Face) []face.Face {
 	t.Helper()
 	stored, isNew, err := s.AddFaces(t.Context(), c, faces, unlimited)
 	must(t, err)
@@ -127,8 +128,8 @@ func add(t *testing.T, s recollect.Store, c recollect.CollectionKey, faces ...re
 }
 
 // listAll walks all faces that pass the filter in pages of the given size.
-func listAll(ctx context.Context, s recollect.Store, c recollect.CollectionKey, filter recollect.FaceFilter, page int) ([]recollect.Face, error) {
-	var all []recollect.Face
+func listAll(ctx context.Context, s face.Store, c face.CollectionKey, filter face.FaceFilter, page int) ([]face.Face, error) {
+	var all []face.Face
 	for {
 		faces, err := s.Faces(ctx, c, filter, page)
 		if err != nil {
@@ -143,13 +144,13 @@ func listAll(ctx context.Context, s recollect.Store, c recollect.CollectionKey, 
 }
 
 // embeddings reads all embeddings of a collection into a map; a key that comes twice is an error.
-func embeddings(ctx context.Context, s recollect.Store, c recollect.CollectionKey) (map[recollect.FaceKey][]float32, error) {
-	all := map[recollect.FaceKey][]float32{}
+func embeddings(ctx context.Context, s face.Store, c face.CollectionKey) (map[face.FaceKey][]float32, error) {
+	all := map[face.FaceKey][]float32{}
 	for e, err := range s.Embeddings(ctx, c) {
 		if err != nil {
 			return nil, err
 		}
-		key := recollect.FaceKey(e.Key)
+		key := face.FaceKey(e.Key)
 		if _, ok := all[key]; ok {
 			return nil, errors.New("a key came twice")
 		}
@@ -158,14 +159,14 @@ func embeddings(ctx context.Context, s recollect.Store, c recollect.CollectionKe
 	return all, nil
 }
 
-func faceCount(t *testing.T, s recollect.Store, c recollect.Collection) int64 {
+func faceCount(t *testing.T, s face.Store, c face.Collection) int64 {
 	t.Helper()
 	c, err := s.Collection(t.Context(), c.Realm, c.ID)
 	must(t, err)
 	return c.FaceCount
 }
 
-func ids(faces []recollect.Face) []string {
+func ids(faces []face.Face) []string {
 	all := make([]string, len(faces))
 	for i, f := range faces {
 		all[i] = f.ID
@@ -173,10 +174,10 @@ func ids(faces []recollect.Face) []string {
 	return all
 }
 
-func byID(a, b recollect.Face) int { return strings.Compare(a.ID, b.ID) }
+func byID(a, b face.Face) int { return strings.Compare(a.ID, b.ID) }
 
 // without returns a face as it comes from a listing.
-func without(f recollect.Face) recollect.Face {
+func without(f face.Face) face.Face {
 	f.Vector = nil
 	return f
 }

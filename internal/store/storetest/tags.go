@@ -5,10 +5,11 @@ import (
 	"maps"
 	"testing"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-func wantTags(t *testing.T, s recollect.Store, c recollect.CollectionKey, want map[string]string) {
+func wantTags(t *testing.T, s face.Store, c face.CollectionKey, want map[string]string) {
 	t.Helper()
 	got, err := s.Tags(t.Context(), c)
 	must(t, err)
@@ -17,11 +18,11 @@ func wantTags(t *testing.T, s recollect.Store, c recollect.CollectionKey, want m
 	}
 }
 
-func testTags(t *testing.T, s recollect.Store) {
+func testTags(t *testing.T, s face.Store) {
 	ctx := t.Context()
 	plain, other := create(t, s, home(), "plain"), create(t, s, home(), "other")
 	wantTags(t, s, plain.Key, map[string]string{})
-	tagged, err := s.CreateCollection(ctx, recollect.Collection{Realm: home(), ID: "tagged", CreatedAt: now()}, map[string]string{"Team": "blue", "empty": ""}, 0)
+	tagged, err := s.CreateCollection(ctx, face.Collection{Realm: home(), ID: "tagged", CreatedAt: now()}, map[string]string{"Team": "blue", "empty": ""}, 0)
 	must(t, err)
 	wantTags(t, s, tagged.Key, map[string]string{"Team": "blue", "empty": ""})
 
@@ -35,12 +36,12 @@ func testTags(t *testing.T, s recollect.Store) {
 	wantTags(t, s, other.Key, map[string]string{})
 
 	// A collection that cannot be made leaves no tags behind.
-	_, err = s.CreateCollection(ctx, recollect.Collection{Realm: home(), ID: "tagged", CreatedAt: now()}, map[string]string{"lost": "1"}, 0)
+	_, err = s.CreateCollection(ctx, face.Collection{Realm: home(), ID: "tagged", CreatedAt: now()}, map[string]string{"lost": "1"}, 0)
 	wantCode(t, err, recollect.CodeAlreadyExists)
 	wantTags(t, s, tagged.Key, map[string]string{"Team": "red", "größe": "1 + 1 = 2"})
 }
 
-func testTagsQuota(t *testing.T, s recollect.Store) {
+func testTagsQuota(t *testing.T, s face.Store) {
 	c := create(t, s, home(), "c")
 	tags := map[string]string{}
 	for i := range 5 {
@@ -56,7 +57,7 @@ func testTagsQuota(t *testing.T, s recollect.Store) {
 	wantTags(t, s, c.Key, tags)
 }
 
-func testTagsOfDeletedCollection(t *testing.T, s recollect.Store) {
+func testTagsOfDeletedCollection(t *testing.T, s face.Store) {
 	ctx := t.Context()
 	c := create(t, s, home(), "c")
 	must(t, s.ChangeTags(ctx, c.Key, map[string]string{"a": "b"}, nil, 50))

@@ -5,12 +5,13 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-func testThumbnails(t *testing.T, s recollect.Store) {
+func testThumbnails(t *testing.T, s face.Store) {
 	c, other := create(t, s, home(), "c"), create(t, s, home(), "other")
-	shown := func(f recollect.Face) string {
+	shown := func(f face.Face) string {
 		t.Helper()
 		jpeg, err := s.Thumbnail(t.Context(), c.Key, f.ID)
 		if recollect.CodeOf(err) == recollect.CodeNotFound {

@@ -13,28 +13,29 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-func newUser(id string) recollect.User {
-	return recollect.User{ID: id, SystemID: uuid.NewString(), CreatedAt: now()}
+func newUser(id string) face.User {
+	return face.User{ID: id, SystemID: uuid.NewString(), CreatedAt: now()}
 }
 
 // createUser stores a user and returns it as it is read back.
-func createUser(t *testing.T, s recollect.Store, c recollect.CollectionKey, id string) recollect.User {
+func createUser(t *testing.T, s face.Store, c face.CollectionKey, id string) face.User {
 	t.Helper()
 	must(t, s.CreateUser(t.Context(), c, newUser(id), recollect.Once{}, unlimited))
 	return readUser(t, s, c, id)
 }
 
-func readUser(t *testing.T, s recollect.Store, c recollect.CollectionKey, id string) recollect.User {
+func readUser(t *testing.T, s face.Store, c face.CollectionKey, id string) face.User {
 	t.Helper()
 	u, err := s.User(t.Context(), c, id)
 	must(t, err)
 	return u
 }
 
-func userCount(t *testing.T, s recollect.Store, c recollect.Collection) int64 {
+func userCount(t *testing.T, s face.Store, c face.Collection) int64 {
 	t.Helper()
 	c, err := s.Collection(t.Context(), c.Realm, c.ID)
 	must(t, err)
@@ -42,15 +43,15 @@ func userCount(t *testing.T, s recollect.Store, c recollect.Collection) int64 {
 }
 
 // bare is a user as a listing has it.
-func bare(u recollect.User) recollect.User {
+func bare(u face.User) face.User {
 	u.Vector = nil
 	return u
 }
 
 // give makes faces a user's by a decision that takes those that are free. Its answer is what it did.
-func give(ctx context.Context, s recollect.Store, c recollect.CollectionKey, user string, once recollect.Once, faceIDs ...string) ([]byte, recollect.UserKey, error) {
-	return s.ChangeUser(ctx, c, user, faceIDs, once, func(state recollect.UserState) (recollect.UserChange, error) {
-		var change recollect.UserChange
+func give(ctx context.Context, s face.Store, c face.CollectionKey, user string, once recollect.Once, faceIDs ...string) ([]byte, face.UserKey, error) {
+	return s.ChangeUser(ctx, c, user, faceIDs, once, func(state face.UserState) (face.UserChange, error) {
+		var change face.UserChange
 		for _, f := range state.Faces {
 			if f.UserID == "" {
 				change.Add = append(change.Add, f.Key)
@@ -69,21 +70,21 @@ func marker(n int) []float32 {
 	return v
 }
 
-func users(ctx context.Context, s recollect.Store, c recollect.CollectionKey) (map[recollect.UserKey][]float32, error) {
-	all := map[recollect.UserKey][]float32{}
+func users(ctx context.Context, s face.Store, c face.CollectionKey) (map[face.UserKey][]float32, error) {
+	all := map[face.UserKey][]float32{}
 	for e, err := range s.UserVectors(ctx, c) {
 		if err != nil {
 			return nil, err
 		}
-		if _, ok := all[recollect.UserKey(e.Key)]; ok {
+		if _, ok := all[face.UserKey(e.Key)]; ok {
 			return nil, errors.New("a key came twice")
 		}
-		all[recollect.UserKey(e.Key)] = e.Vector
+		all[face.UserKey(e.Key)] = e.Vector
 	}
 	return all, nil
 }
 
-func testCreateUser(t *testing.T, s recollect.Store) {
+func testCreateUser(t *testing.T, s face.Store) {
 	c, other := create(t, s, home(), "c"), create(t, s, home(), "other")
 	want := newUser("me:and.you_2-X")
 	must(t, s.CreateUser(t.Context(), c.Key, want, recollect.Once{}, unlimited))
@@ -116,16 +117,16 @@ func testCreateUser(t *testing.T, s recollect.Store) {
 	}
 }
 
-func testUsersOrderAndPages(t *testing.T, s recollect.Store) {
+func testUsersOrderAndPages(t *testing.T, s face.Store) {
 	c, other := create(t, s, home(), "c"), create(t, s, home(), "other")
-	var want []recollect.User
+	var want []face.User
 	for i := range 23 {
 		want = append(want, createUser(t, s, c.Key, fmt.Sprintf("u%d", i)))
 		createUser(t, s, other.Key, fmt.Sprintf("u%d", i))
 	}
-	slices.SortFunc(want, func(a, b recollect.User) int { return strings.Compare(a.SystemID, b.SystemID) })
+	slices.SortFunc(want, func(a, b face.User) int { return strings.Compare(a.SystemID, b.SystemID) })
 	for _, page := range []int{1, 5, 22, 23, 24, 500} {
-		var got []recollect.User
+		var got []face.User
 		for after := ""; ; {
 			some, err := s.Users(t.Context(), c.Key, after, page)
 			must(t, err)
@@ -143,14 +144,14 @@ func testUsersOrderAndPages(t *testing.T, s recollect.Store) {
 		t.Errorf("a page of none: %d users, %v", len(got), err)
 	}
 	mine, foreign := want[3], readUser(t, s, other.Key, "u1")
-	got, err := s.UsersByKey(t.Context(), c.Key, []recollect.UserKey{mine.Key, foreign.Key, mine.Key, 1 << 40, 0, -1})
+	got, err := s.UsersByKey(t.Context(), c.Key, []face.UserKey{mine.Key, foreign.Key, mine.Key, 1 << 40, 0, -1})
 	must(t, err)
-	if !reflect.DeepEqual(got, map[recollect.UserKey]recollect.User{mine.Key: mine}) {
+	if !reflect.DeepEqual(got, map[face.UserKey]face.User{mine.Key: mine}) {
 		t.Errorf("by key: %v", got)
 	}
 }
 
-func testChangeUser(t *testing.T, s recollect.Store) {
+func testChangeUser(t *testing.T, s face.Store) {
 	ctx := t.Context()
 	c, other := create(t, s, home(), "c"), create(t, s, home(), "other")
 	faces, foreign := add(t, s, c.Key, newFaces(6)...), add(t, s, other.Key, newFaces(1)...)[0]
@@ -161,31 +162,31 @@ func testChangeUser(t *testing.T, s recollect.Store) {
 
 	// What is decided on is all there is, and what is decided happens.
 	named := []string{faces[2].ID, faces[0].ID, faces[5].ID, faces[2].ID, foreign.ID, uuid.NewString(), "nonsense"}
-	answer, changed, err := s.ChangeUser(ctx, c.Key, "u", named, recollect.Once{}, func(state recollect.UserState) (recollect.UserChange, error) {
+	answer, changed, err := s.ChangeUser(ctx, c.Key, "u", named, recollect.Once{}, func(state face.UserState) (face.UserChange, error) {
 		if !reflect.DeepEqual(state.User, u) || len(state.Members) != 0 {
 			t.Errorf("shown the user %+v with %d faces, want %+v", state.User, len(state.Members), u)
 		}
-		shown := map[string]recollect.Face{}
+		shown := map[string]face.Face{}
 		for _, f := range state.Faces {
 			shown[f.ID] = f
 		}
 		mine := faces[5]
 		mine.UserID = "v"
-		if want := map[string]recollect.Face{faces[0].ID: faces[0], faces[2].ID: faces[2], mine.ID: mine}; !reflect.DeepEqual(shown, want) || len(state.Faces) != 3 {
+		if want := map[string]face.Face{faces[0].ID: faces[0], faces[2].ID: faces[2], mine.ID: mine}; !reflect.DeepEqual(shown, want) || len(state.Faces) != 3 {
 			t.Errorf("shown the faces %v, want %v", shown, want)
 		}
-		return recollect.UserChange{Add: []recollect.FaceKey{faces[0].Key, faces[2].Key}, Vector: marker(2), Answer: []byte("yes")}, nil
+		return face.UserChange{Add: []face.FaceKey{faces[0].Key, faces[2].Key}, Vector: marker(2), Answer: []byte("yes")}, nil
 	})
 	if err != nil || string(answer) != "yes" || changed != u.Key {
 		t.Fatalf("ChangeUser = %q, %d, %v", answer, changed, err)
 	}
-	wantUser := func(want recollect.User, vector []float32, members ...recollect.Face) {
+	wantUser := func(want face.User, vector []float32, members ...face.Face) {
 		t.Helper()
 		want.FaceCount, want.Vector = int64(len(members)), vector
 		if got := readUser(t, s, c.Key, want.ID); !reflect.DeepEqual(got, want) {
 			t.Errorf("read %+v, want %+v", got, want)
 		}
-		if got, err := s.UsersByKey(ctx, c.Key, []recollect.UserKey{want.Key}); err != nil || !reflect.DeepEqual(got[want.Key], bare(want)) {
+		if got, err := s.UsersByKey(ctx, c.Key, []face.UserKey{want.Key}); err != nil || !reflect.DeepEqual(got[want.Key], bare(want)) {
 			t.Errorf("by key: %+v, %v", got, err)
 		}
 		if got, err := s.UserVector(ctx, c.Key, want.Key); err != nil || !slices.Equal(got, vector) {
@@ -196,7 +197,7 @@ func testChangeUser(t *testing.T, s recollect.Store) {
 			members[i].UserID, members[i].Vector = want.ID, nil
 		}
 		for _, page := range []int{1, 100} {
-			got, err := listAll(ctx, s, c.Key, recollect.FaceFilter{UserID: want.ID}, page)
+			got, err := listAll(ctx, s, c.Key, face.FaceFilter{UserID: want.ID}, page)
 			if err != nil || len(got) != len(members) || len(got) > 0 && !reflect.DeepEqual(got, members) {
 				t.Errorf("its faces are %v, %v; want %v", got, err, members)
 			}
@@ -204,71 +205,71 @@ func testChangeUser(t *testing.T, s recollect.Store) {
 	}
 	wantUser(u, marker(2), faces[0], faces[2])
 	wantUser(v, marker(1), faces[5])
-	if got, err := users(ctx, s, c.Key); err != nil || !reflect.DeepEqual(got, map[recollect.UserKey][]float32{u.Key: marker(2), v.Key: marker(1)}) {
+	if got, err := users(ctx, s, c.Key); err != nil || !reflect.DeepEqual(got, map[face.UserKey][]float32{u.Key: marker(2), v.Key: marker(1)}) {
 		t.Errorf("the vectors of users: %v, %v", got, err)
 	}
 	if got, err := s.Face(ctx, c.Key, faces[2].ID); err != nil || got.UserID != "u" {
 		t.Errorf("Face says the user %q, %v", got.UserID, err)
 	}
-	if got, err := s.FacesByKey(ctx, c.Key, []recollect.FaceKey{faces[2].Key, faces[3].Key}); err != nil || got[faces[2].Key].UserID != "u" || got[faces[3].Key].UserID != "" {
+	if got, err := s.FacesByKey(ctx, c.Key, []face.FaceKey{faces[2].Key, faces[3].Key}); err != nil || got[faces[2].Key].UserID != "u" || got[faces[3].Key].UserID != "" {
 		t.Errorf("FacesByKey: %v, %v", got, err)
 	}
-	both := recollect.FaceFilter{UserID: "u", IDs: []string{faces[0].ID, faces[5].ID, faces[1].ID}}
+	both := face.FaceFilter{UserID: "u", IDs: []string{faces[0].ID, faces[5].ID, faces[1].ID}}
 	if got, err := s.Faces(ctx, c.Key, both, 10); err != nil || !slices.Equal(ids(got), []string{faces[0].ID}) {
 		t.Errorf("filtered by user and ids: %v, %v", ids(got), err)
 	}
 
 	// Members are shown in the order of their keys.
-	_, _, err = s.ChangeUser(ctx, c.Key, "u", nil, recollect.Once{}, func(state recollect.UserState) (recollect.UserChange, error) {
-		want := []recollect.Embedding{{Key: recollect.VectorKey(faces[0].Key), Vector: faces[0].Vector}, {Key: recollect.VectorKey(faces[2].Key), Vector: faces[2].Vector}}
+	_, _, err = s.ChangeUser(ctx, c.Key, "u", nil, recollect.Once{}, func(state face.UserState) (face.UserChange, error) {
+		want := []face.Embedding{{Key: face.VectorKey(faces[0].Key), Vector: faces[0].Vector}, {Key: face.VectorKey(faces[2].Key), Vector: faces[2].Vector}}
 		if !reflect.DeepEqual(state.Members, want) || len(state.Faces) != 0 {
 			t.Errorf("shown the members %v and %d faces", state.Members, len(state.Faces))
 		}
-		return recollect.UserChange{Answer: []byte("no")}, nil
+		return face.UserChange{Answer: []byte("no")}, nil
 	})
 	must(t, err)
 
 	// What cannot be is refused as a whole.
 	sentinel := errors.New("no")
 	for name, change := range map[string]struct {
-		recollect.UserChange
+		face.UserChange
 		err error
 	}{
-		"an error of decide": {recollect.UserChange{}, sentinel},
-		"another's face":     {recollect.UserChange{Add: []recollect.FaceKey{faces[1].Key, faces[5].Key}, Vector: marker(9)}, nil},
-		"a foreign face":     {recollect.UserChange{Add: []recollect.FaceKey{faces[1].Key, foreign.Key}, Vector: marker(9)}, nil},
-		"a face it has":      {recollect.UserChange{Add: []recollect.FaceKey{faces[1].Key, faces[0].Key}, Vector: marker(9)}, nil},
-		"one it has not":     {recollect.UserChange{Remove: []recollect.FaceKey{faces[0].Key, faces[5].Key}, Vector: marker(9)}, nil},
-		"no vector":          {recollect.UserChange{Add: []recollect.FaceKey{faces[1].Key}}, nil},
-		"a vector of none":   {recollect.UserChange{Remove: []recollect.FaceKey{faces[0].Key, faces[2].Key}, Vector: marker(9)}, nil},
+		"an error of decide": {face.UserChange{}, sentinel},
+		"another's face":     {face.UserChange{Add: []face.FaceKey{faces[1].Key, faces[5].Key}, Vector: marker(9)}, nil},
+		"a foreign face":     {face.UserChange{Add: []face.FaceKey{faces[1].Key, foreign.Key}, Vector: marker(9)}, nil},
+		"a face it has":      {face.UserChange{Add: []face.FaceKey{faces[1].Key, faces[0].Key}, Vector: marker(9)}, nil},
+		"one it has not":     {face.UserChange{Remove: []face.FaceKey{faces[0].Key, faces[5].Key}, Vector: marker(9)}, nil},
+		"no vector":          {face.UserChange{Add: []face.FaceKey{faces[1].Key}}, nil},
+		"a vector of none":   {face.UserChange{Remove: []face.FaceKey{faces[0].Key, faces[2].Key}, Vector: marker(9)}, nil},
 	} {
-		_, _, err := s.ChangeUser(ctx, c.Key, "u", nil, recollect.Once{}, func(recollect.UserState) (recollect.UserChange, error) { return change.UserChange, change.err })
+		_, _, err := s.ChangeUser(ctx, c.Key, "u", nil, recollect.Once{}, func(face.UserState) (face.UserChange, error) { return change.UserChange, change.err })
 		if err == nil || change.err != nil && !errors.Is(err, change.err) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	wantUser(u, marker(2), faces[0], faces[2])
 	wantUser(v, marker(1), faces[5])
-	for user, key := range map[string]recollect.CollectionKey{"u": other.Key, "absent": c.Key} {
+	for user, key := range map[string]face.CollectionKey{"u": other.Key, "absent": c.Key} {
 		_, _, err = give(ctx, s, key, user, recollect.Once{}, faces[1].ID)
 		wantCode(t, err, recollect.CodeNotFound)
 	}
 
 	// Exchange a face, and take all away.
-	_, _, err = s.ChangeUser(ctx, c.Key, "u", nil, recollect.Once{}, func(recollect.UserState) (recollect.UserChange, error) {
-		return recollect.UserChange{Remove: []recollect.FaceKey{faces[0].Key}, Add: []recollect.FaceKey{faces[3].Key}, Vector: marker(5)}, nil
+	_, _, err = s.ChangeUser(ctx, c.Key, "u", nil, recollect.Once{}, func(face.UserState) (face.UserChange, error) {
+		return face.UserChange{Remove: []face.FaceKey{faces[0].Key}, Add: []face.FaceKey{faces[3].Key}, Vector: marker(5)}, nil
 	})
 	must(t, err)
 	wantUser(u, marker(5), faces[2], faces[3])
-	_, _, err = s.ChangeUser(ctx, c.Key, "u", nil, recollect.Once{}, func(recollect.UserState) (recollect.UserChange, error) {
-		return recollect.UserChange{Remove: []recollect.FaceKey{faces[2].Key, faces[3].Key}}, nil
+	_, _, err = s.ChangeUser(ctx, c.Key, "u", nil, recollect.Once{}, func(face.UserState) (face.UserChange, error) {
+		return face.UserChange{Remove: []face.FaceKey{faces[2].Key, faces[3].Key}}, nil
 	})
 	must(t, err)
 	wantUser(u, nil)
 }
 
 // A face of a user cannot be deleted, and is found again with its user when its picture comes again.
-func testFacesOfUsers(t *testing.T, s recollect.Store) {
+func testFacesOfUsers(t *testing.T, s face.Store) {
 	c := create(t, s, home(), "c")
 	f := NewFace()
 	f.ExternalImageID = "me"
@@ -280,7 +281,7 @@ func testFacesOfUsers(t *testing.T, s recollect.Store) {
 
 	again := f
 	again.ID = uuid.NewString()
-	got, isNew, err := s.AddFaces(t.Context(), c.Key, []recollect.Face{again}, unlimited)
+	got, isNew, err := s.AddFaces(t.Context(), c.Key, []face.Face{again}, unlimited)
 	if err != nil || isNew[0] || got[0].ID != mine.ID || got[0].UserID != "u" {
 		t.Errorf("indexed again: %+v, new %v, %v", got, isNew, err)
 	}
@@ -294,7 +295,7 @@ func testFacesOfUsers(t *testing.T, s recollect.Store) {
 	}
 }
 
-func testDeleteUser(t *testing.T, s recollect.Store) {
+func testDeleteUser(t *testing.T, s face.Store) {
 	c := create(t, s, home(), "c")
 	faces := add(t, s, c.Key, newFaces(3)...)
 	u := createUser(t, s, c.Key, "u")
@@ -315,7 +316,7 @@ func testDeleteUser(t *testing.T, s recollect.Store) {
 	if got, err := users(t.Context(), s, c.Key); err != nil || len(got) != 0 {
 		t.Errorf("%d vectors of users, %v", len(got), err)
 	}
-	left, err := listAll(t.Context(), s, c.Key, recollect.FaceFilter{}, 10)
+	left, err := listAll(t.Context(), s, c.Key, face.FaceFilter{}, 10)
 	must(t, err)
 	for _, f := range left {
 		if f.UserID != "" {
@@ -335,11 +336,11 @@ func testDeleteUser(t *testing.T, s recollect.Store) {
 	}
 }
 
-func testUsersOfDeletedCollection(t *testing.T, s recollect.Store) {
+func testUsersOfDeletedCollection(t *testing.T, s face.Store) {
 	ctx := t.Context()
 	c := create(t, s, home(), "c")
 	faces := add(t, s, c.Key, newFaces(300)...)
-	var owned []recollect.User
+	var owned []face.User
 	for i := range 300 {
 		u := createUser(t, s, c.Key, fmt.Sprint("u", i))
 		_, _, err := give(ctx, s, c.Key, u.ID, recollect.Once{}, faces[i].ID)
@@ -350,13 +351,13 @@ func testUsersOfDeletedCollection(t *testing.T, s recollect.Store) {
 	if err != nil || was.UserCount != 300 {
 		t.Fatalf("deleted with %d users, %v", was.UserCount, err)
 	}
-	for _, key := range []recollect.CollectionKey{c.Key, create(t, s, home(), "c").Key} {
+	for _, key := range []face.CollectionKey{c.Key, create(t, s, home(), "c").Key} {
 		_, err := s.User(ctx, key, "u7")
 		wantCode(t, err, recollect.CodeNotFound)
 		if got, err := s.Users(ctx, key, "", 10); err != nil || len(got) != 0 {
 			t.Errorf("Users: %d, %v", len(got), err)
 		}
-		if got, err := s.UsersByKey(ctx, key, []recollect.UserKey{owned[7].Key}); err != nil || len(got) != 0 {
+		if got, err := s.UsersByKey(ctx, key, []face.UserKey{owned[7].Key}); err != nil || len(got) != 0 {
 			t.Errorf("UsersByKey: %d, %v", len(got), err)
 		}
 		if got, err := s.UserVector(ctx, key, owned[7].Key); err != nil || got != nil {
@@ -374,7 +375,7 @@ func testUsersOfDeletedCollection(t *testing.T, s recollect.Store) {
 }
 
 // Many callers want the same faces; each face goes to one, and everything adds up.
-func testConcurrentChanges(t *testing.T, s recollect.Store) {
+func testConcurrentChanges(t *testing.T, s face.Store) {
 	const owners, rounds = 6, 12
 	c := create(t, s, home(), "c")
 	faces := add(t, s, c.Key, newFaces(20)...)
@@ -392,14 +393,14 @@ func testConcurrentChanges(t *testing.T, s recollect.Store) {
 				if _, _, err := give(t.Context(), s, c.Key, fmt.Sprint("u", i), recollect.Once{}, wanted...); err != nil {
 					t.Error(err)
 				}
-				_, _, err := s.ChangeUser(t.Context(), c.Key, fmt.Sprint("u", i), nil, recollect.Once{}, func(state recollect.UserState) (recollect.UserChange, error) {
+				_, _, err := s.ChangeUser(t.Context(), c.Key, fmt.Sprint("u", i), nil, recollect.Once{}, func(state face.UserState) (face.UserChange, error) {
 					if state.User.FaceCount != int64(len(state.Members)) || len(state.Members) > 0 && state.User.Vector[0] != float32(len(state.Members)) {
 						t.Errorf("%d faces are counted, %d there, and the vector is %v", state.User.FaceCount, len(state.Members), state.User.Vector)
 					}
 					if len(state.Members) < 3 {
-						return recollect.UserChange{}, nil
+						return face.UserChange{}, nil
 					}
-					return recollect.UserChange{Remove: []recollect.FaceKey{recollect.FaceKey(state.Members[0].Key)}, Vector: marker(len(state.Members) - 1)}, nil
+					return face.UserChange{Remove: []face.FaceKey{face.FaceKey(state.Members[0].Key)}, Vector: marker(len(state.Members) - 1)}, nil
 				})
 				if err != nil {
 					t.Error(err)
@@ -408,7 +409,7 @@ func testConcurrentChanges(t *testing.T, s recollect.Store) {
 		})
 	}
 	callers.Wait()
-	all, err := listAll(t.Context(), s, c.Key, recollect.FaceFilter{}, 100)
+	all, err := listAll(t.Context(), s, c.Key, face.FaceFilter{}, 100)
 	must(t, err)
 	owned := map[string]int64{}
 	for _, f := range all {

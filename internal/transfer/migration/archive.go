@@ -4,7 +4,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/transfer/archive"
 )
 
@@ -73,7 +73,7 @@ func Write(w io.Writer, old *archive.Reader, faces []archive.Face, j *Journal, f
 				}
 				vectors = append(vectors, f.Vector)
 			}
-			vector := recollect.Aggregate(vectors)
+			vector := face.Aggregate(vectors)
 			if vector == nil {
 				vector = nobody
 			}

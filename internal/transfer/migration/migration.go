@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/recollect-dev/recollect/internal/client/bulk"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/transfer/archive"
 )
@@ -43,7 +44,7 @@ type Source interface {
 
 // Config says what to migrate, and how. All fields but the last two are required.
 type Config struct {
-	Engine  recollect.Engine // of the face model to move to
+	Engine  face.Engine // of the face model to move to
 	Source  Source
 	Faces   []archive.Face // of the collection
 	Journal *Journal
@@ -146,7 +147,7 @@ func (c Config) look(ctx context.Context, m *matcher, p bulk.Picture) (found []F
 type pair struct{ face, detail int }
 
 // pairUp pairs faces with those that are seen, each at most once: the pair of the most overlap first.
-func pairUp(faces []archive.Face, details []recollect.FaceDetail, least float32) (pairs []pair) {
+func pairUp(faces []archive.Face, details []face.FaceDetail, least float32) (pairs []pair) {
 	type candidate struct {
 		pair
 		overlap float32
@@ -203,7 +204,7 @@ func (m *matcher) facesOf(name string, data []byte) (indexed [][]archive.Face, l
 		slices.Sort(ids)
 		ids = slices.Compact(ids)
 	}
-	imageID := recollect.ImageIDs(data)
+	imageID := face.ImageIDs(data)
 	for _, id := range ids {
 		if faces := m.byImage[imageID(id)]; faces != nil {
 			indexed = append(indexed, faces)

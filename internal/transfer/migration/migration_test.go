@@ -15,6 +15,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/client/bulk"
 	"github.com/recollect-dev/recollect/internal/engine/enginetest"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/transfer/archive"
 )
@@ -49,7 +50,7 @@ func onePerson(person int) []byte {
 
 // faceOf is the collection's face of a picture, with the box that the engine gives.
 func faceOf(id, externalID string, picture []byte) archive.Face {
-	f := archive.Face{FaceId: id, ExternalImageId: externalID, ImageId: recollect.ImageIDs(picture)(externalID), Confidence: 50}
+	f := archive.Face{FaceId: id, ExternalImageId: externalID, ImageId: face.ImageIDs(picture)(externalID), Confidence: 50}
 	f.BoundingBox.Left, f.BoundingBox.Top, f.BoundingBox.Width, f.BoundingBox.Height = 0.25, -0.12, 0.5, 0.5
 	return f
 }
@@ -136,7 +137,7 @@ type countingEngine struct {
 func (e countingEngine) Version() string              { return model.Version() }
 func (e countingEngine) Similarity(c float32) float32 { return model.Similarity(c) }
 func (e countingEngine) Cosine(s float32) float32     { return model.Cosine(s) }
-func (e countingEngine) Detect(ctx context.Context, picture []byte, want recollect.Attributes) (recollect.Photo, error) {
+func (e countingEngine) Detect(ctx context.Context, picture []byte, want face.Attributes) (face.Photo, error) {
 	for _, person := range []int{1, 2, 3, 9} {
 		if bytes.Equal(picture, onePerson(person)) {
 			e.t.Errorf("the picture of person %d was looked at again", person)
@@ -264,7 +265,7 @@ func TestPairUp(t *testing.T) {
 		f.BoundingBox.Left, f.BoundingBox.Width, f.BoundingBox.Height = left, 0.1, 0.1
 		return f
 	}
-	seen := []recollect.FaceDetail{{BoundingBox: boxAt(0.5)}, {BoundingBox: boxAt(0.1)}, {BoundingBox: boxAt(0.14)}, {BoundingBox: boxAt(0.9)}}
+	seen := []face.FaceDetail{{BoundingBox: boxAt(0.5)}, {BoundingBox: boxAt(0.1)}, {BoundingBox: boxAt(0.14)}, {BoundingBox: boxAt(0.9)}}
 	got := pairUp([]archive.Face{faceAt(0.12), faceAt(0.11), faceAt(0.51), faceAt(0.3)}, seen, 0.3)
 	slices.SortFunc(got, func(a, b pair) int { return a.face - b.face })
 	if want := []pair{{0, 2}, {1, 1}, {2, 0}}; !slices.Equal(got, want) {

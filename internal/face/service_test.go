@@ -1,4 +1,4 @@
-package recollect_test
+package face_test
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/recollect-dev/recollect/internal/engine/enginetest"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/index/exact"
 	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
@@ -40,10 +41,10 @@ func usersOf(store *sqlite.Store) *exact.Index {
 	return exact.New(exact.SourceFunc(store.UserVectors), exact.Options{})
 }
 
-func newService(t *testing.T) *recollect.Service {
+func newService(t *testing.T) *face.Service {
 	t.Helper()
 	store := openStore(t)
-	s, err := recollect.NewService(store, exact.New(store, exact.Options{}), usersOf(store), enginetest.Engine("1.0"))
+	s, err := face.NewService(store, exact.New(store, exact.Options{}), usersOf(store), enginetest.Engine("1.0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +54,7 @@ func newService(t *testing.T) *recollect.Service {
 	return s
 }
 
-func index(t *testing.T, s *recollect.Service, req recollect.IndexRequest) *recollect.IndexResult {
+func index(t *testing.T, s *face.Service, req face.IndexRequest) *face.IndexResult {
 	t.Helper()
 	result, err := s.IndexFaces(t.Context(), realm, "people", req)
 	if err != nil {
@@ -78,15 +79,15 @@ func TestCollectionErrors(t *testing.T) {
 	_, err = s.Collection(ctx, realm, "absent")
 	wantError(t, err, recollect.CodeNotFound, missing)
 	wantError(t, s.DeleteCollection(ctx, realm, "absent"), recollect.CodeNotFound, missing)
-	_, err = s.IndexFaces(ctx, realm, "absent", recollect.IndexRequest{Picture: picture()})
+	_, err = s.IndexFaces(ctx, realm, "absent", face.IndexRequest{Picture: picture()})
 	wantError(t, err, recollect.CodeNotFound, missing)
 	_, _, err = s.DeleteFaces(ctx, realm, "absent", []string{"x"})
 	wantError(t, err, recollect.CodeNotFound, missing)
-	_, _, err = s.SearchFaces(ctx, realm, "absent", "x", recollect.SearchRequest{MaxFaces: 1})
+	_, _, err = s.SearchFaces(ctx, realm, "absent", "x", face.SearchRequest{MaxFaces: 1})
 	wantError(t, err, recollect.CodeNotFound, missing)
-	_, err = s.SearchFacesByImage(ctx, realm, "absent", picture(person{Size: 0.5}), "", recollect.SearchRequest{MaxFaces: 1})
+	_, err = s.SearchFacesByImage(ctx, realm, "absent", picture(person{Size: 0.5}), "", face.SearchRequest{MaxFaces: 1})
 	wantError(t, err, recollect.CodeNotFound, missing)
-	_, _, err = s.SearchFaces(ctx, realm, "people", "00000000-0000-4000-8000-000000000000", recollect.SearchRequest{MaxFaces: 1})
+	_, _, err = s.SearchFaces(ctx, realm, "people", "00000000-0000-4000-8000-000000000000", face.SearchRequest{MaxFaces: 1})
 	wantError(t, err, recollect.CodeInvalidParameter, "faceId was not found in the collection.")
 }
 
@@ -123,21 +124,21 @@ func TestCollectionsPage(t *testing.T) {
 func TestIndexFacesSelects(t *testing.T) {
 	faces := []person{{Person: 1, Size: 0.5}, {Person: 2, Size: 0.4, Poor: true}, {Person: 3, Size: 0.3}, {Person: 4, Size: 0.2}}
 	for name, c := range map[string]struct {
-		filter    recollect.QualityFilter
+		filter    face.QualityFilter
 		max       int
 		indexed   []float32
 		unindexed string
 	}{
 		"default is AUTO":       {"", 0, []float32{0.5, 0.3, 0.2}, "[LOW_BRIGHTNESS LOW_SHARPNESS]"},
-		"NONE takes all":        {recollect.QualityNone, 0, []float32{0.5, 0.4, 0.3, 0.2}, ""},
-		"the smallest exceed":   {recollect.QualityNone, 2, []float32{0.5, 0.4}, "[EXCEEDS_MAX_FACES][EXCEEDS_MAX_FACES]"},
-		"poor ones go first":    {recollect.QualityHigh, 2, []float32{0.5, 0.3}, "[LOW_BRIGHTNESS LOW_SHARPNESS][EXCEEDS_MAX_FACES]"},
-		"more than there are":   {recollect.QualityNone, 1000, []float32{0.5, 0.4, 0.3, 0.2}, ""},
-		"MEDIUM keeps the good": {recollect.QualityMedium, 0, []float32{0.5, 0.3, 0.2}, "[LOW_BRIGHTNESS LOW_SHARPNESS]"},
-		"LOW drops the poor":    {recollect.QualityLow, 0, []float32{0.5, 0.3, 0.2}, "[LOW_BRIGHTNESS LOW_SHARPNESS]"},
+		"NONE takes all":        {face.QualityNone, 0, []float32{0.5, 0.4, 0.3, 0.2}, ""},
+		"the smallest exceed":   {face.QualityNone, 2, []float32{0.5, 0.4}, "[EXCEEDS_MAX_FACES][EXCEEDS_MAX_FACES]"},
+		"poor ones go first":    {face.QualityHigh, 2, []float32{0.5, 0.3}, "[LOW_BRIGHTNESS LOW_SHARPNESS][EXCEEDS_MAX_FACES]"},
+		"more than there are":   {face.QualityNone, 1000, []float32{0.5, 0.4, 0.3, 0.2}, ""},
+		"MEDIUM keeps the good": {face.QualityMedium, 0, []float32{0.5, 0.3, 0.2}, "[LOW_BRIGHTNESS LOW_SHARPNESS]"},
+		"LOW drops the poor":    {face.QualityLow, 0, []float32{0.5, 0.3, 0.2}, "[LOW_BRIGHTNESS LOW_SHARPNESS]"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			result := index(t, newService(t), recollect.IndexRequest{Picture: picture(faces...), QualityFilter: c.filter, MaxFaces: c.max})
+			result := index(t, newService(t), face.IndexRequest{Picture: picture(faces...), QualityFilter: c.filter, MaxFaces: c.max})
 			var sizes []float32
 			for _, f := range result.Indexed {
 				sizes = append(sizes, f.Detail.BoundingBox.Width)
@@ -158,8 +159,8 @@ func TestIndexFacesSelects(t *testing.T) {
 
 func TestIndexFacesAgain(t *testing.T) {
 	s := newService(t)
-	req := recollect.IndexRequest{Picture: picture(person{Person: 1, Size: 0.5}, person{Person: 2, Size: 0.4}), ExternalImageID: "a"}
-	ids := func(r *recollect.IndexResult) (ids []string) {
+	req := face.IndexRequest{Picture: picture(person{Person: 1, Size: 0.5}, person{Person: 2, Size: 0.4}), ExternalImageID: "a"}
+	ids := func(r *face.IndexResult) (ids []string) {
 		for _, f := range r.Indexed {
 			ids = append(ids, f.Face.ID)
 		}
@@ -174,7 +175,7 @@ func TestIndexFacesAgain(t *testing.T) {
 	if r := index(t, s, other); slices.Equal(ids(first), ids(r)) || r.Indexed[0].Face.ImageID == first.Indexed[0].Face.ImageID {
 		t.Error("another external id: the same faces or the same image")
 	}
-	unnamed := recollect.IndexRequest{Picture: req.Picture}
+	unnamed := face.IndexRequest{Picture: req.Picture}
 	one, two := index(t, s, unnamed), index(t, s, unnamed)
 	if slices.Equal(ids(one), ids(two)) || one.Indexed[0].Face.ImageID != two.Indexed[0].Face.ImageID {
 		t.Error("without external id: want new faces of the same image")
@@ -189,7 +190,7 @@ func TestIndexFacesAgain(t *testing.T) {
 
 func TestThumbnails(t *testing.T) {
 	store := openStore(t)
-	s, err := recollect.NewService(store, exact.New(store, exact.Options{}), usersOf(store), enginetest.Engine("1.0"))
+	s, err := face.NewService(store, exact.New(store, exact.Options{}), usersOf(store), enginetest.Engine("1.0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +198,7 @@ func TestThumbnails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept := func(faces []recollect.IndexedFace) (texts []string) {
+	kept := func(faces []face.IndexedFace) (texts []string) {
 		for _, f := range faces {
 			jpeg, err := store.Thumbnail(t.Context(), c.Key, f.Face.ID)
 			if err != nil && recollect.CodeOf(err) != recollect.CodeNotFound {
@@ -207,7 +208,7 @@ func TestThumbnails(t *testing.T) {
 		}
 		return texts
 	}
-	req := recollect.IndexRequest{Picture: picture(person{Person: 1, Shot: 3, Size: 0.4}, person{Person: 2, Shot: 4, Size: 0.5, Poor: true}, person{Person: 5, Shot: 6, Size: 0.3}), ExternalImageID: "a"}
+	req := face.IndexRequest{Picture: picture(person{Person: 1, Shot: 3, Size: 0.4}, person{Person: 2, Shot: 4, Size: 0.5, Poor: true}, person{Person: 5, Shot: 6, Size: 0.3}), ExternalImageID: "a"}
 	if got := kept(index(t, s, req).Indexed); !slices.Equal(got, []string{"", ""}) {
 		t.Errorf("unasked are kept %q", got)
 	}
@@ -223,22 +224,22 @@ func TestThumbnails(t *testing.T) {
 
 func TestSearch(t *testing.T) {
 	s, ctx := newService(t), t.Context()
-	a1 := index(t, s, recollect.IndexRequest{Picture: picture(person{Person: 1, Shot: 1, Size: 0.5})}).Indexed[0].Face
-	a2 := index(t, s, recollect.IndexRequest{Picture: picture(person{Person: 1, Shot: 2, Size: 0.5})}).Indexed[0].Face
-	index(t, s, recollect.IndexRequest{Picture: picture(person{Person: 2, Size: 0.5})})
+	a1 := index(t, s, face.IndexRequest{Picture: picture(person{Person: 1, Shot: 1, Size: 0.5})}).Indexed[0].Face
+	a2 := index(t, s, face.IndexRequest{Picture: picture(person{Person: 1, Shot: 2, Size: 0.5})}).Indexed[0].Face
+	index(t, s, face.IndexRequest{Picture: picture(person{Person: 2, Size: 0.5})})
 
-	_, matches, err := s.SearchFaces(ctx, realm, "people", a1.ID, recollect.SearchRequest{Threshold: 80, MaxFaces: 10})
+	_, matches, err := s.SearchFaces(ctx, realm, "people", a1.ID, face.SearchRequest{Threshold: 80, MaxFaces: 10})
 	if err != nil || len(matches) != 1 || matches[0].Face.ID != a2.ID {
 		t.Fatalf("SearchFaces = %v, %v; want only the other shot", matches, err)
 	}
-	_, matches, err = s.SearchFaces(ctx, realm, "people", a1.ID, recollect.SearchRequest{MaxFaces: 1})
+	_, matches, err = s.SearchFaces(ctx, realm, "people", a1.ID, face.SearchRequest{MaxFaces: 1})
 	if err != nil || len(matches) != 1 || matches[0].Face.ID != a2.ID {
 		t.Fatalf("SearchFaces of one = %v, %v", matches, err)
 	}
 
 	// The largest face is searched for: person 1, not 2.
 	both := picture(person{Person: 1, Shot: 1, Size: 0.5}, person{Person: 2, Size: 0.4})
-	result, err := s.SearchFacesByImage(ctx, realm, "people", both, "", recollect.SearchRequest{Threshold: 80, MaxFaces: 10})
+	result, err := s.SearchFacesByImage(ctx, realm, "people", both, "", face.SearchRequest{Threshold: 80, MaxFaces: 10})
 	if err != nil || len(result.Matches) != 2 || result.Matches[0].Face.ID != a1.ID || result.Matches[0].Similarity < 99.999 {
 		t.Fatalf("SearchFacesByImage = %+v, %v", result, err)
 	}
@@ -247,12 +248,12 @@ func TestSearch(t *testing.T) {
 	}
 	// A filter passes over the largest face if that one is poor.
 	poor := picture(person{Person: 1, Shot: 1, Size: 0.5, Poor: true}, person{Person: 2, Size: 0.4})
-	result, err = s.SearchFacesByImage(ctx, realm, "people", poor, recollect.QualityAuto, recollect.SearchRequest{Threshold: 80, MaxFaces: 10})
+	result, err = s.SearchFacesByImage(ctx, realm, "people", poor, face.QualityAuto, face.SearchRequest{Threshold: 80, MaxFaces: 10})
 	if err != nil || result.Searched.BoundingBox.Width != 0.4 {
 		t.Fatalf("SearchFacesByImage with a filter = %+v, %v", result, err)
 	}
 	for _, none := range []recollect.Picture{picture(), picture(person{Size: 0.5, Poor: true})} {
-		_, err = s.SearchFacesByImage(ctx, realm, "people", none, recollect.QualityAuto, recollect.SearchRequest{MaxFaces: 1})
+		_, err = s.SearchFacesByImage(ctx, realm, "people", none, face.QualityAuto, face.SearchRequest{MaxFaces: 1})
 		wantError(t, err, recollect.CodeInvalidParameter, "There are no faces in the image. Should be at least 1.")
 	}
 
@@ -260,7 +261,7 @@ func TestSearch(t *testing.T) {
 	if err != nil || len(deleted) != 1 || deleted[0].ID != a2.ID {
 		t.Fatalf("DeleteFaces = %v, %v", deleted, err)
 	}
-	_, matches, err = s.SearchFaces(ctx, realm, "people", a1.ID, recollect.SearchRequest{Threshold: 80, MaxFaces: 10})
+	_, matches, err = s.SearchFaces(ctx, realm, "people", a1.ID, face.SearchRequest{Threshold: 80, MaxFaces: 10})
 	if err != nil || len(matches) != 0 {
 		t.Fatalf("SearchFaces after DeleteFaces = %v, %v", matches, err)
 	}
@@ -269,7 +270,7 @@ func TestSearch(t *testing.T) {
 // A face that is deleted from the store while the index still knows it must neither be found nor push others out.
 func TestSearchPassesOverDeletedFaces(t *testing.T) {
 	store, ctx := openStore(t), t.Context()
-	s, err := recollect.NewService(store, exact.New(store, exact.Options{}), usersOf(store), enginetest.Engine("1.0"))
+	s, err := face.NewService(store, exact.New(store, exact.Options{}), usersOf(store), enginetest.Engine("1.0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,16 +280,16 @@ func TestSearchPassesOverDeletedFaces(t *testing.T) {
 	}
 	var ids []string
 	for shot := range 5 {
-		r := index(t, s, recollect.IndexRequest{Picture: picture(person{Person: 1, Shot: shot, Size: 0.5})})
+		r := index(t, s, face.IndexRequest{Picture: picture(person{Person: 1, Shot: shot, Size: 0.5})})
 		ids = append(ids, r.Indexed[0].Face.ID)
 	}
-	if _, _, err := s.SearchFaces(ctx, realm, "people", ids[4], recollect.SearchRequest{MaxFaces: 1}); err != nil { // loads the index
+	if _, _, err := s.SearchFaces(ctx, realm, "people", ids[4], face.SearchRequest{MaxFaces: 1}); err != nil { // loads the index
 		t.Fatal(err)
 	}
 	if _, _, err := store.DeleteFaces(ctx, c.Key, ids[:3]); err != nil { // behind the index's back
 		t.Fatal(err)
 	}
-	_, matches, err := s.SearchFaces(ctx, realm, "people", ids[4], recollect.SearchRequest{MaxFaces: 1})
+	_, matches, err := s.SearchFaces(ctx, realm, "people", ids[4], face.SearchRequest{MaxFaces: 1})
 	if err != nil || len(matches) != 1 || matches[0].Face.ID != ids[3] {
 		t.Errorf("SearchFaces = %v, %v; want the face that is left", matches, err)
 	}
@@ -316,12 +317,12 @@ func TestCompareFaces(t *testing.T) {
 
 func TestCollectionKeepsItsModelVersion(t *testing.T) {
 	store, ctx := openStore(t), t.Context()
-	service := func(versions ...string) *recollect.Service {
-		var engines []recollect.Engine
+	service := func(versions ...string) *face.Service {
+		var engines []face.Engine
 		for _, v := range versions {
 			engines = append(engines, enginetest.Engine(v))
 		}
-		s, err := recollect.NewService(store, exact.New(store, exact.Options{}), usersOf(store), engines...)
+		s, err := face.NewService(store, exact.New(store, exact.Options{}), usersOf(store), engines...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -334,17 +335,17 @@ func TestCollectionKeepsItsModelVersion(t *testing.T) {
 	if c, err := newer.CreateCollection(ctx, realm, "newer", nil); err != nil || c.FaceModelVersion != "2.0" {
 		t.Errorf("a new collection has version %q (%v)", c.FaceModelVersion, err)
 	}
-	if r, err := newer.IndexFaces(ctx, realm, "people", recollect.IndexRequest{Picture: picture(person{Size: 0.5})}); err != nil || r.FaceModelVersion != "1.0" {
+	if r, err := newer.IndexFaces(ctx, realm, "people", face.IndexRequest{Picture: picture(person{Size: 0.5})}); err != nil || r.FaceModelVersion != "1.0" {
 		t.Errorf("an old collection indexed with %+v (%v)", r, err)
 	}
-	_, err := service("3.0").IndexFaces(ctx, realm, "people", recollect.IndexRequest{Picture: picture(person{Size: 0.5})})
+	_, err := service("3.0").IndexFaces(ctx, realm, "people", face.IndexRequest{Picture: picture(person{Size: 0.5})})
 	if err == nil || recollect.CodeOf(err) != recollect.CodeInternal || !strings.Contains(err.Error(), `"1.0"`) {
 		t.Errorf("a collection without its model: %v", err)
 	}
-	if _, err := recollect.NewService(store, nil, nil, enginetest.Engine("1.0"), enginetest.Engine("1.0")); err == nil {
+	if _, err := face.NewService(store, nil, nil, enginetest.Engine("1.0"), enginetest.Engine("1.0")); err == nil {
 		t.Error("two engines of one version were accepted")
 	}
-	if _, err := recollect.NewService(store, nil, nil); err == nil {
+	if _, err := face.NewService(store, nil, nil); err == nil {
 		t.Error("no engine was accepted")
 	}
 }
@@ -368,7 +369,7 @@ func TestCancelledRequestChangesNothing(t *testing.T) {
 	s := newService(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.IndexFaces(ctx, realm, "people", recollect.IndexRequest{Picture: picture(person{Size: 0.5})}); err == nil {
+	if _, err := s.IndexFaces(ctx, realm, "people", face.IndexRequest{Picture: picture(person{Size: 0.5})}); err == nil {
 		t.Error("a cancelled request was answered")
 	}
 	if c, err := s.Collection(t.Context(), realm, "people"); err != nil || c.FaceCount != 0 {
@@ -378,7 +379,7 @@ func TestCancelledRequestChangesNothing(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	s, ctx := newService(t), t.Context()
-	if s.Limits != recollect.DefaultLimits() || s.Limits.Validate() != nil {
+	if s.Limits != face.DefaultLimits() || s.Limits.Validate() != nil {
 		t.Errorf("a new service has the limits %+v", s.Limits)
 	}
 	s.Limits.CollectionsPerRealm, s.Limits.FacesPerCollection = 2, 3
@@ -387,11 +388,11 @@ func TestLimits(t *testing.T) {
 	}
 	_, err := s.CreateCollection(ctx, realm, "third", nil)
 	wantError(t, err, recollect.CodeQuota, "The account cannot have more than 2 collections in this region")
-	index(t, s, recollect.IndexRequest{Picture: picture(person{Person: 1, Size: 0.5}, person{Person: 2, Size: 0.4})})
-	_, err = s.IndexFaces(ctx, realm, "people", recollect.IndexRequest{Picture: picture(person{Person: 3, Size: 0.5}, person{Person: 4, Size: 0.4})})
+	index(t, s, face.IndexRequest{Picture: picture(person{Person: 1, Size: 0.5}, person{Person: 2, Size: 0.4})})
+	_, err = s.IndexFaces(ctx, realm, "people", face.IndexRequest{Picture: picture(person{Person: 3, Size: 0.5}, person{Person: 4, Size: 0.4})})
 	wantError(t, err, recollect.CodeQuota, "The collection cannot hold more than 3 faces")
 
-	err = recollect.Limits{CollectionsPerRealm: -1, UsersPerCollection: 1, FacesPerUser: 101, TagsPerResource: 201}.Validate()
+	err = face.Limits{CollectionsPerRealm: -1, UsersPerCollection: 1, FacesPerUser: 101, TagsPerResource: 201}.Validate()
 	for _, want := range []string{"CollectionsPerRealm is -1", "FacesPerCollection is 0", "FacesPerUser is 101, and must be 1 to 100", "TagsPerResource is 201"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not mention %s", err, want)

@@ -1,4 +1,4 @@
-package recollect
+package face
 
 import (
 	"cmp"
@@ -8,6 +8,8 @@ import (
 	"math"
 	"slices"
 	"strconv"
+
+	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // UserState is what a change of a user's faces is decided on: what a store has at one moment.
@@ -55,7 +57,7 @@ type FailedAssociation struct {
 // similar to it, as it was before the call, as the threshold (0 to 100) says. Token is the client's for this call, or empty.
 // CodeNotFound if there is no such collection or user; CodeQuota, and nothing changes, if the user would have too many faces;
 // CodeIdempotentMismatch.
-func (s *Service) AssociateFaces(ctx context.Context, realm Realm, collection, userID string, faceIDs []string, threshold float32, token string) (*AssociationResult, error) {
+func (s *Service) AssociateFaces(ctx context.Context, realm recollect.Realm, collection, userID string, faceIDs []string, threshold float32, token string) (*AssociationResult, error) {
 	c, engine, err := s.open(ctx, realm, collection)
 	if err != nil {
 		return nil, err
@@ -64,7 +66,7 @@ func (s *Service) AssociateFaces(ctx context.Context, realm Realm, collection, u
 	return s.changeUser(ctx, c, userID, faceIDs, s.once(c, "AssociateFaces", token, input...), func(state UserState, result *AssociationResult) ([]Face, []Face, error) {
 		add := result.associate(state, faceIDs, threshold, engine)
 		if most := s.Limits.FacesPerUser; len(add) > 0 && len(state.Members)+len(add) > most {
-			return nil, nil, Errorf(CodeQuota, "A user cannot have more than %d faces", most)
+			return nil, nil, recollect.Errorf(recollect.CodeQuota, "A user cannot have more than %d faces", most)
 		}
 		return add, nil, nil
 	})
@@ -72,7 +74,7 @@ func (s *Service) AssociateFaces(ctx context.Context, realm Realm, collection, u
 
 // DisassociateFaces takes faces away from a user; they stay in the collection. Token is the client's for this call, or empty.
 // CodeNotFound if there is no such collection or user, CodeIdempotentMismatch.
-func (s *Service) DisassociateFaces(ctx context.Context, realm Realm, collection, userID string, faceIDs []string, token string) (*AssociationResult, error) {
+func (s *Service) DisassociateFaces(ctx context.Context, realm recollect.Realm, collection, userID string, faceIDs []string, token string) (*AssociationResult, error) {
 	c, err := s.Collection(ctx, realm, collection)
 	if err != nil {
 		return nil, err
@@ -84,7 +86,7 @@ func (s *Service) DisassociateFaces(ctx context.Context, realm Realm, collection
 }
 
 // changeUser adds and removes the faces that decide returns, which also fills in the result's lists.
-func (s *Service) changeUser(ctx context.Context, c Collection, userID string, faceIDs []string, once Once,
+func (s *Service) changeUser(ctx context.Context, c Collection, userID string, faceIDs []string, once recollect.Once,
 	decide func(UserState, *AssociationResult) (add, remove []Face, err error)) (*AssociationResult, error) {
 	answer, changed, err := s.store.ChangeUser(ctx, c.Key, userID, faceIDs, once, func(state UserState) (UserChange, error) {
 		result := AssociationResult{Status: state.User.Status()}

@@ -1,4 +1,4 @@
-package recollect
+package face
 
 import (
 	"context"
@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // MaxUserPageSize is how many users a page has when the caller does not say, and also the most it can have.
@@ -41,7 +43,7 @@ func (u User) Status() UserStatus {
 
 // CreateUser makes a user without faces. Token is the client's for this call, or empty. CodeNotFound if there is no such
 // collection, CodeConflict if it has a user of that id, CodeQuota, CodeIdempotentMismatch.
-func (s *Service) CreateUser(ctx context.Context, realm Realm, collection, userID, token string) error {
+func (s *Service) CreateUser(ctx context.Context, realm recollect.Realm, collection, userID, token string) error {
 	c, err := s.Collection(ctx, realm, collection)
 	if err != nil {
 		return err
@@ -52,8 +54,8 @@ func (s *Service) CreateUser(ctx context.Context, realm Realm, collection, userI
 	}
 	u := User{ID: userID, SystemID: id.String(), CreatedAt: s.now().Truncate(time.Millisecond)}
 	err = s.store.CreateUser(ctx, c.Key, u, s.once(c, "CreateUser", token, userID), s.Limits.UsersPerCollection)
-	if CodeOf(err) == CodeConflict {
-		return &Error{Code: CodeConflict, Message: fmt.Sprintf("The user id: %s already exists", userID), Err: err}
+	if recollect.CodeOf(err) == recollect.CodeConflict {
+		return &recollect.Error{Code: recollect.CodeConflict, Message: fmt.Sprintf("The user id: %s already exists", userID), Err: err}
 	}
 	return collectionError(err, collection)
 }
@@ -73,7 +75,7 @@ func (s *Service) Users(ctx context.Context, c Collection, after string, limit i
 
 // DeleteUser deletes a user. Its faces stay in the collection and belong to nobody. Token is the client's for this call, or empty.
 // CodeNotFound if there is no such collection or user, CodeIdempotentMismatch.
-func (s *Service) DeleteUser(ctx context.Context, realm Realm, collection, userID, token string) error {
+func (s *Service) DeleteUser(ctx context.Context, realm recollect.Realm, collection, userID, token string) error {
 	c, err := s.Collection(ctx, realm, collection)
 	if err != nil {
 		return err
@@ -110,8 +112,8 @@ func (s *Service) followUser(ctx context.Context, c CollectionKey, key UserKey) 
 
 // userError gives a missing user a text like that of a missing collection.
 func userError(err error, id string) error {
-	if CodeOf(err) != CodeNotFound {
+	if recollect.CodeOf(err) != recollect.CodeNotFound {
 		return err
 	}
-	return &Error{Code: CodeNotFound, Message: fmt.Sprintf("The user id: %s does not exist", id), Err: err}
+	return &recollect.Error{Code: recollect.CodeNotFound, Message: fmt.Sprintf("The user id: %s does not exist", id), Err: err}
 }

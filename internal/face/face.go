@@ -1,4 +1,4 @@
-package recollect
+package face
 
 import (
 	"context"
@@ -8,11 +8,13 @@ import (
 	"io"
 
 	"github.com/google/uuid"
+
+	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // IndexRequest says what IndexFaces does with a picture.
 type IndexRequest struct {
-	Picture         Picture
+	Picture         recollect.Picture
 	ExternalImageID string
 	MaxFaces        int           // 0: as many as are found
 	QualityFilter   QualityFilter // empty: AUTO
@@ -41,7 +43,7 @@ type UnindexedFace struct {
 // IndexFaces finds the faces in a picture, embeds them and stores them in a collection. A picture without faces is no
 // error. Indexing a picture again with the same ExternalImageID returns the faces that are there.
 // CodeNotFound, CodeQuota, and the codes of [Engine.Detect].
-func (s *Service) IndexFaces(ctx context.Context, realm Realm, collection string, req IndexRequest) (*IndexResult, error) {
+func (s *Service) IndexFaces(ctx context.Context, realm recollect.Realm, collection string, req IndexRequest) (*IndexResult, error) {
 	c, engine, err := s.open(ctx, realm, collection)
 	if err != nil {
 		return nil, err
@@ -143,7 +145,7 @@ func (s *Service) Faces(ctx context.Context, c Collection, filter FaceFilter, li
 
 // DeleteFaces deletes faces and returns the ids it deleted and the faces it kept because they belong to a user.
 // Unknown ids are in neither. CodeNotFound if there is no such collection.
-func (s *Service) DeleteFaces(ctx context.Context, realm Realm, collection string, ids []string) (deleted, kept []Face, err error) {
+func (s *Service) DeleteFaces(ctx context.Context, realm recollect.Realm, collection string, ids []string) (deleted, kept []Face, err error) {
 	c, err := s.Collection(ctx, realm, collection)
 	if err != nil {
 		return nil, nil, err
@@ -163,7 +165,7 @@ func (s *Service) DeleteFaces(ctx context.Context, realm Realm, collection strin
 }
 
 // DetectFaces finds the faces in a picture with the current face model.
-func (s *Service) DetectFaces(ctx context.Context, picture Picture, want Attributes) ([]FaceDetail, error) {
+func (s *Service) DetectFaces(ctx context.Context, picture recollect.Picture, want Attributes) ([]FaceDetail, error) {
 	photo, err := detect(ctx, s.current, picture, want)
 	if err != nil {
 		return nil, err
@@ -172,7 +174,7 @@ func (s *Service) DetectFaces(ctx context.Context, picture Picture, want Attribu
 }
 
 // detect gets a picture and finds the faces in it.
-func detect(ctx context.Context, engine Engine, picture Picture, want Attributes) (Photo, error) {
+func detect(ctx context.Context, engine Engine, picture recollect.Picture, want Attributes) (Photo, error) {
 	data, err := picture(ctx)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package recollect_test
+package face_test
 
 import (
 	"context"
@@ -15,24 +15,25 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/recollect-dev/recollect/internal/engine/enginetest"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/index/exact"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // shoot indexes one picture of a person and returns the face's id.
-func shoot(t *testing.T, s *recollect.Service, who, shot int) string {
+func shoot(t *testing.T, s *face.Service, who, shot int) string {
 	t.Helper()
-	return index(t, s, recollect.IndexRequest{Picture: picture(person{Person: who, Shot: shot, Size: 0.5})}).Indexed[0].Face.ID
+	return index(t, s, face.IndexRequest{Picture: picture(person{Person: who, Shot: shot, Size: 0.5})}).Indexed[0].Face.ID
 }
 
-func createUser(t *testing.T, s *recollect.Service, id string) {
+func createUser(t *testing.T, s *face.Service, id string) {
 	t.Helper()
 	if err := s.CreateUser(t.Context(), realm, "people", id, ""); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func associate(t *testing.T, s *recollect.Service, user string, threshold float32, faces ...string) *recollect.AssociationResult {
+func associate(t *testing.T, s *face.Service, user string, threshold float32, faces ...string) *face.AssociationResult {
 	t.Helper()
 	result, err := s.AssociateFaces(t.Context(), realm, "people", user, faces, threshold, "")
 	if err != nil {
@@ -41,7 +42,7 @@ func associate(t *testing.T, s *recollect.Service, user string, threshold float3
 	return result
 }
 
-func disassociate(t *testing.T, s *recollect.Service, user string, faces ...string) *recollect.AssociationResult {
+func disassociate(t *testing.T, s *face.Service, user string, faces ...string) *face.AssociationResult {
 	t.Helper()
 	result, err := s.DisassociateFaces(t.Context(), realm, "people", user, faces, "")
 	if err != nil {
@@ -51,7 +52,7 @@ func disassociate(t *testing.T, s *recollect.Service, user string, faces ...stri
 }
 
 // statuses lists the users with their statuses.
-func statuses(t *testing.T, s *recollect.Service) map[string]recollect.UserStatus {
+func statuses(t *testing.T, s *face.Service) map[string]face.UserStatus {
 	t.Helper()
 	c, err := s.Collection(t.Context(), realm, "people")
 	if err != nil {
@@ -61,7 +62,7 @@ func statuses(t *testing.T, s *recollect.Service) map[string]recollect.UserStatu
 	if err != nil || more || int64(len(page)) != c.UserCount {
 		t.Fatalf("%d users are listed (and more: %v) and %d counted: %v", len(page), more, c.UserCount, err)
 	}
-	all := map[string]recollect.UserStatus{}
+	all := map[string]face.UserStatus{}
 	for _, u := range page {
 		all[u.ID] = u.Status()
 	}
@@ -69,7 +70,7 @@ func statuses(t *testing.T, s *recollect.Service) map[string]recollect.UserStatu
 }
 
 // seen searches for a shot of a person and returns the ids of the users found.
-func seen(t *testing.T, s *recollect.Service, who int, req recollect.UserSearchRequest) (ids []string) {
+func seen(t *testing.T, s *face.Service, who int, req face.UserSearchRequest) (ids []string) {
 	t.Helper()
 	result, err := s.SearchUsersByImage(t.Context(), realm, "people", picture(person{Person: who, Shot: 99, Size: 0.5}), "", req)
 	if err != nil {
@@ -81,9 +82,9 @@ func seen(t *testing.T, s *recollect.Service, who int, req recollect.UserSearchR
 	return ids
 }
 
-var alike = recollect.UserSearchRequest{Threshold: 80, MaxUsers: 10}
+var alike = face.UserSearchRequest{Threshold: 80, MaxUsers: 10}
 
-func wantResult(t *testing.T, got *recollect.AssociationResult, want recollect.AssociationResult) {
+func wantResult(t *testing.T, got *face.AssociationResult, want face.AssociationResult) {
 	t.Helper()
 	if !reflect.DeepEqual(*got, want) {
 		t.Errorf("answered %+v, want %+v", *got, want)
@@ -119,9 +120,9 @@ func TestUserErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = s.Faces(ctx, c, recollect.FaceFilter{UserID: "bob"}, 10)
+	_, _, err = s.Faces(ctx, c, face.FaceFilter{UserID: "bob"}, 10)
 	wantError(t, err, recollect.CodeNotFound, noUser)
-	if page, _, err := s.Faces(ctx, c, recollect.FaceFilter{UserID: "ann"}, 10); err != nil || len(page) != 0 {
+	if page, _, err := s.Faces(ctx, c, face.FaceFilter{UserID: "ann"}, 10); err != nil || len(page) != 0 {
 		t.Errorf("faces of a user without any: %v, %v", page, err)
 	}
 
@@ -137,11 +138,11 @@ func TestAssociateFaces(t *testing.T) {
 	unknown := uuid.NewString()
 
 	// Into a user without faces any go, whoever they show; the user is not compared with itself growing.
-	wantResult(t, associate(t, s, "bob", 100, b1, unknown, b1), recollect.AssociationResult{
-		Changed: []string{b1}, Failed: []recollect.FailedAssociation{{FaceID: unknown, Reason: recollect.ReasonFaceNotFound}}, Status: recollect.UserUpdating,
+	wantResult(t, associate(t, s, "bob", 100, b1, unknown, b1), face.AssociationResult{
+		Changed: []string{b1}, Failed: []face.FailedAssociation{{FaceID: unknown, Reason: face.ReasonFaceNotFound}}, Status: face.UserUpdating,
 	})
-	wantResult(t, associate(t, s, "ann", 75, a2, a1), recollect.AssociationResult{Changed: []string{a2, a1}, Status: recollect.UserUpdating})
-	if got := statuses(t, s); got["ann"] != recollect.UserActive || got["bob"] != recollect.UserActive {
+	wantResult(t, associate(t, s, "ann", 75, a2, a1), face.AssociationResult{Changed: []string{a2, a1}, Status: face.UserUpdating})
+	if got := statuses(t, s); got["ann"] != face.UserActive || got["bob"] != face.UserActive {
 		t.Errorf("the users are %v", got)
 	}
 
@@ -151,33 +152,33 @@ func TestAssociateFaces(t *testing.T) {
 		t.Fatalf("answered %+v", result)
 	}
 	low := result.Failed[0].Confidence
-	wantResult(t, result, recollect.AssociationResult{Changed: []string{a3}, Status: recollect.UserUpdating, Failed: []recollect.FailedAssociation{
-		{FaceID: b2, Reason: recollect.ReasonLowMatchConfidence, Confidence: low},
-		{FaceID: b1, Reason: recollect.ReasonAssociatedToDifferent, UserID: "bob"},
-		{FaceID: unknown, Reason: recollect.ReasonFaceNotFound},
+	wantResult(t, result, face.AssociationResult{Changed: []string{a3}, Status: face.UserUpdating, Failed: []face.FailedAssociation{
+		{FaceID: b2, Reason: face.ReasonLowMatchConfidence, Confidence: low},
+		{FaceID: b1, Reason: face.ReasonAssociatedToDifferent, UserID: "bob"},
+		{FaceID: unknown, Reason: face.ReasonFaceNotFound},
 	}})
-	mean := recollect.Aggregate([][]float32{enginetest.Vector(person{Person: 1, Shot: 1}), enginetest.Vector(person{Person: 1, Shot: 2})})
+	mean := face.Aggregate([][]float32{enginetest.Vector(person{Person: 1, Shot: 1}), enginetest.Vector(person{Person: 1, Shot: 2})})
 	if want := cosine(mean, enginetest.Vector(person{Person: 2, Shot: 2})); math.Abs(float64(low)-max(0, 100*want)) > 0.001 {
 		t.Errorf("the confidence is %v, want %v of the user as it was before", low, 100*want)
 	}
 	// A face exactly as similar as asked for is taken.
-	wantResult(t, associate(t, s, "ann", 0, b2), recollect.AssociationResult{Changed: []string{b2}, Status: recollect.UserUpdating})
+	wantResult(t, associate(t, s, "ann", 0, b2), face.AssociationResult{Changed: []string{b2}, Status: face.UserUpdating})
 
 	// What is so already changes nothing.
-	wantResult(t, associate(t, s, "ann", 0, a1, b2), recollect.AssociationResult{Status: recollect.UserActive})
-	wantResult(t, associate(t, s, "ann", 0, b1), recollect.AssociationResult{Status: recollect.UserActive, Failed: []recollect.FailedAssociation{
-		{FaceID: b1, Reason: recollect.ReasonAssociatedToDifferent, UserID: "bob"}}})
+	wantResult(t, associate(t, s, "ann", 0, a1, b2), face.AssociationResult{Status: face.UserActive})
+	wantResult(t, associate(t, s, "ann", 0, b1), face.AssociationResult{Status: face.UserActive, Failed: []face.FailedAssociation{
+		{FaceID: b1, Reason: face.ReasonAssociatedToDifferent, UserID: "bob"}}})
 
-	wantResult(t, disassociate(t, s, "ann", unknown, b2, b1, b2), recollect.AssociationResult{
-		Changed: []string{b2}, Status: recollect.UserUpdating, Failed: []recollect.FailedAssociation{
-			{FaceID: unknown, Reason: recollect.ReasonFaceNotFound}, {FaceID: b1, Reason: recollect.ReasonAssociatedToDifferent, UserID: "bob"}},
+	wantResult(t, disassociate(t, s, "ann", unknown, b2, b1, b2), face.AssociationResult{
+		Changed: []string{b2}, Status: face.UserUpdating, Failed: []face.FailedAssociation{
+			{FaceID: unknown, Reason: face.ReasonFaceNotFound}, {FaceID: b1, Reason: face.ReasonAssociatedToDifferent, UserID: "bob"}},
 	})
-	wantResult(t, disassociate(t, s, "ann", b2), recollect.AssociationResult{Status: recollect.UserActive})
+	wantResult(t, disassociate(t, s, "ann", b2), face.AssociationResult{Status: face.UserActive})
 	c, err := s.Collection(ctx, realm, "people")
 	if err != nil {
 		t.Fatal(err)
 	}
-	page, _, err := s.Faces(ctx, c, recollect.FaceFilter{UserID: "ann"}, 10)
+	page, _, err := s.Faces(ctx, c, face.FaceFilter{UserID: "ann"}, 10)
 	var got []string
 	for _, f := range page {
 		got = append(got, f.ID)
@@ -192,10 +193,10 @@ func TestAssociateFaces(t *testing.T) {
 		t.Errorf("DeleteFaces deleted %v and kept %v, %v", deleted, kept, err)
 	}
 	disassociate(t, s, "bob", b1)
-	if got := statuses(t, s); got["ann"] != recollect.UserActive || got["bob"] != recollect.UserCreated {
+	if got := statuses(t, s); got["ann"] != face.UserActive || got["bob"] != face.UserCreated {
 		t.Errorf("the users are %v", got)
 	}
-	wantResult(t, disassociate(t, s, "bob", b1), recollect.AssociationResult{Status: recollect.UserCreated})
+	wantResult(t, disassociate(t, s, "bob", b1), face.AssociationResult{Status: face.UserCreated})
 }
 
 func cosine(a, b []float32) (sum float64) {
@@ -212,7 +213,7 @@ func TestFacesPerUser(t *testing.T) {
 	faces := []string{shoot(t, s, 1, 1), shoot(t, s, 1, 2), shoot(t, s, 1, 3), shoot(t, s, 1, 4)}
 	_, err := s.AssociateFaces(ctx, realm, "people", "ann", faces, 75, "")
 	wantError(t, err, recollect.CodeQuota, "A user cannot have more than 3 faces")
-	if got := statuses(t, s); got["ann"] != recollect.UserCreated {
+	if got := statuses(t, s); got["ann"] != face.UserCreated {
 		t.Errorf("the user is %v", got)
 	}
 	associate(t, s, "ann", 75, faces[:3]...)
@@ -238,7 +239,7 @@ func TestSearchUsers(t *testing.T) {
 	createUser(t, s, "ann2")
 	associate(t, s, "ann2", 75, shoot(t, s, 1, 4))
 
-	by := func(userID, faceID string, req recollect.UserSearchRequest) (ids []string) {
+	by := func(userID, faceID string, req face.UserSearchRequest) (ids []string) {
 		t.Helper()
 		c, matches, err := s.SearchUsers(ctx, realm, "people", userID, faceID, req)
 		if err != nil || c.FaceModelVersion != "1.0" {
@@ -246,7 +247,7 @@ func TestSearchUsers(t *testing.T) {
 		}
 		last := float32(100)
 		for _, m := range matches {
-			if m.Similarity > last || m.Similarity < req.Threshold || m.User.Status() != recollect.UserActive || m.User.Vector != nil {
+			if m.Similarity > last || m.Similarity < req.Threshold || m.User.Status() != face.UserActive || m.User.Vector != nil {
 				t.Errorf("match %+v after %v", m, last)
 			}
 			last = m.Similarity
@@ -258,22 +259,22 @@ func TestSearchUsers(t *testing.T) {
 	if got := by("", a1, alike); !slices.Equal(got, []string{"ann", "ann2"}) {
 		t.Errorf("by face: %v", got)
 	}
-	if got := by("", a1, recollect.UserSearchRequest{Threshold: 0, MaxUsers: 10}); len(got) != 3 && len(got) != 2 {
+	if got := by("", a1, face.UserSearchRequest{Threshold: 0, MaxUsers: 10}); len(got) != 3 && len(got) != 2 {
 		t.Errorf("by face, all: %v", got)
 	}
 	if got := by("ann", "", alike); !slices.Equal(got, []string{"ann2"}) {
 		t.Errorf("by user: %v, without itself", got)
 	}
-	if got := by("ann", "", recollect.UserSearchRequest{Threshold: 80, MaxUsers: 1}); !slices.Equal(got, []string{"ann2"}) {
+	if got := by("ann", "", face.UserSearchRequest{Threshold: 80, MaxUsers: 1}); !slices.Equal(got, []string{"ann2"}) {
 		t.Errorf("by user, one: %v", got)
 	}
 	if got := by("bob", "", alike); len(got) != 0 {
 		t.Errorf("by a user like no other: %v", got)
 	}
-	if got := by("nobody", "", recollect.UserSearchRequest{MaxUsers: 10}); len(got) != 0 {
+	if got := by("nobody", "", face.UserSearchRequest{MaxUsers: 10}); len(got) != 0 {
 		t.Errorf("by a user without faces: %v", got)
 	}
-	if got := seen(t, s, 1, recollect.UserSearchRequest{Threshold: 80, MaxUsers: 1}); !slices.Equal(got, []string{"ann"}) {
+	if got := seen(t, s, 1, face.UserSearchRequest{Threshold: 80, MaxUsers: 1}); !slices.Equal(got, []string{"ann"}) {
 		t.Errorf("by image, one: %v; the mean of two shots is nearer than one shot", got)
 	}
 
@@ -312,13 +313,13 @@ func TestSearchUsersByImageSelects(t *testing.T) {
 	createUser(t, s, "ann")
 	associate(t, s, "ann", 75, shoot(t, s, 1, 1))
 	faces := picture(person{Person: 2, Size: 0.6, Poor: true}, person{Person: 1, Shot: 5, Size: 0.5}, person{Person: 3, Size: 0.4}, person{Person: 4, Size: 0.3, Poor: true})
-	for filter, want := range map[recollect.QualityFilter]struct {
+	for filter, want := range map[face.QualityFilter]struct {
 		searched float32
 		found    int
 		reasons  string
 	}{
-		"":                    {0.6, 0, "[FACE_NOT_LARGEST][FACE_NOT_LARGEST][FACE_NOT_LARGEST]"},
-		recollect.QualityAuto: {0.5, 1, "[LOW_BRIGHTNESS LOW_SHARPNESS][FACE_NOT_LARGEST][LOW_BRIGHTNESS LOW_SHARPNESS FACE_NOT_LARGEST]"},
+		"":               {0.6, 0, "[FACE_NOT_LARGEST][FACE_NOT_LARGEST][FACE_NOT_LARGEST]"},
+		face.QualityAuto: {0.5, 1, "[LOW_BRIGHTNESS LOW_SHARPNESS][FACE_NOT_LARGEST][LOW_BRIGHTNESS LOW_SHARPNESS FACE_NOT_LARGEST]"},
 	} {
 		result, err := s.SearchUsersByImage(ctx, realm, "people", faces, filter, alike)
 		if err != nil || result.Searched == nil || result.Searched.BoundingBox.Width != want.searched || len(result.Matches) != want.found {
@@ -333,7 +334,7 @@ func TestSearchUsersByImageSelects(t *testing.T) {
 		}
 	}
 	for name, p := range map[string]recollect.Picture{"no face": picture(), "a poor face": picture(person{Person: 1, Size: 0.5, Poor: true})} {
-		result, err := s.SearchUsersByImage(ctx, realm, "people", p, recollect.QualityAuto, alike)
+		result, err := s.SearchUsersByImage(ctx, realm, "people", p, face.QualityAuto, alike)
 		if err != nil || result.Searched != nil || len(result.Matches) != 0 || result.FaceModelVersion != "1.0" {
 			t.Errorf("%s: %+v, %v", name, result, err)
 		}
@@ -343,7 +344,7 @@ func TestSearchUsersByImageSelects(t *testing.T) {
 // The index may know what the store does not: users that are gone or have no face must neither be found nor push others out.
 func TestSearchUsersPassesOverWhatIsGone(t *testing.T) {
 	store, ctx := openStore(t), t.Context()
-	s, err := recollect.NewService(store, exact.New(store, exact.Options{}), usersOf(store), enginetest.Engine("1.0"))
+	s, err := face.NewService(store, exact.New(store, exact.Options{}), usersOf(store), enginetest.Engine("1.0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -356,7 +357,7 @@ func TestSearchUsersPassesOverWhatIsGone(t *testing.T) {
 		createUser(t, s, id)
 		associate(t, s, id, 0, shoot(t, s, 1, i))
 	}
-	if got := seen(t, s, 1, recollect.UserSearchRequest{Threshold: 80, MaxUsers: 10}); len(got) != 5 { // loads the index
+	if got := seen(t, s, 1, face.UserSearchRequest{Threshold: 80, MaxUsers: 10}); len(got) != 5 { // loads the index
 		t.Fatalf("found %v", got)
 	}
 	// Behind the index's back:
@@ -366,14 +367,14 @@ func TestSearchUsersPassesOverWhatIsGone(t *testing.T) {
 		}
 	}
 	for _, id := range []string{"u2", "u3"} {
-		_, _, err := store.ChangeUser(ctx, c.Key, id, nil, recollect.Once{}, func(state recollect.UserState) (recollect.UserChange, error) {
-			return recollect.UserChange{Remove: []recollect.FaceKey{recollect.FaceKey(state.Members[0].Key)}}, nil
+		_, _, err := store.ChangeUser(ctx, c.Key, id, nil, recollect.Once{}, func(state face.UserState) (face.UserChange, error) {
+			return face.UserChange{Remove: []face.FaceKey{face.FaceKey(state.Members[0].Key)}}, nil
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := seen(t, s, 1, recollect.UserSearchRequest{Threshold: 80, MaxUsers: 1}); !slices.Equal(got, []string{"u4"}) {
+	if got := seen(t, s, 1, face.UserSearchRequest{Threshold: 80, MaxUsers: 1}); !slices.Equal(got, []string{"u4"}) {
 		t.Errorf("found %v, want the user that is left", got)
 	}
 	if got := seen(t, s, 1, alike); !slices.Equal(got, []string{"u4"}) {
@@ -396,7 +397,7 @@ func TestRepeatedCalls(t *testing.T) {
 	}
 	wantError(t, s.CreateUser(ctx, realm, "people", "bob", "t-1"), recollect.CodeIdempotentMismatch, inUse("t-1"))
 
-	give := func(token string, threshold float32, faces ...string) (*recollect.AssociationResult, error) {
+	give := func(token string, threshold float32, faces ...string) (*face.AssociationResult, error) {
 		return s.AssociateFaces(ctx, realm, "people", "ann", faces, threshold, token)
 	}
 	first, err := give("t-1", 75, a1, uuid.Nil.String())
@@ -405,10 +406,10 @@ func TestRepeatedCalls(t *testing.T) {
 	}
 	disassociate(t, s, "ann", a1)
 	again, err := give("t-1", 75, a1, uuid.Nil.String())
-	if err != nil || !reflect.DeepEqual(first, again) || first.Status != recollect.UserUpdating {
+	if err != nil || !reflect.DeepEqual(first, again) || first.Status != face.UserUpdating {
 		t.Errorf("answered %+v, then %+v, %v", first, again, err)
 	}
-	if got := statuses(t, s); got["ann"] != recollect.UserCreated {
+	if got := statuses(t, s); got["ann"] != face.UserCreated {
 		t.Errorf("the repeated call did something: %v", got)
 	}
 	for name, call := range map[string]func() error{
@@ -449,7 +450,7 @@ func TestRepeatedCalls(t *testing.T) {
 }
 
 func TestAggregate(t *testing.T) {
-	if got := recollect.Aggregate(nil); got != nil {
+	if got := face.Aggregate(nil); got != nil {
 		t.Errorf("of none: %v", got)
 	}
 	x, y, minus := []float32{1, 0}, []float32{0, 1}, []float32{-1, 0}
@@ -464,7 +465,7 @@ func TestAggregate(t *testing.T) {
 		"opposites, nearly":     {[][]float32{minus, {1, 1e-9}}, minus},
 		"opposites and a third": {[][]float32{x, minus, y}, y},
 	} {
-		if got := recollect.Aggregate(c.vectors); !slices.Equal(got, c.want) {
+		if got := face.Aggregate(c.vectors); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
@@ -472,7 +473,7 @@ func TestAggregate(t *testing.T) {
 	for shot := range 100 {
 		many = append(many, enginetest.Vector(person{Person: 1, Shot: shot}))
 	}
-	mean := recollect.Aggregate(many)
+	mean := face.Aggregate(many)
 	if norm := cosine(mean, mean); math.Abs(norm-1) > 1e-6 {
 		t.Errorf("the squared norm is %v", norm)
 	}
@@ -480,13 +481,13 @@ func TestAggregate(t *testing.T) {
 
 // heldIndex holds its first Add back.
 type heldIndex struct {
-	recollect.Index
+	face.Index
 	holding chan struct{} // closed when the first Add has come
 	release chan struct{} // closed to let it go on
 	came    *atomic.Bool
 }
 
-func (x heldIndex) Add(ctx context.Context, c recollect.CollectionKey, embeddings ...recollect.Embedding) error {
+func (x heldIndex) Add(ctx context.Context, c face.CollectionKey, embeddings ...face.Embedding) error {
 	if x.came.CompareAndSwap(false, true) {
 		close(x.holding)
 		<-x.release
@@ -498,7 +499,7 @@ func (x heldIndex) Add(ctx context.Context, c recollect.CollectionKey, embedding
 func TestUserVectorsDoNotOvertake(t *testing.T) {
 	store, ctx := openStore(t), t.Context()
 	users := heldIndex{usersOf(store), make(chan struct{}), make(chan struct{}), new(atomic.Bool)}
-	s, err := recollect.NewService(store, exact.New(store, exact.Options{}), users, enginetest.Engine("1.0"))
+	s, err := face.NewService(store, exact.New(store, exact.Options{}), users, enginetest.Engine("1.0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -532,9 +533,9 @@ func TestUserVectorsDoNotOvertake(t *testing.T) {
 	close(users.release)
 	calls.Wait()
 
-	want := 100 * cosine(recollect.Aggregate([][]float32{enginetest.Vector(person{Person: 1, Shot: 1}), enginetest.Vector(person{Person: 2, Shot: 1})}),
+	want := 100 * cosine(face.Aggregate([][]float32{enginetest.Vector(person{Person: 1, Shot: 1}), enginetest.Vector(person{Person: 2, Shot: 1})}),
 		enginetest.Vector(person{Person: 2, Shot: 99}))
-	result, err := s.SearchUsersByImage(ctx, realm, "people", picture(person{Person: 2, Shot: 99, Size: 0.5}), "", recollect.UserSearchRequest{Threshold: 1, MaxUsers: 1})
+	result, err := s.SearchUsersByImage(ctx, realm, "people", picture(person{Person: 2, Shot: 99, Size: 0.5}), "", face.UserSearchRequest{Threshold: 1, MaxUsers: 1})
 	if err != nil || len(result.Matches) != 1 || math.Abs(float64(result.Matches[0].Similarity)-want) > 0.001 {
 		t.Errorf("found %+v, %v; want similarity %v", result, err, want)
 	}
@@ -542,11 +543,11 @@ func TestUserVectorsDoNotOvertake(t *testing.T) {
 
 // interleavedStore does something else right after it has read users.
 type interleavedStore struct {
-	recollect.Store
+	face.Store
 	then func()
 }
 
-func (x *interleavedStore) UsersByKey(ctx context.Context, c recollect.CollectionKey, keys []recollect.UserKey) (map[recollect.UserKey]recollect.User, error) {
+func (x *interleavedStore) UsersByKey(ctx context.Context, c face.CollectionKey, keys []face.UserKey) (map[face.UserKey]face.User, error) {
 	users, err := x.Store.UsersByKey(ctx, c, keys)
 	if then := x.then; then != nil {
 		x.then = nil
@@ -559,7 +560,7 @@ func (x *interleavedStore) UsersByKey(ctx context.Context, c recollect.Collectio
 func TestSearchKeepsUsersThatComeBack(t *testing.T) {
 	sqlite, ctx := openStore(t), t.Context()
 	store := &interleavedStore{Store: sqlite}
-	s, err := recollect.NewService(store, exact.New(store, exact.Options{}), usersOf(sqlite), enginetest.Engine("1.0"))
+	s, err := face.NewService(store, exact.New(store, exact.Options{}), usersOf(sqlite), enginetest.Engine("1.0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -571,8 +572,8 @@ func TestSearchKeepsUsersThatComeBack(t *testing.T) {
 	first, second := shoot(t, s, 1, 1), shoot(t, s, 1, 2)
 	associate(t, s, "ann", 0, first)
 	seen(t, s, 1, alike) // loads the index
-	_, _, err = sqlite.ChangeUser(ctx, c.Key, "ann", nil, recollect.Once{}, func(state recollect.UserState) (recollect.UserChange, error) {
-		return recollect.UserChange{Remove: []recollect.FaceKey{recollect.FaceKey(state.Members[0].Key)}}, nil
+	_, _, err = sqlite.ChangeUser(ctx, c.Key, "ann", nil, recollect.Once{}, func(state face.UserState) (face.UserChange, error) {
+		return face.UserChange{Remove: []face.FaceKey{face.FaceKey(state.Members[0].Key)}}, nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -648,7 +649,7 @@ func TestUsersConcurrently(t *testing.T) {
 	}
 	for who := range people {
 		id := fmt.Sprint("u", who)
-		page, _, err := s.Faces(ctx, c, recollect.FaceFilter{UserID: id}, 100)
+		page, _, err := s.Faces(ctx, c, face.FaceFilter{UserID: id}, 100)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -666,7 +667,7 @@ func TestUsersConcurrently(t *testing.T) {
 			}
 			continue
 		}
-		want := 100 * cosine(recollect.Aggregate(vectors), enginetest.Vector(person{Person: who, Shot: 99}))
+		want := 100 * cosine(face.Aggregate(vectors), enginetest.Vector(person{Person: who, Shot: 99}))
 		if len(result.Matches) != 1 || result.Matches[0].User.ID != id || math.Abs(float64(result.Matches[0].Similarity)-want) > 0.001 {
 			t.Errorf("%s with %d faces: found %+v, want similarity %v", id, len(page), result.Matches, want)
 		}

@@ -1,4 +1,4 @@
-package recollect
+package face
 
 // Reason says why a face that was found is not used.
 type Reason string

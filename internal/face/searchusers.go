@@ -1,8 +1,10 @@
-package recollect
+package face
 
 import (
 	"context"
 	"maps"
+
+	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // UserMatch is a user that was found, and how similar it is.
@@ -21,9 +23,9 @@ type UserSearchRequest struct {
 // first. Either userID or faceID is given. The user that is searched with is never among the matches; without faces it is
 // similar to nobody. CodeNotFound if there is no such collection or user; CodeInvalidParameter if there is no such face, or if both
 // or neither are given.
-func (s *Service) SearchUsers(ctx context.Context, realm Realm, collection, userID, faceID string, req UserSearchRequest) (Collection, []UserMatch, error) {
+func (s *Service) SearchUsers(ctx context.Context, realm recollect.Realm, collection, userID, faceID string, req UserSearchRequest) (Collection, []UserMatch, error) {
 	if (userID == "") == (faceID == "") {
-		return Collection{}, nil, Errorf(CodeInvalidParameter, "Request has invalid parameters")
+		return Collection{}, nil, recollect.Errorf(recollect.CodeInvalidParameter, "Request has invalid parameters")
 	}
 	c, engine, err := s.open(ctx, realm, collection)
 	if err != nil {
@@ -61,7 +63,7 @@ type UserImageSearch struct {
 
 // SearchUsersByImage finds the users of a collection that are similar to the largest face of a picture that passes the
 // filter. A picture without such a face is no error. CodeNotFound if there is no such collection, and the codes of [Engine.Detect].
-func (s *Service) SearchUsersByImage(ctx context.Context, realm Realm, collection string, picture Picture, filter QualityFilter, req UserSearchRequest) (*UserImageSearch, error) {
+func (s *Service) SearchUsersByImage(ctx context.Context, realm recollect.Realm, collection string, picture recollect.Picture, filter QualityFilter, req UserSearchRequest) (*UserImageSearch, error) {
 	c, engine, err := s.open(ctx, realm, collection)
 	if err != nil {
 		return nil, err

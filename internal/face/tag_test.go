@@ -1,4 +1,4 @@
-package recollect_test
+package face_test
 
 import (
 	"fmt"

@@ -1,4 +1,6 @@
-package recollect
+// Package face is the family of operations on collections of faces: collections, the faces in them, the users that own faces,
+// and searches. It holds their types, [Service], and the interfaces to what stores, searches and sees faces.
+package face
 
 import (
 	"context"
@@ -6,6 +8,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // The service's own limits.
@@ -73,7 +77,7 @@ func (s *Service) engine(c Collection) (Engine, error) {
 }
 
 // open returns a collection and the engine it is served by.
-func (s *Service) open(ctx context.Context, realm Realm, id string) (Collection, Engine, error) {
+func (s *Service) open(ctx context.Context, realm recollect.Realm, id string) (Collection, Engine, error) {
 	c, err := s.store.Collection(ctx, realm, id)
 	if err != nil {
 		return Collection{}, nil, collectionError(err, id)
@@ -84,8 +88,8 @@ func (s *Service) open(ctx context.Context, realm Realm, id string) (Collection,
 
 // collectionError gives a missing collection the service's own text.
 func collectionError(err error, id string) error {
-	if CodeOf(err) != CodeNotFound {
+	if recollect.CodeOf(err) != recollect.CodeNotFound {
 		return err
 	}
-	return &Error{Code: CodeNotFound, Message: fmt.Sprintf("The collection id: %s does not exist", id), Err: err}
+	return &recollect.Error{Code: recollect.CodeNotFound, Message: fmt.Sprintf("The collection id: %s does not exist", id), Err: err}
 }

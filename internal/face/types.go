@@ -1,8 +1,9 @@
-package recollect
+package face
 
 import (
-	"context"
 	"time"
+
+	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // CollectionKey, FaceKey and UserKey identify a collection, a face and a user inside the server. They are positive, given
@@ -16,19 +17,10 @@ type (
 // VectorKey identifies a vector in an index: it is the [FaceKey] of a face's vector, and the [UserKey] of a user's.
 type VectorKey int64
 
-// Picture yields the bytes of a picture. It is asked once they are wanted, so that a collection which is missing is told before
-// anything is fetched.
-type Picture func(ctx context.Context) ([]byte, error)
-
-// Bytes is a picture that is there already.
-func Bytes(picture []byte) Picture {
-	return func(context.Context) ([]byte, error) { return picture, nil }
-}
-
 // Collection is a named set of faces, all embedded by one face model version, and of users who own some of them.
 type Collection struct {
 	Key              CollectionKey
-	Realm            Realm
+	Realm            recollect.Realm
 	ID               string // 1 to 255 of a-z A-Z 0-9 _ . -
 	FaceModelVersion string
 	CreatedAt        time.Time // milliseconds
@@ -42,7 +34,7 @@ type Face struct {
 	ID              string // lower-case UUID
 	ImageID         string // lower-case UUID, the same for the same picture
 	ExternalImageID string // empty if none was given
-	BoundingBox     BoundingBox
+	BoundingBox     recollect.BoundingBox
 	Confidence      float32 // 0 to 100
 	UserID          string  // empty while the face belongs to no user
 	Vector          []float32
@@ -54,22 +46,6 @@ type FaceFilter struct {
 	After  string   // only ids that sort after this one
 	IDs    []string // only these ids, if not nil
 	UserID string   // only faces of this user, if not empty
-}
-
-// BoundingBox is a rectangle as ratios of the upright picture's width and height, origin at the top left. It may
-// reach over the picture's edges.
-type BoundingBox struct {
-	Left, Top, Width, Height float32
-}
-
-// IntersectionOverUnion is how far two boxes agree: 0 if they do not touch, 1 if they are the same.
-func (b BoundingBox) IntersectionOverUnion(other BoundingBox) float32 {
-	width := min(b.Left+b.Width, other.Left+other.Width) - max(b.Left, other.Left)
-	height := min(b.Top+b.Height, other.Top+other.Height) - max(b.Top, other.Top)
-	if width <= 0 || height <= 0 {
-		return 0
-	}
-	return width * height / (b.Width*b.Height + other.Width*other.Height - width*height)
 }
 
 // Landmark is a named point of a face as ratios of the upright picture's width and height. Left and right are the viewer's.
@@ -92,7 +68,7 @@ type Quality struct {
 // FaceDetail is what is seen of one face in a picture. The attributes below Quality are there if they were asked for and the
 // engine has them.
 type FaceDetail struct {
-	BoundingBox BoundingBox
+	BoundingBox recollect.BoundingBox
 	Side        float32    // the shorter one of the box, in pixels
 	Confidence  float32    // that this is a face, 0 to 100
 	Landmarks   []Landmark // five, or thirty if AttributeAllLandmarks was asked for

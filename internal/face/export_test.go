@@ -1,4 +1,4 @@
-package recollect
+package face
 
 import "time"
 

@@ -1,10 +1,12 @@
-package recollect
+package face
 
 import (
 	"cmp"
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // Match is a face that was found, and how similar it is.
@@ -21,7 +23,7 @@ type SearchRequest struct {
 
 // SearchFaces finds the faces of a collection that are similar to one of its faces, which is never among them,
 // the most similar first. CodeNotFound if there is no such collection, CodeInvalidParameter if no such face.
-func (s *Service) SearchFaces(ctx context.Context, realm Realm, collection, faceID string, req SearchRequest) (Collection, []Match, error) {
+func (s *Service) SearchFaces(ctx context.Context, realm recollect.Realm, collection, faceID string, req SearchRequest) (Collection, []Match, error) {
 	c, engine, err := s.open(ctx, realm, collection)
 	if err != nil {
 		return c, nil, err
@@ -37,8 +39,8 @@ func (s *Service) SearchFaces(ctx context.Context, realm Realm, collection, face
 // face returns a face to search with.
 func (s *Service) face(ctx context.Context, c Collection, id string) (Face, error) {
 	face, err := s.store.Face(ctx, c.Key, id)
-	if CodeOf(err) == CodeNotFound {
-		err = &Error{Code: CodeInvalidParameter, Message: "faceId was not found in the collection.", Err: err}
+	if recollect.CodeOf(err) == recollect.CodeNotFound {
+		err = &recollect.Error{Code: recollect.CodeInvalidParameter, Message: "faceId was not found in the collection.", Err: err}
 	}
 	return face, err
 }
@@ -53,7 +55,7 @@ type ImageSearch struct {
 // SearchFacesByImage finds the faces of a collection that are similar to the largest face of a picture that passes
 // the filter. CodeNotFound if there is no such collection, CodeInvalidParameter if there is no such face, and the codes of
 // [Engine.Detect].
-func (s *Service) SearchFacesByImage(ctx context.Context, realm Realm, collection string, picture Picture, filter QualityFilter, req SearchRequest) (*ImageSearch, error) {
+func (s *Service) SearchFacesByImage(ctx context.Context, realm recollect.Realm, collection string, picture recollect.Picture, filter QualityFilter, req SearchRequest) (*ImageSearch, error) {
 	c, engine, err := s.open(ctx, realm, collection)
 	if err != nil {
 		return nil, err
@@ -64,7 +66,7 @@ func (s *Service) SearchFacesByImage(ctx context.Context, realm Realm, collectio
 	}
 	keep, _ := selectFaces(photo.Faces(), filter.or(QualityNone), 1)
 	if len(keep) == 0 {
-		return nil, Errorf(CodeInvalidParameter, "There are no faces in the image. Should be at least 1.")
+		return nil, recollect.Errorf(recollect.CodeInvalidParameter, "There are no faces in the image. Should be at least 1.")
 	}
 	vectors, err := photo.Embed(ctx, keep...)
 	if err != nil {
@@ -166,14 +168,14 @@ type ComparedMatch struct {
 
 // CompareFaces compares the largest face of the source picture with all faces of the target picture.
 // CodeInvalidParameter if either has no face that passes the filter, and the codes of [Engine.Detect].
-func (s *Service) CompareFaces(ctx context.Context, source, target Picture, threshold float32, filter QualityFilter) (*Comparison, error) {
+func (s *Service) CompareFaces(ctx context.Context, source, target recollect.Picture, threshold float32, filter QualityFilter) (*Comparison, error) {
 	sourcePhoto, err := detect(ctx, s.current, source, 0)
 	if err != nil {
 		return nil, err
 	}
 	from, _ := selectFaces(sourcePhoto.Faces(), filter.or(QualityNone), 1)
 	if len(from) == 0 {
-		return nil, Errorf(CodeInvalidParameter, "Request has invalid parameters")
+		return nil, recollect.Errorf(recollect.CodeInvalidParameter, "Request has invalid parameters")
 	}
 	targetPhoto, err := detect(ctx, s.current, target, 0)
 	if err != nil {
@@ -181,7 +183,7 @@ func (s *Service) CompareFaces(ctx context.Context, source, target Picture, thre
 	}
 	to, _ := selectFaces(targetPhoto.Faces(), filter.or(QualityNone), 0)
 	if len(to) == 0 {
-		return nil, Errorf(CodeInvalidParameter, "Request has invalid parameters")
+		return nil, recollect.Errorf(recollect.CodeInvalidParameter, "Request has invalid parameters")
 	}
 	query, err := sourcePhoto.Embed(ctx, from...)
 	if err != nil {
