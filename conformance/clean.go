@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rekognition/types"
 )
 
-// deleteCollection deletes a collection of a scenario, unless the scenario did so, as the one who made it. Scenarios about throttling
-// leave it little room, so it is patient.
+// deleteCollection deletes a collection of a scenario, unless the scenario did so, as the one who
+// made it. Scenarios about throttling leave it little room, so it is patient.
 func (s *server) deleteCollection(ctx context.Context, identity map[string]any, id string) error {
 	setting := func(name, standard string) string {
 		if value, ok := identity[name].(string); ok {
@@ -34,7 +34,8 @@ func (s *server) deleteCollection(ctx context.Context, identity map[string]any, 
 			o.RateLimiter = noRateLimit{}
 		}),
 	})
-	_, err := client.DeleteCollection(ctx, &rekognition.DeleteCollectionInput{CollectionId: aws.String(id)})
+	_, err := client.DeleteCollection(ctx,
+		&rekognition.DeleteCollectionInput{CollectionId: aws.String(id)})
 	if _, gone := errors.AsType[*types.ResourceNotFoundException](err); gone {
 		return nil
 	}

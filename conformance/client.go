@@ -13,7 +13,8 @@ type client struct {
 	title string // in the table
 	// command starts its driver. Paths are relative to the repository's root.
 	command []string
-	// terse is a client that shows of an error no more than code and message, and of an answer only the output.
+	// terse is a client that shows of an error no more than code and message, and of an answer only
+	// the output.
 	terse bool
 	// merges is a client whose paginator gives all pages as one.
 	merges bool
@@ -30,15 +31,20 @@ const (
 // clients in the order of the table.
 func clients() []client {
 	return []client{
-		{name: "boto3", title: "boto3", command: []string{pythonPath, driverPath + "/python/boto3_driver.py"}},
-		{name: "cli", title: "AWS CLI", command: []string{pythonPath, driverPath + "/python/cli_driver.py"}, terse: true, merges: true},
+		{name: "boto3", title: "boto3",
+			command: []string{pythonPath, driverPath + "/python/boto3_driver.py"}},
+		{name: "cli", title: "AWS CLI",
+			command: []string{pythonPath, driverPath + "/python/cli_driver.py"}, terse: true,
+			merges: true},
 		{name: "js", title: "JavaScript", command: []string{"node", driverPath + "/js/driver.mjs"}},
 		{name: "go", title: "Go", command: []string{goPath}},
-		{name: "java", title: "Java", command: []string{"java", "-XX:TieredStopAtLevel=1", "-jar", javaPath}},
+		{name: "java", title: "Java",
+			command: []string{"java", "-XX:TieredStopAtLevel=1", "-jar", javaPath}},
 	}
 }
 
-// chooseClients returns the clients of a comma-separated list, in the table's order. An empty list names all.
+// chooseClients returns the clients of a comma-separated list, in the table's order. An empty list
+// names all.
 func chooseClients(list string) ([]client, error) {
 	all := clients()
 	if list == "" {

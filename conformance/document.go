@@ -8,11 +8,12 @@ import (
 	"strings"
 )
 
-// clientsSection is where COMPATIBILITY.md shows what the clients did: what a run of everything writes with --update, and holds the
-// document to without.
+// clientsSection is where COMPATIBILITY.md shows what the clients did: what a run of everything
+// writes with --update, and holds the document to without.
 var clientsSection = regexp.MustCompile(`(?s)\n## Clients\n.*?\n## `)
 
-// holdDocument holds the document to what a run of all scenarios showed, and first writes it if update is set and all went well.
+// holdDocument holds the document to what a run of all scenarios showed, and first writes it if
+// update is set and all went well.
 func (r *report) holdDocument(document string, scenarios int, update bool) {
 	err := r.evidence.check(document, r.clients)
 	if len(r.clients) == len(clients()) {
@@ -36,7 +37,10 @@ func (r *report) section(scenarios int) string {
 	for _, c := range r.clients {
 		versions = append(versions, c.title+" "+r.versions[c.name])
 	}
-	return fmt.Sprintf("\n## Clients\n\nCalls of each operation that did what they should, over %d scenarios, with %s; `make conformance` prints it again. A client has fewer where it\nrefuses an input itself.\n\n%s\n## ",
+	return fmt.Sprintf(
+		"\n## Clients\n\nCalls of each operation that did what they should, over %d scenarios, "+
+			"with %s; `make conformance` prints it again. A client has fewer where it\n"+
+			"refuses an input itself.\n\n%s\n## ",
 		scenarios, strings.Join(versions, ", "), table)
 }
 
@@ -52,15 +56,18 @@ func updateDocument(document, section string) error {
 	return os.WriteFile(document, clientsSection.ReplaceAllLiteral(text, []byte(section)), 0o644)
 }
 
-// checkDocument reports where the document shows other operations, clients, versions or numbers of scenarios than a run. The number of calls
-// may differ: some scenarios ask again until what they wait for is there.
+// checkDocument reports where the document shows other operations, clients, versions or numbers of
+// scenarios than a run. The number of calls may differ: some scenarios ask again until what they
+// wait for is there.
 func checkDocument(document, section string) error {
 	text, err := os.ReadFile(document)
 	if err != nil {
 		return err
 	}
 	if shown := clientsSection.Find(text); withoutCounts(string(shown)) != withoutCounts(section) {
-		return fmt.Errorf("the section ## Clients of %s is not of this run: write it with --update", document)
+		return fmt.Errorf("the section ## Clients of %s is not of this run: write it with "+
+			"--update",
+			document)
 	}
 	return nil
 }

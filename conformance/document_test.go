@@ -18,7 +18,8 @@ func TestDocumentIsHeldToARun(t *testing.T) {
 		}
 	}
 	section := r.section(400)
-	if !strings.Contains(section, "AWS CLI 1.2.3, JavaScript 1.2.3") || !strings.Contains(section, "ListFaces") || strings.Contains(section, "DetectText") {
+	if !strings.Contains(section, "AWS CLI 1.2.3, JavaScript 1.2.3") ||
+		!strings.Contains(section, "ListFaces") || strings.Contains(section, "DetectText") {
 		t.Errorf("the section shows other versions or operations:%s", section)
 	}
 
@@ -40,7 +41,8 @@ func TestDocumentIsHeldToARun(t *testing.T) {
 		t.Error(err)
 	}
 	text, err := os.ReadFile(document)
-	if err != nil || !strings.HasPrefix(string(text), "# Title\n\n## Clients\n") || !strings.HasSuffix(string(text), "\n## Other\n\ntext\n") {
+	if err != nil || !strings.HasPrefix(string(text), "# Title\n\n## Clients\n") ||
+		!strings.HasSuffix(string(text), "\n## Other\n\ntext\n") {
 		t.Errorf("the rest has changed (%v):\n%s", err, text)
 	}
 	for name, c := range map[string]struct {

@@ -14,8 +14,9 @@ import (
 	"time"
 )
 
-// driver is a running client program. It answers each request, one JSON object a line, with one line, in order. A driver that
-// does not keep to that, or not within its time, is ended: what it would say afterwards belongs to nothing.
+// driver is a running client program. It answers each request, one JSON object a line, with one
+// line, in order. A driver that does not keep to that, or not within its time, is ended: what it
+// would say afterwards belongs to nothing.
 type driver struct {
 	process *exec.Cmd
 	stdin   io.WriteCloser
@@ -33,8 +34,8 @@ type line struct {
 	err  error
 }
 
-// request is what a driver is asked. Its members are those of the protocol; exactly one of Call, Paginate, Configure and
-// Describe is set.
+// request is what a driver is asked. Its members are those of the protocol; exactly one of Call,
+// Paginate, Configure and Describe is set.
 type request struct {
 	ID         int            `json:"id"`
 	Call       string         `json:"call,omitempty"`
@@ -63,7 +64,8 @@ type answer struct {
 	Runtime   string           `json:"runtime"`
 }
 
-// serviceError is an error that the service answered with, as the client shows it. What a client does not show is zero.
+// serviceError is an error that the service answered with, as the client shows it. What a client
+// does not show is zero.
 type serviceError struct {
 	Code      string `json:"code"`
 	Message   string `json:"message"`
@@ -78,7 +80,8 @@ func startDriver(command, environment []string) (*driver, error) {
 	process := exec.CommandContext(ctx, command[0], command[1:]...)
 	process.Env = environment
 	process.WaitDelay = 5 * time.Second
-	d := &driver{process: process, stop: stop, lines: make(chan line), ended: make(chan struct{}), stderr: &tail{limit: 4000}}
+	d := &driver{process: process, stop: stop, lines: make(chan line), ended: make(chan struct{}),
+		stderr: &tail{limit: 4000}}
 	process.Stderr = d.stderr
 	stdin, err := process.StdinPipe()
 	if err != nil {
@@ -138,7 +141,8 @@ func (d *driver) exchange(ctx context.Context, req request, timeout time.Duratio
 	if err != nil {
 		return answer{}, fmt.Errorf("cannot be asked: %w", err)
 	}
-	// A driver that does not read must not hold the harness up: the write is given up with the answer.
+	// A driver that does not read must not hold the harness up: the write is given up with the
+	// answer.
 	written := make(chan error, 1)
 	go func() {
 		_, err := d.stdin.Write(append(text, '\n'))
@@ -185,10 +189,14 @@ func (d *driver) early(l line) error {
 func parseAnswer(text []byte, id int) (answer, error) {
 	var a answer
 	if err := json.Unmarshal(text, &a); err != nil {
-		return answer{}, fmt.Errorf("answered what is no answer (%w): %s", err, shortened(string(bytes.TrimSpace(text))))
+		return answer{},
+			fmt.Errorf("answered what is no answer (%w): %s", err,
+				shortened(string(bytes.TrimSpace(text))))
 	}
 	if a.ID == nil || *a.ID != id {
-		return answer{}, fmt.Errorf("answered another request than number %d: %s", id, shortened(string(bytes.TrimSpace(text))))
+		return answer{},
+			fmt.Errorf("answered another request than number %d: %s", id,
+				shortened(string(bytes.TrimSpace(text))))
 	}
 	return a, nil
 }
@@ -196,7 +204,8 @@ func parseAnswer(text []byte, id int) (answer, error) {
 // outcome is how a call went: one of its members is set, and the others are not.
 func (a answer) check() error {
 	kinds := 0
-	for _, set := range []bool{a.Output != nil, a.Pages != nil, a.Error != nil, a.Refused != nil, a.Failed != nil} {
+	for _, set := range []bool{a.Output != nil, a.Pages != nil, a.Error != nil, a.Refused != nil,
+		a.Failed != nil} {
 		if set {
 			kinds++
 		}
@@ -207,7 +216,8 @@ func (a answer) check() error {
 	return nil
 }
 
-// close ends the driver as its protocol says, by the end of its input, and reports whether it ended well.
+// close ends the driver as its protocol says, by the end of its input, and reports whether it ended
+// well.
 func (d *driver) close() error {
 	if d.broken != nil {
 		return nil // which was reported
@@ -221,7 +231,8 @@ func (d *driver) close() error {
 		select {
 		case l := <-d.lines:
 			if l.err == nil {
-				return fmt.Errorf("the driver said more than it was asked for: %s", shortened(string(bytes.TrimSpace(l.text))))
+				return fmt.Errorf("the driver said more than it was asked for: %s",
+					shortened(string(bytes.TrimSpace(l.text))))
 			}
 		case <-d.ended:
 			if d.status != nil {

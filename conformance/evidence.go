@@ -15,9 +15,10 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/wire"
 )
 
-// evidence is what was seen to work: by operation, the members of the input that calls which succeeded were made with, the members
-// of the output that clients received, and the codes of errors; each with the clients that saw it. A member within another is
-// written with a dot; lists add nothing to it.
+// evidence is what was seen to work: by operation, the members of the input that calls which
+// succeeded were made with, the members of the output that clients received, and the codes of
+// errors; each with the clients that saw it. A member within another is written with a dot; lists
+// add nothing to it.
 type evidence struct {
 	mu         sync.Mutex
 	operations map[string]*seen
@@ -55,8 +56,10 @@ func (e *evidence) success(c client, operation *wire.Operation, input any, outpu
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := e.of(operation)
-	members("", reflect.TypeOf(operation.NewInput()), input, func(path string) { s.Input.add(path, c) })
-	members("", reflect.TypeOf(operation.NewOutput()), output, func(path string) { s.Output.add(path, c) })
+	members("", reflect.TypeOf(operation.NewInput()), input,
+		func(path string) { s.Input.add(path, c) })
+	members("", reflect.TypeOf(operation.NewOutput()), output,
+		func(path string) { s.Output.add(path, c) })
 }
 
 func (e *evidence) error(c client, operation *wire.Operation, code string) {
@@ -65,8 +68,8 @@ func (e *evidence) error(c client, operation *wire.Operation, code string) {
 	e.of(operation).Errors.add(code, c)
 }
 
-// members calls see with the path of every member of a structure that a value has. The structure's Go type tells its members from
-// the keys of a map, which are no members.
+// members calls see with the path of every member of a structure that a value has. The structure's
+// Go type tells its members from the keys of a map, which are no members.
 func members(path string, t reflect.Type, value any, see func(string)) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -95,8 +98,8 @@ func members(path string, t reflect.Type, value any, see func(string)) {
 	}
 }
 
-// check holds the evidence of all clients together against the tables of a document, and what one client saw against what the
-// others saw.
+// check holds the evidence of all clients together against the tables of a document, and what one
+// client saw against what the others saw.
 func (e *evidence) check(document string, clients []client) error {
 	file, err := os.Open(document)
 	if err != nil {
@@ -118,10 +121,13 @@ func (e *evidence) check(document string, clients []client) error {
 			Outputs: slices.Sorted(maps.Keys(s.Output)),
 			Errors:  slices.Sorted(maps.Keys(s.Errors)),
 		}
-		for kind, seen := range map[string]sightings{"input": s.Input, "output": s.Output, "errors": s.Errors} {
+		for kind, seen := range map[string]sightings{"input": s.Input, "output": s.Output,
+			"errors": s.Errors} {
 			for what, by := range seen {
 				if len(by) < len(clients) {
-					faults = append(faults, fmt.Errorf("%s: %s %s: only %s saw it", name, kind, what, strings.Join(by, ", ")))
+					faults = append(faults,
+						fmt.Errorf("%s: %s %s: only %s saw it", name, kind, what,
+							strings.Join(by, ", ")))
 				}
 			}
 		}

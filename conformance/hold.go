@@ -13,8 +13,9 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
-// hold keeps the server busy with a request whose body does not come, until the connection that it returns is closed. It returns once the
-// server waits for that body. How busy a server is that clients have to be turned away from is thereby not left to chance.
+// hold keeps the server busy with a request whose body does not come, until the connection that it
+// returns is closed. It returns once the server waits for that body. How busy a server is that
+// clients have to be turned away from is thereby not left to chance.
 //
 // The server may take a moment to notice that the requests of the scenario before are gone.
 func (s *server) hold(ctx context.Context) (net.Conn, error) {
@@ -35,18 +36,22 @@ func (s *server) hold(ctx context.Context) (net.Conn, error) {
 func (s *server) holdNow(ctx context.Context) (net.Conn, error) {
 	const body = "{}"
 	const digest = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a" // of the body
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint()+"/", strings.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint()+"/",
+		strings.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	req.Header.Set("X-Amz-Target", "RekognitionService.ListCollections")
 	key := aws.Credentials{AccessKeyID: rootAccessKeyID, SecretAccessKey: rootSecretAccessKey}
-	if err := v4.NewSigner().SignHTTP(ctx, key, req, digest, "rekognition", s.regions[0], time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(ctx, key, req, digest, "rekognition", s.regions[0],
+		time.Now()); err != nil {
 		return nil, err
 	}
 	var head strings.Builder
-	fmt.Fprintf(&head, "POST / HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\nExpect: 100-continue\r\n", s.address, len(body))
+	fmt.Fprintf(&head,
+		"POST / HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\nExpect: 100-continue\r\n", s.address,
+		len(body))
 	for name := range req.Header {
 		fmt.Fprintf(&head, "%s: %s\r\n", name, req.Header.Get(name))
 	}
@@ -58,7 +63,8 @@ func (s *server) holdNow(ctx context.Context) (net.Conn, error) {
 	conn.SetDeadline(time.Now().Add(30 * time.Second))
 	if _, err = conn.Write([]byte(head.String())); err == nil {
 		var status string
-		if status, err = bufio.NewReader(conn).ReadString('\n'); err == nil && !strings.HasPrefix(status, "HTTP/1.1 100 ") {
+		if status, err = bufio.NewReader(conn).ReadString('\n'); err == nil &&
+			!strings.HasPrefix(status, "HTTP/1.1 100 ") {
 			err = fmt.Errorf("the server did not wait for the body: %s", strings.TrimSpace(status))
 		}
 	}

@@ -1,12 +1,14 @@
-// Command conformance runs one list of scenarios through unmodified clients of the AWS API, against servers that it starts from
-// bin/recollect: boto3, the AWS CLI, and the SDKs for JavaScript, Go and Java. It ends with a table of the calls that passed, and with
-// status 1 if any scenario failed on any client, if a client did not run, or if what the clients saw is not what COMPATIBILITY.md says.
+// Command conformance runs one list of scenarios through unmodified clients of the AWS API, against
+// servers that it starts from bin/recollect: boto3, the AWS CLI, and the SDKs for JavaScript, Go
+// and Java. It ends with a table of the calls that passed, and with status 1 if any scenario failed
+// on any client, if a client did not run, or if what the clients saw is not what COMPATIBILITY.md
+// says.
 //
 //	go run ./conformance [--clients boto3,cli,js,go,java] [--run regexp] [--table FILE] [--evidence FILE]
 //
-// A client is driven by a program of a few hundred lines in conformance/clients, which calls it as anybody would and expects nothing. What
-// is expected is in conformance/scenarios; scenario.go says how they are written, value.go how values are made and match.go how
-// they are compared.
+// A client is driven by a program of a few hundred lines in conformance/clients, which calls it as
+// anybody would and expects nothing. What is expected is in conformance/scenarios; scenario.go says
+// how they are written, value.go how values are made and match.go how they are compared.
 package main
 
 import (
@@ -50,11 +52,13 @@ func parseOptions(args []string) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("conformance", flag.ContinueOnError)
 	names := flags.String("clients", "", "clients to run, with commas between; all if empty")
-	flags.StringVar(&o.run, "run", "", "run only the scenarios whose file/name the expression matches")
+	flags.StringVar(&o.run, "run", "",
+		"run only the scenarios whose file/name the expression matches")
 	flags.StringVar(&o.table, "table", "", "file to write the table to")
 	flags.StringVar(&o.evidence, "evidence", "", "file to write the evidence to, as JSON")
 	flags.BoolVar(&o.update, "update", false, "write what all clients did into COMPATIBILITY.md")
-	flags.BoolVar(&o.withoutPictures, "without-pictures", false, "leave out the scenarios that need the pictures of the test data")
+	flags.BoolVar(&o.withoutPictures, "without-pictures", false,
+		"leave out the scenarios that need the pictures of the test data")
 	flags.IntVar(&o.parallel, "parallel", 2, "clients at a time")
 	flags.DurationVar(&o.timeout, "timeout", 2*time.Minute, "longest time for an answer")
 	if err := flags.Parse(args); err != nil {
@@ -141,8 +145,11 @@ func chosenScenarios(o options, out io.Writer) ([]scenario, error) {
 	if o.withoutPictures {
 		chosen = slices.DeleteFunc(chosen, scenario.needsPictures)
 		fmt.Fprintf(out, "%d scenarios are left out, which need pictures\n", total-len(chosen))
-	} else if slices.ContainsFunc(chosen, scenario.needsPictures) && !picturesBeside(o.root).there() {
-		return nil, fmt.Errorf("the pictures of the test data are not in %s (--without-pictures leaves out what needs them)", picturesBeside(o.root).folder)
+	} else if slices.ContainsFunc(chosen, scenario.needsPictures) &&
+		!picturesBeside(o.root).there() {
+		return nil, fmt.Errorf(
+			"the pictures of the test data are not in %s (--without-pictures leaves out what "+
+				"needs them)", picturesBeside(o.root).folder)
 	}
 	if len(chosen) == 0 {
 		return nil, errors.New("there is no such scenario")
@@ -172,7 +179,8 @@ func runClient(ctx context.Context, o options, c client, scenarios []scenario, r
 }
 
 // runGroup runs scenarios that share a server.
-func runGroup(ctx context.Context, o options, c client, scenarios []scenario, r *report, described *bool) (err error) {
+func runGroup(ctx context.Context, o options, c client, scenarios []scenario, r *report,
+	described *bool) (err error) {
 	v := &values{pictures: picturesBeside(o.root), vars: map[string]any{}}
 	s, err := startServer(ctx, o.root, *scenarios[0].Server, v)
 	if err != nil {
@@ -187,7 +195,10 @@ func runGroup(ctx context.Context, o options, c client, scenarios []scenario, r 
 	v.vars["root"] = map[string]any{"id": rootAccessKeyID, "secret": rootSecretAccessKey}
 	v.vars["endpoint"] = s.endpoint()
 	run := &runner{client: c, server: s, values: v, timeout: o.timeout, report: r}
-	run.start = func() (*driver, error) { return startDriver(c.commandIn(o.root), clientEnvironment(s)) }
+	run.start = func() (*driver,
+		error) {
+		return startDriver(c.commandIn(o.root), clientEnvironment(s))
+	}
 	if run.driver, err = run.start(); err != nil {
 		return err
 	}

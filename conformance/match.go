@@ -12,9 +12,10 @@ import (
 	"unicode/utf8"
 )
 
-// What a scenario wants is written as the value itself. Of an object only the members that are named are compared, unless the
-// scenario asks for an exact match; a list has to have the same elements in the same order. Numbers are equal if they
-// are the same, or fractions that are the same to a float of 32 bits, which is all that the API has.
+// What a scenario wants is written as the value itself. Of an object only the members that are
+// named are compared, unless the scenario asks for an exact match; a list has to have the same
+// elements in the same order. Numbers are equal if they are the same, or fractions that are the
+// same to a float of 32 bits, which is all that the API has.
 //
 // An object whose one member begins with $ matches otherwise:
 //
@@ -77,9 +78,15 @@ func matcherOf(name string) func(m *matcher, path string, argument, came any) er
 	case "$contains":
 		return (*matcher).contains
 	case "$ascending":
-		return func(m *matcher, path string, argument, came any) error { return m.sorted(path, argument, came, 1) }
+		return func(m *matcher, path string, argument,
+			came any) error {
+			return m.sorted(path, argument, came, 1)
+		}
 	case "$descending":
-		return func(m *matcher, path string, argument, came any) error { return m.sorted(path, argument, came, -1) }
+		return func(m *matcher, path string, argument,
+			came any) error {
+			return m.sorted(path, argument, came, -1)
+		}
 	case "$distinct":
 		return (*matcher).distinct
 	case "$not":
@@ -96,7 +103,8 @@ func (m *matcher) differ(path, wanted string, came any) {
 	if path == "" {
 		path = "all of it"
 	}
-	m.differences = append(m.differences, difference{path: path, wanted: wanted, came: shortened(came)})
+	m.differences = append(m.differences,
+		difference{path: path, wanted: wanted, came: shortened(came)})
 }
 
 func (m *matcher) value(path string, wanted, came any) error {
@@ -165,7 +173,8 @@ func (m *matcher) list(path string, wanted []any, came any) error {
 		return nil
 	}
 	if len(elements) != len(wanted) {
-		m.differ(path, fmt.Sprintf("a list of %d, %s", len(wanted), shortened(wanted)), fmt.Sprintf("%d, %s", len(elements), shortened(came)))
+		m.differ(path, fmt.Sprintf("a list of %d, %s", len(wanted), shortened(wanted)),
+			fmt.Sprintf("%d, %s", len(elements), shortened(came)))
 		return nil
 	}
 	for i := range wanted {

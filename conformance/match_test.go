@@ -113,11 +113,14 @@ func TestMatchExactly(t *testing.T) {
 	}
 }
 
-// What is wrong in a scenario is an error, and no difference: a test that cannot pass must not look like one that failed.
+// What is wrong in a scenario is an error, and no difference: a test that cannot pass must not look
+// like one that failed.
 func TestMatchFaults(t *testing.T) {
 	for _, wanted := range []string{
-		`{"$unknown": 1}`, `{"$re": "("}`, `{"$re": 1}`, `{"$near": 1}`, `{"$between": [1]}`, `{"$between": ["a", "b"]}`, `{"$unordered": 1}`, `{"$all": 1}`,
-		`{"$ascending": 1}`, `{"$ascending": "("}`, `{"$each": {"$unknown": 1}}`, `{"$not": {"$unknown": 1}}`, `{"$contains": {"$unknown": 1}}`,
+		`{"$unknown": 1}`, `{"$re": "("}`, `{"$re": 1}`, `{"$near": 1}`, `{"$between": [1]}`,
+		`{"$between": ["a", "b"]}`, `{"$unordered": 1}`, `{"$all": 1}`,
+		`{"$ascending": 1}`, `{"$ascending": "("}`, `{"$each": {"$unknown": 1}}`,
+		`{"$not": {"$unknown": 1}}`, `{"$contains": {"$unknown": 1}}`,
 	} {
 		if differences, err := match(parsed(t, wanted), []any{"a", "b"}, false); err == nil {
 			t.Errorf("%s is taken for a difference: %v", wanted, differences)

@@ -39,7 +39,8 @@ func (p pictures) read(path ...string) (any, error) {
 // greyPNG is a picture of one tone.
 func greyPNG(width, height int) ([]byte, error) {
 	picture := image.NewGray(image.Rect(0, 0, width, height))
-	draw.Draw(picture, picture.Bounds(), image.NewUniform(color.Gray{Y: 0x7f}), image.Point{}, draw.Src)
+	draw.Draw(picture, picture.Bounds(), image.NewUniform(color.Gray{Y: 0x7f}), image.Point{},
+		draw.Src)
 	var b bytes.Buffer
 	err := png.Encode(&b, picture)
 	return b.Bytes(), err

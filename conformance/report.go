@@ -11,10 +11,13 @@ import (
 	"time"
 )
 
-// faceOperations are those that every client has to have called with success: the API that Recollect serves.
+// faceOperations are those that every client has to have called with success: the API that
+// Recollect serves.
 var faceOperations = []string{
-	"AssociateFaces", "CompareFaces", "CreateCollection", "CreateUser", "DeleteCollection", "DeleteFaces", "DeleteUser", "DescribeCollection",
-	"DetectFaces", "DisassociateFaces", "IndexFaces", "ListCollections", "ListFaces", "ListTagsForResource", "ListUsers", "SearchFaces",
+	"AssociateFaces", "CompareFaces", "CreateCollection", "CreateUser", "DeleteCollection",
+	"DeleteFaces", "DeleteUser", "DescribeCollection",
+	"DetectFaces", "DisassociateFaces", "IndexFaces", "ListCollections", "ListFaces",
+	"ListTagsForResource", "ListUsers", "SearchFaces",
 	"SearchFacesByImage", "SearchUsers", "SearchUsersByImage", "TagResource", "UntagResource",
 }
 
@@ -43,7 +46,9 @@ func (t tally) plus(passed bool) tally {
 }
 
 func newReport(log io.Writer, clients []client) *report {
-	return &report{log: log, clients: clients, evidence: newEvidence(), calls: map[string]map[string]tally{}, scenarios: map[string]tally{}, versions: map[string]string{}}
+	return &report{log: log, clients: clients, evidence: newEvidence(),
+		calls: map[string]map[string]tally{}, scenarios: map[string]tally{},
+		versions: map[string]string{}}
 }
 
 // called counts a call that went as it should, or did not.
@@ -70,7 +75,8 @@ func (r *report) ended(c client, s scenario, err error) {
 	r.scenarios[c.name] = r.scenarios[c.name].plus(err == nil)
 	if err != nil {
 		r.faults++
-		fmt.Fprintf(r.log, "FAIL  %-10s  %s/%s\n      %s\n", c.title, s.file, s.Name, strings.ReplaceAll(err.Error(), "\n", "\n      "))
+		fmt.Fprintf(r.log, "FAIL  %-10s  %s/%s\n      %s\n", c.title, s.file, s.Name,
+			strings.ReplaceAll(err.Error(), "\n", "\n      "))
 	}
 }
 
@@ -101,9 +107,11 @@ func (r *report) finished(c client, scenarios int, took time.Duration) {
 	r.mu.Lock()
 	t := r.scenarios[c.name]
 	r.mu.Unlock()
-	r.note("      %-10s  %d of %d scenarios passed in %v", c.title, t.passed, scenarios, took.Round(time.Second))
+	r.note("      %-10s  %d of %d scenarios passed in %v", c.title, t.passed, scenarios,
+		took.Round(time.Second))
 	if t.passed+t.failed != scenarios {
-		r.fault("%-10s  %d of %d scenarios did not run", c.title, scenarios-t.passed-t.failed, scenarios)
+		r.fault("%-10s  %d of %d scenarios did not run", c.title, scenarios-t.passed-t.failed,
+			scenarios)
 	}
 }
 
@@ -121,8 +129,8 @@ func (r *report) requireAll() {
 	}
 }
 
-// table shows how many calls passed, by operation and client: of all operations that were called, or of those named. A cell with failed
-// calls says so.
+// table shows how many calls passed, by operation and client: of all operations that were called,
+// or of those named. A cell with failed calls says so.
 func (r *report) table(only ...string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -150,7 +158,8 @@ func (r *report) table(only ...string) string {
 	}
 	cells, scenarios := []string{"calls"}, []string{"scenarios"}
 	for _, c := range r.clients {
-		cells, scenarios = append(cells, total[c.name].String()), append(scenarios, r.scenarios[c.name].String())
+		cells, scenarios = append(cells, total[c.name].String()),
+			append(scenarios, r.scenarios[c.name].String())
 	}
 	row(cells)
 	row(scenarios)

@@ -43,8 +43,8 @@ type failure struct {
 
 func (f *failure) Error() string { return fmt.Sprintf("step %d, %s: %s", f.step, f.what, f.reason) }
 
-// run runs a scenario, and leaves the server without the collections that it made. The driver that was no driver to it is
-// replaced for the next.
+// run runs a scenario, and leaves the server without the collections that it made. The driver that
+// was no driver to it is replaced for the next.
 func (r *runner) run(ctx context.Context, s scenario) error {
 	r.number++
 	if r.driver == nil || r.driver.broken != nil {
@@ -276,7 +276,8 @@ func (r *runner) answered(v *values, s step, operation *wire.Operation, input an
 	case a.Refused != nil && refuses:
 		return nil
 	case a.Refused != nil:
-		return fmt.Errorf("wanted %s, but the client refused the input: %s", s.wanted(), shortened(*a.Refused))
+		return fmt.Errorf("wanted %s, but the client refused the input: %s", s.wanted(),
+			shortened(*a.Refused))
 	case refuses:
 		return fmt.Errorf("wanted the client to refuse the input, but it sent it: %s", a.shown())
 	case a.Error != nil:
@@ -342,7 +343,8 @@ func (r *runner) failedCall(v *values, s step, operation *wire.Operation, e serv
 // requestID is what the id of every answer looks like.
 var requestID = map[string]any{"$re": "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"}
 
-func (r *runner) succeeded(v *values, s step, operation *wire.Operation, input any, a answer) error {
+func (r *runner) succeeded(v *values, s step, operation *wire.Operation, input any,
+	a answer) error {
 	output := a.Output
 	if s.Paginate != "" {
 		output = joined(a.Pages)
@@ -351,7 +353,9 @@ func (r *runner) succeeded(v *values, s step, operation *wire.Operation, input a
 		}
 	} else if !r.client.terse {
 		wanted := map[string]any{"status": float64(200), "requestId": requestID}
-		if err := compared(wanted, map[string]any{"status": float64(a.Status), "requestId": a.RequestID}, false); err != nil {
+		if err := compared(wanted,
+			map[string]any{"status": float64(a.Status), "requestId": a.RequestID},
+			false); err != nil {
 			return err
 		}
 	}
@@ -436,7 +440,8 @@ func joined(pages []map[string]any) map[string]any {
 }
 
 // concurrent counts how calls at once ended.
-func (r *runner) concurrent(v *values, s step, operation *wire.Operation, input any, a answer) error {
+func (r *runner) concurrent(v *values, s step, operation *wire.Operation, input any,
+	a answer) error {
 	if a.Failed != nil {
 		return fmt.Errorf("the driver failed: %s", *a.Failed)
 	}

@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// The tests' driver is this test program, started again with the way that it is to behave in the environment.
+// The tests' driver is this test program, started again with the way that it is to behave in the
+// environment.
 const behaviour = "CONFORMANCE_TEST_DRIVER"
 
 func TestMain(m *testing.M) {
@@ -24,8 +25,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// fakeDriver answers each call with what its input has as Answer, unless it is told to misbehave: then it does so from the call
-// of ListFaces on.
+// fakeDriver answers each call with what its input has as Answer, unless it is told to misbehave:
+// then it does so from the call of ListFaces on.
 func fakeDriver(mode string) {
 	if mode == "deaf" {
 		time.Sleep(time.Minute)
@@ -49,7 +50,8 @@ func fakeDriver(mode string) {
 		}
 		answer := req.Input.Answer
 		if answer == nil {
-			answer = map[string]any{"output": map[string]any{}, "status": 200, "requestId": "00000000-0000-4000-8000-000000000000"}
+			answer = map[string]any{"output": map[string]any{}, "status": 200,
+				"requestId": "00000000-0000-4000-8000-000000000000"}
 		}
 		if req.Configure != nil {
 			answer = map[string]any{"ok": true}
@@ -96,7 +98,8 @@ func fakeDriver(mode string) {
 func testRunner(t *testing.T, mode string) *runner {
 	t.Helper()
 	c := client{name: "js", title: "JavaScript"}
-	r := &runner{client: c, server: &server{keys: map[string]accessKey{"anna": {"AKIA", "secret"}}}, timeout: 10 * time.Second, report: newReport(io.Discard, []client{c})}
+	r := &runner{client: c, server: &server{keys: map[string]accessKey{"anna": {"AKIA", "secret"}}},
+		timeout: 10 * time.Second, report: newReport(io.Discard, []client{c})}
 	r.values = &values{vars: map[string]any{}}
 	program, err := os.Executable()
 	if err != nil {
@@ -132,49 +135,95 @@ const (
 func TestSteps(t *testing.T) {
 	r := testRunner(t, "good")
 	for _, c := range []struct{ name, steps, fails string }{
-		{"an output", `  - {call: ListCollections, in: {Answer: ` + found + `}, out: {CollectionIds: [a, b]}, exact: true}`, ""},
-		{"another output", `  - {call: ListCollections, in: {Answer: ` + found + `}, out: {CollectionIds: [a]}}`, "step 1, ListCollections: CollectionIds: wanted a list of 1"},
-		{"an output with more", `  - {call: ListCollections, in: {Answer: ` + found + `}, out: {}, exact: true}`, "wanted nothing"},
-		{"an empty output is wanted", `  - {call: ListCollections, in: {Answer: ` + found + `}, exact: true}`, "wanted an empty output"},
-		{"another status", `  - {call: ListCollections, in: {Answer: {"output": {}, "status": 201, ` + id + `}}}`, "status: wanted 200, came 201"},
-		{"no request id", `  - {call: ListCollections, in: {Answer: {"output": {}, "status": 200}}}`, "requestId"},
-		{"an error", `  - {call: ListFaces, in: {Answer: ` + gone + `}, error: {code: ResourceNotFoundException, message: gone}}`, ""},
-		{"an error instead of an output", `  - {call: ListFaces, in: {Answer: ` + gone + `}}`, "wanted an output, came ResourceNotFoundException (gone)"},
-		{"an output instead of an error", `  - {call: ListFaces, in: {Answer: ` + found + `}, error: {code: ResourceNotFoundException}}`, "wanted ResourceNotFoundException, came the output"},
-		{"another error", `  - {call: ListFaces, in: {Answer: ` + gone + `}, error: {code: ConflictException}}`, `Code: wanted "ConflictException"`},
-		{"another text", `  - {call: ListFaces, in: {Answer: ` + gone + `}, error: {code: ResourceNotFoundException, message: lost}}`, `Message: wanted "lost"`},
-		{"another status of an error", `  - {call: ListFaces, in: {Answer: ` + gone + `}, error: {code: ResourceNotFoundException, status: 404}}`, "Status: wanted 404"},
-		{"an error of no type", `  - {call: ListFaces, in: {Answer: ` + strings.Replace(gone, "true", "false", 1) + `}, error: {code: ResourceNotFoundException}}`, "Modelled: wanted true"},
-		{"a type for an error that is not declared", `  - {call: DetectFaces, in: {Answer: ` + gone + `}, error: {code: ResourceNotFoundException}}`, "Modelled: wanted false"},
-		{"a refusal", `  - {call: ListFaces, in: {Answer: {"refused": "no"}}, refused_by: [js], error: {code: ValidationException}}`, ""},
-		{"a refusal by others", `  - {call: ListFaces, in: {Answer: ` + gone + `}, refused_by: [go], error: {code: ResourceNotFoundException}}`, ""},
-		{"a refusal that is not wanted", `  - {call: ListFaces, in: {Answer: {"refused": "no"}}, refused_by: [go], error: {code: ValidationException}}`, `the client refused the input: "no"`},
-		{"a refusal that does not come", `  - {call: ListFaces, in: {Answer: ` + gone + `}, refused_by: [js], error: {code: ResourceNotFoundException}}`, "but it sent it"},
-		{"a failure", `  - {call: ListFaces, in: {Answer: {"failed": "no"}}, error: {code: ResourceNotFoundException}}`, `the client failed: "no"`},
+		{"an output", `  - {call: ListCollections, in: {Answer: ` + found +
+			`}, out: {CollectionIds: [a, b]}, exact: true}`, ""},
+		{"another output", `  - {call: ListCollections, in: {Answer: ` + found +
+			`}, out: {CollectionIds: [a]}}`,
+			"step 1, ListCollections: CollectionIds: wanted a list of 1"},
+		{"an output with more", `  - {call: ListCollections, in: {Answer: ` + found +
+			`}, out: {}, exact: true}`, "wanted nothing"},
+		{"an empty output is wanted", `  - {call: ListCollections, in: {Answer: ` + found +
+			`}, exact: true}`, "wanted an empty output"},
+		{"another status",
+			`  - {call: ListCollections, in: {Answer: {"output": {}, "status": 201, ` + id + `}}}`,
+			"status: wanted 200, came 201"},
+		{"no request id",
+			`  - {call: ListCollections, in: {Answer: {"output": {}, "status": 200}}}`,
+			"requestId"},
+		{"an error", `  - {call: ListFaces, in: {Answer: ` + gone +
+			`}, error: {code: ResourceNotFoundException, message: gone}}`, ""},
+		{"an error instead of an output", `  - {call: ListFaces, in: {Answer: ` + gone + `}}`,
+			"wanted an output, came ResourceNotFoundException (gone)"},
+		{"an output instead of an error", `  - {call: ListFaces, in: {Answer: ` + found +
+			`}, error: {code: ResourceNotFoundException}}`,
+			"wanted ResourceNotFoundException, came the output"},
+		{"another error", `  - {call: ListFaces, in: {Answer: ` + gone +
+			`}, error: {code: ConflictException}}`, `Code: wanted "ConflictException"`},
+		{"another text", `  - {call: ListFaces, in: {Answer: ` + gone +
+			`}, error: {code: ResourceNotFoundException, message: lost}}`,
+			`Message: wanted "lost"`},
+		{"another status of an error", `  - {call: ListFaces, in: {Answer: ` + gone +
+			`}, error: {code: ResourceNotFoundException, status: 404}}`, "Status: wanted 404"},
+		{"an error of no type", `  - {call: ListFaces, in: {Answer: ` +
+			strings.Replace(gone, "true", "false", 1) +
+			`}, error: {code: ResourceNotFoundException}}`, "Modelled: wanted true"},
+		{"a type for an error that is not declared", `  - {call: DetectFaces, in: {Answer: ` +
+			gone + `}, error: {code: ResourceNotFoundException}}`, "Modelled: wanted false"},
+		{"a refusal",
+			`  - {call: ListFaces, in: {Answer: {"refused": "no"}}, refused_by: [js], error: {code: ValidationException}}`, ""},
+		{"a refusal by others", `  - {call: ListFaces, in: {Answer: ` + gone +
+			`}, refused_by: [go], error: {code: ResourceNotFoundException}}`, ""},
+		{"a refusal that is not wanted",
+			`  - {call: ListFaces, in: {Answer: {"refused": "no"}}, refused_by: [go], error: {code: ValidationException}}`, `the client refused the input: "no"`},
+		{"a refusal that does not come", `  - {call: ListFaces, in: {Answer: ` + gone +
+			`}, refused_by: [js], error: {code: ResourceNotFoundException}}`, "but it sent it"},
+		{"a failure",
+			`  - {call: ListFaces, in: {Answer: {"failed": "no"}}, error: {code: ResourceNotFoundException}}`, `the client failed: "no"`},
 		{"no outcome", `  - {call: ListCollections, in: {Answer: {"status": 200}}}`, "0 outcomes"},
-		{"two outcomes", `  - {call: ListCollections, in: {Answer: {"output": {}, "refused": "no"}}}`, "2 outcomes"},
+		{"two outcomes",
+			`  - {call: ListCollections, in: {Answer: {"output": {}, "refused": "no"}}}`,
+			"2 outcomes"},
 		{"variables", `
   - let: {id: "a-${unique}"}
-  - {call: ListCollections, in: {Answer: {"output": {"CollectionIds": ["${id}"]}, "status": 200, ` + id + `}}, save: {saved: "CollectionIds[0]"}}
-  - {call: ListCollections, in: {Answer: {"output": {"Saved": "${saved}"}, "status": 200, ` + id + `}}, out: {Saved: "${id}"}}`, ""},
-		{"nothing to save", `  - {call: ListCollections, in: {Answer: ` + found + `}, save: {saved: "CollectionIds[2]"}}`, "there is no CollectionIds[2]"},
+  - {call: ListCollections, in: {Answer: {"output": {"CollectionIds": ["${id}"]}, "status": 200, ` +
+			id + `}}, save: {saved: "CollectionIds[0]"}}
+  - {call: ListCollections, in: {Answer: {"output": {"Saved": "${saved}"}, "status": 200, ` + id +
+			`}}, out: {Saved: "${id}"}}`, ""},
+		{"nothing to save", `  - {call: ListCollections, in: {Answer: ` + found +
+			`}, save: {saved: "CollectionIds[2]"}}`, "there is no CollectionIds[2]"},
 		{"the second step", `
   - {call: ListCollections}
-  - {call: ListCollections, in: "${missing}"}`, "step 2, ListCollections: there is no variable ${missing}"},
-		{"each", `  - {call: ListCollections, each: [a, b], in: {Answer: ` + found + `}, out: {CollectionIds: {$contains: "${each}"}}}`, ""},
-		{"each but one", `  - {call: ListCollections, each: [a, c], in: {Answer: ` + found + `}, out: {CollectionIds: {$contains: "${each}"}}}`, `for "c":`},
+  - {call: ListCollections, in: "${missing}"}`,
+			"step 2, ListCollections: there is no variable ${missing}"},
+		{"each", `  - {call: ListCollections, each: [a, b], in: {Answer: ` + found +
+			`}, out: {CollectionIds: {$contains: "${each}"}}}`, ""},
+		{"each but one", `  - {call: ListCollections, each: [a, c], in: {Answer: ` + found +
+			`}, out: {CollectionIds: {$contains: "${each}"}}}`, `for "c":`},
 		{"pages", `  - {paginate: ListCollections, page_size: 2, in: {Answer: {"pages": [{"A": [1, 2], "NextToken": "t"}, {"A": [3], "B": 1}]}}, pages: {A: [2, 1]}, out: {A: [1, 2, 3], B: 1}, exact: true}`, ""},
-		{"other pages", `  - {paginate: ListCollections, page_size: 2, in: {Answer: {"pages": [{"A": [1]}, {"A": [2, 3]}]}}, pages: {A: [2, 1]}}`, "wanted pages with [2 1] A, came [1 2]"},
-		{"calls at once", `  - {call: ListFaces, concurrent: 3, in: {Answer: {"answers": [` + found + `, ` + gone + `, ` + gone + `]}}, outcomes: {ok: 1, ResourceNotFoundException: 2}, out: {CollectionIds: [a, b]}}`, ""},
-		{"calls at once that end otherwise", `  - {call: ListFaces, concurrent: 2, in: {Answer: {"answers": [` + found + `, ` + gone + `]}}, outcomes: {ok: 2}}`, "ResourceNotFoundException: wanted nothing, came 1"},
-		{"calls at once of which one is missing", `  - {call: ListFaces, concurrent: 2, in: {Answer: {"answers": [` + found + `]}}, outcomes: {ok: 1}}`, "wanted 2 answers, came 1"},
-		{"calls at once of which none succeeds", `  - {call: ListFaces, concurrent: 1, in: {Answer: {"answers": [` + gone + `]}}, outcomes: {ok: {$between: [0, 1]}, ResourceNotFoundException: 1}}`, ""},
-		{"patience", `  - {call: ListCollections, in: {Answer: ` + found + `}, within: 300ms, out: {CollectionIds: []}}`, "wanted a list of 0"},
+		{"other pages",
+			`  - {paginate: ListCollections, page_size: 2, in: {Answer: {"pages": [{"A": [1]}, {"A": [2, 3]}]}}, pages: {A: [2, 1]}}`, "wanted pages with [2 1] A, came [1 2]"},
+		{"calls at once", `  - {call: ListFaces, concurrent: 3, in: {Answer: {"answers": [` +
+			found + `, ` + gone + `, ` + gone +
+			`]}}, outcomes: {ok: 1, ResourceNotFoundException: 2}, out: {CollectionIds: [a, b]}}`,
+			""},
+		{"calls at once that end otherwise",
+			`  - {call: ListFaces, concurrent: 2, in: {Answer: {"answers": [` + found + `, ` +
+				gone + `]}}, outcomes: {ok: 2}}`,
+			"ResourceNotFoundException: wanted nothing, came 1"},
+		{"calls at once of which one is missing",
+			`  - {call: ListFaces, concurrent: 2, in: {Answer: {"answers": [` + found +
+				`]}}, outcomes: {ok: 1}}`, "wanted 2 answers, came 1"},
+		{"calls at once of which none succeeds",
+			`  - {call: ListFaces, concurrent: 1, in: {Answer: {"answers": [` + gone +
+				`]}}, outcomes: {ok: {$between: [0, 1]}, ResourceNotFoundException: 1}}`, ""},
+		{"patience", `  - {call: ListCollections, in: {Answer: ` + found +
+			`}, within: 300ms, out: {CollectionIds: []}}`, "wanted a list of 0"},
 		{"a user", `  - configure: {as: anna, region: eu-west-1}`, ""},
 		{"nobody", `  - configure: {as: berta}`, "the server has no user berta"},
 	} {
 		err := r.run(t.Context(), steps(t, c.steps))
-		if (err == nil) != (c.fails == "") || err != nil && !strings.Contains(err.Error(), c.fails) {
+		if (err == nil) != (c.fails == "") || err != nil &&
+			!strings.Contains(err.Error(), c.fails) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.fails)
 		}
 	}
@@ -188,12 +237,14 @@ func TestSteps(t *testing.T) {
 	if !slices.Equal(seen.Errors["ResourceNotFoundException"], []string{"js"}) {
 		t.Errorf("evidence of errors: %v", seen.Errors)
 	}
-	if members := r.report.evidence.operations["ListCollections"].Output; !slices.Equal(members["CollectionIds"], []string{"js"}) || len(members) != 1 {
+	if members := r.report.evidence.operations["ListCollections"].Output; !slices.Equal(
+		members["CollectionIds"], []string{"js"}) || len(members) != 1 {
 		t.Errorf("evidence of members: %v", members)
 	}
 }
 
-// A driver that is no driver fails its scenario in bounded time, and the next scenario gets another driver.
+// A driver that is no driver fails its scenario in bounded time, and the next scenario gets another
+// driver.
 func TestBrokenDrivers(t *testing.T) {
 	t.Parallel()
 	for mode, fails := range map[string]string{
@@ -213,10 +264,12 @@ func TestBrokenDrivers(t *testing.T) {
 				r.timeout = 500 * time.Millisecond
 			}
 			// More than a pipe holds.
-			broken := steps(t, `  - {call: ListFaces, in: {CollectionId: {$fill: ["", 200000]}}, within: 5s}`)
+			broken := steps(t,
+				`  - {call: ListFaces, in: {CollectionId: {$fill: ["", 200000]}}, within: 5s}`)
 			start := time.Now()
 			err := r.run(t.Context(), broken)
-			if err == nil || !strings.Contains(strings.ReplaceAll(err.Error(), "\n", "\n      "), fails) {
+			if err == nil ||
+				!strings.Contains(strings.ReplaceAll(err.Error(), "\n", "\n      "), fails) {
 				t.Errorf("%v, want %q", err, fails)
 			}
 			if took := time.Since(start); took > 4*time.Second {
@@ -235,7 +288,8 @@ func TestBrokenDrivers(t *testing.T) {
 func TestDriverThatIsNotThere(t *testing.T) {
 	r := testRunner(t, "good")
 	r.start = func() (*driver, error) { return startDriver([]string{"no-such-runtime"}, nil) }
-	if err := r.run(t.Context(), steps(t, `  - {call: ListCollections}`)); err == nil || !strings.Contains(err.Error(), "start the driver") {
+	if err := r.run(t.Context(), steps(t, `  - {call: ListCollections}`)); err == nil ||
+		!strings.Contains(err.Error(), "start the driver") {
 		t.Errorf("%v", err)
 	}
 }
@@ -257,7 +311,8 @@ func TestEndOfADriver(t *testing.T) {
 	}
 }
 
-// Whatever goes wrong fails the run: a scenario, a client that is not there, scenarios that did not run, an operation nobody called.
+// Whatever goes wrong fails the run: a scenario, a client that is not there, scenarios that did not
+// run, an operation nobody called.
 func TestReport(t *testing.T) {
 	both := []client{{name: "go", title: "Go"}, {name: "js", title: "JavaScript"}}
 	var log strings.Builder

@@ -22,10 +22,11 @@ type file struct {
 	Scenarios []scenario `yaml:"scenarios"`
 }
 
-// scenario is a story that a client has to be able to tell: steps, each of which has to go as it says. It begins on a server
-// without collections, whose others are deleted once they have ended.
+// scenario is a story that a client has to be able to tell: steps, each of which has to go as it
+// says. It begins on a server without collections, whose others are deleted once they have ended.
 //
-// A scenario with cases stands for as many scenarios. Each has its own variables, and the case's name after that of the scenario.
+// A scenario with cases stands for as many scenarios. Each has its own variables, and the case's
+// name after that of the scenario.
 type scenario struct {
 	Name   string                    `yaml:"name"`
 	Server *needs                    `yaml:"server"`
@@ -36,15 +37,16 @@ type scenario struct {
 	vars map[string]any // of the case
 }
 
-// step is one thing that is done and what has to come of it. Exactly one of Call, Paginate, Configure, Let and Hold says what it is.
+// step is one thing that is done and what has to come of it. Exactly one of Call, Paginate,
+// Configure, Let and Hold says what it is.
 type step struct {
 	// Call is an operation that is called with In.
 	Call string `yaml:"call"`
-	// Paginate is an operation whose pages of PageSize are walked with the client's own paginator. Out is held against all pages
-	// in one, with the lists joined.
+	// Paginate is an operation whose pages of PageSize are walked with the client's own paginator.
+	// Out is held against all pages in one, with the lists joined.
 	Paginate string `yaml:"paginate"`
-	// Configure makes a new client, until the scenario ends. Its members are those of the drivers' protocol, and as: the
-	// name of the user whose key the client gets.
+	// Configure makes a new client, until the scenario ends. Its members are those of the drivers'
+	// protocol, and as: the name of the user whose key the client gets.
 	Configure map[string]any `yaml:"configure"`
 	// Let gives variables values.
 	Let map[string]any `yaml:"let"`
@@ -57,15 +59,18 @@ type step struct {
 	Concurrent int `yaml:"concurrent"`
 	// Each is a list, for whose elements the step is done one after another, as ${each}.
 	Each any `yaml:"each"`
-	// Within is how long the step may be repeated until it goes as it should. Absent, it is done once.
+	// Within is how long the step may be repeated until it goes as it should. Absent, it is done
+	// once.
 	Within duration `yaml:"within"`
 
 	// Out is what has to be in the output, in an output with nothing else if Exact.
 	Out   any  `yaml:"out"`
 	Exact bool `yaml:"exact"`
-	// Pages is how many elements of a list each page has, by the list's name. A client that gives all pages as one is held to the sum.
+	// Pages is how many elements of a list each page has, by the list's name. A client that gives
+	// all pages as one is held to the sum.
 	Pages map[string]any `yaml:"pages"`
-	// Outcomes is how many of the concurrent calls end how: ok, or an error's code. Others must not come.
+	// Outcomes is how many of the concurrent calls end how: ok, or an error's code. Others must not
+	// come.
 	Outcomes map[string]any `yaml:"outcomes"`
 	// Error is the error that the service has to answer with.
 	Error *wantedError `yaml:"error"`
@@ -75,7 +80,8 @@ type step struct {
 	Save map[string]string `yaml:"save"`
 }
 
-// wantedError is an error that has to come. A client that has types for errors has to use that of a code which the model declares.
+// wantedError is an error that has to come. A client that has types for errors has to use that of a
+// code which the model declares.
 type wantedError struct {
 	Code    string `yaml:"code"`
 	Message any    `yaml:"message"` // absent: any
@@ -99,8 +105,9 @@ func (d *duration) UnmarshalYAML(text []byte) error {
 	return err
 }
 
-// loadScenarios reads all files of a folder, in the order of their names, and expands cases. Every fault of a file is an error:
-// what is not known, misspelt members among it, must not pass for a scenario.
+// loadScenarios reads all files of a folder, in the order of their names, and expands cases. Every
+// fault of a file is an error: what is not known, misspelt members among it, must not pass for a
+// scenario.
 func loadScenarios(folder fs.FS) ([]scenario, error) {
 	names, err := fs.Glob(folder, "*.yaml")
 	if err != nil {
@@ -168,7 +175,8 @@ func (s *scenario) prepare() error {
 		return fmt.Errorf("it needs a name and steps")
 	}
 	server := *s.Server
-	server.Limits, server.Objects, server.Flags = plainMap(server.Limits), plainMap(server.Objects), plainMap(server.Flags)
+	server.Limits, server.Objects, server.Flags = plainMap(server.Limits), plainMap(server.Objects),
+		plainMap(server.Flags)
 	server.Users = maps.Clone(server.Users)
 	for name, u := range server.Users {
 		u.Policy = plain(u.Policy)
@@ -177,8 +185,10 @@ func (s *scenario) prepare() error {
 	s.Server = &server
 	for i := range s.Steps {
 		st := &s.Steps[i]
-		st.In, st.Out, st.Each, st.PageSize = plain(st.In), plain(st.Out), plain(st.Each), plain(st.PageSize)
-		st.Configure, st.Let, st.Outcomes, st.Pages = plainMap(st.Configure), plainMap(st.Let), plainMap(st.Outcomes), plainMap(st.Pages)
+		st.In, st.Out, st.Each, st.PageSize = plain(st.In), plain(st.Out), plain(st.Each),
+			plain(st.PageSize)
+		st.Configure, st.Let, st.Outcomes, st.Pages = plainMap(st.Configure), plainMap(st.Let),
+			plainMap(st.Outcomes), plainMap(st.Pages)
 		if st.Error != nil {
 			st.Error.Message = plain(st.Error.Message)
 		}
@@ -201,7 +211,8 @@ func (s *scenario) check() error {
 
 func (s *scenario) checkStep(st step) error {
 	kinds := 0
-	for _, given := range []bool{st.Call != "", st.Paginate != "", st.Configure != nil, st.Let != nil, st.Hold > 0} {
+	for _, given := range []bool{st.Call != "", st.Paginate != "", st.Configure != nil,
+		st.Let != nil, st.Hold > 0} {
 		if given {
 			kinds++
 		}
@@ -265,7 +276,8 @@ func choose(all []scenario, expression string) ([]scenario, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(slices.Clone(all), func(s scenario) bool { return !re.MatchString(s.file + "/" + s.Name) }), nil
+	return slices.DeleteFunc(slices.Clone(all),
+		func(s scenario) bool { return !re.MatchString(s.file + "/" + s.Name) }), nil
 }
 
 // plain makes a value of YAML one of JSON: all numbers are float64.

@@ -10,8 +10,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/wire"
 )
 
-// The list itself: it loads, is as long as promised, and every operation of the face API is in it, with every error that can be
-// provoked from outside.
+// The list itself: it loads, is as long as promised, and every operation of the face API is in it,
+// with every error that can be provoked from outside.
 func TestScenarios(t *testing.T) {
 	all, err := loadScenarios(os.DirFS("scenarios"))
 	if err != nil {
@@ -59,19 +59,23 @@ func TestScenarios(t *testing.T) {
 			t.Fatalf("there is no operation %s", name)
 		}
 		for _, code := range operation.Errors {
-			if !errors[name][code] && !slices.Contains(unprovoked[code], name) && !slices.Contains(unprovoked[code], "*") {
+			if !errors[name][code] && !slices.Contains(unprovoked[code], name) &&
+				!slices.Contains(unprovoked[code], "*") {
 				t.Errorf("no scenario provokes %s of %s", code, name)
 			}
 		}
 	}
 }
 
-// unprovoked are the errors that operations declare and that no caller can provoke, by code; * stands for all operations.
+// unprovoked are the errors that operations declare and that no caller can provoke, by code; *
+// stands for all operations.
 var unprovoked = map[string][]string{
 	"InternalServerError": {"*"}, // by definition
-	// Declared by the model of every operation; the constraints' violations are ValidationException, and these have no other.
+	// Declared by the model of every operation; the constraints' violations are
+	// ValidationException, and these have no other.
 	"InvalidParameterException": {
-		"AssociateFaces", "CreateCollection", "CreateUser", "DeleteCollection", "DeleteFaces", "DeleteUser", "DescribeCollection", "DisassociateFaces",
+		"AssociateFaces", "CreateCollection", "CreateUser", "DeleteCollection", "DeleteFaces",
+		"DeleteUser", "DescribeCollection", "DisassociateFaces",
 		"ListCollections", "ListFaces", "ListUsers",
 	},
 	"ResourceNotFoundException": {"ListCollections"}, // which names no resource
@@ -102,7 +106,8 @@ func TestScenarioFaults(t *testing.T) {
 		"scenarios:\n- {name: a, tests: []}":                                                "unknown field",
 		"scenarios: [":                                                                      "",
 	} {
-		if all, err := parseScenarios([]byte(text)); err == nil || !strings.Contains(err.Error(), fault) {
+		if all, err := parseScenarios([]byte(text)); err == nil ||
+			!strings.Contains(err.Error(), fault) {
 			t.Errorf("%s\nis taken for %d scenarios (%v), want %q", text, len(all), err, fault)
 		}
 	}
@@ -110,7 +115,8 @@ func TestScenarioFaults(t *testing.T) {
 		"a.yaml": {Data: []byte(head + "  - {call: ListCollections}")},
 		"b.yaml": {Data: []byte(head + "  - {call: ListCollections}")},
 	}
-	if _, err := loadScenarios(twice); err == nil || !strings.Contains(err.Error(), `"a" is also a scenario of a.yaml`) {
+	if _, err := loadScenarios(twice); err == nil ||
+		!strings.Contains(err.Error(), `"a" is also a scenario of a.yaml`) {
 		t.Errorf("two scenarios of a name: %v", err)
 	}
 }
@@ -129,7 +135,8 @@ scenarios:
 	if err != nil || len(all) != 3 {
 		t.Fatalf("%d scenarios: %v", len(all), err)
 	}
-	if all[0].Name != "cases: a" || all[1].Name != "cases: b" || all[0].vars["case"] != "a" || all[1].vars["op"] != "ListFaces" {
+	if all[0].Name != "cases: a" || all[1].Name != "cases: b" || all[0].vars["case"] != "a" ||
+		all[1].vars["op"] != "ListFaces" {
 		t.Errorf("cases: %+v", all)
 	}
 	if all[0].needsPictures() || !all[1].needsPictures() || all[2].needsPictures() {
@@ -148,7 +155,8 @@ func TestChooseClients(t *testing.T) {
 	if all, err := chooseClients(""); err != nil || len(all) != 5 {
 		t.Errorf("%d clients (%v)", len(all), err)
 	}
-	if some, err := chooseClients("go,boto3"); err != nil || len(some) != 2 || some[0].name != "boto3" {
+	if some, err := chooseClients("go,boto3"); err != nil || len(some) != 2 ||
+		some[0].name != "boto3" {
 		t.Errorf("%v (%v)", some, err)
 	}
 	for _, list := range []string{"ruby", "go,", "go,ruby", ","} {

@@ -31,14 +31,17 @@ type needs struct {
 	Regions []string        `yaml:"regions" json:",omitempty"` // absent: us-east-1
 	Limits  map[string]any  `yaml:"limits" json:",omitempty"`  // content of the file of limits
 	Users   map[string]user `yaml:"users" json:",omitempty"`
-	Objects map[string]any  `yaml:"objects" json:",omitempty"` // by bucket and key, with a slash between
-	Flags   map[string]any  `yaml:"flags" json:",omitempty"`   // further ones of recollect serve
+	// by bucket and key, with a slash between
+	Objects map[string]any `yaml:"objects" json:",omitempty"`
+	Flags   map[string]any `yaml:"flags" json:",omitempty"` // further ones of recollect serve
 }
 
-// user has a key of its own beside the root key. Scenarios know it as ${keys.NAME.id} and ${keys.NAME.secret}.
+// user has a key of its own beside the root key. Scenarios know it as ${keys.NAME.id} and
+// ${keys.NAME.secret}.
 type user struct {
 	Account string `yaml:"account" json:",omitempty"` // absent: that of the root key
-	Policy  any    `yaml:"policy" json:",omitempty"`  // name of a policy that comes with the server, or a policy; absent: none
+	// name of a policy that comes with the server, or a policy; absent: none
+	Policy any `yaml:"policy" json:",omitempty"`
 }
 
 // key tells needs that are not equal apart.
@@ -65,13 +68,15 @@ type server struct {
 	status  error
 }
 
-// startServer starts bin/recollect of the repository root as the needs say, and returns once it is ready.
+// startServer starts bin/recollect of the repository root as the needs say, and returns once it is
+// ready.
 func startServer(ctx context.Context, root string, n needs, values *values) (s *server, err error) {
 	folder, err := os.MkdirTemp("", "recollect-conformance-")
 	if err != nil {
 		return nil, err
 	}
-	s = &server{root: root, folder: folder, regions: n.Regions, keys: map[string]accessKey{}, ended: make(chan struct{})}
+	s = &server{root: root, folder: folder, regions: n.Regions, keys: map[string]accessKey{},
+		ended: make(chan struct{})}
 	if len(s.regions) == 0 {
 		s.regions = []string{"us-east-1"}
 	}
@@ -122,7 +127,8 @@ func (s *server) arguments(n needs, values *values) ([]string, error) {
 			return nil, err
 		}
 	}
-	args := []string{"serve", "--listen", s.address, "--data", s.data(), "--region", strings.Join(s.regions, ","), "--account", rootAccount, "--s3-root", buckets}
+	args := []string{"serve", "--listen", s.address, "--data", s.data(), "--region",
+		strings.Join(s.regions, ","), "--account", rootAccount, "--s3-root", buckets}
 	for _, name := range slices.Sorted(maps.Keys(n.Flags)) {
 		args = append(args, fmt.Sprintf("--%s=%v", name, n.Flags[name]))
 	}
@@ -152,7 +158,8 @@ func (s *server) start(args []string) error {
 	defer log.Close()
 	s.process = exec.Command(program, args...)
 	s.process.Stdout, s.process.Stderr = log, log
-	s.process.Env = append(withoutAWS(os.Environ()), "RECOLLECT_ROOT_ACCESS_KEY_ID="+rootAccessKeyID, "RECOLLECT_ROOT_SECRET_ACCESS_KEY="+rootSecretAccessKey)
+	s.process.Env = append(withoutAWS(os.Environ()), "RECOLLECT_ROOT_ACCESS_KEY_ID="+
+		rootAccessKeyID, "RECOLLECT_ROOT_SECRET_ACCESS_KEY="+rootSecretAccessKey)
 	if err := s.process.Start(); err != nil {
 		s.process = nil
 		return err
@@ -239,7 +246,8 @@ func (s *server) createKey(ctx context.Context, name string, u user) (accessKey,
 	return key, nil
 }
 
-// close stops the server as an operator does, and sees to it that it ends well. Its folder is gone afterwards.
+// close stops the server as an operator does, and sees to it that it ends well. Its folder is gone
+// afterwards.
 func (s *server) close() error {
 	err := s.stop()
 	return errors.Join(err, os.RemoveAll(s.folder))
@@ -295,5 +303,6 @@ func freeAddress() (string, error) {
 
 // withoutAWS is an environment without the settings of AWS clients.
 func withoutAWS(environment []string) []string {
-	return slices.DeleteFunc(slices.Clone(environment), func(setting string) bool { return strings.HasPrefix(setting, "AWS_") })
+	return slices.DeleteFunc(slices.Clone(environment),
+		func(setting string) bool { return strings.HasPrefix(setting, "AWS_") })
 }

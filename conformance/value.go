@@ -14,10 +14,12 @@ import (
 
 // Values of scenarios are JSON values, and two things besides.
 //
-// ${name} in a text stands for a variable; where it is the whole text, for the variable's value with its type. Variables are saved
-// by steps or come with the scenario: unique (a text that no other scenario of the run has), region (of the server), account
-// and root (of the root key, with id and secret), keys (of the users that the scenario needs: keys.NAME.id, keys.NAME.secret), case
-// (the name of the case), each (of a step that is repeated), now (seconds since 1970). A dot reaches into a value.
+// ${name} in a text stands for a variable; where it is the whole text, for the variable's value
+// with its type. Variables are saved by steps or come with the scenario: unique (a text that no
+// other scenario of the run has), region (of the server), account and root (of the root key, with
+// id and secret), keys (of the users that the scenario needs: keys.NAME.id, keys.NAME.secret), case
+// (the name of the case), each (of a step that is repeated), now (seconds since 1970). A dot
+// reaches into a value.
 //
 // An object whose one member begins with $ stands for a value that is made:
 //

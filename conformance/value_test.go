@@ -10,7 +10,8 @@ import (
 
 func testValues() *values {
 	return &values{pictures: pictures{folder: "nowhere"}, vars: map[string]any{
-		"text": "abc", "n": 3.0, "list": []any{"a", "b"}, "keys": map[string]any{"anna": map[string]any{"id": "AKIA"}},
+		"text": "abc", "n": 3.0, "list": []any{"a", "b"},
+		"keys": map[string]any{"anna": map[string]any{"id": "AKIA"}},
 		"lazy": later{map[string]any{"of": "${text}"}}, "broken": later{"${missing}"},
 	}}
 }
@@ -28,7 +29,8 @@ func TestExpand(t *testing.T) {
 		{`"$ {text} $text {text}"`, `"$ {text} $text {text}"`},
 		{`{"$re": "a${text}"}`, `{"$re": "aabc"}`},
 		{`{"$fill": ["é-", 5]}`, `"é-xxx"`},
-		{`{"$ids": 2}`, `["00000000-0000-4000-8000-000000000000", "00000000-0000-4000-8000-000000000001"]`},
+		{`{"$ids": 2}`,
+			`["00000000-0000-4000-8000-000000000000", "00000000-0000-4000-8000-000000000001"]`},
 		{`{"$names": ["${text}-", 2]}`, `["abc-0000", "abc-0001"]`},
 		{`{"$list": [1, 3]}`, `[1, 1, 1]`},
 		{`{"$tags": 1}`, `{"key-000": "value-0"}`},
@@ -50,10 +52,14 @@ func TestExpand(t *testing.T) {
 
 func TestExpandFaults(t *testing.T) {
 	for _, value := range []string{
-		`"${missing}"`, `"a ${missing}"`, `"${text.more}"`, `"a ${list}"`, `"${broken}"`, `{"${n}": 1}`, `[{"a": "${missing}"}]`,
-		`{"$fill": ["abc", 2]}`, `{"$fill": "abc"}`, `{"$ids": -1}`, `{"$ids": 1.5}`, `{"$ids": "1"}`, `{"$names": [1, 1]}`, `{"$list": [1]}`, `{"$tags": "a"}`,
-		`{"$merge": [1]}`, `{"$merge": 1}`, `{"$concat": [1]}`, `{"$join": [1, ["a"]]}`, `{"$join": ["a", [1]]}`, `{"$get": ["(", 1]}`, `{"$get": [1, 1]}`,
-		`{"$tamper": ""}`, `{"$bytes": 1}`, `{"$pad": [{"$bytes": "abc"}, 2]}`, `{"$pad": ["abc", 2]}`, `{"$png": [1]}`, `{"$lfw": ["Nobody", 1]}`, `{"$group": 1}`,
+		`"${missing}"`, `"a ${missing}"`, `"${text.more}"`, `"a ${list}"`, `"${broken}"`,
+		`{"${n}": 1}`, `[{"a": "${missing}"}]`,
+		`{"$fill": ["abc", 2]}`, `{"$fill": "abc"}`, `{"$ids": -1}`, `{"$ids": 1.5}`,
+		`{"$ids": "1"}`, `{"$names": [1, 1]}`, `{"$list": [1]}`, `{"$tags": "a"}`,
+		`{"$merge": [1]}`, `{"$merge": 1}`, `{"$concat": [1]}`, `{"$join": [1, ["a"]]}`,
+		`{"$join": ["a", [1]]}`, `{"$get": ["(", 1]}`, `{"$get": [1, 1]}`,
+		`{"$tamper": ""}`, `{"$bytes": 1}`, `{"$pad": [{"$bytes": "abc"}, 2]}`,
+		`{"$pad": ["abc", 2]}`, `{"$png": [1]}`, `{"$lfw": ["Nobody", 1]}`, `{"$group": 1}`,
 		`{"$bad": "missing.png"}`, `{"$random": -1}`,
 	} {
 		if got, err := testValues().expand(parsed(t, value)); err == nil {

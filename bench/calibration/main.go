@@ -1,6 +1,7 @@
-// Command calibration measures what a similarity stands for: the false match rate at each value, on all pairs of pictures of
-// Labeled Faces in the Wild (Huang et al., 2007), fits its tail, and writes the page and the drawing that say so beside the pack. It also prints
-// the curve that the fit suggests for the pack's manifest, which it does not change.
+// Command calibration measures what a similarity stands for: the false match rate at each value, on
+// all pairs of pictures of Labeled Faces in the Wild (Huang et al., 2007), fits its tail, and
+// writes the page and the drawing that say so beside the pack. It also prints the curve that the
+// fit suggests for the pack's manifest, which it does not change.
 package main
 
 import (
@@ -21,9 +22,12 @@ import (
 )
 
 func main() {
-	library := flag.String("library", filepath.Join("lib", "recollect"), "folder of ONNX Runtime and the model packs")
-	pictures := flag.String("pictures", filepath.Join("..", "shared", "data", "lfw", "images"), "folder of LFW, with one folder a person")
-	out := flag.String("out", filepath.Join("packs", "default"), "folder for SIMILARITY.md and similarity.svg; empty: none")
+	library := flag.String("library", filepath.Join("lib", "recollect"),
+		"folder of ONNX Runtime and the model packs")
+	pictures := flag.String("pictures", filepath.Join("..", "shared", "data", "lfw", "images"),
+		"folder of LFW, with one folder a person")
+	out := flag.String("out", filepath.Join("packs", "default"),
+		"folder for SIMILARITY.md and similarity.svg; empty: none")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -44,14 +48,17 @@ func run(ctx context.Context, library, pictures, out string) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "embedded %d pictures in %v\n", len(faces), time.Since(started).Round(time.Second))
+	fmt.Fprintf(os.Stderr, "embedded %d pictures in %v\n", len(faces),
+		time.Since(started).Round(time.Second))
 	m, err := measure(ctx, engine, p.Similarity, faces)
 	if err != nil {
 		return err
 	}
 	m.Faceless = faceless
-	fmt.Printf("%d genuine and %d impostor pairs. log10 FMR = %.4f %+.4f c %+.4f c², within a factor of %.3f from %.0e to %.1e\n\n",
-		m.Genuine, m.Impostors, m.Tail.A, m.Tail.B, m.Tail.C, m.Tail.Deviation, m.Tail.Most, m.Tail.Least)
+	fmt.Printf("%d genuine and %d impostor pairs. log10 FMR = %.4f %+.4f c %+.4f c², within a "+
+		"factor of %.3f from %.0e to %.1e\n\n",
+		m.Genuine, m.Impostors, m.Tail.A, m.Tail.B, m.Tail.C, m.Tail.Deviation, m.Tail.Most,
+		m.Tail.Least)
 	fmt.Printf("The pack's knots, and those of the fit:\n\n%s\n", m.suggestion())
 	if out == "" {
 		return nil
@@ -69,7 +76,8 @@ func run(ctx context.Context, library, pictures, out string) (err error) {
 var pictureName = regexp.MustCompile(`^(.+)_(\d+)\.jpg$`)
 
 // embed returns the faces of the folder's pictures, each under the person that it shows.
-func embed(ctx context.Context, engine *vision.Engine, folder string) (faces []verification.Labelled, faceless int, err error) {
+func embed(ctx context.Context, engine *vision.Engine,
+	folder string) (faces []verification.Labelled, faceless int, err error) {
 	paths, found, err := workload.EmbedFolder(ctx, engine, folder)
 	if err != nil {
 		return nil, 0, err
@@ -88,7 +96,8 @@ func embed(ctx context.Context, engine *vision.Engine, folder string) (faces []v
 			continue
 		}
 		person := verification.LFWPerson(verification.Picture{Person: name[1], Number: number})
-		faces = append(faces, verification.Labelled{Label: name[1], Person: person, Vector: f.Vector})
+		faces = append(faces,
+			verification.Labelled{Label: name[1], Person: person, Vector: f.Vector})
 	}
 	return faces, faceless, nil
 }

@@ -35,10 +35,11 @@ type measurement struct {
 	Impostors int
 	Moved     int // pairs that are fewer impostors than by their labels
 	Tail      verification.Tail
-	Others    []verification.Tail // fits to other ranges, which show how far to trust the extrapolation
-	Rows      []row
-	Users     []userRow
-	Knots     []pack.Knot
+	// fits to other ranges, which show how far to trust the extrapolation
+	Others []verification.Tail
+	Rows   []row
+	Users  []userRow
+	Knots  []pack.Knot
 
 	roc, labelled *verification.ROC // by who is to be seen, and by the labels as they stand
 	engine        face.Engine
@@ -65,8 +66,10 @@ type userRow struct {
 // userSimilarities are those at which a draw has dozens of false matches.
 var userSimilarities = []float32{55, 80, 92}
 
-func measure(ctx context.Context, engine face.Engine, knots []pack.Knot, faces []verification.Labelled) (*measurement, error) {
-	m := &measurement{Version: engine.Version(), When: time.Now().UTC(), Faces: len(faces), Knots: knots, engine: engine}
+func measure(ctx context.Context, engine face.Engine, knots []pack.Knot,
+	faces []verification.Labelled) (*measurement, error) {
+	m := &measurement{Version: engine.Version(), When: time.Now().UTC(), Faces: len(faces),
+		Knots: knots, engine: engine}
 	persons := map[string]int{} // group of each
 	var names []string
 	for _, f := range faces {
@@ -76,11 +79,13 @@ func measure(ctx context.Context, engine face.Engine, knots []pack.Knot, faces [
 		}
 	}
 	m.People = len(names)
-	rand.New(rand.NewPCG(1, 2)).Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(names),
+		func(i, j int) { names[i], names[j] = names[j], names[i] })
 	for i, name := range names {
 		persons[name] = i % groups
 	}
-	rates := func(faces []verification.Labelled, same func(i, j int) bool) (*verification.ROC, error) {
+	rates := func(faces []verification.Labelled, same func(i, j int) bool) (*verification.ROC,
+		error) {
 		genuine, impostor, err := verification.AllPairs(ctx, faces, same)
 		if err != nil {
 			return nil, err
@@ -91,7 +96,8 @@ func measure(ctx context.Context, engine face.Engine, knots []pack.Knot, faces [
 	if m.roc, err = rates(faces, nil); err != nil {
 		return nil, err
 	}
-	if m.labelled, err = rates(faces, func(i, j int) bool { return faces[i].Label == faces[j].Label }); err != nil {
+	if m.labelled, err = rates(faces,
+		func(i, j int) bool { return faces[i].Label == faces[j].Label }); err != nil {
 		return nil, err
 	}
 	m.Genuine, m.Impostors = m.roc.Genuine(), m.roc.Impostors()
@@ -108,8 +114,10 @@ func measure(ctx context.Context, engine face.Engine, knots []pack.Knot, faces [
 	}
 	for _, s := range similarities {
 		c := engine.Cosine(s)
-		r := row{Similarity: s, Cosine: c, Measured: m.roc.FalseMatchRate(c), Matches: m.roc.FalseMatches(c),
-			ByLabels: m.labelled.FalseMatchRate(c), Fitted: m.Tail.Rate(c), Accepted: m.roc.TrueAcceptRate(c)}
+		r := row{Similarity: s, Cosine: c, Measured: m.roc.FalseMatchRate(c),
+			Matches:  m.roc.FalseMatches(c),
+			ByLabels: m.labelled.FalseMatchRate(c), Fitted: m.Tail.Rate(c),
+			Accepted: m.roc.TrueAcceptRate(c)}
 		r.Low, r.High = r.Fitted, r.Fitted
 		for _, t := range m.Others {
 			r.Low, r.High = min(r.Low, t.Rate(c)), max(r.High, t.Rate(c))
@@ -119,7 +127,8 @@ func measure(ctx context.Context, engine face.Engine, knots []pack.Knot, faces [
 	// The jackknife over people (Tukey, 1958): pairs are not independent, people are.
 	var without [][]float64
 	for g := range groups {
-		rest := slices.DeleteFunc(slices.Clone(faces), func(f verification.Labelled) bool { return persons[f.Person] == g })
+		rest := slices.DeleteFunc(slices.Clone(faces),
+			func(f verification.Labelled) bool { return persons[f.Person] == g })
 		roc, err := rates(rest, nil)
 		if err != nil {
 			return nil, err
@@ -144,8 +153,9 @@ func measure(ctx context.Context, engine face.Engine, knots []pack.Knot, faces [
 	return m, nil
 }
 
-// users measures the false match rates of users' vectors: people with enough pictures are enrolled with faces drawn at random and compared
-// with everybody else's pictures. The same people are compared for every number of faces.
+// users measures the false match rates of users' vectors: people with enough pictures are enrolled
+// with faces drawn at random and compared with everybody else's pictures. The same people are
+// compared for every number of faces.
 func users(engine face.Engine, faces []verification.Labelled) []userRow {
 	counts := []int{1, 2, 3, 5}
 	byPerson := map[string][]int{}
@@ -210,20 +220,25 @@ func (m *measurement) suggestion() string {
 			fmt.Fprintf(&b, "    {\"cosine\": %g, \"similarity\": %g}\n", k.Cosine, k.Similarity)
 			continue
 		}
-		fmt.Fprintf(&b, "    {\"cosine\": %g, \"similarity\": %g}    fit %.3f for %.0e; measured here %.3g, fitted %.3g\n",
-			k.Cosine, k.Similarity, m.Tail.Cosine(rate), rate, m.roc.FalseMatchRate(k.Cosine), m.Tail.Rate(k.Cosine))
+		fmt.Fprintf(&b,
+			"    {\"cosine\": %g, \"similarity\": %g}    fit %.3f for %.0e; measured here %.3g, "+
+				"fitted %.3g\n",
+			k.Cosine, k.Similarity, m.Tail.Cosine(rate), rate, m.roc.FalseMatchRate(k.Cosine),
+			m.Tail.Rate(k.Cosine))
 	}
 	b.WriteString("\nThe manifest's calibration, of rates that rest on enough pairs:\n\n")
 	for _, r := range m.Rows {
 		if r.Matches >= leastMatches {
-			fmt.Fprintf(&b, "    {\"similarity\": %g, \"falseMatchRate\": %s, \"trueAcceptRate\": %.3f},\n", r.Similarity, scientific(r.Measured), r.Accepted)
+			fmt.Fprintf(&b,
+				"    {\"similarity\": %g, \"falseMatchRate\": %s, \"trueAcceptRate\": %.3f},\n",
+				r.Similarity, scientific(r.Measured), r.Accepted)
 		}
 	}
 	return b.String()
 }
 
-// needed is the similarity that has a false match rate of at most the one given, by the fit, and its cosine. It is false where
-// that lies above cosine 1.
+// needed is the similarity that has a false match rate of at most the one given, by the fit, and
+// its cosine. It is false where that lies above cosine 1.
 func (m *measurement) needed(rate float64) (similarity, cosine float32, ok bool) {
 	c := m.Tail.Cosine(rate)
 	if c >= 1 {

@@ -27,9 +27,12 @@ type site struct {
 var sites = []site{
 	{What: "an office door, 50 employees, 300 arrivals a day", Searches: 300 * 30, Gallery: 50},
 	{What: "a club, 500 members, 1,000 visits a day", Searches: 1000 * 30, Gallery: 500},
-	{What: "a shop, 200 people searched for, 10,000 faces a day", Searches: 10_000 * 30, Gallery: 200},
-	{What: "a station, 1,000 people searched for, 200,000 faces a day", Searches: 200_000 * 30, Gallery: 1000},
-	{What: "finding duplicates among 1,000,000 customers, 10,000 new ones a month", Searches: 10_000, Gallery: 1_000_000},
+	{What: "a shop, 200 people searched for, 10,000 faces a day", Searches: 10_000 * 30,
+		Gallery: 200},
+	{What: "a station, 1,000 people searched for, 200,000 faces a day", Searches: 200_000 * 30,
+		Gallery: 1000},
+	{What: "finding duplicates among 1,000,000 customers, 10,000 new ones a month",
+		Searches: 10_000, Gallery: 1_000_000},
 }
 
 // sites answers the examples.
@@ -84,7 +87,8 @@ func scientific(r float64) string {
 	if r >= 0.0095 {
 		return fmt.Sprintf("%.2g", r)
 	}
-	return strings.NewReplacer(".0e-0", "e-", ".0e", "e", "e-0", "e-").Replace(fmt.Sprintf("%.1e", r))
+	return strings.NewReplacer(".0e-0", "e-", ".0e", "e", "e-0",
+		"e-").Replace(fmt.Sprintf("%.1e", r))
 }
 
 func thousands(n int) string {
@@ -115,19 +119,24 @@ text { fill: #555b63 } .paper { fill: #fbfaf8 } .grid { stroke: #d9d6d0 } .seen,
 `)
 	for p := range powers + 1 {
 		at := y(math.Pow(10, -float64(p)))
-		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/><text x="%.1f" y="%.1f" text-anchor="end">%s</text>`+"\n",
-			left, right, at, at, left-8, at+4, [...]string{"1", "0.1", "0.01", "1e-3", "1e-4", "1e-5", "1e-6", "1e-7", "1e-8", "1e-9"}[p])
+		fmt.Fprintf(&b,
+			`<line class="grid" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/><text x="%.1f" y="%.1f" text-anchor="end">%s</text>`+"\n",
+			left, right, at, at, left-8, at+4,
+			[...]string{"1", "0.1", "0.01", "1e-3", "1e-4", "1e-5", "1e-6", "1e-7", "1e-8",
+				"1e-9"}[p])
 	}
 	for i := range 9 {
 		c := float64(i-1) / 10
 		if c > most {
 			break
 		}
-		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/><text x="%.1f" y="%.1f" text-anchor="middle">%.1f</text>`+"\n", x(c), x(c), top, bottom, x(c), bottom+18, c)
+		fmt.Fprintf(&b,
+			`<line class="grid" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/><text x="%.1f" y="%.1f" text-anchor="middle">%.1f</text>`+"\n", x(c), x(c), top, bottom, x(c), bottom+18, c)
 	}
 	for _, s := range []float32{5, 25, 55, 80, 92, 97, 99} {
 		at := x(float64(m.engine.Cosine(s)))
-		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/><text x="%.1f" y="%.1f" text-anchor="middle">%g</text>`+"\n", at, at, top-8, top, at, top-14, s)
+		fmt.Fprintf(&b,
+			`<line class="grid" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/><text x="%.1f" y="%.1f" text-anchor="middle">%g</text>`+"\n", at, at, top-8, top, at, top-14, s)
 	}
 	fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" text-anchor="end">cosine</text><text x="%.1f" y="14" text-anchor="end">similarity</text>`+"\n", right, bottom+38, right)
 	line := func(class string, from, to float64, rate func(c float32) float64) {
@@ -143,9 +152,12 @@ text { fill: #555b63 } .paper { fill: #fbfaf8 } .grid { stroke: #d9d6d0 } .seen,
 	line("seen", least, most, m.roc.FalseMatchRate)
 	line("fit", float64(m.Tail.Cosine(m.Tail.Most)), most, m.Tail.Rate)
 	line("accepted", least, most, m.roc.TrueAcceptRate)
-	for i, key := range [][2]string{{"seen", "false match rate"}, {"labels", "with the labels as they are"}, {"fit", "fit, and its extrapolation"}, {"accepted", "true accept rate"}} {
+	for i, key := range [][2]string{{"seen", "false match rate"},
+		{"labels", "with the labels as they are"}, {"fit", "fit, and its extrapolation"},
+		{"accepted", "true accept rate"}} {
 		at := bottom - 84 + 20*float64(i)
-		fmt.Fprintf(&b, `<line class="%s" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/><text x="%.1f" y="%.1f">%s</text>`+"\n", key[0], left+14, left+50, at, at, left+58, at+4, key[1])
+		fmt.Fprintf(&b,
+			`<line class="%s" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/><text x="%.1f" y="%.1f">%s</text>`+"\n", key[0], left+14, left+50, at, at, left+58, at+4, key[1])
 	}
 	b.WriteString("</svg>\n")
 	return b.Bytes()

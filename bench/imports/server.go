@@ -52,7 +52,8 @@ type measured struct {
 func (s *server) sendAll(collection string, paths []string, clients int) (measured, error) {
 	requests := make([][]byte, len(paths)+1)
 	var err error
-	if requests[0], err = workload.Sign(s.Address, s.Key, "CreateCollection", fmt.Sprintf(`{"CollectionId":%q}`, collection)); err != nil {
+	if requests[0], err = workload.Sign(s.Address, s.Key, "CreateCollection",
+		fmt.Sprintf(`{"CollectionId":%q}`, collection)); err != nil {
 		return measured{}, err
 	}
 	for i, path := range paths {
@@ -60,7 +61,8 @@ func (s *server) sendAll(collection string, paths []string, clients int) (measur
 		if err != nil {
 			return measured{}, err
 		}
-		body := fmt.Sprintf(`{"CollectionId":%q,"ExternalImageId":%q,"Image":{"Bytes":%q}}`, collection, filepath.Base(path), base64.StdEncoding.EncodeToString(picture))
+		body := fmt.Sprintf(`{"CollectionId":%q,"ExternalImageId":%q,"Image":{"Bytes":%q}}`,
+			collection, filepath.Base(path), base64.StdEncoding.EncodeToString(picture))
 		if requests[i+1], err = workload.Sign(s.Address, s.Key, "IndexFaces", body); err != nil {
 			return measured{}, err
 		}
@@ -125,9 +127,12 @@ type importRun struct {
 
 // importAll imports the folder of pictures into a new collection, as a user does.
 func (s *server) importAll(ctx context.Context, o options) (r importRun, err error) {
-	cmd := exec.CommandContext(ctx, o.program, "import", o.pictures, "--collection", "imported", "--create", "--output", "json",
-		"--parallel", fmt.Sprint(o.parallel), "--report", filepath.Join(s.dir, "report.csv"), "--endpoint", "http://"+s.Address)
-	cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+s.Key.ID, "AWS_SECRET_ACCESS_KEY="+s.Key.Secret, "AWS_REGION=us-east-1")
+	cmd := exec.CommandContext(ctx, o.program, "import", o.pictures, "--collection", "imported",
+		"--create", "--output", "json",
+		"--parallel", fmt.Sprint(o.parallel), "--report", filepath.Join(s.dir, "report.csv"),
+		"--endpoint", "http://"+s.Address)
+	cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+s.Key.ID, "AWS_SECRET_ACCESS_KEY="+
+		s.Key.Secret, "AWS_REGION=us-east-1")
 	var out, log strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &log
 	began := time.Now()

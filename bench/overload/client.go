@@ -30,7 +30,8 @@ type client struct {
 	r       *bufio.Reader
 }
 
-// send makes one attempt. As most clients do, it looks for an answer once it has sent all or cannot send more.
+// send makes one attempt. As most clients do, it looks for an answer once it has sent all or cannot
+// send more.
 func (c *client) send(request []byte) (status int, answer string, err error) {
 	if c.conn == nil {
 		if c.conn, err = net.Dial("tcp", c.address); err != nil {
@@ -78,7 +79,8 @@ type tally struct {
 	heap   uint64        // the most in use, in bytes
 }
 
-// load has a number of clients call without a pause until the time is over. Calls that are under way then count as well.
+// load has a number of clients call without a pause until the time is over. Calls that are under
+// way then count as well.
 func (b *bench) load(t *tally, clients int, duration time.Duration, request []byte) error {
 	var (
 		group sync.WaitGroup

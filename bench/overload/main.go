@@ -1,10 +1,11 @@
-// Command overload measures what a server does with more callers than it can serve, with its bounds on requests in flight
-// and without them: requests served a second, how long those wait, how many are refused, and how long a caller of an
-// operation without networks waits meanwhile.
+// Command overload measures what a server does with more callers than it can serve, with its bounds
+// on requests in flight and without them: requests served a second, how long those wait, how many
+// are refused, and how long a caller of an operation without networks waits meanwhile.
 //
-// The requests are signed and go over HTTP on loopback to a server in this process, which has the real store, index and
-// networks; clients and server share the machine's cores. Clients call without a pause, and try again as SDKs do: three
-// attempts, with a random wait of up to 1 and 2 seconds before the second and the third.
+// The requests are signed and go over HTTP on loopback to a server in this process, which has the
+// real store, index and networks; clients and server share the machine's cores. Clients call
+// without a pause, and try again as SDKs do: three attempts, with a random wait of up to 1 and 2
+// seconds before the second and the third.
 package main
 
 import (
@@ -42,9 +43,12 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.library, "library", filepath.Join("lib", "recollect"), "folder of ONNX Runtime and the model packs")
-	flag.StringVar(&o.picture, "picture", filepath.Join("..", "shared", "data", "lfw", "images"), "a JPEG with one face, or a folder in which one is found")
-	flag.StringVar(&o.out, "out", filepath.Join("bench", "results", "overload.md"), "file for the results; empty: none")
+	flag.StringVar(&o.library, "library", filepath.Join("lib", "recollect"),
+		"folder of ONNX Runtime and the model packs")
+	flag.StringVar(&o.picture, "picture", filepath.Join("..", "shared", "data", "lfw", "images"),
+		"a JPEG with one face, or a folder in which one is found")
+	flag.StringVar(&o.out, "out", filepath.Join("bench", "results", "overload.md"),
+		"file for the results; empty: none")
 	flag.DurationVar(&o.duration, "duration", 20*time.Second, "time of each measurement")
 	flag.IntVar(&o.pictures, "max-picture-requests", 0, "the bound; 0: the default")
 	clients := flag.String("clients", "8,32,128,512", "numbers of clients")
@@ -84,18 +88,28 @@ func run(ctx context.Context, o options) error {
 
 	var report strings.Builder
 	w := io.MultiWriter(os.Stdout, &report)
-	fmt.Fprintf(w, "# More callers than can be served\n\n`go run ./bench/overload -duration %v`, %s, %d cores, %s/%s.\n",
-		o.duration, time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
-	fmt.Fprintf(w, "SearchFacesByImage by clients that call without a pause and try again as SDKs do, %v for each line; clients and server share the cores. "+
-		"*Served* is what a request that was let in took, *a CPU second* one of this process, which other programs of the machine disturb less, *call* the same with the attempts and waits before it, *failed* the calls a second that "+
-		"were refused three times, and *ListCollections* what another caller waited meanwhile. Times in milliseconds.\n\n", o.duration)
+	fmt.Fprintf(w, "# More callers than can be served\n"+
+		"\n`go run ./bench/overload -duration %v`, %s, %d cores, %s/%s.\n",
+		o.duration, time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.GOOS,
+		runtime.GOARCH)
+	fmt.Fprintf(w, "SearchFacesByImage by clients that call without a pause and try again as SDKs "+
+		"do, %v for each line; clients and server share the cores. "+
+		"*Served* is what a request that was let in took, *a CPU second* one of this process, "+
+		"which other programs of the machine disturb less, *call* the same with the attempts and "+
+		"waits before it, *failed* the calls a second that "+
+		"were refused three times, and *ListCollections* what another caller waited meanwhile. "+
+		"Times in milliseconds.\n\n", o.duration)
 	for _, picture := range []struct {
-		name  string
-		data  []byte
-		share int // of the clients: large pictures take so much longer that fewer make the same crowd
+		name string
+		data []byte
+		// of the clients: large pictures take so much longer that fewer make the same crowd
+		share int
 	}{{"250x250", small, 1}, {"4000x3000", large, 4}} {
 		fmt.Fprintf(w, "## %s JPEG of %d KB\n\n", picture.name, len(picture.data)/1024)
-		fmt.Fprint(w, "| bounds | clients | served a second | served a CPU second | served p50 | served p99 | call p99 | refused a second | failed a second | ListCollections p99 | heap MiB |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
+		fmt.Fprint(w,
+			"| bounds | clients | served a second | served a CPU second | served p50 | served p99 "+
+				"| call p99 | refused a second | failed a second | ListCollections p99 | heap MiB |\n"+
+				"|---|---|---|---|---|---|---|---|---|---|---|\n")
 		if err := compare(ctx, w, engine, o, picture.data, picture.share); err != nil {
 			return err
 		}
@@ -126,11 +140,13 @@ func open(ctx context.Context, engine face.Engine, bounded bool, pictures int) (
 	if err != nil {
 		return nil, err
 	}
-	service, err := face.NewService(store, exact.New(store, exact.Options{}), exact.New(exact.SourceFunc(store.UserVectors), exact.Options{}), engine)
+	service, err := face.NewService(store, exact.New(store, exact.Options{}),
+		exact.New(exact.SourceFunc(store.UserVectors), exact.Options{}), engine)
 	if err != nil {
 		return nil, err
 	}
-	key := iam.AccessKey{ID: "AKIDBENCH0000000", Secret: "a secret for the benchmark", Principal: iam.Principal{Account: "123456789012", ARN: "arn:aws:iam::123456789012:root"}}
+	key := iam.AccessKey{ID: "AKIDBENCH0000000", Secret: "a secret for the benchmark",
+		Principal: iam.Principal{Account: "123456789012", ARN: "arn:aws:iam::123456789012:root"}}
 	sealer, err := iam.OpenSealer(dir)
 	if err != nil {
 		return nil, err
@@ -147,7 +163,8 @@ func open(ctx context.Context, engine face.Engine, bounded bool, pictures int) (
 		cfg.MaxRequests, cfg.MaxPictures = math.MaxInt32, math.MaxInt32
 	}
 	server := httptest.NewServer(rekognition.New(cfg))
-	return &bench{server: server, store: store, dir: dir, address: server.Listener.Addr().String(), key: key}, nil
+	return &bench{server: server, store: store, dir: dir, address: server.Listener.Addr().String(),
+		key: key}, nil
 }
 
 func (b *bench) close() error {
@@ -170,9 +187,10 @@ func (b *bench) do(operation, body string) error {
 	return err
 }
 
-// compare prints the lines of one picture. Servers without and with bounds alternate, so that whatever else the machine does falls
-// on both.
-func compare(ctx context.Context, w io.Writer, engine face.Engine, o options, picture []byte, share int) (err error) {
+// compare prints the lines of one picture. Servers without and with bounds alternate, so that
+// whatever else the machine does falls on both.
+func compare(ctx context.Context, w io.Writer, engine face.Engine, o options, picture []byte,
+	share int) (err error) {
 	servers := map[bool]*bench{}
 	for _, bounded := range []bool{false, true} {
 		b, err := open(ctx, engine, bounded, o.pictures)
@@ -188,7 +206,8 @@ func compare(ctx context.Context, w io.Writer, engine face.Engine, o options, pi
 		tallies := map[bool]*tally{false: {}, true: {}}
 		for range rounds {
 			for bounded, t := range tallies {
-				if err := servers[bounded].measure(t, picture, clients, o.duration/rounds); err != nil {
+				if err := servers[bounded].measure(t, picture, clients,
+					o.duration/rounds); err != nil {
 					return err
 				}
 			}
@@ -196,9 +215,13 @@ func compare(ctx context.Context, w io.Writer, engine face.Engine, o options, pi
 		for _, bounded := range []bool{false, true} {
 			t := tallies[bounded]
 			perSecond := func(n int) float64 { return float64(n) / t.took.Seconds() }
-			fmt.Fprintf(w, "| %s | %d | %.1f | %.1f | %.0f | %.0f | %.0f | %.1f | %.1f | %.1f | %d |\n", map[bool]string{false: "none", true: "defaults"}[bounded], clients,
-				perSecond(len(t.served)), float64(len(t.served))/t.cpu.Seconds(), percentile(t.served, 0.5), percentile(t.served, 0.99), percentile(t.calls, 0.99),
-				perSecond(t.refused+t.broken), perSecond(t.failed), percentile(t.listed, 0.99), t.heap>>20)
+			fmt.Fprintf(w,
+				"| %s | %d | %.1f | %.1f | %.0f | %.0f | %.0f | %.1f | %.1f | %.1f | %d |\n",
+				map[bool]string{false: "none", true: "defaults"}[bounded], clients,
+				perSecond(len(t.served)), float64(len(t.served))/t.cpu.Seconds(),
+				percentile(t.served, 0.5), percentile(t.served, 0.99), percentile(t.calls, 0.99),
+				perSecond(t.refused+t.broken), perSecond(t.failed), percentile(t.listed, 0.99),
+				t.heap>>20)
 			if t.broken > 0 {
 				fmt.Fprintf(os.Stderr, "%d answers did not come through\n", t.broken)
 			}
@@ -212,7 +235,8 @@ func (b *bench) measure(t *tally, picture []byte, clients int, duration time.Dur
 	if err := b.do("CreateCollection", `{"CollectionId":"people"}`); err != nil {
 		return err
 	}
-	body := fmt.Sprintf(`{"CollectionId":"people","Image":{"Bytes":%q}}`, base64.StdEncoding.EncodeToString(picture))
+	body := fmt.Sprintf(`{"CollectionId":"people","Image":{"Bytes":%q}}`,
+		base64.StdEncoding.EncodeToString(picture))
 	if err := b.do("SearchFacesByImage", body); err != nil {
 		return err
 	}

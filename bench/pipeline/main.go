@@ -1,9 +1,10 @@
-// Command pipeline measures what an IndexFaces request is made of, beside the bare time of the same networks in
-// ONNX Runtime in the same run, and how many ListCollections requests a second the front door serves.
+// Command pipeline measures what an IndexFaces request is made of, beside the bare time of the same
+// networks in ONNX Runtime in the same run, and how many ListCollections requests a second the
+// front door serves.
 //
-// The requests are signed and go over HTTP on loopback to a server in this process, which has the real store, index
-// and networks; client and server share the machine's cores. Two pictures: one of LFW's size, and one of 12 megapixels
-// with the same face at 1,500 pixels.
+// The requests are signed and go over HTTP on loopback to a server in this process, which has the
+// real store, index and networks; client and server share the machine's cores. Two pictures: one of
+// LFW's size, and one of 12 megapixels with the same face at 1,500 pixels.
 package main
 
 import (
@@ -31,13 +32,18 @@ import (
 )
 
 func main() {
-	library := flag.String("library", filepath.Join("lib", "recollect"), "folder of ONNX Runtime and the model packs")
-	picture := flag.String("picture", filepath.Join("..", "shared", "data", "lfw", "images"), "a JPEG with one face, or a folder in which one is found")
-	out := flag.String("out", filepath.Join("bench", "results", "pipeline.md"), "file for the results; empty: none")
+	library := flag.String("library", filepath.Join("lib", "recollect"),
+		"folder of ONNX Runtime and the model packs")
+	picture := flag.String("picture", filepath.Join("..", "shared", "data", "lfw", "images"),
+		"a JPEG with one face, or a folder in which one is found")
+	out := flag.String("out", filepath.Join("bench", "results", "pipeline.md"),
+		"file for the results; empty: none")
 	duration := flag.Duration("duration", 5*time.Second, "time of each measurement")
-	profile := flag.String("cpuprofile", "", "file for a CPU profile of the whole run; empty: none")
+	profile := flag.String("cpuprofile", "", "file for a CPU profile of the whole run; empty: "+
+		"none")
 	clients := flag.String("clients", "1,2,8,64", "numbers of clients")
-	part := flag.Bool("small", false, "the small picture alone: nothing of the large one, of decoding and of ListCollections")
+	part := flag.Bool("small", false,
+		"the small picture alone: nothing of the large one, of decoding and of ListCollections")
 	flag.Parse()
 	if *profile != "" {
 		f, err := os.Create(*profile)
@@ -50,13 +56,15 @@ func main() {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	if err := run(context.Background(), *library, *picture, *out, *clients, *part, *duration); err != nil {
+	if err := run(context.Background(), *library, *picture, *out, *clients, *part,
+		*duration); err != nil {
 		fmt.Fprintln(os.Stderr, "pipeline:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, library, picture, out, clientList string, smallOnly bool, duration time.Duration) error {
+func run(ctx context.Context, library, picture, out, clientList string, smallOnly bool,
+	duration time.Duration) error {
 	var counts []int
 	for _, text := range strings.Split(clientList, ",") {
 		n, err := strconv.Atoi(text)
@@ -85,9 +93,13 @@ func run(ctx context.Context, library, picture, out, clientList string, smallOnl
 	var report strings.Builder
 	w := io.MultiWriter(os.Stdout, &report)
 	fmt.Fprintf(w, "# The pipeline, stage by stage\n\n`make bench`, %s, %d cores, %s, %s/%s.\n",
-		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), workload.CPUModel(), runtime.GOOS, runtime.GOARCH)
-	fmt.Fprint(w, "Medians over requests, in milliseconds; client and server share the cores. Bare networks: detection once and landmarks, pose and "+
-		"embedding once, one after the other with nothing around them, by ONNX Runtime in the same run, from their files as they are published; rewritten: the same with the operators that Recollect replaces (onnx/prelu.go).\n\n")
+		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), workload.CPUModel(), runtime.GOOS,
+		runtime.GOARCH)
+	fmt.Fprint(w, "Medians over requests, in milliseconds; client and server share the cores. "+
+		"Bare networks: detection once and landmarks, pose and "+
+		"embedding once, one after the other with nothing around them, by ONNX Runtime in the "+
+		"same run, from their files as they are published; rewritten: the same with the operators "+
+		"that Recollect replaces (onnx/prelu.go).\n\n")
 	type sized struct {
 		name string
 		data []byte
@@ -129,7 +141,8 @@ type bench struct {
 }
 
 func open(ctx context.Context, library string, stages *stopwatch) (*bench, error) {
-	_, engine, err := workload.OpenEngine(library, vision.Options{Observe: func(s vision.Stage, d time.Duration) { stages.add(string(s), d) }})
+	_, engine, err := workload.OpenEngine(library,
+		vision.Options{Observe: func(s vision.Stage, d time.Duration) { stages.add(string(s), d) }})
 	if err != nil {
 		return nil, err
 	}
@@ -145,12 +158,14 @@ func open(ctx context.Context, library string, stages *stopwatch) (*bench, error
 	if err != nil {
 		return nil, err
 	}
-	service, err := face.NewService(timedStore{store, stages}, timedIndex{exact.New(store, exact.Options{}), stages},
+	service, err := face.NewService(timedStore{store, stages},
+		timedIndex{exact.New(store, exact.Options{}), stages},
 		exact.New(exact.SourceFunc(store.UserVectors), exact.Options{}), engine)
 	if err != nil {
 		return nil, err
 	}
-	key := iam.AccessKey{ID: "AKIDBENCH0000000", Secret: "a secret for the benchmark", Principal: iam.Principal{Account: "123456789012", ARN: "arn:aws:iam::123456789012:root"}}
+	key := iam.AccessKey{ID: "AKIDBENCH0000000", Secret: "a secret for the benchmark",
+		Principal: iam.Principal{Account: "123456789012", ARN: "arn:aws:iam::123456789012:root"}}
 	sealer, err := iam.OpenSealer(dir)
 	if err != nil {
 		return nil, err
@@ -164,7 +179,9 @@ func open(ctx context.Context, library string, stages *stopwatch) (*bench, error
 		// 64 clients with 12 megapixels each would be turned away in part.
 		MaxPictures: 4096,
 	}))
-	return &bench{engine: engine, published: published, server: server, stages: stages, store: store, dir: dir, client: &client{address: server.Listener.Addr().String(), key: key}}, nil
+	return &bench{engine: engine, published: published, server: server, stages: stages,
+		store: store, dir: dir,
+		client: &client{address: server.Listener.Addr().String(), key: key}}, nil
 }
 
 func (b *bench) close() {

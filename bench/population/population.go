@@ -1,4 +1,5 @@
-// Package population draws vectors that are distributed as those of real faces, for benchmarks that need more than there are pictures.
+// Package population draws vectors that are distributed as those of real faces, for benchmarks that
+// need more than there are pictures.
 package population
 
 import (
@@ -22,9 +23,11 @@ const Dimension = 512
 
 // Population draws vectors that are distributed as those of real faces.
 //
-// A person is the mean of the pictures of Labeled Faces in the Wild (Huang et al., 2007) plus a normal deviation with the covariance of
-// people: [mix] of them drawn at random, with random weights. A face is its person plus a normal deviation with the covariance within people, drawn in
-// the same way from the differences of two pictures of one person. Both are scaled to the length that the real ones have.
+// A person is the mean of the pictures of Labeled Faces in the Wild (Huang et al., 2007) plus a
+// normal deviation with the covariance of people: [mix] of them drawn at random, with random
+// weights. A face is its person plus a normal deviation with the covariance within people, drawn in
+// the same way from the differences of two pictures of one person. Both are scaled to the length
+// that the real ones have.
 type Population struct {
 	mean   []float32
 	people [][]float32 // deviations of one picture of each person from the mean
@@ -157,12 +160,14 @@ func (p *Population) Person(random *rand.Rand) []float32 {
 	return v
 }
 
-// Face draws a picture of a person, of unit length. A person stands for one picture's own deviations already, so that of the covariance of pictures
-// the part within people is taken off by shrinking the person.
+// Face draws a picture of a person, of unit length. A person stands for one picture's own
+// deviations already, so that of the covariance of pictures the part within people is taken off by
+// shrinking the person.
 func (p *Population) Face(random *rand.Rand, person []float32) []float32 {
 	within := make([]float32, Dimension)
 	for range mix {
-		add(within, p.within[random.IntN(len(p.within))], float32(random.NormFloat64()/math.Sqrt(mix)))
+		add(within, p.within[random.IntN(len(p.within))],
+			float32(random.NormFloat64()/math.Sqrt(mix)))
 	}
 	share := p.share()
 	v := slices.Clone(person)

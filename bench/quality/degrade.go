@@ -82,7 +82,8 @@ func blur(img *image.RGBA, sigma float64) *image.RGBA {
 			for x := range width {
 				var rgb [3]float64
 				for k, w := range kernel {
-					at := in.PixOffset(min(max(x+dx*(k-radius), 0), width-1), min(max(y+dy*(k-radius), 0), height-1))
+					at := in.PixOffset(min(max(x+dx*(k-radius), 0), width-1),
+						min(max(y+dy*(k-radius), 0), height-1))
 					for c := range rgb {
 						rgb[c] += w * float64(in.Pix[at+c])
 					}
@@ -116,6 +117,8 @@ func turn(img *image.RGBA, degrees float64) *image.RGBA {
 	draw.Draw(out, out.Rect, image.Black, image.Point{}, draw.Src)
 	sin, cos := math.Sincos(degrees * math.Pi / 180)
 	x, y := float64(img.Rect.Dx())/2, float64(img.Rect.Dy())/2
-	xdraw.BiLinear.Transform(out, f64.Aff3{cos, -sin, x - cos*x + sin*y, sin, cos, y - sin*x - cos*y}, img, img.Rect, draw.Src, nil)
+	xdraw.BiLinear.Transform(out,
+		f64.Aff3{cos, -sin, x - cos*x + sin*y, sin, cos, y - sin*x - cos*y}, img, img.Rect,
+		draw.Src, nil)
 	return out
 }

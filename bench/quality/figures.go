@@ -15,29 +15,37 @@ type figure struct {
 	by         []string  // the degradations that change it; faces as they are count always
 	bars       []float32 // candidates, the one that keeps out the fewest first
 
-	// beside is set where a figure is bad whenever any other is: its pairs are those that the other bars of LOW let through.
+	// beside is set where a figure is bad whenever any other is: its pairs are those that the other
+	// bars of LOW let through.
 	beside face.Reason
 }
 
 func either(angle float32) float32 { return max(angle, -angle) }
 
 var figures = []figure{
-	{"brightness", "0 to 100", func(d *face.FaceDetail) float32 { return d.Quality.Brightness }, false, []string{"dark"},
+	{"brightness", "0 to 100", func(d *face.FaceDetail) float32 { return d.Quality.Brightness },
+		false, []string{"dark"},
 		[]float32{1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40}, ""},
-	{"sharpness", "0 to 100", func(d *face.FaceDetail) float32 { return d.Quality.Sharpness }, false, []string{"blur", "small"},
+	{"sharpness", "0 to 100", func(d *face.FaceDetail) float32 { return d.Quality.Sharpness },
+		false, []string{"blur", "small"},
 		[]float32{0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30}, ""},
-	{"glare", "brightness, 0 to 100", func(d *face.FaceDetail) float32 { return d.Quality.Brightness }, true, []string{"bright"},
+	{"glare", "brightness, 0 to 100",
+		func(d *face.FaceDetail) float32 { return d.Quality.Brightness }, true, []string{"bright"},
 		[]float32{98, 96, 94, 92, 90, 88, 85, 80, 75, 70, 65, 60}, ""},
-	{"side", "of the box, pixels", func(d *face.FaceDetail) float32 { return d.Side }, false, []string{"small"},
+	{"side", "of the box, pixels", func(d *face.FaceDetail) float32 { return d.Side }, false,
+		[]string{"small"},
 		[]float32{8, 10, 12, 14, 16, 18, 20, 24, 28, 32, 40, 50, 60}, ""},
 	{"confidence", "0 to 100", func(d *face.FaceDetail) float32 { return d.Confidence }, false,
 		[]string{"blur", "dark", "bright", "flat", "noise", "small", "turned"},
 		[]float32{65, 70, 75, 80, 85, 90, 95, 97, 98, 99, 99.5, 99.9}, face.ReasonLowConfidence},
-	{"yaw", "degrees either way", func(d *face.FaceDetail) float32 { return either(d.Pose.Yaw) }, true, nil,
+	{"yaw", "degrees either way", func(d *face.FaceDetail) float32 { return either(d.Pose.Yaw) },
+		true, nil,
 		[]float32{75, 60, 55, 50, 45, 40, 35, 30, 25, 20, 15, 10}, ""},
-	{"pitch", "degrees either way", func(d *face.FaceDetail) float32 { return either(d.Pose.Pitch) }, true, nil,
+	{"pitch", "degrees either way",
+		func(d *face.FaceDetail) float32 { return either(d.Pose.Pitch) }, true, nil,
 		[]float32{60, 50, 40, 35, 30, 25, 20, 15, 10, 5}, ""},
-	{"roll", "degrees either way", func(d *face.FaceDetail) float32 { return either(d.Pose.Roll) }, true, []string{"turned"},
+	{"roll", "degrees either way", func(d *face.FaceDetail) float32 { return either(d.Pose.Roll) },
+		true, []string{"turned"},
 		[]float32{90, 75, 60, 50, 45, 40, 35, 30, 25, 20, 15, 10}, ""},
 }
 
@@ -52,8 +60,8 @@ func (f *figure) bin(d *face.FaceDetail) uint8 {
 	return uint8(len(f.bars))
 }
 
-// counts says how many trials of a kind there were, and how many of them went wrong: genuine pairs below the similarity,
-// or impostor pairs at least at it.
+// counts says how many trials of a kind there were, and how many of them went wrong: genuine pairs
+// below the similarity, or impostor pairs at least at it.
 type counts struct{ Trials, Wrong int }
 
 func (c *counts) add(wrong bool) {
@@ -79,12 +87,13 @@ type tally struct {
 	alike             []counts // of the impostor pairs those that are degraded alike
 }
 
-// limits are what LOW, MEDIUM and HIGH are to keep out: faces that are missed in so many of their genuine pairs, or match so many of the strangers who
-// are degraded alike.
+// limits are what LOW, MEDIUM and HIGH are to keep out: faces that are missed in so many of their
+// genuine pairs, or match so many of the strangers who are degraded alike.
 var limits = [3]struct{ Missed, Alike float64 }{{0.5, 1e-2}, {0.2, 5e-3}, {0.05, 2e-3}}
 
-// choose returns for each of the limits the highest of the bars whose step, from the bar before to it, reaches the limit, as all steps before
-// do. Steps with too few pairs to say are taken with those after. -1 stands for no bar.
+// choose returns for each of the limits the highest of the bars whose step, from the bar before to
+// it, reaches the limit, as all steps before do. Steps with too few pairs to say are taken with
+// those after. -1 stands for no bar.
 func (t *tally) choose() (chosen [3]int) {
 	const leastGenuine, leastAlike = 10, 1000 // pairs
 	for i, limit := range limits {
@@ -106,7 +115,8 @@ func (t *tally) choose() (chosen [3]int) {
 	return chosen
 }
 
-// measure makes the tallies of all figures. cut is the cosine of the similarity that pairs are judged at.
+// measure makes the tallies of all figures. cut is the cosine of the similarity that pairs are
+// judged at.
 func measure(s *set, cut float32) []tally {
 	tallies := make([]tally, len(figures))
 	for i, f := range figures {
@@ -173,7 +183,8 @@ func binned(samples []sample) []bins {
 		for k := range figures {
 			all[i][k] = figures[k].bin(&samples[i].Detail)
 			others := func(r face.Reason) bool { return r != figures[k].beside }
-			if figures[k].beside != "" && slices.ContainsFunc(face.QualityLow.Reasons(samples[i].Detail), others) {
+			if figures[k].beside != "" &&
+				slices.ContainsFunc(face.QualityLow.Reasons(samples[i].Detail), others) {
 				all[i][k] = leftOut
 			}
 		}
@@ -181,7 +192,8 @@ func binned(samples []sample) []bins {
 	return all
 }
 
-// count counts a pair for some of the figures. A pair of which a face was not found is none: no filter could help.
+// count counts a pair for some of the figures. A pair of which a face was not found is none: no
+// filter could help.
 func count(tallies []tally, which []int, a, b *sample, binsA, binsB bins, cut float32) {
 	if !a.Found || !b.Found {
 		return

@@ -1,7 +1,9 @@
-// Command quality measures what the quality filters are worth: it degrades pictures of Labeled Faces in the Wild (Huang et al., 2007) by blur,
-// darkness, light, fog, noise, size and rotation, and counts how many genuine pairs are missed and impostor pairs are matched at the
-// default similarity, and how many of them each bar of each figure keeps out. Bars are chosen on the pairs of View 1's training list;
-// what they do is said for those of its test list, which has no person in common with it.
+// Command quality measures what the quality filters are worth: it degrades pictures of Labeled
+// Faces in the Wild (Huang et al., 2007) by blur, darkness, light, fog, noise, size and rotation,
+// and counts how many genuine pairs are missed and impostor pairs are matched at the default
+// similarity, and how many of them each bar of each figure keeps out. Bars are chosen on the pairs
+// of View 1's training list; what they do is said for those of its test list, which has no person
+// in common with it.
 package main
 
 import (
@@ -19,11 +21,16 @@ import (
 )
 
 func main() {
-	library := flag.String("library", filepath.Join("lib", "recollect"), "folder of ONNX Runtime and the model packs")
-	lfw := flag.String("lfw", filepath.Join("..", "shared", "data", "lfw"), "folder of LFW: images, pairsDevTrain.txt, pairsDevTest.txt")
-	out := flag.String("out", filepath.Join("bench", "results", "quality.md"), "file for the results; empty: none")
+	library := flag.String("library", filepath.Join("lib", "recollect"),
+		"folder of ONNX Runtime and the model packs")
+	lfw := flag.String("lfw", filepath.Join("..", "shared", "data", "lfw"),
+		"folder of LFW: images, pairsDevTrain.txt, pairsDevTest.txt")
+	out := flag.String("out", filepath.Join("bench", "results", "quality.md"),
+		"file for the results; empty: none")
 	pairs := flag.Int("pairs", 300, "genuine pairs of each list that are degraded")
-	samples := flag.String("samples", "", "file that keeps what was seen for the next run; it must be deleted when anything that sees changes")
+	samples := flag.String("samples", "",
+		"file that keeps what was seen for the next run; it must be deleted when anything that "+
+			"sees changes")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

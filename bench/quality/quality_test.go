@@ -35,7 +35,8 @@ func squares(t *testing.T) []byte {
 	return b.Bytes()
 }
 
-// look at a picture's middle: the mean, the standard deviation and the mean difference of neighbours.
+// look at a picture's middle: the mean, the standard deviation and the mean difference of
+// neighbours.
 func statistics(t *testing.T, data []byte) (mean, deviation, difference float64) {
 	t.Helper()
 	img, err := jpeg.Decode(bytes.NewReader(data))
@@ -45,7 +46,10 @@ func statistics(t *testing.T, data []byte) (mean, deviation, difference float64)
 	if img.Bounds().Dx() != 250 || img.Bounds().Dy() != 250 {
 		t.Fatalf("the picture has become %v", img.Bounds())
 	}
-	grey := func(x, y int) float64 { return float64(color.GrayModel.Convert(img.At(x, y)).(color.Gray).Y) }
+	grey := func(x, y int) float64 {
+		return float64(color.GrayModel.Convert(img.At(x,
+			y)).(color.Gray).Y)
+	}
 	var n, squared float64
 	for y := 75; y < 175; y++ {
 		for x := 75; x < 175; x++ {
@@ -82,7 +86,8 @@ func TestDegradations(t *testing.T) {
 			case "noise":
 				ok = diff > difference
 			case "small":
-				// As many squares in fewer pixels, as far as they fill what is looked at; the smallest are mostly the grey around them.
+				// As many squares in fewer pixels, as far as they fill what is looked at; the
+				// smallest are mostly the grey around them.
 				ok = i > 1 || diff > difference
 			case "turned":
 				ok = math.Abs(m-mean) < 5 && math.Abs(dev-deviation) < 8
@@ -90,7 +95,9 @@ func TestDegradations(t *testing.T) {
 				t.Errorf("%s is not tested", d.name)
 			}
 			if !ok {
-				t.Errorf("%s %g: mean %.1f after %.1f, deviation %.1f after %.1f, difference %.1f after %.1f", d.name, s, m, mean, dev, deviation, diff, difference)
+				t.Errorf(
+					"%s %g: mean %.1f after %.1f, deviation %.1f after %.1f, difference %.1f "+
+						"after %.1f", d.name, s, m, mean, dev, deviation, diff, difference)
 			}
 			mean, deviation, difference = m, dev, diff
 		}
@@ -119,15 +126,18 @@ func TestTurn(t *testing.T) {
 }
 
 func TestBin(t *testing.T) {
-	least := figure{of: func(d *face.FaceDetail) float32 { return d.Quality.Sharpness }, bars: []float32{1, 2, 5}}
-	most := figure{of: func(d *face.FaceDetail) float32 { return either(d.Pose.Yaw) }, most: true, bars: []float32{60, 30}}
+	least := figure{of: func(d *face.FaceDetail) float32 { return d.Quality.Sharpness },
+		bars: []float32{1, 2, 5}}
+	most := figure{of: func(d *face.FaceDetail) float32 { return either(d.Pose.Yaw) }, most: true,
+		bars: []float32{60, 30}}
 	for _, c := range []struct {
 		f    figure
 		d    face.FaceDetail
 		want uint8
 	}{
 		{least, face.FaceDetail{Quality: face.Quality{Sharpness: 0.5}}, 0},
-		{least, face.FaceDetail{Quality: face.Quality{Sharpness: 1}}, 1}, // a bar lets through what is at it
+		// a bar lets through what is at it
+		{least, face.FaceDetail{Quality: face.Quality{Sharpness: 1}}, 1},
 		{least, face.FaceDetail{Quality: face.Quality{Sharpness: 4.9}}, 2},
 		{least, face.FaceDetail{Quality: face.Quality{Sharpness: 90}}, 3},
 		{most, face.FaceDetail{Pose: face.Pose{Yaw: -61}}, 0},
@@ -154,9 +164,12 @@ func TestChooseByHand(t *testing.T) {
 		want  [3]int
 	}{
 		{[]counts{c(10, 9), c(20, 5), c(100, 6), c(1000, 10)}, [3]int{0, 1, 2}},
-		{[]counts{c(10, 9), c(20, 12), c(100, 2), c(50, 40), c(1000, 10)}, [3]int{1, 1, 1}}, // a good step ends it
-		{[]counts{c(3, 3), c(4, 2), c(3, 1), c(100, 0), c(9, 9)}, [3]int{2, 2, 2}},          // too few alone
-		{[]counts{c(3, 3), c(0, 0), c(100, 0)}, [3]int{-1, -1, -1}},                         // too few at all
+		// a good step ends it
+		{[]counts{c(10, 9), c(20, 12), c(100, 2), c(50, 40), c(1000, 10)}, [3]int{1, 1, 1}},
+		// too few alone
+		{[]counts{c(3, 3), c(4, 2), c(3, 1), c(100, 0), c(9, 9)}, [3]int{2, 2, 2}},
+		// too few at all
+		{[]counts{c(3, 3), c(0, 0), c(100, 0)}, [3]int{-1, -1, -1}},
 		{[]counts{c(100, 1), c(100, 1), c(100, 1)}, [3]int{-1, -1, -1}},
 	} {
 		got := (&tally{genuine: test.steps, alike: make([]counts, len(test.steps))}).choose()
@@ -180,20 +193,24 @@ func made(people int) *set {
 		return face.Aggregate([][]float32{v})
 	}
 	detail := func(sharpness float32) face.FaceDetail {
-		return face.FaceDetail{Side: 100, Confidence: 99.95, Quality: face.Quality{Brightness: 60, Sharpness: sharpness}}
+		return face.FaceDetail{Side: 100, Confidence: 99.95,
+			Quality: face.Quality{Brightness: 60, Sharpness: sharpness}}
 	}
 	var s set
 	for i := range people {
 		person := vector(nil, 1)
 		for k := range 2 {
 			picture := verification.Picture{Person: fmt.Sprint("person", i), Number: k + 1}
-			s.Clean = append(s.Clean, sample{Picture: picture, Found: true, Detail: detail(40), Vector: vector(person, 0.03)})
+			s.Clean = append(s.Clean,
+				sample{Picture: picture, Found: true, Detail: detail(40),
+					Vector: vector(person, 0.03)})
 		}
 		s.Genuine = append(s.Genuine, [2]int{2 * i, 2*i + 1})
 	}
 	for _, c := range conditions() {
 		for i := range people {
-			d := sample{Picture: s.Clean[2*i].Picture, Condition: c, Found: true, Detail: detail(40), Vector: vector(s.Clean[2*i].Vector, 0.03)}
+			d := sample{Picture: s.Clean[2*i].Picture, Condition: c, Found: true,
+				Detail: detail(40), Vector: vector(s.Clean[2*i].Vector, 0.03)}
 			if degradations[c.Degradation].name == "blur" {
 				strength := degradations[c.Degradation].strengths[c.Strength]
 				d.Detail = detail(float32(24 / (strength * strength)))
@@ -215,7 +232,8 @@ func TestMeasureAndReport(t *testing.T) {
 	for i, f := range figures {
 		var genuine, impostor counts
 		for k := range tallies[i].genuine {
-			genuine, impostor = genuine.plus(tallies[i].genuine[k]), impostor.plus(tallies[i].impostor[k])
+			genuine, impostor = genuine.plus(tallies[i].genuine[k]),
+				impostor.plus(tallies[i].impostor[k])
 		}
 		copies := 0
 		for _, d := range degradations {
@@ -236,7 +254,8 @@ func TestMeasureAndReport(t *testing.T) {
 			continue
 		}
 		if genuine.Trials != 30*(1+copies) || impostor.Trials != 60*59/2-30+copies*(30*58+30*29/2) {
-			t.Errorf("%s: %d genuine and %d impostor pairs", f.name, genuine.Trials, impostor.Trials)
+			t.Errorf("%s: %d genuine and %d impostor pairs", f.name, genuine.Trials,
+				impostor.Trials)
 		}
 	}
 	sharpness := tallies[1].choose()
@@ -268,8 +287,10 @@ func TestFilterRows(t *testing.T) {
 		t.Fatalf("%d rows", len(rows))
 	}
 	for i, r := range rows[4:] {
-		if r.Genuine.Trials+int(math.Round(r.Faces*float64(30*(len(conditions())-1)))) != 30*(len(conditions())-1) {
-			t.Errorf("%s: %d pairs are left, and %v of the faces are kept out", r.Filter, r.Genuine.Trials, r.Faces)
+		if r.Genuine.Trials+
+			int(math.Round(r.Faces*float64(30*(len(conditions())-1)))) != 30*(len(conditions())-1) {
+			t.Errorf("%s: %d pairs are left, and %v of the faces are kept out", r.Filter,
+				r.Genuine.Trials, r.Faces)
 		}
 		if i == 0 && (r.KeptOut() != 0 || r.Faces != 0 || r.Missed == 0) {
 			t.Errorf("NONE keeps out %d of %d and %v of the faces", r.KeptOut(), r.Missed, r.Faces)
@@ -286,7 +307,8 @@ func TestKept(t *testing.T) {
 	for i := range 2 {
 		calls := 0
 		sets, err := kept(path, func() ([]*set, error) { calls++; return made, nil })
-		if err != nil || len(sets) != 1 || len(sets[0].Degraded) != len(made[0].Degraded) || sets[0].Degraded[3].Vector[7] != made[0].Degraded[3].Vector[7] {
+		if err != nil || len(sets) != 1 || len(sets[0].Degraded) != len(made[0].Degraded) ||
+			sets[0].Degraded[3].Vector[7] != made[0].Degraded[3].Vector[7] {
 			t.Fatalf("got %v, %v", sets, err)
 		}
 		if want := 1 - i; calls != want {

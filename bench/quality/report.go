@@ -58,9 +58,11 @@ type figureTable struct {
 }
 
 type figureRow struct {
-	Bar               float32
-	Faces             float64 // of those as they are: the share that the bar keeps out
-	Step, Alike       counts  // genuine pairs, and impostor pairs that are degraded alike, between the bar before and this one
+	Bar   float32
+	Faces float64 // of those as they are: the share that the bar keeps out
+	// genuine pairs, and impostor pairs that are degraded alike, between the bar before and this
+	// one
+	Step, Alike       counts
 	Genuine           counts  // that the bar keeps out, and of them missed
 	GenuineShare      float64 // of all that are missed
 	Impostor          counts
@@ -88,8 +90,10 @@ func (r conditionRow) Kind() string { return strings.Fields(r.Name)[0] }
 
 func report(engine face.Engine, train, test *set) (string, error) {
 	r := results{
-		Version: engine.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Date: time.Now().UTC().Format(time.DateOnly),
-		Similarity: similarity, Cosine: engine.Cosine(similarity), Train: train.size(), Test: test.size(), Limits: limits,
+		Version: engine.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+		Date:       time.Now().UTC().Format(time.DateOnly),
+		Similarity: similarity, Cosine: engine.Cosine(similarity), Train: train.size(),
+		Test: test.size(), Limits: limits,
 	}
 	for i, t := range measure(train, r.Cosine) {
 		r.Figures = append(r.Figures, t.table(&figures[i]))
@@ -117,7 +121,8 @@ func report(engine face.Engine, train, test *set) (string, error) {
 }
 
 func (t *tally) table(f *figure) figureTable {
-	table := figureTable{Name: f.name, Unit: f.unit, By: strings.Join(f.by, ", "), Beside: f.beside != ""}
+	table := figureTable{Name: f.name, Unit: f.unit, By: strings.Join(f.by, ", "),
+		Beside: f.beside != ""}
 	var faces, outFaces int
 	for _, n := range t.faces {
 		faces += n
@@ -152,7 +157,8 @@ func conditionRows(s *set, cut float32) []conditionRow {
 	return rows
 }
 
-// conditionOf measures samples of one condition. Without partners they are the set's own pictures as they are.
+// conditionOf measures samples of one condition. Without partners they are the set's own pictures
+// as they are.
 func conditionOf(s *set, samples []sample, partner []int, name string, cut float32) conditionRow {
 	row := conditionRow{Name: name, Passed: make([]float64, len(filters))}
 	var found float32
@@ -245,7 +251,8 @@ func filterRows(s *set, cut float32) []filterRow {
 			} else {
 				row.Faces = out(s.Degraded, degraded)
 				for i := range s.Degraded {
-					genuine(&s.Degraded[i], &s.Clean[s.Partner[i]], degraded[i] && clean[s.Partner[i]])
+					genuine(&s.Degraded[i], &s.Clean[s.Partner[i]], degraded[i] &&
+						clean[s.Partner[i]])
 					for j := range s.Clean {
 						impostor(&s.Degraded[i], &s.Clean[j], degraded[i] && clean[j])
 					}

@@ -60,7 +60,8 @@ func cosine(a, b *sample) float32 {
 	return verification.Dot(a.Vector, b.Vector)
 }
 
-// set is what one list of pairs gives: all its pictures as they are, and degraded copies of the first pictures of some of its genuine pairs.
+// set is what one list of pairs gives: all its pictures as they are, and degraded copies of the
+// first pictures of some of its genuine pairs.
 type set struct {
 	Clean    []sample
 	Degraded []sample
@@ -68,8 +69,10 @@ type set struct {
 	Partner  []int    // of each of Degraded, the other picture of its pair: an index in Clean
 }
 
-// look looks at all pictures of a list of pairs, and at degraded copies for the given number of its genuine pairs.
-func look(ctx context.Context, engine *vision.Engine, pairs []verification.Pair, copies int, folder string) (*set, error) {
+// look looks at all pictures of a list of pairs, and at degraded copies for the given number of its
+// genuine pairs.
+func look(ctx context.Context, engine *vision.Engine, pairs []verification.Pair, copies int,
+	folder string) (*set, error) {
 	var s set
 	at := map[verification.Picture]int{}
 	for _, p := range verification.Pictures(pairs) {
@@ -105,7 +108,8 @@ func look(ctx context.Context, engine *vision.Engine, pairs []verification.Pair,
 			}
 			group.Go(func() error {
 				if err := samples[i].look(ctx, engine, folder); err != nil {
-					return fmt.Errorf("%s, %v: %w", samples[i].Picture.Name(), samples[i].Condition, err)
+					return fmt.Errorf("%s, %v: %w", samples[i].Picture.Name(), samples[i].Condition,
+						err)
 				}
 				if n := done.Add(1); n%1000 == 0 {
 					fmt.Fprintf(os.Stderr, "%d of %d pictures\n", n, all)

@@ -27,7 +27,8 @@ type filler struct {
 }
 
 // collection makes a collection with n faces and returns one of them.
-func (f *filler) collection(ctx context.Context, random *rand.Rand, id string, n int) (single string, err error) {
+func (f *filler) collection(ctx context.Context, random *rand.Rand, id string,
+	n int) (single string, err error) {
 	c, err := f.store.CreateCollection(ctx, face.Collection{
 		Realm: realm, ID: id, FaceModelVersion: f.version, CreatedAt: time.Now(),
 	}, nil, 0)
@@ -62,7 +63,8 @@ func (f *filler) draw(random *rand.Rand, n int) []face.Face {
 	return faces
 }
 
-// collections makes n collections with some faces each, and returns their names and one face of each.
+// collections makes n collections with some faces each, and returns their names and one face of
+// each.
 func (f *filler) collections(ctx context.Context, n, faces int) (ids, known []string, err error) {
 	ids, known = make([]string, n), make([]string, n)
 	const workers = 64 // whose changes share transactions

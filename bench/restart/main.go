@@ -1,6 +1,7 @@
-// Command restart measures how long a server with a large collection takes from its start to the first answer of a search, and what very many small
-// collections cost. Data folders are filled by the store's own means with vectors from [population.Population]; the server is the real program, asked
-// by signed requests.
+// Command restart measures how long a server with a large collection takes from its start to the
+// first answer of a search, and what very many small collections cost. Data folders are filled by
+// the store's own means with vectors from [population.Population]; the server is the real program,
+// asked by signed requests.
 package main
 
 import (
@@ -30,13 +31,18 @@ type options struct {
 func main() {
 	var o options
 	flag.StringVar(&o.program, "program", filepath.Join("bin", "recollect"), "the server")
-	flag.StringVar(&o.library, "library", filepath.Join("lib", "recollect"), "folder of ONNX Runtime and the model packs")
-	flag.StringVar(&o.pictures, "pictures", filepath.Join("..", "shared", "data", "lfw", "images"), "folder of LFW, with one folder a person")
-	flag.StringVar(&o.work, "work", filepath.Join(".cache", "bench-search"), "folder for data: 5 GB, removed afterwards")
+	flag.StringVar(&o.library, "library", filepath.Join("lib", "recollect"),
+		"folder of ONNX Runtime and the model packs")
+	flag.StringVar(&o.pictures, "pictures", filepath.Join("..", "shared", "data", "lfw", "images"),
+		"folder of LFW, with one folder a person")
+	flag.StringVar(&o.work, "work", filepath.Join(".cache", "bench-search"),
+		"folder for data: 5 GB, removed afterwards")
 	flag.IntVar(&o.faces, "faces", 1_000_000, "faces of the large collection; 0: leave it out")
-	flag.IntVar(&o.collections, "collections", 100_000, "number of small collections; 0: leave them out")
+	flag.IntVar(&o.collections, "collections", 100_000,
+		"number of small collections; 0: leave them out")
 	flag.IntVar(&o.each, "each", 5, "faces of each of them")
-	flag.StringVar(&o.out, "out", filepath.Join("bench", "results", "restart.md"), "file for the results; empty: none")
+	flag.StringVar(&o.out, "out", filepath.Join("bench", "results", "restart.md"),
+		"file for the results; empty: none")
 	flag.Parse()
 	if err := run(context.Background(), o); err != nil {
 		fmt.Fprintln(os.Stderr, "restart:", err)
@@ -59,10 +65,14 @@ func run(ctx context.Context, o options) error {
 	}
 	var report strings.Builder
 	w := io.MultiWriter(os.Stdout, &report)
-	fmt.Fprintf(w, "# From start to first answer, and many small collections\n\n`make bench-restart`, %s, %s, %d cores, %s/%s.\n\n"+
-		"Data folders are filled through the store with vectors drawn as in [search.md](search.md). The server is the real program; requests are\n"+
-		"signed SearchFaces calls for the ten nearest of a face, with a threshold of 0. Memory is what no file backs.\n",
-		time.Now().UTC().Format(time.DateOnly), workload.CPUModel(), runtime.GOMAXPROCS(0), runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintf(w, "# From start to first answer, and many small collections\n"+
+		"\n`make bench-restart`, %s, %s, %d cores, %s/%s.\n\n"+
+		"Data folders are filled through the store with vectors drawn as in "+
+		"[search.md](search.md). The server is the real program; requests are\n"+
+		"signed SearchFaces calls for the ten nearest of a face, with a threshold of 0. Memory is "+
+		"what no file backs.\n",
+		time.Now().UTC().Format(time.DateOnly), workload.CPUModel(), runtime.GOMAXPROCS(0),
+		runtime.GOOS, runtime.GOARCH)
 	for _, part := range []struct {
 		n       int
 		measure func(context.Context, options, *filler, string, io.Writer) error
@@ -70,7 +80,8 @@ func run(ctx context.Context, o options) error {
 		if part.n == 0 {
 			continue
 		}
-		if err := inFolder(ctx, o, &filler{people: people, version: version}, w, part.measure); err != nil {
+		if err := inFolder(ctx, o, &filler{people: people, version: version}, w,
+			part.measure); err != nil {
 			return err
 		}
 	}
@@ -81,7 +92,8 @@ func run(ctx context.Context, o options) error {
 }
 
 // inFolder measures something in a data folder of its own.
-func inFolder(ctx context.Context, o options, f *filler, w io.Writer, measure func(context.Context, options, *filler, string, io.Writer) error) (err error) {
+func inFolder(ctx context.Context, o options, f *filler, w io.Writer,
+	measure func(context.Context, options, *filler, string, io.Writer) error) (err error) {
 	data, err := os.MkdirTemp(o.work, "data")
 	if err != nil {
 		return err
@@ -99,8 +111,11 @@ func measureRestart(ctx context.Context, o options, f *filler, data string, w io
 	if err = errors.Join(err, f.store.Close()); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\n## A restart with %d faces in a collection\n\n| start | ready | first answer | second answer | memory |\n|---|---|---|---|---|\n", o.faces)
-	for _, kind := range []string{"without index files, which it makes", "again", "again", "again", "after files left the system's cache", "after files left the system's cache"} {
+	fmt.Fprintf(w, "\n## A restart with %d faces in a collection\n"+
+		"\n| start | ready | first answer | second answer | memory |\n|---|---|---|---|---|\n",
+		o.faces)
+	for _, kind := range []string{"without index files, which it makes", "again", "again", "again",
+		"after files left the system's cache", "after files left the system's cache"} {
 		if strings.HasPrefix(kind, "after") {
 			if err := workload.LeaveCache(data); errors.Is(err, errors.ErrUnsupported) {
 				continue
@@ -146,6 +161,7 @@ func measureStart(o options, data, f, kind string, w io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "| %s | %.2f s | %.2f s | %.1f ms | %d MB |\n", kind, s.ready.Seconds(), answers[0].Seconds(), 1e3*answers[1].Seconds(), memory>>20)
+	fmt.Fprintf(w, "| %s | %.2f s | %.2f s | %.1f ms | %d MB |\n", kind, s.ready.Seconds(),
+		answers[0].Seconds(), 1e3*answers[1].Seconds(), memory>>20)
 	return nil
 }

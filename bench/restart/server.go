@@ -57,7 +57,8 @@ func (s *server) dial() (*client, error) {
 // searchFaces asks for the ten nearest of a face, and returns how many the answer has.
 func (c *client) searchFaces(collection, f string) (int, error) {
 	request, err := workload.Sign(c.server.Address, c.server.Key, "SearchFaces",
-		fmt.Sprintf(`{"CollectionId":%q,"FaceId":%q,"MaxFaces":10,"FaceMatchThreshold":0}`, collection, f))
+		fmt.Sprintf(`{"CollectionId":%q,"FaceId":%q,"MaxFaces":10,"FaceMatchThreshold":0}`,
+			collection, f))
 	if err != nil {
 		return 0, err
 	}

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// measureSmall measures a server with very many small collections: as it starts, after some were searched, and after all were.
+// measureSmall measures a server with very many small collections: as it starts, after some were
+// searched, and after all were.
 func measureSmall(ctx context.Context, o options, f *filler, data string, w io.Writer) error {
 	ids, known, err := f.collections(ctx, o.collections, o.each)
 	if err = errors.Join(err, f.store.Close()); err != nil {
@@ -22,7 +23,9 @@ func measureSmall(ctx context.Context, o options, f *filler, data string, w io.W
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Stop()) }()
-	fmt.Fprintf(w, "\n## %d collections with %d faces each\n\nReady %.2f s after the start.\n\n| | memory | open files |\n|---|---|---|\n", o.collections, o.each, s.ready.Seconds())
+	fmt.Fprintf(w, "\n## %d collections with %d faces each\n"+
+		"\nReady %.2f s after the start.\n\n| | memory | open files |\n|---|---|---|\n",
+		o.collections, o.each, s.ready.Seconds())
 	row := func(when string) error {
 		memory, err := s.memory()
 		if err != nil {
@@ -95,8 +98,14 @@ func measureSmall(ctx context.Context, o options, f *filler, data string, w io.W
 	if err := row("after a search in each of them"); err != nil {
 		return err
 	}
-	at := func(d []time.Duration, share float64) float64 { return 1e3 * d[int(share*float64(len(d)-1))].Seconds() }
-	fmt.Fprintf(w, "\n| a request, one at a time | p50 | p99 |\n|---|---|---|\n| the first search in a collection | %.2f ms | %.2f ms |\n| the second | %.2f ms | %.2f ms |\n\n"+
-		"%d clients: %.0f first searches a second.\n", at(cold, 0.5), at(cold, 0.99), at(warm, 0.5), at(warm, 0.99), clients, float64(o.collections)/took.Seconds())
+	at := func(d []time.Duration,
+		share float64) float64 {
+		return 1e3 * d[int(share*float64(len(d)-1))].Seconds()
+	}
+	fmt.Fprintf(w, "\n| a request, one at a time | p50 | p99 |\n"+
+		"|---|---|---|\n| the first search in a collection | %.2f ms | %.2f ms |\n"+
+		"| the second | %.2f ms | %.2f ms |\n\n"+
+		"%d clients: %.0f first searches a second.\n", at(cold, 0.5), at(cold, 0.99), at(warm, 0.5),
+		at(warm, 0.99), clients, float64(o.collections)/took.Seconds())
 	return nil
 }

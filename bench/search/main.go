@@ -1,5 +1,6 @@
-// Command search measures the index beside its peers, on the same vectors and the same cores, in one run: faiss (the flat scan and HNSW), hnswlib,
-// usearch and a Weaviate node. Each runs in a process of its own, one after the other. See [population.Population] for the vectors.
+// Command search measures the index beside its peers, on the same vectors and the same cores, in
+// one run: faiss (the flat scan and HNSW), hnswlib, usearch and a Weaviate node. Each runs in a
+// process of its own, one after the other. See [population.Population] for the vectors.
 package main
 
 import (
@@ -34,16 +35,25 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.library, "library", filepath.Join("lib", "recollect"), "folder of ONNX Runtime and the model packs")
-	flag.StringVar(&o.pictures, "pictures", filepath.Join("..", "shared", "data", "lfw", "images"), "folder of LFW, with one folder a person")
-	flag.StringVar(&o.work, "work", filepath.Join(".cache", "bench-search"), "folder for vectors: 4.3 GB at a million, removed afterwards")
-	flag.StringVar(&o.python, "python", filepath.Join(".cache", "bench-search", "venv", "bin", "python"), "Python with the peers")
-	flag.StringVar(&o.weaviate, "weaviate", filepath.Join(".cache", "bench-search", "weaviate-server"), "Weaviate's program")
+	flag.StringVar(&o.library, "library", filepath.Join("lib", "recollect"),
+		"folder of ONNX Runtime and the model packs")
+	flag.StringVar(&o.pictures, "pictures", filepath.Join("..", "shared", "data", "lfw", "images"),
+		"folder of LFW, with one folder a person")
+	flag.StringVar(&o.work, "work", filepath.Join(".cache", "bench-search"),
+		"folder for vectors: 4.3 GB at a million, removed afterwards")
+	flag.StringVar(&o.python, "python",
+		filepath.Join(".cache", "bench-search", "venv", "bin", "python"), "Python with the peers")
+	flag.StringVar(&o.weaviate, "weaviate",
+		filepath.Join(".cache", "bench-search", "weaviate-server"), "Weaviate's program")
 	flag.StringVar(&o.sizes, "sizes", "10000,100000,1000000", "numbers of vectors")
-	flag.StringVar(&o.peers, "peers", "faiss flat,faiss HNSW,hnswlib,usearch,weaviate:100000", "peers, from the smallest size on; name:SIZE leaves one out beyond SIZE")
-	flag.StringVar(&o.out, "out", filepath.Join("bench", "results", "search.md"), "file for the results; empty: none")
-	ours := flag.String("ours", "", "measure ours on the vectors in this folder and print JSON (the benchmark calls itself)")
-	cosines := flag.String("cosines", "", "with -ours: the least cosines of the similarities 0, 50, 80 and 99")
+	flag.StringVar(&o.peers, "peers", "faiss flat,faiss HNSW,hnswlib,usearch,weaviate:100000",
+		"peers, from the smallest size on; name:SIZE leaves one out beyond SIZE")
+	flag.StringVar(&o.out, "out", filepath.Join("bench", "results", "search.md"),
+		"file for the results; empty: none")
+	ours := flag.String("ours", "",
+		"measure ours on the vectors in this folder and print JSON (the benchmark calls itself)")
+	cosines := flag.String("cosines", "",
+		"with -ours: the least cosines of the similarities 0, 50, 80 and 99")
 	flag.Parse()
 	ctx := context.Background()
 	err := error(nil)
@@ -116,12 +126,14 @@ func leastCosines(library string) ([]string, error) {
 	defer engine.Close()
 	var cosines []string
 	for _, similarity := range []float32{0, 50, 80, 99} {
-		cosines = append(cosines, strconv.FormatFloat(float64(engine.Cosine(similarity)), 'g', -1, 32))
+		cosines = append(cosines,
+			strconv.FormatFloat(float64(engine.Cosine(similarity)), 'g', -1, 32))
 	}
 	return cosines, nil
 }
 
-func measureSize(ctx context.Context, o options, p *population.Population, cosines []string, n int) (size, error) {
+func measureSize(ctx context.Context, o options, p *population.Population, cosines []string,
+	n int) (size, error) {
 	s := size{n: n}
 	folder, err := os.MkdirTemp(o.work, "vectors")
 	if err != nil {
@@ -147,7 +159,8 @@ func measureSize(ctx context.Context, o options, p *population.Population, cosin
 		if limit, _ := strconv.Atoi(most); name == "" || limited && n > limit {
 			continue
 		}
-		m, err := child(ctx, o.python, filepath.Join("bench", "search", "peers.py"), name, folder, o.weaviate)
+		m, err := child(ctx, o.python, filepath.Join("bench", "search", "peers.py"), name, folder,
+			o.weaviate)
 		if err != nil {
 			return s, fmt.Errorf("measure %s: %w", name, err)
 		}
@@ -168,8 +181,8 @@ func child(ctx context.Context, program string, arguments ...string) (m measured
 	return m, json.Unmarshal(out, &m)
 }
 
-// generate writes n vectors, 200 queries and, for peers, the best ten of each. People have one to ten pictures; half the queries show people who are
-// there.
+// generate writes n vectors, 200 queries and, for peers, the best ten of each. People have one to
+// ten pictures; half the queries show people who are there.
 func generate(p *population.Population, folder string, n int, peers bool) error {
 	defer debug.SetGCPercent(debug.SetGCPercent(10)) // 5 million vectors are 10 GB
 	random := rand.New(rand.NewPCG(uint64(n), 1))
@@ -185,12 +198,14 @@ func generate(p *population.Population, folder string, n int, peers bool) error 
 				if at >= n {
 					return
 				}
-				drawPart(p, rand.New(rand.NewPCG(uint64(n), uint64(2+at))), vectors[at:min(at+part, n)])
+				drawPart(p, rand.New(rand.NewPCG(uint64(n), uint64(2+at))),
+					vectors[at:min(at+part, n)])
 			}
 		})
 	}
 	drawing.Wait()
-	people := drawPart(p, rand.New(rand.NewPCG(uint64(n), 2)), make([][]float32, min(part, n))) // of the first part, once more
+	// of the first part, once more
+	people := drawPart(p, rand.New(rand.NewPCG(uint64(n), 2)), make([][]float32, min(part, n)))
 	random.Shuffle(n, func(i, j int) { vectors[i], vectors[j] = vectors[j], vectors[i] })
 	var queries [][]float32
 	for i := range 200 {
@@ -208,7 +223,8 @@ func generate(p *population.Population, folder string, n int, peers bool) error 
 			}
 		}
 	}
-	for name, data := range map[string]any{"vectors.f32": vectors, "queries.f32": queries, "truth.i64": [][]int64{truth}} {
+	for name, data := range map[string]any{"vectors.f32": vectors, "queries.f32": queries,
+		"truth.i64": [][]int64{truth}} {
 		if err := writeRows(filepath.Join(folder, name), data); err != nil {
 			return err
 		}
@@ -217,7 +233,8 @@ func generate(p *population.Population, folder string, n int, peers bool) error 
 }
 
 // drawPart fills vectors with pictures of people and returns those.
-func drawPart(p *population.Population, random *rand.Rand, vectors [][]float32) (people [][]float32) {
+func drawPart(p *population.Population, random *rand.Rand,
+	vectors [][]float32) (people [][]float32) {
 	for len(vectors) > 0 {
 		person := p.Person(random)
 		people = append(people, person)
@@ -269,5 +286,6 @@ func resample(p *population.Population, pairs int) (impostor, genuine []float32)
 }
 
 func machine() string {
-	return fmt.Sprintf("%s, %d cores, %s/%s", workload.CPUModel(), runtime.GOMAXPROCS(0), runtime.GOOS, runtime.GOARCH)
+	return fmt.Sprintf("%s, %d cores, %s/%s", workload.CPUModel(), runtime.GOMAXPROCS(0),
+		runtime.GOOS, runtime.GOARCH)
 }

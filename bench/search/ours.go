@@ -44,11 +44,13 @@ type measured struct {
 	Thresholds []threshold `json:"thresholds,omitempty"`
 	P50Many    float64     `json:"p50_many,omitempty"`    // at similarity 80, 4096 at most
 	MemoryPass float64     `json:"memory_pass,omitempty"` // reading as many bytes as the codes have
-	Reopen     float64     `json:"reopen,omitempty"`      // from nothing to the first answer, with the files there
-	Compared   float64     `json:"compared,omitempty"`    // vectors compared in full a query
+	// from nothing to the first answer, with the files there
+	Reopen   float64 `json:"reopen,omitempty"`
+	Compared float64 `json:"compared,omitempty"` // vectors compared in full a query
 }
 
-// threshold is how many of the hits that a scan finds ours finds, for some numbers of hits at one similarity.
+// threshold is how many of the hits that a scan finds ours finds, for some numbers of hits at one
+// similarity.
 type threshold struct {
 	Similarity float64 `json:"similarity"`
 	Cosine     float32 `json:"cosine"`
@@ -91,7 +93,8 @@ func (f flat) EmbeddingKeys(context.Context, face.CollectionKey) iter.Seq2[face.
 	}
 }
 
-func (f flat) EmbeddingsByKey(_ context.Context, _ face.CollectionKey, keys []face.VectorKey) iter.Seq2[face.Embedding, error] {
+func (f flat) EmbeddingsByKey(_ context.Context, _ face.CollectionKey,
+	keys []face.VectorKey) iter.Seq2[face.Embedding, error] {
 	return func(yield func(face.Embedding, error) bool) {
 		file, err := os.Open(f.path)
 		if err != nil {
@@ -124,7 +127,8 @@ func readVectors(path string) ([][]float32, error) {
 	return slices.Collect(slices.Chunk(numbers, population.Dimension)), nil
 }
 
-// measureOurs runs in a process of its own, and prints JSON. cosines are the least ones for similarities of 0, 50, 80 and 99.
+// measureOurs runs in a process of its own, and prints JSON. cosines are the least ones for
+// similarities of 0, 50, 80 and 99.
 func measureOurs(ctx context.Context, folder string, cosines []float32) error {
 	path := filepath.Join(folder, "vectors.f32")
 	info, err := os.Stat(path)
@@ -181,7 +185,8 @@ func measureOurs(ctx context.Context, folder string, cosines []float32) error {
 	if m.P50, m.P99, err = latency(ctx, x, queries, k, -1); err != nil {
 		return err
 	}
-	m.Compared = float64(x.Tally().Compared.Load()-compared) / float64(x.Tally().Searches.Load()-searched)
+	m.Compared = float64(x.Tally().Compared.Load()-compared) / float64(
+		x.Tally().Searches.Load()-searched)
 	if m.P50Many, _, err = latency(ctx, x, queries, 4096, cosines[2]); err != nil {
 		return err
 	}
@@ -204,7 +209,8 @@ func measureOurs(ctx context.Context, folder string, cosines []float32) error {
 	return json.NewEncoder(os.Stdout).Encode(m)
 }
 
-func latency(ctx context.Context, x *exact.Index, queries [][]float32, k int, least float32) (p50, p99 float64, err error) {
+func latency(ctx context.Context, x *exact.Index, queries [][]float32, k int, least float32) (p50,
+	p99 float64, err error) {
 	var took []float64
 	for i := range 300 {
 		start := time.Now()
@@ -264,7 +270,8 @@ func memoryPass(n int) float64 {
 }
 
 // compare sets beside a scan of all vectors what ours finds, by key and by cosine.
-func (m *measured) compare(ctx context.Context, x *exact.Index, vectors, queries [][]float32, cosines []float32) error {
+func (m *measured) compare(ctx context.Context, x *exact.Index, vectors, queries [][]float32,
+	cosines []float32) error {
 	for i, similarity := range []float64{0, 50, 80, 99} {
 		m.Thresholds = append(m.Thresholds, threshold{Similarity: similarity, Cosine: cosines[i]})
 	}
@@ -285,7 +292,8 @@ func (m *measured) compare(ctx context.Context, x *exact.Index, vectors, queries
 				}
 				for rank, h := range hits[:k] {
 					last := hits[k-1].Cosine
-					if h.Cosine < least+rounding || rank > 0 && h.Cosine < last+rounding && h.Cosine != last {
+					if h.Cosine < least+rounding || rank > 0 && h.Cosine < last+rounding &&
+						h.Cosine != last {
 						continue // on the edge, where rounding decides
 					}
 					m.Thresholds[i].Wanted++
@@ -320,7 +328,8 @@ func scan(vectors [][]float32, query []float32) []face.Hit {
 	for c := range cores {
 		working.Go(func() {
 			for i := c * len(vectors) / cores; i < (c+1)*len(vectors)/cores; i++ {
-				h := face.Hit{Key: face.VectorKey(i + 1), Cosine: verification.Dot(query, vectors[i])}
+				h := face.Hit{Key: face.VectorKey(i + 1),
+					Cosine: verification.Dot(query, vectors[i])}
 				place, _ := slices.BinarySearchFunc(best[c], h, better)
 				if place < most {
 					best[c] = slices.Insert(best[c][:min(len(best[c]), most-1)], place, h)

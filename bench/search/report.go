@@ -19,20 +19,30 @@ const (
 
 // write prints tables and, for each target, whether it was met.
 func write(w io.Writer, p *population.Population, sizes []size) {
-	fmt.Fprintf(w, "# Search beside its peers\n\n`make bench-search%s`, %s, %s.\n\n", flags(), time.Now().UTC().Format(time.DateOnly), machine())
-	fmt.Fprint(w, "Vectors are drawn from the distribution of the default pack's embeddings of Labeled Faces in the Wild, with one to ten\n"+
-		"pictures a person (`bench/population`). Cosines of the real pairs and of those drawn:\n\n"+
+	fmt.Fprintf(w, "# Search beside its peers\n\n`make bench-search%s`, %s, %s.\n\n", flags(),
+		time.Now().UTC().Format(time.DateOnly), machine())
+	fmt.Fprint(w, "Vectors are drawn from the distribution of the default pack's embeddings of "+
+		"Labeled Faces in the Wild, with one to ten\n"+
+		"pictures a person (`bench/population`). Cosines of the real pairs and of those drawn:\n"+
+		"\n"+
 		"| quantile | impostors, real | drawn | genuine, real | drawn |\n|---|---|---|---|---|\n")
 	impostor, genuine := resample(p, 50_000)
 	for _, q := range []float64{0.01, 0.1, 0.5, 0.9, 0.99, 0.999} {
 		fmt.Fprintf(w, "| %v | %.3f | %.3f | %.3f | %.3f |\n", q,
-			quantile(p.Impostor, q), quantile(impostor, q), quantile(p.Genuine, q), quantile(genuine, q))
+			quantile(p.Impostor, q), quantile(impostor, q), quantile(p.Genuine, q),
+			quantile(genuine, q))
 	}
-	fmt.Fprint(w, "\nThe ten best of each query; half of the queries show people who are there. Graphs (M 16, ef 100 while building) search with the least ef, in\n"+
-		"doublings, that reaches a recall of 0.99. Weaviate is a server, as such asked over gRPC with encoded requests; the others are asked in the process. Memory is what no file backs, after all queries, over the process without vectors. \"Build\" is the time until the\n"+
+	fmt.Fprint(w, "\nThe ten best of each query; half of the queries show people who are there. "+
+		"Graphs (M 16, ef 100 while building) search with the least ef, in\n"+
+		"doublings, that reaches a recall of 0.99. Weaviate is a server, as such asked over gRPC "+
+		"with encoded requests; the others are asked in the process. Memory is what no file "+
+		"backs, after all queries, over the process without vectors. \"Build\" is the time until "+
+		"the\n"+
 		"first answer.\n")
 	for _, s := range sizes {
-		fmt.Fprintf(w, "\n## %d vectors\n\n| | recall@10 | p50 | p99 | queries/s, %d clients | build | memory a vector |\n|---|---|---|---|---|---|---|\n", s.n, clients)
+		fmt.Fprintf(w,
+			"\n## %d vectors\n\n| | recall@10 | p50 | p99 | queries/s, %d clients | build | "+
+				"memory a vector |\n|---|---|---|---|---|---|---|\n", s.n, clients)
 		for _, r := range s.results {
 			name := r.name
 			if r.Effort > 0 {
@@ -42,9 +52,14 @@ func write(w io.Writer, p *population.Population, sizes []size) {
 				name, r.Recall, 1e3*r.P50, 1e3*r.P99, r.Rate, r.Build, r.Memory/int64(s.n))
 		}
 		ours := s.results[0]
-		fmt.Fprintf(w, "\nOurs: %.0f vectors compared in full a query; with similarity 80 and 4,096 hits %.2f ms; the first answer %.2f s after a start with files.\n"+
-			"Reading the codes' bytes once takes %.2f ms.\n\n", ours.Compared, 1e3*ours.P50Many, ours.Reopen, 1e3*ours.MemoryPass)
-		fmt.Fprint(w, "| least similarity | cosine | hits of a scan, k = 1, 10, 100 | found |\n|---|---|---|---|\n")
+		fmt.Fprintf(w,
+			"\nOurs: %.0f vectors compared in full a query; with similarity 80 and 4,096 hits "+
+				"%.2f ms; the first answer %.2f s after a start with files.\n"+
+				"Reading the codes' bytes once takes %.2f ms.\n\n", ours.Compared, 1e3*ours.P50Many,
+			ours.Reopen, 1e3*ours.MemoryPass)
+		fmt.Fprint(w,
+			"| least similarity | cosine | hits of a scan, k = 1, 10, 100 | found |\n"+
+				"|---|---|---|---|\n")
 		for _, t := range ours.Thresholds {
 			fmt.Fprintf(w, "| %.0f | %.3f | %d | %d |\n", t.Similarity, t.Cosine, t.Wanted, t.Found)
 		}
@@ -55,7 +70,8 @@ func write(w io.Writer, p *population.Population, sizes []size) {
 			last = s
 		}
 	}
-	fmt.Fprintf(w, "\n## Targets, at %d vectors\n\n| | measured | target | |\n|---|---|---|---|\n", last.n)
+	fmt.Fprintf(w, "\n## Targets, at %d vectors\n\n| | measured | target | |\n|---|---|---|---|\n",
+		last.n)
 	line := func(what string, measured float64, format, target string, met bool) {
 		verdict := "met"
 		if !met {
@@ -69,28 +85,40 @@ func write(w io.Writer, p *population.Population, sizes []size) {
 		wanted, found = wanted+t.Wanted, found+t.Found
 	}
 	line("recall by key and cosine", float64(found)/float64(wanted), "%.5f", "1", found == wanted)
-	line("p50 to reading the codes once", ours.P50/ours.MemoryPass, "%.2f", "at most 2", ours.P50 <= 2*ours.MemoryPass)
-	line("p50 with similarity 80 and 4,096 hits to reading the codes once", ours.P50Many/ours.MemoryPass, "%.2f", "at most 4", ours.P50Many <= 4*ours.MemoryPass)
-	line("memory a vector", float64(ours.Memory)/float64(last.n), "%.0f bytes", "at most 160", ours.Memory <= 160*int64(last.n))
+	line("p50 to reading the codes once", ours.P50/ours.MemoryPass, "%.2f", "at most 2",
+		ours.P50 <= 2*ours.MemoryPass)
+	line("p50 with similarity 80 and 4,096 hits to reading the codes once",
+		ours.P50Many/ours.MemoryPass, "%.2f", "at most 4", ours.P50Many <= 4*ours.MemoryPass)
+	line("memory a vector", float64(ours.Memory)/float64(last.n), "%.0f bytes", "at most 160",
+		ours.Memory <= 160*int64(last.n))
 	for _, peer := range last.results[1:] {
 		switch peer.name {
 		case "faiss flat":
-			line("faiss flat's p50 to ours", peer.P50/ours.P50, "%.1f", "at least 20", peer.P50 >= 20*ours.P50)
+			line("faiss flat's p50 to ours", peer.P50/ours.P50, "%.1f", "at least 20",
+				peer.P50 >= 20*ours.P50)
 		case "hnswlib":
-			line("hnswlib's build to ours", peer.Build/ours.Build, "%.1f", "at least 50", peer.Build >= 50*ours.Build)
+			line("hnswlib's build to ours", peer.Build/ours.Build, "%.1f", "at least 50",
+				peer.Build >= 50*ours.Build)
 		}
-		line("queries/s to "+peer.name+"'s", ours.Rate/peer.Rate, "%.2f", "more than 1", ours.Rate > peer.Rate)
+		line("queries/s to "+peer.name+"'s", ours.Rate/peer.Rate, "%.2f", "more than 1",
+			ours.Rate > peer.Rate)
 	}
 	if len(sizes) > 1 {
-		fmt.Fprint(w, "\nCost by size (p50 over vectors):\n\n| vectors | p50 | a vector |\n|---|---|---|\n")
+		fmt.Fprint(w,
+			"\nCost by size (p50 over vectors):\n\n| vectors | p50 | a vector |\n|---|---|---|\n")
 		for _, s := range sizes {
 			p50 := s.results[0].P50
 			fmt.Fprintf(w, "| %d | %.3f ms | %.2f ns |\n", s.n, 1e3*p50, 1e9*p50/float64(s.n))
 		}
 		writeFit(w, sizes)
 	}
-	fmt.Fprint(w, "\nA pass reads the signs of all vectors, 64 bytes each, which memory limits, not arithmetic (`go test -bench Sums ./exact`); of the vectors that they leave open, it reads as much once more, and what both\n"+
-		"leave open is compared in full, for some cache misses and a checksum each. That weighs more the smaller a collection is and the fewer of the hits are alike. Memory beyond 148 bytes a vector is the last, unfinished slab (2.3 MB at most) and what the garbage collector keeps in hand.\n")
+	fmt.Fprint(w, "\nA pass reads the signs of all vectors, 64 bytes each, which memory limits, "+
+		"not arithmetic (`go test -bench Sums ./exact`); of the vectors that they leave open, it "+
+		"reads as much once more, and what both\n"+
+		"leave open is compared in full, for some cache misses and a checksum each. That weighs "+
+		"more the smaller a collection is and the fewer of the hits are alike. Memory beyond 148 "+
+		"bytes a vector is the last, unfinished slab (2.3 MB at most) and what the garbage "+
+		"collector keeps in hand.\n")
 }
 
 // flags are those of this run, as make passes them on.
@@ -131,7 +159,8 @@ func writeFit(w io.Writer, sizes []size) {
 	for _, s := range fitted {
 		worst = max(worst, math.Abs((a+b*float64(s.n))/s.results[0].P50-1))
 	}
-	fmt.Fprintf(w, "\nFrom %d vectors on, %.2f ms + %.2f ns a vector fits best: it is off by %.0f %% at most.\n", fitted[0].n, 1e3*a, 1e9*b, 100*worst)
+	fmt.Fprintf(w, "\nFrom %d vectors on, %.2f ms + %.2f ns a vector fits best: it is off by %.0f "+
+		"%% at most.\n", fitted[0].n, 1e3*a, 1e9*b, 100*worst)
 }
 
 // quantile of ascending numbers.

@@ -15,8 +15,10 @@ type shot struct {
 	vector []float32 // L2-normalised
 }
 
-// embedAll embeds the face in the middle of each picture, and counts the pictures in which no face is found.
-func embedAll(ctx context.Context, engine *vision.Engine, folder string) (shots []shot, faceless int, err error) {
+// embedAll embeds the face in the middle of each picture, and counts the pictures in which no face
+// is found.
+func embedAll(ctx context.Context, engine *vision.Engine, folder string) (shots []shot,
+	faceless int, err error) {
 	paths, faces, err := workload.EmbedFolder(ctx, engine, folder)
 	if err != nil {
 		return nil, 0, err
@@ -26,7 +28,8 @@ func embedAll(ctx context.Context, engine *vision.Engine, folder string) (shots 
 			faceless++
 			continue
 		}
-		shots = append(shots, shot{person: filepath.Base(filepath.Dir(paths[i])), path: paths[i], vector: f.Vector})
+		shots = append(shots,
+			shot{person: filepath.Base(filepath.Dir(paths[i])), path: paths[i], vector: f.Vector})
 	}
 	return shots, faceless, nil
 }

@@ -53,7 +53,8 @@ const (
 	ways
 )
 
-var names = [ways]string{single: "one face", best: "the most similar face", user: "**the user's vector**"}
+var names = [ways]string{single: "one face", best: "the most similar face",
+	user: "**the user's vector**"}
 
 // outcome is what a draw says of one way.
 type outcome struct {
@@ -72,7 +73,8 @@ func (e *experiment) report(w io.Writer, engine face.Engine, splits int) {
 	var sums, squares [ways][]float64
 	probes := 0
 	for seed := range splits {
-		outcomes, n := e.draw(rand.New(rand.NewPCG(uint64(seed), uint64(e.enrolled))), engine.Cosine(80))
+		outcomes, n := e.draw(rand.New(rand.NewPCG(uint64(seed), uint64(e.enrolled))),
+			engine.Cosine(80))
 		probes = n
 		for way, o := range outcomes {
 			for i, x := range o.figures() {
@@ -85,7 +87,9 @@ func (e *experiment) report(w io.Writer, engine face.Engine, splits int) {
 		}
 	}
 	fmt.Fprintf(w, "\n## %d faces a user, %d probes a draw\n\n"+
-		"| a person is compared by | rank 1 | accepted at FMR 1e-3 | accepted at FMR 1e-4 | accepted at similarity 80 | FMR at similarity 80 |\n|---|---|---|---|---|---|\n", e.enrolled, probes)
+		"| a person is compared by | rank 1 | accepted at FMR 1e-3 | accepted at FMR 1e-4 | "+
+		"accepted at similarity 80 | FMR at similarity 80 |\n|---|---|---|---|---|---|\n",
+		e.enrolled, probes)
 	for way, name := range names {
 		fmt.Fprintf(w, "| %s |", name)
 		for i := range sums[way] {
@@ -138,7 +142,8 @@ func (e *experiment) draw(random *rand.Rand, at80 float32) (outcomes [ways]outco
 		for _, probe := range people[i].rest {
 			probes++
 			own := compare(people[i], probe.vector)
-			nearest := float32(-1) // of the distractors, who have one face whichever way the others are compared
+			// of the distractors, who have one face whichever way the others are compared
+			nearest := float32(-1)
 			for _, d := range e.distractor {
 				nearest = max(nearest, verification.Dot(e.impostors[d].vector, probe.vector))
 			}

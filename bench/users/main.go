@@ -1,9 +1,11 @@
-// Command users measures what it is worth to search a person as one user instead of as single faces.
+// Command users measures what it is worth to search a person as one user instead of as single
+// faces.
 //
-// It embeds the pictures of Labeled Faces in the Wild (Huang et al., 2007) with the default model pack. Of each person
-// with enough pictures some are enrolled, drawn at random, and the others are probes. A person is then compared with a
-// probe in three ways: by one of the enrolled faces, by the most similar of them, and by the vector that a user has. All
-// pictures of everybody else are impostors, and stand in the gallery as people with one face.
+// It embeds the pictures of Labeled Faces in the Wild (Huang et al., 2007) with the default model
+// pack. Of each person with enough pictures some are enrolled, drawn at random, and the others are
+// probes. A person is then compared with a probe in three ways: by one of the enrolled faces, by
+// the most similar of them, and by the vector that a user has. All pictures of everybody else are
+// impostors, and stand in the gallery as people with one face.
 package main
 
 import (
@@ -22,11 +24,15 @@ import (
 )
 
 func main() {
-	library := flag.String("library", filepath.Join("lib", "recollect"), "folder of ONNX Runtime and the model packs")
-	pictures := flag.String("pictures", filepath.Join("..", "shared", "data", "lfw", "images"), "folder of LFW, with one folder a person")
-	out := flag.String("out", filepath.Join("bench", "results", "users.md"), "file for the results; empty: none")
+	library := flag.String("library", filepath.Join("lib", "recollect"),
+		"folder of ONNX Runtime and the model packs")
+	pictures := flag.String("pictures", filepath.Join("..", "shared", "data", "lfw", "images"),
+		"folder of LFW, with one folder a person")
+	out := flag.String("out", filepath.Join("bench", "results", "users.md"),
+		"file for the results; empty: none")
 	least := flag.Int("least", 4, "pictures that a person needs to be enrolled")
-	splits := flag.Int("splits", 20, "random draws of what is enrolled, over which the figures are averaged")
+	splits := flag.Int("splits", 20,
+		"random draws of what is enrolled, over which the figures are averaged")
 	flag.Parse()
 	if err := run(context.Background(), *library, *pictures, *out, *least, *splits); err != nil {
 		fmt.Fprintln(os.Stderr, "users:", err)
@@ -45,11 +51,13 @@ func run(ctx context.Context, library, pictures, out string, least, splits int) 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "embedded %d pictures in %v\n", len(shots), time.Since(started).Round(time.Second))
+	fmt.Fprintf(os.Stderr, "embedded %d pictures in %v\n", len(shots),
+		time.Since(started).Round(time.Second))
 
 	var report strings.Builder
 	w := io.MultiWriter(os.Stdout, &report)
-	fmt.Fprintf(w, "# What a user is worth\n\n`make bench-users`, %s, face model version %s, %s/%s.\n\n",
+	fmt.Fprintf(w, "# What a user is worth\n"+
+		"\n`make bench-users`, %s, face model version %s, %s/%s.\n\n",
 		time.Now().UTC().Format(time.DateOnly), engine.Version(), runtime.GOOS, runtime.GOARCH)
 	for enrolled := 2; enrolled < least; enrolled++ {
 		e, err := newExperiment(shots, least, enrolled)
@@ -57,12 +65,17 @@ func run(ctx context.Context, library, pictures, out string, least, splits int) 
 			return err
 		}
 		if enrolled == 2 {
-			fmt.Fprintf(w, "%d pictures of LFW (%d without a face), %d people. The %d people with at least %d pictures are users; the faces that\n"+
-				"they are enrolled with are drawn at random, and their other pictures are the probes. The pictures of everybody else are\n"+
-				"impostors, and one picture of each of them is in the gallery for rank 1: %d people in all. Averages over %d draws, with\n"+
-				"their standard deviation; thresholds are those of each way's own impostors. A user is one vector to scan, whatever number of\n"+
+			fmt.Fprintf(w, "%d pictures of LFW (%d without a face), %d people. The %d people with "+
+				"at least %d pictures are users; the faces that\n"+
+				"they are enrolled with are drawn at random, and their other pictures are the "+
+				"probes. The pictures of everybody else are\n"+
+				"impostors, and one picture of each of them is in the gallery for rank 1: %d "+
+				"people in all. Averages over %d draws, with\n"+
+				"their standard deviation; thresholds are those of each way's own impostors. A "+
+				"user is one vector to scan, whatever number of\n"+
 				"faces it has.\n",
-				len(shots), faceless, e.peopleInAll(), len(e.people), least, e.peopleInAll(), splits)
+				len(shots), faceless, e.peopleInAll(), len(e.people), least, e.peopleInAll(),
+				splits)
 		}
 		e.report(w, engine, splits)
 	}

@@ -23,7 +23,8 @@ func OpenPublished(library string) (*vision.Engine, error) {
 	return engine, err
 }
 
-func openEngine(library string, options vision.Options, set func(*onnx.Runtime)) (*pack.Pack, *vision.Engine, error) {
+func openEngine(library string, options vision.Options, set func(*onnx.Runtime)) (*pack.Pack,
+	*vision.Engine, error) {
 	p, err := pack.Load(filepath.Join(library, "packs", "default"))
 	if err != nil {
 		return nil, nil, err
@@ -37,15 +38,17 @@ func openEngine(library string, options vision.Options, set func(*onnx.Runtime))
 	return p, engine, err
 }
 
-// EmbedFolder embeds the face in the middle of each picture of a folder that has one folder a person, as LFW's. It returns the
-// pictures in ascending order and, for each, its face.
-func EmbedFolder(ctx context.Context, engine *vision.Engine, folder string) (paths []string, faces []verification.Face, err error) {
+// EmbedFolder embeds the face in the middle of each picture of a folder that has one folder a
+// person, as LFW's. It returns the pictures in ascending order and, for each, its face.
+func EmbedFolder(ctx context.Context, engine *vision.Engine, folder string) (paths []string,
+	faces []verification.Face, err error) {
 	paths, err = filepath.Glob(filepath.Join(folder, "*", "*.jpg"))
 	if err != nil {
 		return nil, nil, err
 	}
 	if len(paths) == 0 {
-		return nil, nil, fmt.Errorf("there are no pictures in %s (name LFW's folder with -pictures)", folder)
+		return nil, nil,
+			fmt.Errorf("there are no pictures in %s (name LFW's folder with -pictures)", folder)
 	}
 	slices.Sort(paths)
 	faces, err = verification.EmbedAll(ctx, engine, paths, nil)

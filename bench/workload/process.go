@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CPUTime is what this process has used of the processors: unlike time, it does not depend on what else they do.
+// CPUTime is what this process has used of the processors: unlike time, it does not depend on what
+// else they do.
 func CPUTime() time.Duration {
 	var usage unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
@@ -23,12 +24,14 @@ func CPUTime() time.Duration {
 // AnonymousMemory is how many bytes of a process no file backs, as Linux tells it.
 func AnonymousMemory(pid int) (int64, error) { return memoryOf(pid, "RssAnon:") }
 
-// PeakMemory is the most resident memory that a process had, in bytes, as Linux tells it, since its start or since it called [ForgetPeak].
+// PeakMemory is the most resident memory that a process had, in bytes, as Linux tells it, since its
+// start or since it called [ForgetPeak].
 func PeakMemory(pid int) (int64, error) { return memoryOf(pid, "VmHWM:") }
 
 // ForgetPeak has the system begin anew with this process's [PeakMemory], where it can.
 func ForgetPeak() {
-	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // the peak is that of an earlier part then, and no less true of the process
+	// the peak is that of an earlier part then, and no less true of the process
+	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)
 }
 
 // memoryOf reads a number of bytes from a process's status.

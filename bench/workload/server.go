@@ -20,11 +20,14 @@ type Server struct {
 	Key     iam.AccessKey
 }
 
-// StartServer starts the program and returns once it says that it is ready. Its log goes to log; nil: nowhere.
+// StartServer starts the program and returns once it says that it is ready. Its log goes to log;
+// nil: nowhere.
 func StartServer(program, library, data string, log io.Writer) (*Server, error) {
 	s := &Server{Key: iam.AccessKey{ID: "AKIDBENCH0000000", Secret: "a secret for the benchmark"}}
-	s.Process = exec.Command(program, "serve", "--listen", "127.0.0.1:0", "--data", data, "--library", library)
-	s.Process.Env = append(os.Environ(), "RECOLLECT_ROOT_ACCESS_KEY_ID="+s.Key.ID, "RECOLLECT_ROOT_SECRET_ACCESS_KEY="+s.Key.Secret)
+	s.Process = exec.Command(program, "serve", "--listen", "127.0.0.1:0", "--data", data,
+		"--library", library)
+	s.Process.Env = append(os.Environ(), "RECOLLECT_ROOT_ACCESS_KEY_ID="+s.Key.ID,
+		"RECOLLECT_ROOT_SECRET_ACCESS_KEY="+s.Key.Secret)
 	s.Process.Stderr = log
 	out, err := s.Process.StdoutPipe()
 	if err == nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/iam"
 )
 
-// Sign returns the bytes of a signed request to the server at an address. They may be sent again and again for five minutes, which leaves
-// the cores to the server; it verifies each.
+// Sign returns the bytes of a signed request to the server at an address. They may be sent again
+// and again for five minutes, which leaves the cores to the server; it verifies each.
 func Sign(address string, key iam.AccessKey, operation, body string) ([]byte, error) {
 	req, err := http.NewRequest(http.MethodPost, "http://"+address+"/", strings.NewReader(body))
 	if err != nil {
@@ -27,7 +27,8 @@ func Sign(address string, key iam.AccessKey, operation, body string) ([]byte, er
 	req.Header.Set("Content-Type", wire.MediaType)
 	sum := sha256.Sum256([]byte(body))
 	credentials := aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret}
-	if err := v4.NewSigner().SignHTTP(context.Background(), credentials, req, hex.EncodeToString(sum[:]), wire.SigningName, "us-east-1", time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(context.Background(), credentials, req,
+		hex.EncodeToString(sum[:]), wire.SigningName, "us-east-1", time.Now()); err != nil {
 		return nil, err
 	}
 	var b bytes.Buffer

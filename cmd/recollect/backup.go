@@ -19,8 +19,10 @@ import (
 	"github.com/recollect-dev/recollect/internal/transfer/archive"
 )
 
-const aboutBackup = "A backup has what the server keeps: collections with their faces' vectors, users, keys and policies, and the master key that the keys\n" +
-	"are sealed with. Who has it can act as any user of the server: keep it as you keep the data folder. The root key is not in it."
+const aboutBackup = "A backup has what the server keeps: collections with their faces' vectors, " +
+	"users, keys and policies, and the master key that the keys\n" +
+	"are sealed with. Who has it can act as any user of the server: keep it as you keep the data " +
+	"folder. The root key is not in it."
 
 func backupCommand() *cobra.Command {
 	var c client
@@ -28,10 +30,14 @@ func backupCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Back up a whole server while it runs",
-		Long: "Write a backup of a whole server, as of one moment, to a new file, while the server runs. It is checked before it gets its name.\n\n" + aboutBackup +
-			"\n\nThe key must be the root's, or of a user with the policy administrator. With --data no key is asked for: whoever can read the folder may.",
-		Example: "  recollect backup recollect-2026-01-31.zip\n  recollect backup backup.zip --endpoint https://faces.example --profile operator\n  recollect backup backup.zip --data ./data",
-		Args:    cobra.ExactArgs(1),
+		Long: "Write a backup of a whole server, as of one moment, to a new file, while the " +
+			"server runs. It is checked before it gets its name.\n\n" + aboutBackup +
+			"\n\nThe key must be the root's, or of a user with the policy administrator. With " +
+			"--data no key is asked for: whoever can read the folder may.",
+		Example: "  recollect backup recollect-2026-01-31.zip\n" +
+			"  recollect backup backup.zip --endpoint https://faces.example --profile operator\n" +
+			"  recollect backup backup.zip --data ./data",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			size, err := writeArchive(args[0], archive.KindBackup, func(f *os.File) error {
@@ -56,14 +62,17 @@ func restoreCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "restore FILE",
 		Short: "Make a data folder from a backup",
-		Long: "Make a new data folder from a backup. All of the backup is checked first, and the folder is there as a whole or not at all.\n" +
+		Long: "Make a new data folder from a backup. All of the backup is checked first, and the " +
+			"folder is there as a whole or not at all.\n" +
 			"The first start on it makes a new root key; users' keys go on working.",
-		Example: "  recollect restore backup.zip --data ./restored\n  recollect serve --data ./restored",
-		Args:    cobra.ExactArgs(1),
+		Example: "  recollect restore backup.zip --data ./restored\n" +
+			"  recollect serve --data ./restored",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			manifest, err := admin.Restore(cmd.Context(), args[0], data)
 			if err == nil {
-				fmt.Fprintf(cmd.ErrOrStderr(), "%s is as the server was at %s\n", data, manifest.CreatedAt)
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s is as the server was at %s\n", data,
+					manifest.CreatedAt)
 			}
 			return err
 		},
@@ -78,9 +87,12 @@ func exportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export COLLECTION FILE",
 		Short: "Write a collection to an archive",
-		Long: "Write a collection to a new file: its faces with their vectors, its users and its tags, in a format that other tools can read\n" +
-			"(internal/transfer/archive/FORMAT.md). Vectors are biometric data, and this is the one way in which they leave the server.\n\n" +
-			"The key must be the root's, or of a user who may recollect:ExportCollection, as the policy administrator says.",
+		Long: "Write a collection to a new file: its faces with their vectors, its users and its " +
+			"tags, in a format that other tools can read\n" +
+			"(internal/transfer/archive/FORMAT.md). Vectors are biometric data, and this is the " +
+			"one way in which they leave the server.\n\n" +
+			"The key must be the root's, or of a user who may recollect:ExportCollection, as the " +
+			"policy administrator says.",
 		Example: "  recollect export people people.zip",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -103,17 +115,22 @@ func importArchiveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import-archive FILE",
 		Short: "Make a collection from an archive",
-		Long: "Make a collection from what export wrote. Faces and users keep their ids. The server must have the face model that the\n" +
-			"archive's vectors are of, and no collection of that name; what cannot be imported as a whole changes nothing.\n\n" +
-			"The key must be the root's, or of a user who may recollect:ImportCollection, as the policy administrator says.",
-		Example: "  recollect import-archive people.zip\n  recollect import-archive people.zip --collection people-2025",
-		Args:    cobra.ExactArgs(1),
+		Long: "Make a collection from what export wrote. Faces and users keep their ids. The " +
+			"server must have the face model that the\n" +
+			"archive's vectors are of, and no collection of that name; what cannot be imported as " +
+			"a whole changes nothing.\n\n" +
+			"The key must be the root's, or of a user who may recollect:ImportCollection, as the " +
+			"policy administrator says.",
+		Example: "  recollect import-archive people.zip\n" +
+			"  recollect import-archive people.zip --collection people-2025",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return importArchive(cmd.Context(), cmd.ErrOrStderr(), &c, args[0], collection)
 		},
 	}
 	c.addFlags(cmd.Flags())
-	cmd.Flags().StringVar(&collection, "collection", "", "name of the collection (default: the one it had)")
+	cmd.Flags().StringVar(&collection, "collection", "",
+		"name of the collection (default: the one it had)")
 	return cmd
 }
 
@@ -147,11 +164,13 @@ func importArchive(ctx context.Context, w io.Writer, c *client, file, collection
 	if err := json.NewDecoder(answer).Decode(&made); err != nil {
 		return fmt.Errorf("read the answer: %w", err)
 	}
-	fmt.Fprintf(w, "%s has %d faces and %d users\n", made.CollectionId, made.FaceCount, made.UserCount)
+	fmt.Fprintf(w, "%s has %d faces and %d users\n", made.CollectionId, made.FaceCount,
+		made.UserCount)
 	return nil
 }
 
-// writeArchive makes a file that its owner alone can read, by writing it beside and checking it before it gets its name.
+// writeArchive makes a file that its owner alone can read, by writing it beside and checking it
+// before it gets its name.
 func writeArchive(file, kind string, write func(*os.File) error) (size int64, err error) {
 	if _, err := os.Lstat(file); err == nil {
 		return 0, fmt.Errorf("%s is there already", file)
@@ -192,7 +211,8 @@ func download(ctx context.Context, f *os.File, c *client, path string, query url
 	return nil
 }
 
-// backUpFolder backs up a data folder, whether a server runs on it or not. The snapshot is made beside the archive.
+// backUpFolder backs up a data folder, whether a server runs on it or not. The snapshot is made
+// beside the archive.
 func backUpFolder(ctx context.Context, f *os.File, data string) (err error) {
 	if _, err := os.Stat(filepath.Join(data, sqlite.DatabaseName)); err != nil {
 		return fmt.Errorf("there is no server's data in the folder: %w", err)

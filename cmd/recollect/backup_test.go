@@ -36,7 +36,8 @@ func startServer(t *testing.T, data string, settings ...func(*serveConfig)) (sto
 	if _, err := os.Stat(library); err != nil {
 		t.Skip("the networks are not installed: run make networks")
 	}
-	cfg := serveConfig{Listen: "127.0.0.1:0", Data: data, Library: library, Regions: []string{"us-east-1"}, Account: "123456789012"}
+	cfg := serveConfig{Listen: "127.0.0.1:0", Data: data, Library: library,
+		Regions: []string{"us-east-1"}, Account: "123456789012"}
 	for _, set := range settings {
 		set(&cfg)
 	}
@@ -84,11 +85,14 @@ func newClient(t *testing.T) *rekognition.Client {
 	return rekognition.NewFromConfig(cfg)
 }
 
-// TestMovingOutAndIn exports a collection of real faces, deletes and imports it, backs the server up and restores it, and searches after each.
+// TestMovingOutAndIn exports a collection of real faces, deletes and imports it, backs the server
+// up and restores it, and searches after each.
 func TestMovingOutAndIn(t *testing.T) {
-	picture, err := os.ReadFile(filepath.Join("..", "..", "..", "shared", "data", "group", "dlib_1.jpg"))
+	picture, err := os.ReadFile(filepath.Join("..", "..", "..", "shared", "data", "group",
+		"dlib_1.jpg"))
 	if err != nil {
-		pictures, _ := filepath.Glob(filepath.Join("..", "..", "..", "shared", "data", "group", "dlib_*.jpg"))
+		pictures, _ := filepath.Glob(filepath.Join("..", "..", "..", "shared", "data", "group",
+			"dlib_*.jpg"))
 		if len(pictures) == 0 {
 			t.Skip("the pictures of ../shared/data are not here")
 		}
@@ -100,18 +104,24 @@ func TestMovingOutAndIn(t *testing.T) {
 	data := filepath.Join(dir, "data")
 	stop := startServer(t, data)
 	api := newClient(t)
-	if _, err := api.CreateCollection(t.Context(), &rekognition.CreateCollectionInput{CollectionId: aws.String("people")}); err != nil {
+	if _, err := api.CreateCollection(t.Context(),
+		&rekognition.CreateCollectionInput{CollectionId: aws.String("people")}); err != nil {
 		t.Fatal(err)
 	}
-	indexed, err := api.IndexFaces(t.Context(), &rekognition.IndexFacesInput{CollectionId: aws.String("people"), Image: &types.Image{Bytes: picture}})
+	indexed, err := api.IndexFaces(t.Context(),
+		&rekognition.IndexFacesInput{CollectionId: aws.String("people"),
+			Image: &types.Image{Bytes: picture}})
 	if err != nil || len(indexed.FaceRecords) < 2 {
 		t.Fatalf("%v faces, %v", indexed, err)
 	}
 	f := indexed.FaceRecords[0].Face.FaceId
 	found := func(what, collection string) {
 		t.Helper()
-		answer, err := newClient(t).SearchFacesByImage(t.Context(), &rekognition.SearchFacesByImageInput{CollectionId: &collection, Image: &types.Image{Bytes: picture}})
-		if err != nil || len(answer.FaceMatches) == 0 || *answer.FaceMatches[0].Face.FaceId != *f || *answer.FaceMatches[0].Similarity < 99.9 {
+		answer, err := newClient(t).SearchFacesByImage(t.Context(),
+			&rekognition.SearchFacesByImageInput{CollectionId: &collection,
+				Image: &types.Image{Bytes: picture}})
+		if err != nil || len(answer.FaceMatches) == 0 || *answer.FaceMatches[0].Face.FaceId != *f ||
+			*answer.FaceMatches[0].Similarity < 99.9 {
 			t.Errorf("%s: the face is not found: %v", what, err)
 		}
 	}
@@ -123,7 +133,8 @@ func TestMovingOutAndIn(t *testing.T) {
 	}
 	refused := func(want string, args ...string) {
 		t.Helper()
-		if _, err := recollectProgram(t, args...); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := recollectProgram(t, args...); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %s", args, err, want)
 		}
 	}
@@ -133,7 +144,8 @@ func TestMovingOutAndIn(t *testing.T) {
 	refused("there already", "export", "people", exported)
 	refused("ResourceAlreadyExistsException", "import-archive", exported)
 	refused("ResourceNotFoundException", "export", "absent", filepath.Join(dir, "absent.zip"))
-	if _, err := api.DeleteCollection(t.Context(), &rekognition.DeleteCollectionInput{CollectionId: aws.String("people")}); err != nil {
+	if _, err := api.DeleteCollection(t.Context(),
+		&rekognition.DeleteCollectionInput{CollectionId: aws.String("people")}); err != nil {
 		t.Fatal(err)
 	}
 	run("import-archive", exported)

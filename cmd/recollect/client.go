@@ -35,13 +35,16 @@ const defaultEndpoint = "http://127.0.0.1:7180"
 type client struct {
 	Endpoint string // URL; empty: the environment's, or defaultEndpoint
 	Region   string // empty: the environment's or the profile's, or us-east-1
-	Profile  string // of the shared credentials file; empty: the environment's key or the default profile
+	// of the shared credentials file; empty: the environment's key or the default profile
+	Profile string
 }
 
 // addFlags adds the flags that every command which talks to a server has.
 func (c *client) addFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&c.Endpoint, "endpoint", "", "URL of the server (default: AWS_ENDPOINT_URL_REKOGNITION, or "+defaultEndpoint+")")
-	flags.StringVar(&c.Region, "region", "", "region to act in (default: AWS_REGION, the profile's, or us-east-1)")
+	flags.StringVar(&c.Endpoint, "endpoint", "",
+		"URL of the server (default: AWS_ENDPOINT_URL_REKOGNITION, or "+defaultEndpoint+")")
+	flags.StringVar(&c.Region, "region", "",
+		"region to act in (default: AWS_REGION, the profile's, or us-east-1)")
 	flags.StringVar(&c.Profile, "profile", "", "profile of the key in AWS_SHARED_CREDENTIALS_FILE")
 }
 
@@ -49,7 +52,8 @@ func (c *client) addFlags(flags *pflag.FlagSet) {
 func (c *client) load(ctx context.Context) (aws.Config, error) {
 	options := []func(*config.LoadOptions) error{
 		config.WithRegion(c.Region),
-		// A key of the machine that this runs on is none of the server's, and asking for it takes seconds where nobody answers.
+		// A key of the machine that this runs on is none of the server's, and asking for it takes
+		// seconds where nobody answers.
 		config.WithEC2IMDSClientEnableState(imds.ClientDisabled),
 	}
 	if c.Profile != "" {
@@ -60,10 +64,12 @@ func (c *client) load(ctx context.Context) (aws.Config, error) {
 		return aws.Config{}, fmt.Errorf("read the AWS settings: %w", err)
 	}
 	cfg.Region = cmp.Or(cfg.Region, "us-east-1")
-	endpoint := cmp.Or(c.Endpoint, os.Getenv("AWS_ENDPOINT_URL_REKOGNITION"), aws.ToString(cfg.BaseEndpoint), defaultEndpoint)
+	endpoint := cmp.Or(c.Endpoint, os.Getenv("AWS_ENDPOINT_URL_REKOGNITION"),
+		aws.ToString(cfg.BaseEndpoint), defaultEndpoint)
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return aws.Config{}, fmt.Errorf("the endpoint %q is no URL like %s", endpoint, defaultEndpoint)
+		return aws.Config{},
+			fmt.Errorf("the endpoint %q is no URL like %s", endpoint, defaultEndpoint)
 	}
 	endpoint = strings.TrimRight(endpoint, "/")
 	cfg.BaseEndpoint = &endpoint
@@ -78,13 +84,17 @@ func (c *client) key(ctx context.Context) (aws.Config, aws.Credentials, error) {
 	}
 	credentials, err := cfg.Credentials.Retrieve(ctx)
 	if err != nil {
-		return cfg, credentials, errors.New("there is no access key: set AWS_SHARED_CREDENTIALS_FILE to the file that has it, data/credentials beside a server of your own")
+		return cfg, credentials,
+			errors.New(
+				"there is no access key: set AWS_SHARED_CREDENTIALS_FILE to the file that has it, " +
+					"data/credentials beside a server of your own")
 	}
 	return cfg, credentials, nil
 }
 
 // api returns a client of the face API.
-func (c *client) api(ctx context.Context, options ...func(*rekognition.Options)) (*rekognition.Client, error) {
+func (c *client) api(ctx context.Context,
+	options ...func(*rekognition.Options)) (*rekognition.Client, error) {
 	cfg, _, err := c.key(ctx)
 	if err != nil {
 		return nil, err
@@ -94,14 +104,17 @@ func (c *client) api(ctx context.Context, options ...func(*rekognition.Options))
 	return rekognition.NewFromConfig(cfg, append(options, endpoint)...), nil
 }
 
-// plain is an error of the API as the server told it, without what the SDK says around it. That of a server which does not answer says so.
+// plain is an error of the API as the server told it, without what the SDK says around it. That of
+// a server which does not answer says so.
 func plain(err error) error {
 	if e, ok := errors.AsType[smithy.APIError](err); ok {
 		return &serverError{Type: e.ErrorCode(), Message: e.ErrorMessage()}
 	}
 	if e, ok := errors.AsType[*url.Error](err); ok && !errors.Is(err, context.Canceled) {
 		u, _ := url.Parse(e.URL)
-		return fmt.Errorf("%s://%s does not answer; is the server running, and is this its address? (%w)", u.Scheme, u.Host, e.Err)
+		return fmt.Errorf(
+			"%s://%s does not answer; is the server running, and is this its address? (%w)",
+			u.Scheme, u.Host, e.Err)
 	}
 	return err
 }
@@ -119,8 +132,10 @@ func (e *serverError) Error() string {
 	return e.Type + ": " + e.Message
 }
 
-// call asks the door for administration for something. The body may be nil; else it is read twice. The caller closes what is returned.
-func (c *client) call(ctx context.Context, method, path string, query url.Values, body io.ReadSeeker) (io.ReadCloser, error) {
+// call asks the door for administration for something. The body may be nil; else it is read twice.
+// The caller closes what is returned.
+func (c *client) call(ctx context.Context, method, path string, query url.Values,
+	body io.ReadSeeker) (io.ReadCloser, error) {
 	cfg, credentials, err := c.key(ctx)
 	if err != nil {
 		return nil, err
@@ -137,7 +152,8 @@ func (c *client) call(ctx context.Context, method, path string, query url.Values
 		sent = body
 	}
 	sum := hex.EncodeToString(hash.Sum(nil))
-	r, err := http.NewRequestWithContext(ctx, method, *cfg.BaseEndpoint+admin.Prefix+path+"?"+query.Encode(), sent)
+	r, err := http.NewRequestWithContext(ctx, method, *cfg.BaseEndpoint+admin.Prefix+path+"?"+
+		query.Encode(), sent)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +161,8 @@ func (c *client) call(ctx context.Context, method, path string, query url.Values
 		r.ContentLength = size
 		r.Header.Set("X-Amz-Content-Sha256", sum)
 	}
-	if err := v4.NewSigner().SignHTTP(ctx, credentials, r, sum, wire.SigningName, cfg.Region, time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(ctx, credentials, r, sum, wire.SigningName, cfg.Region,
+		time.Now()); err != nil {
 		return nil, fmt.Errorf("sign the request: %w", err)
 	}
 	resp, err := http.DefaultClient.Do(r)
@@ -159,7 +176,8 @@ func (c *client) call(ctx context.Context, method, path string, query url.Values
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	said := new(serverError)
 	if json.Unmarshal(text, said) != nil || said.Type == "" {
-		return nil, fmt.Errorf("%s answers %s, which no server of Recollect does: %.100q", *cfg.BaseEndpoint, resp.Status, bytes.TrimSpace(text))
+		return nil, fmt.Errorf("%s answers %s, which no server of Recollect does: %.100q",
+			*cfg.BaseEndpoint, resp.Status, bytes.TrimSpace(text))
 	}
 	return nil, said
 }

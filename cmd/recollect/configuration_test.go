@@ -27,7 +27,8 @@ func TestConfigurationDocument(t *testing.T) {
 	}
 	got, err := os.ReadFile(path)
 	if err != nil || string(got) != want {
-		t.Errorf("docs/configuration.md is not as the program's flags are (%v); run: go generate ./cmd/recollect", err)
+		t.Errorf("docs/configuration.md is not as the program's flags are (%v); run: go generate "+
+			"./cmd/recollect", err)
 	}
 }
 
@@ -44,17 +45,23 @@ comes first, then the environment, then the file, then the default. A name in th
 does, and all faults are told at once. %[1]srecollect doctor%[1]s takes the same settings, and %[1]srecollect keys%[1]s those that it has flags for.
 
 `, "`", configEnv)
-	b.WriteString("```yaml\n# recollect.yaml\nlisten: 127.0.0.1:7180\ndata: /var/lib/recollect\nregion: [us-east-1, eu-west-1]\nlog-json: true\n```\n\n")
+	b.WriteString("```yaml\n# recollect.yaml\n" +
+		"listen: 127.0.0.1:7180\n" +
+		"data: /var/lib/recollect\nregion: [us-east-1, eu-west-1]\nlog-json: true\n```\n\n")
 	b.WriteString("| flag | environment | file | default | |\n|---|---|---|---|---|\n")
 	serverFlags().VisitAll(func(f *pflag.Flag) {
-		fmt.Fprintf(&b, "| `--%s` | `%s` | `%s` | %s | %s |\n", f.Name, settingEnv(f.Name), f.Name, defaultText(f), meaning(f))
+		fmt.Fprintf(&b, "| `--%s` | `%s` | `%s` | %s | %s |\n", f.Name, settingEnv(f.Name), f.Name,
+			defaultText(f), meaning(f))
 	})
-	fmt.Fprintf(&b, "\nSecrets are in no flag and in no file of settings:\n\n| environment | |\n|---|---|\n"+
-		"| `%s`, `%s` | the root key, instead of the one that the first start writes to `credentials` in the data folder |\n"+
+	fmt.Fprintf(&b, "\nSecrets are in no flag and in no file of settings:\n"+
+		"\n| environment | |\n|---|---|\n"+
+		"| `%s`, `%s` | the root key, instead of the one that the first start writes to "+
+		"`credentials` in the data folder |\n"+
 		"| `%s`, `%s` | the key for the S3 endpoint; neither: requests to it are not signed |\n",
 		iam.RootAccessKeyIDEnv, iam.RootSecretAccessKeyEnv, s3AccessKeyIDEnv, s3SecretAccessKeyEnv)
 	b.WriteString(`
-Beside them Go's own variables hold, such as ` + "`GOMEMLIMIT` and `GOMAXPROCS`" + `, and ` + "`HTTPS_PROXY` and `NO_PROXY`" + ` for the S3 endpoint.
+Beside them Go's own variables hold, such as ` + "`GOMEMLIMIT` and `GOMAXPROCS`" + `, and ` +
+		"`HTTPS_PROXY` and `NO_PROXY`" + ` for the S3 endpoint.
 
 ## Commands that talk to a server
 
@@ -62,19 +69,25 @@ They find it, and their key, as every AWS client does:
 
 | environment | |
 |---|---|
-| ` + "`AWS_ENDPOINT_URL_REKOGNITION`, or `AWS_ENDPOINT_URL`" + ` | URL of the server; ` + defaultEndpoint + ` |
+| ` + "`AWS_ENDPOINT_URL_REKOGNITION`, or `AWS_ENDPOINT_URL`" + ` | URL of the server; ` +
+		defaultEndpoint + ` |
 | ` + "`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`" + ` | the key |
-| ` + "`AWS_SHARED_CREDENTIALS_FILE`, `AWS_CONFIG_FILE`, `AWS_PROFILE`" + ` | or the files that have it, and the profile |
+| ` + "`AWS_SHARED_CREDENTIALS_FILE`, `AWS_CONFIG_FILE`, `AWS_PROFILE`" +
+		` | or the files that have it, and the profile |
 | ` + "`AWS_REGION`" + ` | region to act in; us-east-1 |
 | ` + "`NO_COLOR`" + ` | if it is set, nothing is coloured; what is no terminal never gets colours |
 
-and these flags of all of them come first (` + "`backup`, `export` and `import-archive` have no `--output`" + `):
+and these flags of all of them come first (` +
+		"`backup`, `export` and `import-archive` have no `--output`" + `):
 
 ` + flagTable(commonFlags()) + `
 | exit status | |
 |---|---|
-` + fmt.Sprintf("| 0 | it was done; search, compare: there is a match; detect: there is a face |\n| %d | it was done, and the answer is no: no match, no face, something that doctor does not like, a picture that import failed with |\n"+
-		"| %d | the command line or the settings are wrong, and nothing was done |\n| %d | the server, the network or this machine failed |\n| %d | interrupted |\n",
+` + fmt.Sprintf("| 0 | it was done; search, compare: there is a match; detect: there is a face |\n"+
+		"| %d | it was done, and the answer is no: no match, no face, something that doctor does not "+
+		"like, a picture that import failed with |\n"+
+		"| %d | the command line or the settings are wrong, and nothing was done |\n"+
+		"| %d | the server, the network or this machine failed |\n| %d | interrupted |\n",
 		statusNo, statusUsage, statusFailed, statusInterrupted))
 	var walk func(*cobra.Command)
 	walk = func(cmd *cobra.Command) {
@@ -91,13 +104,15 @@ and these flags of all of them come first (` + "`backup`, `export` and `import-a
 }
 
 func describeCommand(b *strings.Builder, cmd *cobra.Command) {
-	fmt.Fprintf(b, "\n### recollect %s\n\n%s. `%s`\n", strings.TrimPrefix(cmd.CommandPath(), "recollect "), cmd.Short, cmd.UseLine())
+	fmt.Fprintf(b, "\n### recollect %s\n\n%s. `%s`\n",
+		strings.TrimPrefix(cmd.CommandPath(), "recollect "), cmd.Short, cmd.UseLine())
 	cmd.InitDefaultHelpFlag()
 	rows := 0
 	known := serverFlags()
 	for _, set := range []*pflag.FlagSet{cmd.LocalFlags(), cmd.InheritedFlags()} {
 		set.VisitAll(func(f *pflag.Flag) {
-			if f.Name == "help" || cmd.Name() == "doctor" && known.Lookup(f.Name) != nil || isCommon(f) {
+			if f.Name == "help" || cmd.Name() == "doctor" && known.Lookup(f.Name) != nil ||
+				isCommon(f) {
 				return
 			}
 			if rows++; rows == 1 {
@@ -111,7 +126,10 @@ func describeCommand(b *strings.Builder, cmd *cobra.Command) {
 func flagTable(flags *pflag.FlagSet) string {
 	var b strings.Builder
 	b.WriteString("| flag | default | |\n|---|---|---|\n")
-	flags.VisitAll(func(f *pflag.Flag) { fmt.Fprintf(&b, "| `--%s` | %s | %s |\n", f.Name, defaultText(f), meaning(f)) })
+	flags.VisitAll(func(f *pflag.Flag) {
+		fmt.Fprintf(&b, "| `--%s` | %s | %s |\n", f.Name,
+			defaultText(f), meaning(f))
+	})
 	return b.String()
 }
 

@@ -38,10 +38,13 @@ func doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check what a server needs on this machine",
-		Long: "Check what a server with these settings needs on this machine, and say what to do where something is wrong: networks, address, data\n" +
-			"folder, disk, clock and S3. It can run beside the server, and changes nothing. The exit status is 1 if a check failed.",
-		Example: "  recollect doctor\n  recollect doctor --data /srv/recollect --s3-endpoint https://s3.example --output json",
-		Args:    cobra.NoArgs,
+		Long: "Check what a server with these settings needs on this machine, and say what to do " +
+			"where something is wrong: networks, address, data\n" +
+			"folder, disk, clock and S3. It can run beside the server, and changes nothing. The " +
+			"exit status is 1 if a check failed.",
+		Example: "  recollect doctor\n  recollect doctor --data /srv/recollect --s3-endpoint " +
+			"https://s3.example --output json",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := validAll(validOutput(output), cfg.Validate()); err != nil {
 				return err
@@ -94,9 +97,11 @@ func showFindings(w io.Writer, findings []finding, asJSON bool) error {
 	return table.Flush()
 }
 
-// checkNetworks loads the networks, which compares their hashes, and has each model look at the reference pictures.
+// checkNetworks loads the networks, which compares their hashes, and has each model look at the
+// reference pictures.
 func checkNetworks(ctx context.Context, cfg serveConfig) finding {
-	const name, again = "networks", "run in Recollect's source folder: make networks; or name their folder with --library"
+	const name, again = "networks",
+		"run in Recollect's source folder: make networks; or name their folder with --library"
 	models, err := openModels(cfg.Library, cfg.Device)
 	if err != nil {
 		return finding{name, stateFail, err.Error(), again}
@@ -121,6 +126,7 @@ func checkNetworks(ctx context.Context, cfg serveConfig) finding {
 		}
 		versions = append(versions, p.Version)
 	}
-	return finding{Check: name, State: stateOK, Found: fmt.Sprintf("face model %s; the reference pictures came out right, in %v",
-		strings.Join(versions, ", "), time.Since(start).Round(time.Millisecond))}
+	return finding{Check: name, State: stateOK,
+		Found: fmt.Sprintf("face model %s; the reference pictures came out right, in %v",
+			strings.Join(versions, ", "), time.Since(start).Round(time.Millisecond))}
 }

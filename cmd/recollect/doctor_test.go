@@ -15,7 +15,9 @@ import (
 // examine runs doctor and returns the states by check.
 func examine(t *testing.T, args ...string) (map[string]finding, error) {
 	t.Helper()
-	out, err := recollectProgram(t, append([]string{"doctor", "--output", "json", "--library", filepath.Join("..", "..", "lib", "recollect")}, args...)...)
+	out, err := recollectProgram(t,
+		append([]string{"doctor", "--output", "json", "--library",
+			filepath.Join("..", "..", "lib", "recollect")}, args...)...)
 	var findings []finding
 	if e := json.Unmarshal([]byte(out), &findings); e != nil {
 		t.Fatalf("%v: %q (%v)", e, out, err)
@@ -43,7 +45,8 @@ func TestDoctor(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Date", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat))
 		w.WriteHeader(http.StatusForbidden)
-		w.Write([]byte(`<?xml version="1.0"?><Error><Code>InvalidAccessKeyId</Code><Message>no</Message></Error>`))
+		w.Write([]byte(
+			`<?xml version="1.0"?><Error><Code>InvalidAccessKeyId</Code><Message>no</Message></Error>`))
 	}))
 	defer other.Close()
 
@@ -64,7 +67,8 @@ func TestDoctor(t *testing.T) {
 	if err := os.Mkdir(open, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	ill, err := examine(t, "--data", open, "--listen", taken.Addr().String(), "--s3-endpoint", other.URL, "--library", dir)
+	ill, err := examine(t, "--data", open, "--listen", taken.Addr().String(), "--s3-endpoint",
+		other.URL, "--library", dir)
 	if !errors.Is(err, errUnwell) || exitStatus(err) != 1 {
 		t.Errorf("a machine that is ill: %v", err)
 	}
@@ -80,7 +84,8 @@ func TestDoctor(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if found, _ := examine(t, "--data", file, "--listen", "127.0.0.1:0"); found["data folder"].State != stateFail {
+	if found, _ := examine(t, "--data", file, "--listen",
+		"127.0.0.1:0"); found["data folder"].State != stateFail {
 		t.Errorf("a file as data folder: %+v", found["data folder"])
 	}
 	if _, err := recollectProgram(t, "doctor", "--output", "xml"); err == nil {

@@ -38,21 +38,26 @@ func checkAddress(ctx context.Context, cfg serveConfig) finding {
 		listener.Close()
 		host, _, _ := net.SplitHostPort(cfg.Listen)
 		if !isLoopback(host) {
-			return finding{name, stateWarn, cfg.Listen + " can be reached from other machines", "the server speaks plain HTTP: listen on 127.0.0.1 behind a proxy that terminates TLS"}
+			return finding{name, stateWarn, cfg.Listen + " can be reached from other machines",
+				"the server speaks plain HTTP: listen on 127.0.0.1 behind a proxy that terminates " +
+					"TLS"}
 		}
 		return finding{Check: name, State: stateOK, Found: cfg.Listen + " is free"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+cfg.Listen+"/health/ready", nil); err == nil {
+	if r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+cfg.Listen+
+		"/health/ready", nil); err == nil {
 		if resp, err := http.DefaultClient.Do(r); err == nil {
 			resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
-				return finding{Check: name, State: stateOK, Found: "a server is ready on " + cfg.Listen}
+				return finding{Check: name, State: stateOK, Found: "a server is ready on " +
+					cfg.Listen}
 			}
 		}
 	}
-	return finding{name, stateFail, err.Error(), "choose another address or port with --listen, or end the program that has it"}
+	return finding{name, stateFail, err.Error(),
+		"choose another address or port with --listen, or end the program that has it"}
 }
 
 // checkFolder looks at who can read the data folder and its files.
@@ -62,9 +67,12 @@ func checkFolder(_ context.Context, cfg serveConfig) finding {
 	if errors.Is(err, fs.ErrNotExist) {
 		parent := existing(cfg.Data)
 		if err := unix.Access(parent, unix.W_OK); err != nil {
-			return finding{name, stateFail, fmt.Sprintf("%s is not there, and cannot be made in %s: %v", cfg.Data, parent, err), "make it for the server's user, or name another with --data"}
+			return finding{name, stateFail,
+				fmt.Sprintf("%s is not there, and cannot be made in %s: %v", cfg.Data, parent, err),
+				"make it for the server's user, or name another with --data"}
 		}
-		return finding{Check: name, State: stateOK, Found: cfg.Data + " will be made at the first start"}
+		return finding{Check: name, State: stateOK, Found: cfg.Data +
+			" will be made at the first start"}
 	}
 	if err == nil && !info.IsDir() {
 		err = fmt.Errorf("%s is no folder", cfg.Data)
@@ -75,7 +83,8 @@ func checkFolder(_ context.Context, cfg serveConfig) finding {
 		}
 	}
 	if err != nil {
-		return finding{name, stateFail, err.Error(), "run as the user who owns the folder, or give it to this one with chown"}
+		return finding{name, stateFail, err.Error(),
+			"run as the user who owns the folder, or give it to this one with chown"}
 	}
 	var open []string
 	err = filepath.WalkDir(cfg.Data, func(path string, entry fs.DirEntry, err error) error {
@@ -98,7 +107,8 @@ func checkFolder(_ context.Context, cfg serveConfig) finding {
 		return finding{name, stateFail, err.Error(), "run as the user who owns the folder"}
 	}
 	if len(open) > 0 {
-		return finding{name, stateFail, "others can read " + strings.Join(open[:min(len(open), 5)], ", "), "run: chmod -R go= " + cfg.Data}
+		return finding{name, stateFail, "others can read " +
+			strings.Join(open[:min(len(open), 5)], ", "), "run: chmod -R go= " + cfg.Data}
 	}
 	return finding{Check: name, State: stateOK, Found: cfg.Data + " is this user's alone"}
 }
@@ -116,7 +126,9 @@ func existing(folder string) string {
 }
 
 func checkSpace(_ context.Context, cfg serveConfig) finding {
-	const name, advice = "disk", "free some, or move the data folder; a face takes about 3 KB, and a backup or an export as much as its data for its time"
+	const name, advice = "disk",
+		"free some, or move the data folder; a face takes about 3 KB, and a backup or an export " +
+			"as much as its data for its time"
 	var system unix.Statfs_t
 	if err := unix.Statfs(existing(cfg.Data), &system); err != nil {
 		return finding{name, stateFail, err.Error(), "name a folder that can be read with --data"}
@@ -142,13 +154,16 @@ func checkSync(ctx context.Context, cfg serveConfig) finding {
 	defer os.Remove(f.Name())
 	defer f.Close()
 	var took []time.Duration
-	for started := time.Now(); len(took) < 20 && time.Since(started) < 5*time.Second && ctx.Err() == nil; {
+	for started := time.Now(); len(took) < 20 && time.Since(started) < 5*time.Second &&
+		ctx.Err() == nil; {
 		start := time.Now()
 		if _, err := f.Write(make([]byte, 4<<10)); err != nil {
-			return finding{name, stateFail, err.Error(), "free some space, or look for errors of the disk in the system's log"}
+			return finding{name, stateFail, err.Error(),
+				"free some space, or look for errors of the disk in the system's log"}
 		}
 		if err := f.Sync(); err != nil {
-			return finding{name, stateFail, err.Error(), "look for errors of the disk in the system's log"}
+			return finding{name, stateFail, err.Error(),
+				"look for errors of the disk in the system's log"}
 		}
 		took = append(took, time.Since(start))
 	}
@@ -170,7 +185,8 @@ func checkSync(ctx context.Context, cfg serveConfig) finding {
 
 // checkClock compares the clock with that of the S3 endpoint, or else of the file system.
 func checkClock(ctx context.Context, cfg serveConfig) finding {
-	const name, advice = "clock", "set the clock, best by NTP: signatures are good for 5 minutes either way"
+	const name, advice = "clock",
+		"set the clock, best by NTP: signatures are good for 5 minutes either way"
 	other, of, err := fileTime(existing(cfg.Data))
 	if cfg.S3Endpoint != "" {
 		if t, dateErr := serverTime(ctx, cfg.S3Endpoint); dateErr == nil {
@@ -178,7 +194,8 @@ func checkClock(ctx context.Context, cfg serveConfig) finding {
 		}
 	}
 	if err != nil {
-		return finding{name, stateWarn, "there is nothing to compare it with: " + err.Error(), advice}
+		return finding{name, stateWarn, "there is nothing to compare it with: " + err.Error(),
+			advice}
 	}
 	return judgeClock(name, time.Since(other), of, advice)
 }
@@ -194,7 +211,8 @@ func judgeClock(name string, skew time.Duration, of, advice string) finding {
 	return finding{Check: name, State: stateOK, Found: found}
 }
 
-// fileTime is the time that the file system gives to a new file, which differs from the machine's if it is another's.
+// fileTime is the time that the file system gives to a new file, which differs from the machine's
+// if it is another's.
 func fileTime(folder string) (t time.Time, of string, err error) {
 	f, err := os.CreateTemp(folder, ".doctor-*")
 	if err != nil {
@@ -225,12 +243,14 @@ func serverTime(ctx context.Context, url string) (time.Time, error) {
 	return http.ParseTime(resp.Header.Get("Date"))
 }
 
-// checkS3 asks for an object that is not there, which tells whether the endpoint is reached and its key is known.
+// checkS3 asks for an object that is not there, which tells whether the endpoint is reached and its
+// key is known.
 func checkS3(ctx context.Context, cfg serveConfig) finding {
 	const name = "S3"
 	source, err := openImages(cfg)
 	if err != nil {
-		return finding{name, stateFail, err.Error(), "correct the --s3 flags, " + s3AccessKeyIDEnv + " and " + s3SecretAccessKeyEnv}
+		return finding{name, stateFail, err.Error(), "correct the --s3 flags, " + s3AccessKeyIDEnv +
+			" and " + s3SecretAccessKeyEnv}
 	}
 	if source == nil {
 		return finding{Check: name, State: stateOK, Found: "not used: pictures come as bytes"}
@@ -238,19 +258,25 @@ func checkS3(ctx context.Context, cfg serveConfig) finding {
 	_, err = source.Get(ctx, "recollect-doctor-asks", "for-what-is-not-there", "", 1)
 	if cfg.S3Root != "" {
 		if entries, readErr := os.ReadDir(cfg.S3Root); readErr != nil {
-			return finding{name, stateFail, readErr.Error(), "name a folder whose subfolders are the buckets with --s3-root"}
+			return finding{name, stateFail, readErr.Error(),
+				"name a folder whose subfolders are the buckets with --s3-root"}
 		} else {
-			return finding{Check: name, State: stateOK, Found: fmt.Sprintf("%s has %d entries", cfg.S3Root, len(entries))}
+			return finding{Check: name, State: stateOK,
+				Found: fmt.Sprintf("%s has %d entries", cfg.S3Root, len(entries))}
 		}
 	}
 	if err == nil || errors.Is(err, s3.ErrNotFound) {
-		return finding{Check: name, State: stateOK, Found: cfg.S3Endpoint + " answers and takes the key"}
+		return finding{Check: name, State: stateOK, Found: cfg.S3Endpoint +
+			" answers and takes the key"}
 	}
 	if e, ok := errors.AsType[smithy.APIError](err); ok {
 		if e.ErrorCode() == "AccessDenied" {
-			return finding{Check: name, State: stateOK, Found: cfg.S3Endpoint + " answers, and lets the key see some buckets only"}
+			return finding{Check: name, State: stateOK, Found: cfg.S3Endpoint +
+				" answers, and lets the key see some buckets only"}
 		}
-		return finding{name, stateFail, cfg.S3Endpoint + " answers " + e.ErrorCode(), "correct " + s3AccessKeyIDEnv + ", " + s3SecretAccessKeyEnv + ", --s3-region or the clock"}
+		return finding{name, stateFail, cfg.S3Endpoint + " answers " + e.ErrorCode(), "correct " +
+			s3AccessKeyIDEnv + ", " + s3SecretAccessKeyEnv + ", --s3-region or the clock"}
 	}
-	return finding{name, stateFail, err.Error(), "correct --s3-endpoint, or let this machine reach it"}
+	return finding{name, stateFail, err.Error(),
+		"correct --s3-endpoint, or let this machine reach it"}
 }

@@ -24,13 +24,15 @@ var fence = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$")
 
 func blocks(text string) (found []block) {
 	for _, m := range fence.FindAllStringSubmatchIndex(text, -1) {
-		found = append(found, block{1 + strings.Count(text[:m[0]], "\n"), text[m[2]:m[3]], text[m[4]:m[5]]})
+		found = append(found,
+			block{1 + strings.Count(text[:m[0]], "\n"), text[m[2]:m[3]], text[m[4]:m[5]]})
 	}
 	return found
 }
 
-// TestDocuments runs the commands of each document, in their order, as a reader would: blocks of sh in one shell, and of Python by themselves. The pictures
-// that they name are real ones, and the port is another one than 7180, lest a server be in the way.
+// TestDocuments runs the commands of each document, in their order, as a reader would: blocks of sh
+// in one shell, and of Python by themselves. The pictures that they name are real ones, and the
+// port is another one than 7180, lest a server be in the way.
 func TestDocuments(t *testing.T) {
 	needNetworks(t)
 	library, err := filepath.Abs(installed)
@@ -38,7 +40,8 @@ func TestDocuments(t *testing.T) {
 		t.Fatal(err)
 	}
 	bin := t.TempDir()
-	if out, err := exec.Command("go", "build", "-o", filepath.Join(bin, "recollect"), ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", filepath.Join(bin, "recollect"),
+		".").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	documents, err := filepath.Glob("../../docs/*.md")
@@ -51,7 +54,8 @@ func TestDocuments(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			runDocument(t, blocks(string(text)), bin, library, filepath.Base(document) != "quickstart.md")
+			runDocument(t, blocks(string(text)), bin, library,
+				filepath.Base(document) != "quickstart.md")
 		})
 	}
 }
@@ -68,8 +72,12 @@ func runDocument(t *testing.T, found []block, bin, library string, serve bool) {
 	var script strings.Builder
 	script.WriteString("set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n")
 	if serve {
-		script.WriteString("recollect serve > recollect.log 2>&1 &\nuntil curl -sf http://127.0.0.1:7180/health/ready; do sleep 0.2; done\n" +
-			"export AWS_SHARED_CREDENTIALS_FILE=$PWD/data/credentials AWS_ENDPOINT_URL_REKOGNITION=http://127.0.0.1:7180 AWS_DEFAULT_REGION=us-east-1\n")
+		script.WriteString(
+			"recollect serve > recollect.log 2>&1 &\n" +
+				"until curl -sf http://127.0.0.1:7180/health/ready; do sleep 0.2; done\n" +
+				"export AWS_SHARED_CREDENTIALS_FILE=$PWD/data/credentials " +
+				"AWS_ENDPOINT_URL_REKOGNITION=http://127.0.0.1:7180 " +
+				"AWS_DEFAULT_REGION=us-east-1\n")
 	}
 	ran := 0
 	for _, b := range found {
@@ -97,9 +105,11 @@ func runDocument(t *testing.T, found []block, bin, library string, serve bool) {
 	if ran == 0 {
 		return
 	}
-	cmd := exec.CommandContext(t.Context(), "bash", "-c", strings.ReplaceAll(script.String(), "127.0.0.1:7180", address))
+	cmd := exec.CommandContext(t.Context(), "bash", "-c",
+		strings.ReplaceAll(script.String(), "127.0.0.1:7180", address))
 	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "RECOLLECT_LISTEN=" + address, "RECOLLECT_LIBRARY=" + library,
+	cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
+		"RECOLLECT_LISTEN=" + address, "RECOLLECT_LIBRARY=" + library,
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER="}
 	cmd.WaitDelay = 10 * time.Second
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -114,14 +124,17 @@ func documentPictures(t *testing.T, dir string) {
 	people(t, filepath.Join(dir, "people"), 0, 6)
 	person := filepath.Join(lfw, "images", "Aaron_Peirsol", "Aaron_Peirsol_000")
 	for name, from := range map[string]string{
-		"anna.jpg": person + "1.jpg", "street.jpg": person + "2.jpg", "passport.jpg": person + "3.jpg", "door.jpg": person + "4.jpg",
-		"group.jpg": "../../../shared/data/group/cf_016_8.jpg", "people/Anna/1.jpg": person + "1.jpg", "people/Anna/2.jpg": person + "2.jpg",
+		"anna.jpg": person + "1.jpg", "street.jpg": person + "2.jpg", "passport.jpg": person +
+			"3.jpg", "door.jpg": person + "4.jpg",
+		"group.jpg": "../../../shared/data/group/cf_016_8.jpg", "people/Anna/1.jpg": person +
+			"1.jpg", "people/Anna/2.jpg": person + "2.jpg",
 	} {
 		copyFile(t, from, filepath.Join(dir, name))
 	}
 }
 
-// TestMetricsOfDocuments looks for the metrics that the documents name among those that a server shows.
+// TestMetricsOfDocuments looks for the metrics that the documents name among those that a server
+// shows.
 func TestMetricsOfDocuments(t *testing.T) {
 	startServer(t, filepath.Join(t.TempDir(), "data"))
 	if _, err := newClient(t).ListCollections(t.Context(), nil); err != nil {
@@ -141,11 +154,14 @@ func TestMetricsOfDocuments(t *testing.T) {
 		t.Fatal(err)
 	}
 	named := 0
-	for _, name := range regexp.MustCompile(`\b(?:recollect_\w+|process_\w+)`).FindAllString(string(text), -1) {
+	for _, name := range regexp.MustCompile(`\b(?:recollect_\w+|process_\w+)`).FindAllString(
+		string(text), -1) {
 		named++
 		// A histogram of what has not happened shows its help alone.
 		base := regexp.MustCompile(`_(bucket|sum|count)$`).ReplaceAllString(name, "")
-		if !strings.Contains(string(shown), "\n"+name) && !strings.Contains(string(shown), "# TYPE "+base+" ") && base != "recollect_vision_stage_duration_seconds" {
+		if !strings.Contains(string(shown), "\n"+name) &&
+			!strings.Contains(string(shown), "# TYPE "+base+" ") &&
+			base != "recollect_vision_stage_duration_seconds" {
 			t.Errorf("the document names %s, which no server shows", name)
 		}
 	}
@@ -166,11 +182,14 @@ func TestPackaging(t *testing.T) {
 	}
 	// The program is not installed where the unit expects it.
 	path := filepath.Join(t.TempDir(), "recollect.service")
-	writeFile(t, path, []byte(strings.ReplaceAll(string(unit), "/usr/local/bin/recollect", "/bin/true")))
-	if out, err := exec.Command(program, "verify", "--man=no", path).CombinedOutput(); err != nil || strings.Contains(string(out), "recollect.service") {
+	writeFile(t, path,
+		[]byte(strings.ReplaceAll(string(unit), "/usr/local/bin/recollect", "/bin/true")))
+	if out, err := exec.Command(program, "verify", "--man=no", path).CombinedOutput(); err != nil ||
+		strings.Contains(string(out), "recollect.service") {
 		t.Errorf("verify: %v %s", err, out)
 	}
-	out, err := exec.Command(program, "security", "--offline=true", "--no-pager", "--threshold=20", path).CombinedOutput()
+	out, err := exec.Command(program, "security", "--offline=true", "--no-pager", "--threshold=20",
+		path).CombinedOutput()
 	if err != nil {
 		t.Errorf("the unit is exposed more than 2.0: %v\n%s", err, out)
 	}

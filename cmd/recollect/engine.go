@@ -37,7 +37,8 @@ func openModels(library, device string) (*models, error) {
 		return nil, fmt.Errorf(`--device cuda: %w
 It needs an NVIDIA GPU with its driver, CUDA and cuDNN where the system finds libraries, and in %s the files %s
 of ONNX Runtime %s for GPUs (the archive onnxruntime-linux-x64-gpu of its releases). --device cpu needs none of them`,
-			err, filepath.Join(library, "onnxruntime"), strings.Join(onnx.CUDALibraries, " and "), onnx.Version)
+			err, filepath.Join(library, "onnxruntime"), strings.Join(onnx.CUDALibraries, " and "),
+			onnx.Version)
 	}
 	if err != nil {
 		return nil, installAgain(err)
@@ -47,7 +48,9 @@ of ONNX Runtime %s for GPUs (the archive onnxruntime-linux-x64-gpu of its releas
 
 // installAgain says what to do about a library folder that is not whole.
 func installAgain(err error) error {
-	return fmt.Errorf("load the face model: %w\nTo install the networks again, run in Recollect's source folder: make networks", err)
+	return fmt.Errorf(
+		"load the face model: %w\n"+
+			"To install the networks again, run in Recollect's source folder: make networks", err)
 }
 
 // load loads one pack; that of no name is the default.
@@ -103,7 +106,8 @@ func (m *models) try(ctx context.Context, p *pack.Pack) (reference.Result, error
 	}
 	result, err := reference.Try(ctx, engine)
 	if err != nil {
-		err = fmt.Errorf("the model pack %s does not work on the reference pictures:\n%w", p.Name, err)
+		err = fmt.Errorf("the model pack %s does not work on the reference pictures:\n%w", p.Name,
+			err)
 	}
 	return result, errors.Join(err, engine.Close())
 }
@@ -130,7 +134,8 @@ func asEngines(engines []*vision.Engine) []face.Engine {
 func modelsOf(engines []*vision.Engine) []admin.Model {
 	told := make([]admin.Model, len(engines))
 	for i, engine := range engines {
-		told[i] = admin.Model{Version: engine.Version(), Dimension: engine.Dimension(), Calibration: []admin.Calibrated{}}
+		told[i] = admin.Model{Version: engine.Version(), Dimension: engine.Dimension(),
+			Calibration: []admin.Calibrated{}}
 		for _, c := range engine.Calibration() {
 			told[i].Calibration = append(told[i].Calibration, admin.Calibrated(c))
 		}

@@ -24,7 +24,9 @@ func TestDeviceWithoutCUDA(t *testing.T) {
 	if !errors.Is(err, onnx.ErrCUDA) {
 		t.Fatalf("got %v, want ErrCUDA", err)
 	}
-	for _, want := range []string{"--device cuda", onnx.Version, filepath.Join(library, "onnxruntime"), onnx.CUDALibraries[0], onnx.CUDALibraries[1], "--device cpu"} {
+	for _, want := range []string{"--device cuda", onnx.Version,
+		filepath.Join(library, "onnxruntime"), onnx.CUDALibraries[0], onnx.CUDALibraries[1],
+		"--device cpu"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not mention %s", err, want)
 		}

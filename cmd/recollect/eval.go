@@ -69,11 +69,15 @@ The exit status is 0 if all was measured, 130 if it was interrupted, 2 if the co
 	flags := cmd.Flags()
 	flags.StringVar(&cfg.Pairs, "pairs", "", "file of the pairs to measure")
 	flags.StringVar(&cfg.Images, "images", "", "folder of the pictures, with one folder a person")
-	flags.StringVar(&cfg.Train, "train", "", "file of other pairs, to choose the threshold of the accuracy on")
-	flags.StringVar(&cfg.Report, "report", "", "HTML file to write the report to, with the curve and the worst pairs")
-	flags.StringVar(&cfg.Library, "library", defaultLibrary(), "folder of ONNX Runtime and the model packs")
+	flags.StringVar(&cfg.Train, "train", "",
+		"file of other pairs, to choose the threshold of the accuracy on")
+	flags.StringVar(&cfg.Report, "report", "",
+		"HTML file to write the report to, with the curve and the worst pairs")
+	flags.StringVar(&cfg.Library, "library", defaultLibrary(),
+		"folder of ONNX Runtime and the model packs")
 	configure(cmd)
-	flags.StringVar(&cfg.Model, "model", "", "name of the model pack to measure (default: that of new collections)")
+	flags.StringVar(&cfg.Model, "model", "",
+		"name of the model pack to measure (default: that of new collections)")
 	return cmd
 }
 
@@ -102,7 +106,8 @@ func eval(ctx context.Context, cfg evalConfig, stdout, stderr io.Writer) (err er
 	defer func() { err = errors.Join(err, report.discard()) }()
 
 	watch := stopwatch{took: map[vision.Stage]time.Duration{}, runs: map[vision.Stage]int{}}
-	engine, err := openEngine(cfg.Library, deviceCPU, cfg.Model, vision.Options{Observe: watch.observe})
+	engine, err := openEngine(cfg.Library, deviceCPU, cfg.Model,
+		vision.Options{Observe: watch.observe})
 	if err != nil {
 		return err
 	}
@@ -114,7 +119,8 @@ func eval(ctx context.Context, cfg evalConfig, stdout, stderr io.Writer) (err er
 	took := time.Since(started)
 	bar.end()
 	if err != nil && ctx.Err() != nil {
-		return fmt.Errorf("interrupted after %d of %d pictures: %w", bar.done, len(paths), ctx.Err())
+		return fmt.Errorf("interrupted after %d of %d pictures: %w", bar.done, len(paths),
+			ctx.Err())
 	}
 	if err != nil {
 		return err
@@ -153,7 +159,8 @@ func readPairs(path string) ([]verification.Pair, error) {
 	return pairs, nil
 }
 
-// findPictures returns the paths of the pictures, and an error that names the first few that are missing.
+// findPictures returns the paths of the pictures, and an error that names the first few that are
+// missing.
 func findPictures(folder string, pictures []verification.Picture) ([]string, error) {
 	const named = 5
 	paths := make([]string, len(pictures))
@@ -173,7 +180,8 @@ func findPictures(folder string, pictures []verification.Picture) ([]string, err
 		faults = append(faults, fmt.Errorf("and %d more", missing-named))
 	}
 	if missing > 0 {
-		return nil, fmt.Errorf("%d of the %d pictures that the pairs name are missing:\n%w", missing, len(pictures), errors.Join(faults...))
+		return nil, fmt.Errorf("%d of the %d pictures that the pairs name are missing:\n%w",
+			missing, len(pictures), errors.Join(faults...))
 	}
 	return paths, nil
 }
@@ -207,9 +215,12 @@ func (s *stopwatch) stages() []stageTime {
 		all += took
 	}
 	var stages []stageTime
-	for _, stage := range []vision.Stage{vision.StageDecode, vision.StageDetect, vision.StageLandmarks, vision.StagePose, vision.StageAlign, vision.StageEmbed} {
+	for _, stage := range []vision.Stage{vision.StageDecode, vision.StageDetect,
+		vision.StageLandmarks, vision.StagePose, vision.StageAlign, vision.StageEmbed} {
 		if n := s.runs[stage]; n > 0 {
-			stages = append(stages, stageTime{stage, n, s.took[stage] / time.Duration(n), float64(s.took[stage]) / float64(max(all, 1))})
+			stages = append(stages,
+				stageTime{stage, n, s.took[stage] / time.Duration(n),
+					float64(s.took[stage]) / float64(max(all, 1))})
 		}
 	}
 	return stages

@@ -25,7 +25,8 @@ const (
 
 func needNetworks(t *testing.T) {
 	t.Helper()
-	if _, err := os.Stat(filepath.Join(installed, "packs", "default", "fr_feature.onnx")); err != nil {
+	if _, err := os.Stat(filepath.Join(installed, "packs", "default",
+		"fr_feature.onnx")); err != nil {
 		t.Skip("the default model pack is not installed (make networks)")
 	}
 }
@@ -62,19 +63,23 @@ func write(t *testing.T, name, text string) string {
 	return path
 }
 
-// A few pairs of LFW through the networks: the figures on the terminal and in the report are those of the same pairs.
+// A few pairs of LFW through the networks: the figures on the terminal and in the report are those
+// of the same pairs.
 func TestEval(t *testing.T) {
 	needNetworks(t)
 	pairs, train := excerpt(t, "pairsDevTest.txt", 0, 12), excerpt(t, "pairsDevTrain.txt", 0, 8)
 	report := filepath.Join(t.TempDir(), "report.html")
-	out, err := recollectEval(t.Context(), "--pairs", pairs, "--train", train, "--images", filepath.Join(lfw, "images"), "--report", report)
+	out, err := recollectEval(t.Context(), "--pairs", pairs, "--train", train, "--images",
+		filepath.Join(lfw, "images"), "--report", report)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"pairsDevTest.txt: 12 pairs of the same person, 12 of different people. Face model version 1.0.",
+		"pairsDevTest.txt: 12 pairs of the same person, 12 of different people. Face model " +
+			"version 1.0.",
 		" pictures, 0 without a face, ", "the best threshold of the 16 pairs of pairsDevTrain.txt",
-		"cannot be measured on 12 impostor pairs", "pairs of different people among the file's pictures", "Thresholds of the API", "embed",
+		"cannot be measured on 12 impostor pairs",
+		"pairs of different people among the file's pictures", "Thresholds of the API", "embed",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the output lacks %q:\n%s", want, out)
@@ -92,7 +97,8 @@ func TestEval(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{match[1] + " %", "<svg", "<polyline class=\"curve c1\"", "prefers-color-scheme: dark", "Abdullah_Gul_0013"} {
+	for _, want := range []string{match[1] + " %", "<svg", "<polyline class=\"curve c1\"",
+		"prefers-color-scheme: dark", "Abdullah_Gul_0013"} {
 		if !bytes.Contains(page, []byte(want)) {
 			t.Errorf("the report lacks %q", want)
 		}
@@ -100,7 +106,8 @@ func TestEval(t *testing.T) {
 	if n := bytes.Count(page, []byte("src=\"data:image/jpeg;base64,")); n != 2*(12+12) {
 		t.Errorf("the report has %d pictures, want those of all 24 pairs", n)
 	}
-	if found := regexp.MustCompile(`(https?:)?//[a-z]|<script|ZgotmplZ|NaN|Inf|%!`).Find(regexp.MustCompile(`base64,[^"]*`).ReplaceAll(page, nil)); found != nil {
+	if found := regexp.MustCompile(`(https?:)?//[a-z]|<script|ZgotmplZ|NaN|Inf|%!`).Find(
+		regexp.MustCompile(`base64,[^"]*`).ReplaceAll(page, nil)); found != nil {
 		t.Errorf("the report has %q", found)
 	}
 	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(report), ".*")); len(left) > 0 {
@@ -114,7 +121,8 @@ func TestEvalSaysWhatIsWrong(t *testing.T) {
 	if err := jpeg.Encode(&black, image.NewGray(image.Rect(0, 0, 100, 100)), nil); err != nil {
 		t.Fatal(err)
 	}
-	for path, data := range map[string][]byte{"A/A_0001.jpg": black.Bytes(), "A/A_0002.jpg": black.Bytes(), "B/B_0001.jpg": black.Bytes(), "B/B_0002.jpg": []byte("x")} {
+	for path, data := range map[string][]byte{"A/A_0001.jpg": black.Bytes(),
+		"A/A_0002.jpg": black.Bytes(), "B/B_0001.jpg": black.Bytes(), "B/B_0002.jpg": []byte("x")} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(folder, path)), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -129,19 +137,36 @@ func TestEvalSaysWhatIsWrong(t *testing.T) {
 		args     []string
 		want     []string
 	}{
-		"no file":         {false, []string{"--images", folder}, []string{"--pairs"}},
-		"no folder":       {false, []string{"--pairs", black1, "--images", folder + "/none"}, []string{"--images", "no such file"}},
-		"a file of pairs": {false, []string{"--pairs", folder + "/none", "--images", folder}, []string{"none"}},
-		"a broken line":   {false, []string{"--pairs", write(t, "p.txt", "A 1 2\nA 1 B 1\nA 1 B\n"), "--images", folder}, []string{"p.txt", "line 3", "number"}},
-		"a broken line to train on": {false, []string{"--pairs", black1, "--train", write(t, "t.txt", "A 1 2\nA 0 B 1\n"), "--images", folder},
+		"no file": {false, []string{"--images", folder}, []string{"--pairs"}},
+		"no folder": {false, []string{"--pairs", black1, "--images", folder + "/none"},
+			[]string{"--images", "no such file"}},
+		"a file of pairs": {false, []string{"--pairs", folder + "/none", "--images", folder},
+			[]string{"none"}},
+		"a broken line": {false,
+			[]string{"--pairs", write(t, "p.txt", "A 1 2\nA 1 B 1\nA 1 B\n"), "--images", folder},
+			[]string{"p.txt", "line 3", "number"}},
+		"a broken line to train on": {false,
+			[]string{"--pairs", black1, "--train", write(t, "t.txt", "A 1 2\nA 0 B 1\n"),
+				"--images", folder},
 			[]string{"t.txt", "line 2"}},
-		"missing pictures": {false, []string{"--pairs", write(t, "p.txt", "A 1 7\nA 1 B 8\nB 1 3\n"), "--images", folder},
+		"missing pictures": {false,
+			[]string{"--pairs", write(t, "p.txt", "A 1 7\nA 1 B 8\nB 1 3\n"), "--images", folder},
 			[]string{"3 of the 5 pictures", "A_0007.jpg", "B_0003.jpg", "B_0008.jpg"}},
-		"no place for a report": {false, []string{"--pairs", black1, "--images", folder, "--report", folder + "/none/r.html"}, []string{"--report"}},
-		"a folder as a report":  {false, []string{"--pairs", black1, "--images", folder, "--report", folder}, []string{"--report", "folder"}},
-		"no library":            {false, []string{"--pairs", black1, "--images", folder, "--library", folder, "--report", report}, []string{"make networks"}},
-		"no face":               {true, []string{"--pairs", black1, "--images", folder, "--report", report}, []string{"no face was found in any of the 3 pictures"}},
-		"a broken picture":      {true, []string{"--pairs", write(t, "p.txt", "A 1 2\nA 1 B 2\n"), "--images", folder, "--report", report}, []string{"B_0002.jpg", "invalid image format"}},
+		"no place for a report": {false,
+			[]string{"--pairs", black1, "--images", folder, "--report", folder + "/none/r.html"},
+			[]string{"--report"}},
+		"a folder as a report": {false,
+			[]string{"--pairs", black1, "--images", folder, "--report", folder},
+			[]string{"--report", "folder"}},
+		"no library": {false,
+			[]string{"--pairs", black1, "--images", folder, "--library", folder, "--report",
+				report}, []string{"make networks"}},
+		"no face": {true,
+			[]string{"--pairs", black1, "--images", folder, "--report", report},
+			[]string{"no face was found in any of the 3 pictures"}},
+		"a broken picture": {true,
+			[]string{"--pairs", write(t, "p.txt", "A 1 2\nA 1 B 2\n"), "--images", folder,
+				"--report", report}, []string{"B_0002.jpg", "invalid image format"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.networks {
@@ -172,7 +197,8 @@ func TestEvalIsInterrupted(t *testing.T) {
 	report := filepath.Join(t.TempDir(), "report.html")
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(3*time.Second, cancel)
-	_, err := recollectEval(ctx, "--pairs", pairs, "--images", filepath.Join(lfw, "images"), "--report", report)
+	_, err := recollectEval(ctx, "--pairs", pairs, "--images", filepath.Join(lfw, "images"),
+		"--report", report)
 	if !errors.Is(err, context.Canceled) || exitStatus(err) != 130 {
 		t.Fatalf("got %v, exit status %d", err, exitStatus(err))
 	}
@@ -189,28 +215,36 @@ func TestEvaluationByHand(t *testing.T) {
 	f := func(x, y float32) verification.Face {
 		return verification.Face{Found: 1, Vector: []float32{x, y}}
 	}
-	pictures := []verification.Picture{{Person: "A", Number: 1}, {Person: "A", Number: 2}, {Person: "A", Number: 3}, {Person: "B", Number: 1}, {Person: "C", Number: 1}}
+	pictures := []verification.Picture{{Person: "A", Number: 1}, {Person: "A", Number: 2},
+		{Person: "A", Number: 3}, {Person: "B", Number: 1}, {Person: "C", Number: 1}}
 	faces := []verification.Face{f(1, 0), f(0.8, 0.6), {}, f(0.6, 0.8), f(0, 1)}
-	pairs, err := verification.ReadPairs(strings.NewReader("A 1 2\nA 1 3\nA 1 B 1\nB 1 C 1\n")) // 0.8, none; 0.6, 0.8
+	// 0.8, none; 0.6, 0.8
+	pairs, err := verification.ReadPairs(strings.NewReader("A 1 2\nA 1 3\nA 1 B 1\nB 1 C 1\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := newEvaluation(t.Context(), evalConfig{Pairs: "x/pairs.txt"}, enginetest.Engine("1"), pairs, nil, pictures, faces)
+	e, err := newEvaluation(t.Context(), evalConfig{Pairs: "x/pairs.txt"}, enginetest.Engine("1"),
+		pairs, nil, pictures, faces)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e.Same != 2 || e.Different != 2 || e.Lost != 1 || !slices.Equal(e.Faceless, []string{filepath.Join("A", "A_0003")}) || e.Several != 0 {
+	if e.Same != 2 || e.Different != 2 || e.Lost != 1 ||
+		!slices.Equal(e.Faceless, []string{filepath.Join("A", "A_0003")}) || e.Several != 0 {
 		t.Errorf("got %+v", e)
 	}
 	// At 0.6 a genuine pair is right, at 0.8 that and an impostor pair.
 	if e.Threshold != 0.8 || e.Accuracy != 0.5 || e.WrongSame != 1 || e.WrongOther != 1 {
-		t.Errorf("at %v the accuracy is %v, with %d and %d wrong", e.Threshold, e.Accuracy, e.WrongSame, e.WrongOther)
+		t.Errorf("at %v the accuracy is %v, with %d and %d wrong", e.Threshold, e.Accuracy,
+			e.WrongSame, e.WrongOther)
 	}
-	// A1-B 0.6, A1-C 0, A2-B 0.96, A2-C 0.6, B-C 0.8: five pairs of different people among the four faces.
-	if len(e.Sets) != 2 || e.Sets[1].ROC.Impostors() != 5 || e.Sets[1].ROC.FalseMatches(0.7) != 2 || e.Sets[1].ROC.Genuine() != 2 {
+	// A1-B 0.6, A1-C 0, A2-B 0.96, A2-C 0.6, B-C 0.8: five pairs of different people among the four
+	// faces.
+	if len(e.Sets) != 2 || e.Sets[1].ROC.Impostors() != 5 || e.Sets[1].ROC.FalseMatches(0.7) != 2 ||
+		e.Sets[1].ROC.Genuine() != 2 {
 		t.Errorf("all pairs are %d", len(e.Sets))
 	}
-	if row := e.Sets[1].Rows[0]; row.Measured || row.FalseMatches != 0 || !strings.Contains(row.Basis, "cannot be measured on 5") {
+	if row := e.Sets[1].Rows[0]; row.Measured || row.FalseMatches != 0 ||
+		!strings.Contains(row.Basis, "cannot be measured on 5") {
 		t.Errorf("a rate of 1e-2 on five pairs: %+v", row)
 	}
 	var b strings.Builder
@@ -229,13 +263,15 @@ func TestProgressFits(t *testing.T) {
 		}
 	}
 	p := progress{what: "pictures", width: 80, total: 1000, done: 500}
-	if got, want := p.line(50*time.Second), "pictures [###################...................] 500 of 1000, 10.0/s, 50s left"; got != want {
+	if got, want := p.line(50*time.Second),
+		"pictures [###################...................] 500 of 1000, 10.0/s, 50s left"; got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
 
 func TestThousands(t *testing.T) {
-	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 12_400_123: "12,400,123", -1234: "-1,234", -123: "-123"} {
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 12_400_123: "12,400,123",
+		-1234: "-1,234", -123: "-123"} {
 		if got := thousands(n); got != want {
 			t.Errorf("%d is written %s", n, got)
 		}

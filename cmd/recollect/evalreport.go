@@ -43,7 +43,8 @@ type reportPicture struct {
 }
 
 // writeReport writes one HTML file that needs nothing else.
-func (e *evaluation) writeReport(ctx context.Context, w io.Writer, engine *vision.Engine, paths []string) error {
+func (e *evaluation) writeReport(ctx context.Context, w io.Writer, engine *vision.Engine,
+	paths []string) error {
 	funcs := template.FuncMap{
 		"percent":   func(share float64) string { return fmt.Sprintf("%.2f %%", 100*share) },
 		"thousands": thousands,
@@ -64,7 +65,8 @@ func (e *evaluation) writeReport(ctx context.Context, w io.Writer, engine *visio
 	var groups [2][]reportPair
 	for i, pairs := range [2][]scoredPair{e.worst.same, e.worst.different} {
 		for _, p := range pairs {
-			shown := reportPair{Line: p.Line, Compared: p.Cosine != verification.NoFace, Cosine: p.Cosine, Similarity: p.Similarity,
+			shown := reportPair{Line: p.Line, Compared: p.Cosine != verification.NoFace,
+				Cosine: p.Cosine, Similarity: p.Similarity,
 				Wrong: (p.Cosine >= e.Threshold) != p.Same()}
 			for j, n := range [2]int{p.a, p.b} {
 				source, ok := thumbnails[paths[n]]
@@ -74,7 +76,8 @@ func (e *evaluation) writeReport(ctx context.Context, w io.Writer, engine *visio
 					}
 					thumbnails[paths[n]] = source
 				}
-				shown.Pictures[j] = reportPicture{Name: [2]verification.Picture{p.A, p.B}[j].Name(), Source: source}
+				shown.Pictures[j] = reportPicture{Name: [2]verification.Picture{p.A, p.B}[j].Name(),
+					Source: source}
 				if e.faces[n].Found > 0 {
 					shown.Pictures[j].Box = &e.faces[n].Box
 				}
@@ -88,10 +91,11 @@ func (e *evaluation) writeReport(ctx context.Context, w io.Writer, engine *visio
 		Speed     string
 		Chart     chart
 		Worst     []worstGroup
-	}{e, version, fmt.Sprintf("%.1f", float64(e.Pictures)/e.Took.Seconds()), newChart(e.Sets), []worstGroup{
-		{"The same person, least alike", groups[0]},
-		{"Different people, most alike", groups[1]},
-	}})
+	}{e, version, fmt.Sprintf("%.1f", float64(e.Pictures)/e.Took.Seconds()), newChart(e.Sets),
+		[]worstGroup{
+			{"The same person, least alike", groups[0]},
+			{"Different people, most alike", groups[1]},
+		}})
 }
 
 type worstGroup struct {
@@ -113,11 +117,13 @@ func thumbnail(ctx context.Context, engine *vision.Engine, path string) (templat
 	if err := jpeg.Encode(&b, small, &jpeg.Options{Quality: thumbnailQuality}); err != nil {
 		return "", err
 	}
-	return template.URL("data:image/jpeg;base64," + base64.StdEncoding.EncodeToString(b.Bytes())), nil
+	return template.URL("data:image/jpeg;base64," + base64.StdEncoding.EncodeToString(b.Bytes())),
+		nil
 }
 
-// chart is the receiver operating characteristic in a coordinate system of its own: the false match rate on a logarithmic
-// scale, the true accept rate from a round number below the lowest that is shown.
+// chart is the receiver operating characteristic in a coordinate system of its own: the false match
+// rate on a logarithmic scale, the true accept rate from a round number below the lowest that is
+// shown.
 type chart struct {
 	Width, Height            int
 	Left, Top, Right, Bottom float64
@@ -156,7 +162,8 @@ func newChart(sets []impostorSet) chart {
 		}
 	}
 	bottom, unit := 0.0, 0.2
-	for _, scale := range [][2]float64{{0.5, 0.1}, {0.8, 0.05}, {0.9, 0.02}, {0.95, 0.01}, {0.98, 0.005}} {
+	for _, scale := range [][2]float64{{0.5, 0.1}, {0.8, 0.05}, {0.9, 0.02}, {0.95, 0.01},
+		{0.98, 0.005}} {
 		if lowest > scale[0] {
 			bottom, unit = scale[0], scale[1]
 		}

@@ -16,14 +16,16 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// maxCrossPairs bounds the memory of comparing every picture with every other one, at 4 bytes a pair.
+// maxCrossPairs bounds the memory of comparing every picture with every other one, at 4 bytes a
+// pair.
 const maxCrossPairs = 25_000_000
 
 // rates are the false match rates that true accept rates are told for.
 var rates = [...]float64{1e-2, 1e-3, 1e-4}
 
-// enoughMatches is how many false matches a rate should rest on: with 30 the truth is within 30 % of what was measured, nine times out of
-// ten (the rule of 30: Doddington et al., The NIST Speaker Recognition Evaluation, 2000).
+// enoughMatches is how many false matches a rate should rest on: with 30 the truth is within 30 %
+// of what was measured, nine times out of ten (the rule of 30: Doddington et al., The NIST Speaker
+// Recognition Evaluation, 2000).
 const enoughMatches = 30
 
 // evaluation is what was measured, for the terminal and for the report.
@@ -89,10 +91,12 @@ type scoredPair struct {
 // worstPairs are those that the threshold tells wrong, or barely right: the worst first.
 type worstPairs struct{ same, different []scoredPair }
 
-func newEvaluation(ctx context.Context, cfg evalConfig, engine face.Engine, pairs, train []verification.Pair,
+func newEvaluation(ctx context.Context, cfg evalConfig, engine face.Engine, pairs,
+	train []verification.Pair,
 	pictures []verification.Picture, faces []verification.Face) (*evaluation, error) {
 	e := &evaluation{
-		PairsFile: filepath.Base(cfg.Pairs), Images: cfg.Images, Version: engine.Version(), When: time.Now().UTC(), Pictures: len(pictures), faces: faces,
+		PairsFile: filepath.Base(cfg.Pairs), Images: cfg.Images, Version: engine.Version(),
+		When: time.Now().UTC(), Pictures: len(pictures), faces: faces,
 	}
 	index := map[verification.Picture]int{}
 	for i, p := range pictures {
@@ -105,9 +109,14 @@ func newEvaluation(ctx context.Context, cfg evalConfig, engine face.Engine, pair
 		}
 	}
 	if len(e.Faceless) == len(pictures) {
-		return nil, fmt.Errorf("no face was found in any of the %d pictures of %s: there is nothing to measure", len(pictures), cfg.Images)
+		return nil, fmt.Errorf(
+			"no face was found in any of the %d pictures of %s: there is nothing to measure",
+			len(pictures), cfg.Images)
 	}
-	compare := func(p verification.Pair) float32 { return verification.Cosine(faces[index[p.A]], faces[index[p.B]]) }
+	compare := func(p verification.Pair) float32 {
+		return verification.Cosine(faces[index[p.A]],
+			faces[index[p.B]])
+	}
 
 	var scored []scoredPair
 	for _, p := range pairs {
@@ -115,22 +124,28 @@ func newEvaluation(ctx context.Context, cfg evalConfig, engine face.Engine, pair
 		if c == verification.NoFace {
 			e.Lost++
 		}
-		scored = append(scored, scoredPair{Pair: p, Cosine: c, Similarity: engine.Similarity(c), a: index[p.A], b: index[p.B]})
+		scored = append(scored,
+			scoredPair{Pair: p, Cosine: c, Similarity: engine.Similarity(c), a: index[p.A],
+				b: index[p.B]})
 	}
 	genuine, impostor := verification.Split(pairs, compare)
 	e.Same, e.Different = len(genuine), len(impostor)
 	if e.Lost == len(pairs) {
-		return nil, fmt.Errorf("none of the %d pairs can be compared: no face was found in %d of the %d pictures", len(pairs), len(e.Faceless), len(pictures))
+		return nil, fmt.Errorf(
+			"none of the %d pairs can be compared: no face was found in %d of the %d pictures",
+			len(pairs), len(e.Faceless), len(pictures))
 	}
 	roc := verification.NewROC(slices.Clone(genuine), impostor)
 
 	var best float32
 	best, e.Best = roc.Best()
-	e.Threshold, e.ThresholdFrom = best, "the best threshold of these very pairs, which flatters: name others with --train"
+	e.Threshold, e.ThresholdFrom = best,
+		"the best threshold of these very pairs, which flatters: name others with --train"
 	if train != nil {
 		e.TrainFile = filepath.Base(cfg.Train)
 		e.Threshold, _ = verification.NewROC(verification.Split(train, compare)).Best()
-		e.ThresholdFrom = fmt.Sprintf("the best threshold of the %s pairs of %s", thousands(len(train)), e.TrainFile)
+		e.ThresholdFrom = fmt.Sprintf("the best threshold of the %s pairs of %s",
+			thousands(len(train)), e.TrainFile)
 	}
 	e.Accuracy, e.Similarity = roc.Accuracy(e.Threshold), engine.Similarity(e.Threshold)
 	e.WrongOther = roc.FalseMatches(e.Threshold)
@@ -140,15 +155,19 @@ func newEvaluation(ctx context.Context, cfg evalConfig, engine face.Engine, pair
 	if err != nil {
 		return nil, err
 	}
-	e.Sets = []impostorSet{{Name: fmt.Sprintf("%s pairs of different people of the file", thousands(e.Different)), Short: "pairs of the file", ROC: roc}}
+	e.Sets = []impostorSet{{Name: fmt.Sprintf("%s pairs of different people of the file",
+		thousands(e.Different)), Short: "pairs of the file", ROC: roc}}
 	if len(all) > e.Different {
-		e.Sets = append(e.Sets, impostorSet{Name: name, Short: "all pairs of the pictures", ROC: verification.NewROC(genuine, all)})
+		e.Sets = append(e.Sets,
+			impostorSet{Name: name, Short: "all pairs of the pictures",
+				ROC: verification.NewROC(genuine, all)})
 	}
 	for i := range e.Sets {
 		e.Sets[i].Rows = rateRows(e.Sets[i].ROC, engine)
 	}
 	for _, s := range []float32{80, 90, 95, 99} {
-		p := serverPoint{Similarity: s, Cosine: engine.Cosine(s), TrueAcceptRate: roc.TrueAcceptRate(engine.Cosine(s))}
+		p := serverPoint{Similarity: s, Cosine: engine.Cosine(s),
+			TrueAcceptRate: roc.TrueAcceptRate(engine.Cosine(s))}
 		for _, set := range e.Sets {
 			p.FalseMatchRates = append(p.FalseMatchRates, set.ROC.FalseMatchRate(p.Cosine))
 		}
@@ -158,9 +177,11 @@ func newEvaluation(ctx context.Context, cfg evalConfig, engine face.Engine, pair
 	return e, nil
 }
 
-// crossImpostors compares every picture that has a face with every one of another person, or, where that would be too many pairs, every nth
-// picture with every nth. It returns a name for these pairs.
-func crossImpostors(ctx context.Context, pictures []verification.Picture, faces []verification.Face, index map[verification.Picture]int) ([]float32, string, error) {
+// crossImpostors compares every picture that has a face with every one of another person, or, where
+// that would be too many pairs, every nth picture with every nth. It returns a name for these
+// pairs.
+func crossImpostors(ctx context.Context, pictures []verification.Picture, faces []verification.Face,
+	index map[verification.Picture]int) ([]float32, string, error) {
 	var labelled []verification.Labelled
 	for _, p := range pictures {
 		if v := faces[index[p]].Vector; v != nil {
@@ -179,7 +200,8 @@ func crossImpostors(ctx context.Context, pictures []verification.Picture, faces 
 	if err != nil {
 		return nil, "", fmt.Errorf("compare all pictures with each other: %w", err)
 	}
-	name := fmt.Sprintf("all %s pairs of different people among the file's pictures", thousands(len(impostor)))
+	name := fmt.Sprintf("all %s pairs of different people among the file's pictures",
+		thousands(len(impostor)))
 	if every > 1 {
 		name += fmt.Sprintf(" (one picture in %d)", every)
 	}
@@ -191,15 +213,21 @@ func rateRows(roc *verification.ROC, engine face.Engine) []rateRow {
 	n := roc.Impostors()
 	for _, rate := range rates {
 		p := roc.At(rate)
-		row := rateRow{Point: p, Similarity: engine.Similarity(p.Threshold), Measured: rate*float64(n) >= 1}
+		row := rateRow{Point: p, Similarity: engine.Similarity(p.Threshold),
+			Measured: rate*float64(n) >= 1}
 		low, high := verification.Interval(p.FalseMatches, n)
 		switch {
 		case !row.Measured:
-			row.Basis = fmt.Sprintf("cannot be measured on %s impostor pairs: at this cosine none matches, and the rate may be %.1g", thousands(n), high)
+			row.Basis = fmt.Sprintf(
+				"cannot be measured on %s impostor pairs: at this cosine none matches, and the "+
+					"rate may be %.1g", thousands(n), high)
 		case p.FalseMatches < enoughMatches:
-			row.Basis = fmt.Sprintf("rests on %d of %s impostor pairs: the rate may be %.1g to %.1g", p.FalseMatches, thousands(n), low, high)
+			row.Basis = fmt.Sprintf(
+				"rests on %d of %s impostor pairs: the rate may be %.1g to %.1g", p.FalseMatches,
+				thousands(n), low, high)
 		default:
-			row.Basis = fmt.Sprintf("rests on %s of %s impostor pairs", thousands(p.FalseMatches), thousands(n))
+			row.Basis = fmt.Sprintf("rests on %s of %s impostor pairs", thousands(p.FalseMatches),
+				thousands(n))
 		}
 		rows = append(rows, row)
 	}
@@ -217,8 +245,10 @@ func worst(pairs []scoredPair) worstPairs {
 			w.different = append(w.different, p)
 		}
 	}
-	slices.SortStableFunc(w.same, func(a, b scoredPair) int { return cmp.Compare(a.Cosine, b.Cosine) })
-	slices.SortStableFunc(w.different, func(a, b scoredPair) int { return cmp.Compare(b.Cosine, a.Cosine) })
+	slices.SortStableFunc(w.same,
+		func(a, b scoredPair) int { return cmp.Compare(a.Cosine, b.Cosine) })
+	slices.SortStableFunc(w.different,
+		func(a, b scoredPair) int { return cmp.Compare(b.Cosine, a.Cosine) })
 	w.same, w.different = w.same[:min(most, len(w.same))], w.different[:min(most, len(w.different))]
 	return w
 }
@@ -235,8 +265,10 @@ func (e *evaluation) print(out io.Writer) error {
 		fill(w)
 		faults = append(faults, w.Flush())
 	}
-	say(out, "%s: %s pairs of the same person, %s of different people. Face model version %s.\n", e.PairsFile, thousands(e.Same), thousands(e.Different), e.Version)
-	say(out, "%s pictures, %d without a face, %d with several. %d pairs could not be compared and count as no match.\n", thousands(e.Pictures), len(e.Faceless), e.Several, e.Lost)
+	say(out, "%s: %s pairs of the same person, %s of different people. Face model version %s.\n",
+		e.PairsFile, thousands(e.Same), thousands(e.Different), e.Version)
+	say(out, "%s pictures, %d without a face, %d with several. %d pairs could not be compared and "+
+		"count as no match.\n", thousands(e.Pictures), len(e.Faceless), e.Several, e.Lost)
 	for i, name := range e.Faceless {
 		if i == 5 {
 			say(out, "  and %d more\n", len(e.Faceless)-i)
@@ -244,8 +276,10 @@ func (e *evaluation) print(out io.Writer) error {
 		}
 		say(out, "  no face: %s\n", name)
 	}
-	say(out, "\nAccuracy %.2f %% at cosine %.3f, similarity %.1f:\n  %s\n", 100*e.Accuracy, e.Threshold, e.Similarity, e.ThresholdFrom)
-	say(out, "  %d of the same person rejected, %d of different people accepted\n", e.WrongSame, e.WrongOther)
+	say(out, "\nAccuracy %.2f %% at cosine %.3f, similarity %.1f:\n  %s\n", 100*e.Accuracy,
+		e.Threshold, e.Similarity, e.ThresholdFrom)
+	say(out, "  %d of the same person rejected, %d of different people accepted\n", e.WrongSame,
+		e.WrongOther)
 	if e.TrainFile != "" {
 		say(out, "  %.2f %% would be the best of all thresholds\n", 100*e.Best)
 	}
@@ -253,7 +287,8 @@ func (e *evaluation) print(out io.Writer) error {
 		say(out, "\nTrue accept rate; false match rate on %s:\n", set.Name)
 		table(func(w io.Writer) {
 			for _, r := range set.Rows {
-				say(w, "  %.2f %%\tat %.0e\tcosine %.3f\tsimilarity %.1f\t%s\n", 100*r.TrueAcceptRate, r.Wanted, r.Threshold, r.Similarity, r.Basis)
+				say(w, "  %.2f %%\tat %.0e\tcosine %.3f\tsimilarity %.1f\t%s\n",
+					100*r.TrueAcceptRate, r.Wanted, r.Threshold, r.Similarity, r.Basis)
 			}
 		})
 	}
@@ -272,7 +307,8 @@ func (e *evaluation) print(out io.Writer) error {
 			say(w, "\n")
 		}
 	})
-	say(out, "\n%.1f s, %.1f pictures a second. A stage's mean time, waiting for a core included:\n", e.Took.Seconds(), float64(e.Pictures)/e.Took.Seconds())
+	say(out, "\n%.1f s, %.1f pictures a second. A stage's mean time, waiting for a core "+
+		"included:\n", e.Took.Seconds(), float64(e.Pictures)/e.Took.Seconds())
 	table(func(w io.Writer) {
 		for _, s := range e.Stages {
 			say(w, "  %s\t%.1f ms\t%.0f %%\n", s.Stage, 1000*s.Mean.Seconds(), 100*s.Share)

@@ -9,13 +9,15 @@ import (
 
 // The exit statuses of every command.
 const (
-	statusNo          = 1   // it was done, and the answer is no: no match, no face, something that doctor does not like
+	// it was done, and the answer is no: no match, no face, something that doctor does not like
+	statusNo          = 1
 	statusUsage       = 2   // the command line is wrong, and nothing was done
 	statusFailed      = 3   // by the server, the network or this machine
 	statusInterrupted = 130 // by a signal, as of a shell's
 )
 
-const aboutStatus = "The exit status is 0 if it was done (search and compare: there is a match; detect: there is a face), 1 if the answer is no, 2 if the\n" +
+const aboutStatus = "The exit status is 0 if it was done (search and compare: there is a match; " +
+	"detect: there is a face), 1 if the answer is no, 2 if the\n" +
 	"command line is wrong, 3 for any failure, and 130 if it was interrupted."
 
 // noError says that all went well and the answer is no.
@@ -51,7 +53,8 @@ func exitStatus(err error) int {
 	return statusFailed
 }
 
-// markRuns wraps the errors of commands that ran, so that those of the command line can be told from them.
+// markRuns wraps the errors of commands that ran, so that those of the command line can be told
+// from them.
 func markRuns(cmd *cobra.Command) {
 	if run := cmd.RunE; run != nil {
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {

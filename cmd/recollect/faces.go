@@ -11,7 +11,8 @@ import (
 )
 
 func facesCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "faces", Short: "List and delete the faces of a collection", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "faces", Short: "List and delete the faces of a collection",
+		Args: cobra.NoArgs}
 	var user string
 	list := apiCommand("list COLLECTION", "List the faces of a collection", "", cobra.ExactArgs(1),
 		func(cmd *cobra.Command, api *rekognition.Client, output string, args []string) error {
@@ -27,7 +28,8 @@ func facesCommand() *cobra.Command {
 					return plain(err)
 				}
 				for _, f := range page.Faces {
-					show.row(aws.ToString(f.FaceId), aws.ToString(f.ExternalImageId), aws.ToString(f.UserId), aws.ToFloat32(f.Confidence), place(f.BoundingBox))
+					show.row(aws.ToString(f.FaceId), aws.ToString(f.ExternalImageId),
+						aws.ToString(f.UserId), aws.ToFloat32(f.Confidence), place(f.BoundingBox))
 					if err := show.object(f); err != nil {
 						return err
 					}
@@ -35,16 +37,21 @@ func facesCommand() *cobra.Command {
 			}
 			return show.end(nil)
 		})
-	list.Example = "  recollect faces list people\n  recollect faces list people --user anna --output json | jq -r .FaceId"
+	list.Example = "  recollect faces list people\n" +
+		"  recollect faces list people --user anna --output json | jq -r .FaceId"
 	list.Flags().StringVar(&user, "user", "", "only the faces of a user")
 
 	remove := apiCommand("delete COLLECTION FACE...", "Delete faces of a collection",
-		"Delete faces of a collection, by their ids. A face of a user is kept: take it away from the user first. The exit status is 1 if a face was not deleted.",
-		cobra.MinimumNArgs(2), func(cmd *cobra.Command, api *rekognition.Client, output string, args []string) error {
+		"Delete faces of a collection, by their ids. A face of a user is kept: take it away from "+
+			"the user first. The exit status is 1 if a face was not deleted.",
+		cobra.MinimumNArgs(2),
+		func(cmd *cobra.Command, api *rekognition.Client, output string, args []string) error {
 			show := newShow(cmd, output, "FACE", "DELETED", "WHY NOT")
 			kept := 0
 			for ids := range slices.Chunk(args[1:], 4096) {
-				done, err := api.DeleteFaces(cmd.Context(), &rekognition.DeleteFacesInput{CollectionId: &args[0], FaceIds: ids})
+				done,
+					err := api.DeleteFaces(cmd.Context(),
+					&rekognition.DeleteFacesInput{CollectionId: &args[0], FaceIds: ids})
 				if err != nil {
 					return plain(err)
 				}

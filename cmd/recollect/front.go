@@ -15,8 +15,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/console"
 )
 
-// front serves health, metrics and the console's files from the first moment, and the API once it is open. Until then the API's callers get
-// the answer that makes their SDKs try again.
+// front serves health, metrics and the console's files from the first moment, and the API once it
+// is open. Until then the API's callers get the answer that makes their SDKs try again.
 type front struct {
 	mux     *http.ServeMux
 	console http.Handler
@@ -33,7 +33,8 @@ type opened struct {
 // newFront shows metrics beside health, or not if there is no handler for them.
 func newFront(log *slog.Logger, console, metrics http.Handler) *front {
 	f := &front{mux: http.NewServeMux(), console: console, log: log}
-	f.mux.HandleFunc("GET /health/live", func(w http.ResponseWriter, r *http.Request) { respond(w, http.StatusOK, "live\n") })
+	f.mux.HandleFunc("GET /health/live",
+		func(w http.ResponseWriter, r *http.Request) { respond(w, http.StatusOK, "live\n") })
 	f.mux.HandleFunc("GET /health/ready", f.health)
 	if metrics != nil {
 		f.mux.Handle("GET /metrics", metrics)
@@ -51,8 +52,11 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.console.ServeHTTP(w, r)
 		return
 	}
-	// A person who types the server's address wants to see something; programs that ask for pages are not signed.
-	if r.URL.Path == "/" && r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") && r.Header.Get("Authorization") == "" {
+	// A person who types the server's address wants to see something; programs that ask for pages
+	// are not signed.
+	if r.URL.Path == "/" && r.Method == http.MethodGet &&
+		strings.Contains(r.Header.Get("Accept"), "text/html") &&
+		r.Header.Get("Authorization") == "" {
 		http.Redirect(w, r, console.Prefix, http.StatusFound)
 		return
 	}
@@ -90,7 +94,8 @@ func (f *front) served(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("x-amzn-RequestId", uuid.NewString())
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		w.WriteHeader(http.StatusInternalServerError) // the service's own status for this
-		io.WriteString(w, `{"__type":"ThrottlingException","Code":"ThrottlingException","Message":"Service Unavailable"}`)
+		io.WriteString(w,
+			`{"__type":"ThrottlingException","Code":"ThrottlingException","Message":"Service Unavailable"}`)
 		return
 	}
 	if strings.HasPrefix(r.URL.Path, admin.Prefix) {

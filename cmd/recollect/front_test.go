@@ -15,16 +15,26 @@ type pinger struct{ err error }
 func (p pinger) Ping(context.Context) error { return p.err }
 
 func TestFront(t *testing.T) {
-	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "api "+r.URL.Path) })
-	door := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "door "+r.URL.Path) })
-	pages := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "console "+r.URL.Path) })
+	api := http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
+		io.WriteString(w, "api "+r.URL.Path)
+	})
+	door := http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
+		io.WriteString(w, "door "+r.URL.Path)
+	})
+	pages := http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
+		io.WriteString(w, "console "+r.URL.Path)
+	})
 	f := newFront(slog.New(slog.DiscardHandler), pages, nil)
 	check := func(state, method, path string, status int, body string) {
 		t.Helper()
 		w := httptest.NewRecorder()
 		f.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, nil))
 		if w.Code != status || body != "" && w.Body.String() != body {
-			t.Errorf("%s: %s %s answers %d %q, want %d %q", state, method, path, w.Code, w.Body, status, body)
+			t.Errorf("%s: %s %s answers %d %q, want %d %q", state, method, path, w.Code, w.Body,
+				status, body)
 		}
 	}
 	const wait = `{"__type":"ThrottlingException","Code":"ThrottlingException","Message":"Service Unavailable"}`
@@ -86,7 +96,8 @@ func TestHealthUnderOverload(t *testing.T) {
 
 func TestFrontAlwaysGivesARequestID(t *testing.T) {
 	w := httptest.NewRecorder()
-	newFront(slog.New(slog.DiscardHandler), http.NotFoundHandler(), nil).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "POST", "/", nil))
+	newFront(slog.New(slog.DiscardHandler), http.NotFoundHandler(), nil).ServeHTTP(w,
+		httptest.NewRequestWithContext(t.Context(), "POST", "/", nil))
 	if id := w.Header().Get("x-amzn-RequestId"); len(id) != 36 {
 		t.Errorf("before the start: request id %q", id)
 	}
@@ -94,7 +105,10 @@ func TestFrontAlwaysGivesARequestID(t *testing.T) {
 
 // TestFrontShowsPeopleTheConsole: only a browser that opens the server's address is sent there.
 func TestFrontShowsPeopleTheConsole(t *testing.T) {
-	api := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	api := http.HandlerFunc(func(w http.ResponseWriter,
+		_ *http.Request) {
+		w.WriteHeader(http.StatusTeapot)
+	})
 	f := newFront(slog.New(slog.DiscardHandler), http.NotFoundHandler(), nil)
 	f.open(pinger{}, api, http.NotFoundHandler())
 	for _, c := range []struct {
@@ -115,7 +129,8 @@ func TestFrontShowsPeopleTheConsole(t *testing.T) {
 		}
 		f.ServeHTTP(w, r)
 		if w.Code != c.status {
-			t.Errorf("%s %s accepting %q answers %d, want %d", c.method, c.path, c.accept, w.Code, c.status)
+			t.Errorf("%s %s accepting %q answers %d, want %d", c.method, c.path, c.accept, w.Code,
+				c.status)
 		}
 	}
 }

@@ -26,8 +26,8 @@ type images struct {
 	source objects
 }
 
-// openImages returns the source that the configuration names: a folder whose subfolders are buckets, an S3
-// endpoint, or nil.
+// openImages returns the source that the configuration names: a folder whose subfolders are
+// buckets, an S3 endpoint, or nil.
 func openImages(cfg serveConfig) (rekognition.Images, error) {
 	switch {
 	case cfg.S3Root != "":
@@ -58,10 +58,12 @@ func openImages(cfg serveConfig) (rekognition.Images, error) {
 }
 
 // Get implements [rekognition.Images].
-func (i images) Get(ctx context.Context, bucket, name, version string, maxBytes int64) ([]byte, error) {
+func (i images) Get(ctx context.Context, bucket, name, version string, maxBytes int64) ([]byte,
+	error) {
 	data, err := i.source.Get(ctx, bucket, name, version, maxBytes)
 	if errors.Is(err, s3.ErrTooLarge) {
-		err = &recollect.Error{Code: recollect.CodeImageTooLarge, Message: "Image size is too large.", Err: err}
+		err = &recollect.Error{Code: recollect.CodeImageTooLarge,
+			Message: "Image size is too large.", Err: err}
 	}
 	return data, err
 }

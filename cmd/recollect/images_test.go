@@ -13,7 +13,8 @@ func TestImagesOfAFolder(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(root, "holiday"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(root, "holiday", "anna.jpg"), []byte("a picture"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(root, "holiday", "anna.jpg"), []byte("a picture"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	source, err := openImages(serveConfig{S3Root: root})
@@ -39,7 +40,8 @@ func TestImagesOfAFolder(t *testing.T) {
 			t.Errorf("%s: %v, want code %d", name, err, c.code)
 		}
 	}
-	if source, err := openImages(serveConfig{Regions: []string{"us-east-1"}}); source != nil || err != nil {
+	if source, err := openImages(serveConfig{Regions: []string{"us-east-1"}}); source != nil ||
+		err != nil {
 		t.Errorf("without a configuration: %v, %v", source, err)
 	}
 	if _, err := openImages(serveConfig{S3Root: filepath.Join(root, "absent")}); err == nil {

@@ -41,7 +41,8 @@ func (c importConfig) Validate() error {
 	if c.MaxFaces < 0 || c.MaxFaces > 100 {
 		faults = append(faults, errors.New("--max-faces must be 0 to 100"))
 	}
-	faults = append(faults, validQuality(c.Quality), validOutput(c.Output), c.sourceConfig.Validate())
+	faults = append(faults, validQuality(c.Quality), validOutput(c.Output),
+		c.sourceConfig.Validate())
 	return errors.Join(faults...)
 }
 
@@ -64,7 +65,8 @@ With --users each folder of the first level is one person: the largest face of e
 to a user with the folder's name, written as above. A user has 100 faces at most.
 
 The pictures of s3://BUCKET/PREFIX are read by the server, which must have been started with --s3-root or --s3-endpoint; this program lists their keys, and is told
-by flags of the same names, and a key in ` + s3AccessKeyIDEnv + ` and ` + s3SecretAccessKeyEnv + `, where.
+by flags of the same names, and a key in ` + s3AccessKeyIDEnv + ` and ` + s3SecretAccessKeyEnv +
+			`, where.
 
 The exit status is 0 if all pictures were indexed or skipped, 1 if some failed, 2 if the command line is wrong, 3 if the import had to end, and
 130 if it was interrupted.`,
@@ -85,10 +87,13 @@ The exit status is 0 if all pictures were indexed or skipped, 1 if some failed, 
 	flags.StringVar(&c.Collection, "collection", "", "collection to index into")
 	flags.BoolVar(&c.Create, "create", false, "make the collection if it is not there")
 	flags.BoolVar(&c.Users, "users", false, "one folder is one person, who becomes a user")
-	flags.StringVar(&c.Report, "report", "", "report to write, and to go on from (default: import-COLLECTION.csv)")
+	flags.StringVar(&c.Report, "report", "",
+		"report to write, and to go on from (default: import-COLLECTION.csv)")
 	flags.IntVar(&c.Parallel, "parallel", 16, "pictures that are sent at one moment")
-	flags.Int32Var(&c.MaxFaces, "max-faces", 0, "faces of a picture to index, the largest first (default: all, or one with --users)")
-	flags.StringVar(&c.Quality, "quality-filter", "", "how good a face must be: NONE, AUTO, LOW, MEDIUM or HIGH (default: AUTO)")
+	flags.Int32Var(&c.MaxFaces, "max-faces", 0,
+		"faces of a picture to index, the largest first (default: all, or one with --users)")
+	flags.StringVar(&c.Quality, "quality-filter", "",
+		"how good a face must be: NONE, AUTO, LOW, MEDIUM or HIGH (default: AUTO)")
 	c.addSourceFlags(flags)
 	addOutput(cmd, &c.Output)
 	completeWith(cmd, "quality-filter", "NONE", "AUTO", "LOW", "MEDIUM", "HIGH")
@@ -119,7 +124,8 @@ func runImport(ctx context.Context, c *importConfig, stdout, stderr io.Writer) e
 	began := time.Now()
 	summary, err := bulk.Run(ctx, bulk.Config{
 		// It tries again by itself, for as long as it takes.
-		API:        rekognition.New(api.Options(), func(o *rekognition.Options) { o.Retryer = aws.NopRetryer{} }),
+		API: rekognition.New(api.Options(),
+			func(o *rekognition.Options) { o.Retryer = aws.NopRetryer{} }),
 		Source:     source,
 		Collection: c.Collection,
 		Identity: fmt.Sprintf("%s, made at %s", aws.ToString(collection.CollectionARN),
@@ -137,29 +143,37 @@ func runImport(ctx context.Context, c *importConfig, stdout, stderr io.Writer) e
 	if err != nil && summary.Pictures == 0 {
 		return err // it did not begin
 	}
-	if shown := showImport(stdout, c.Output, importSummary{summary, report, time.Since(began).Seconds()}); shown != nil {
+	if shown := showImport(stdout, c.Output,
+		importSummary{summary, report, time.Since(began).Seconds()}); shown != nil {
 		return errors.Join(err, shown)
 	}
 	switch {
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("interrupted; run the same command again to go on: %w", err)
 	case err != nil:
-		return fmt.Errorf("%w\nWhat was done is in %s: run the same command again to go on", err, report)
+		return fmt.Errorf("%w\nWhat was done is in %s: run the same command again to go on", err,
+			report)
 	case summary.Failed > 0:
-		return noError(fmt.Sprintf("%d pictures failed: see %s, and run the same command again to try them again", summary.Failed, report))
+		return noError(
+			fmt.Sprintf(
+				"%d pictures failed: see %s, and run the same command again to try them again",
+				summary.Failed, report))
 	}
 	return nil
 }
 
 // openCollection describes a collection, and makes it first if that is wished.
-func openCollection(ctx context.Context, api *rekognition.Client, id string, create bool) (*rekognition.DescribeCollectionOutput, error) {
+func openCollection(ctx context.Context, api *rekognition.Client, id string,
+	create bool) (*rekognition.DescribeCollectionOutput, error) {
 	if create {
 		_, err := api.CreateCollection(ctx, &rekognition.CreateCollectionInput{CollectionId: &id})
-		if _, there := errors.AsType[*types.ResourceAlreadyExistsException](err); err != nil && !there {
+		if _, there := errors.AsType[*types.ResourceAlreadyExistsException](err); err != nil &&
+			!there {
 			return nil, plain(err)
 		}
 	}
-	collection, err := api.DescribeCollection(ctx, &rekognition.DescribeCollectionInput{CollectionId: &id})
+	collection, err := api.DescribeCollection(ctx,
+		&rekognition.DescribeCollectionInput{CollectionId: &id})
 	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 		return nil, fmt.Errorf("there is no collection %s: --create makes it (%w)", id, plain(err))
 	}
@@ -183,10 +197,12 @@ func showImport(w io.Writer, output string, s importSummary) error {
 	var b strings.Builder
 	sent := s.Indexed + s.Skipped + s.Failed
 	if s.Pictures == s.Before && s.Users == 0 {
-		_, err := fmt.Fprintf(w, "All %s pictures were done before: %s\n", thousands(s.Pictures), s.Report)
+		_, err := fmt.Fprintf(w, "All %s pictures were done before: %s\n", thousands(s.Pictures),
+			s.Report)
 		return err
 	}
-	fmt.Fprintf(&b, "%s of %s pictures were indexed, with %s faces; %s were skipped, %s failed", thousands(s.Indexed), thousands(s.Pictures-s.Before), thousands(s.Faces),
+	fmt.Fprintf(&b, "%s of %s pictures were indexed, with %s faces; %s were skipped, %s failed",
+		thousands(s.Indexed), thousands(s.Pictures-s.Before), thousands(s.Faces),
 		thousands(s.Skipped), thousands(s.Failed))
 	if left := s.Pictures - s.Before - sent; left > 0 {
 		fmt.Fprintf(&b, ", %s were not sent", thousands(left))
@@ -196,7 +212,8 @@ func showImport(w io.Writer, output string, s importSummary) error {
 	}
 	fmt.Fprintf(&b, ". %.1f s, %.1f a second.\n", s.Seconds, float64(sent)/max(s.Seconds, 1e-3))
 	if s.Users > 0 {
-		fmt.Fprintf(&b, "%s users got %s faces; %s faces were not associated.\n", thousands(s.Users), thousands(s.Associated), thousands(s.Refused))
+		fmt.Fprintf(&b, "%s users got %s faces; %s faces were not associated.\n",
+			thousands(s.Users), thousands(s.Associated), thousands(s.Refused))
 	}
 	fmt.Fprintf(&b, "Picture by picture: %s\n", s.Report)
 	_, err := io.WriteString(w, b.String())

@@ -23,7 +23,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/client/bulk"
 )
 
-// people copies the folders of some people of LFW, by number, and returns how many pictures they have.
+// people copies the folders of some people of LFW, by number, and returns how many pictures they
+// have.
 func people(t *testing.T, to string, first, n int) (pictures int) {
 	t.Helper()
 	folders, err := filepath.Glob(filepath.Join(lfw, "images", "*"))
@@ -36,7 +37,8 @@ func people(t *testing.T, to string, first, n int) (pictures int) {
 			t.Fatal(err)
 		}
 		for _, file := range files {
-			copyFile(t, filepath.Join(folder, file.Name()), filepath.Join(to, filepath.Base(folder), file.Name()))
+			copyFile(t, filepath.Join(folder, file.Name()),
+				filepath.Join(to, filepath.Base(folder), file.Name()))
 			pictures++
 		}
 	}
@@ -54,13 +56,16 @@ func copyFile(t *testing.T, from, to string) {
 
 func writeFile(t *testing.T, path string, data []byte) {
 	t.Helper()
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, data, 0o644)); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755),
+		os.WriteFile(path, data, 0o644)); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// readRows returns the rows of a report by picture, the last of each, and how many there are of each status.
-func readRows(t *testing.T, report string) (rows map[string]map[string]string, count map[string]int) {
+// readRows returns the rows of a report by picture, the last of each, and how many there are of
+// each status.
+func readRows(t *testing.T, report string) (rows map[string]map[string]string,
+	count map[string]int) {
 	t.Helper()
 	file, err := os.Open(report)
 	if err != nil {
@@ -102,7 +107,8 @@ func imported(t *testing.T, args ...string) (importSummary, error) {
 
 func faceCount(t *testing.T, collection string) int {
 	t.Helper()
-	d, err := newClient(t).DescribeCollection(t.Context(), &rekognition.DescribeCollectionInput{CollectionId: &collection})
+	d, err := newClient(t).DescribeCollection(t.Context(),
+		&rekognition.DescribeCollectionInput{CollectionId: &collection})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,14 +123,16 @@ func TestImport(t *testing.T) {
 	copyFile(t, one, filepath.Join(pictures, "Zoë & co", "no 1.JPG"))
 	copyFile(t, "../../../shared/data/group/cf_017_0.jpg", filepath.Join(pictures, "nobody.jpg"))
 	copyFile(t, "../../../shared/data/bad/truncated.jpg", filepath.Join(pictures, "truncated.jpg"))
-	writeFile(t, filepath.Join(pictures, "really.pdf.jpg"), []byte("%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n"))
+	writeFile(t, filepath.Join(pictures, "really.pdf.jpg"),
+		[]byte("%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n"))
 	writeFile(t, filepath.Join(pictures, "empty.png"), nil)
 	writeFile(t, filepath.Join(pictures, "notes.txt"), []byte("notes"))
 	writeFile(t, filepath.Join(pictures, ".hidden", "a.jpg"), []byte("hidden"))
 	if err := os.WriteFile(filepath.Join(pictures, "film.jpg"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(filepath.Join(pictures, "film.jpg"), 2<<30); err != nil { // 2 GiB, which no disk has to hold
+	// 2 GiB, which no disk has to hold
+	if err := os.Truncate(filepath.Join(pictures, "film.jpg"), 2<<30); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Symlink("/etc/hostname", filepath.Join(pictures, "outside.jpg")); err != nil {
@@ -132,18 +140,21 @@ func TestImport(t *testing.T) {
 	}
 	startServer(t, filepath.Join(dir, "data"))
 
-	if _, err := imported(t, pictures, "--collection", "people", "--report", report); exitStatus(err) != statusFailed || !strings.Contains(err.Error(), "--create") {
+	if _, err := imported(t, pictures, "--collection", "people", "--report",
+		report); exitStatus(err) != statusFailed || !strings.Contains(err.Error(), "--create") {
 		t.Errorf("a collection that is not there: status %d, %v", exitStatus(err), err)
 	}
 	if _, err := os.Stat(report); err == nil {
 		t.Error("an import that did not begin left a report")
 	}
 	s, err := imported(t, pictures, "--collection", "people", "--create", "--report", report)
-	if err != nil || s.Indexed != good+1 || s.Skipped != 7 || s.Failed != 0 || s.Faces != faceCount(t, "people") {
+	if err != nil || s.Indexed != good+1 || s.Skipped != 7 || s.Failed != 0 ||
+		s.Faces != faceCount(t, "people") {
 		t.Fatalf("%+v, %v", s, err)
 	}
 	rows, count := readRows(t, report)
-	if count[bulk.StatusIndexed] != good+1 || count[bulk.StatusSkipped] != 7 || count[bulk.StatusRun] != 1 {
+	if count[bulk.StatusIndexed] != good+1 || count[bulk.StatusSkipped] != 7 ||
+		count[bulk.StatusRun] != 1 {
 		t.Errorf("the report has %v", count)
 	}
 	for picture, want := range map[string]string{
@@ -155,7 +166,8 @@ func TestImport(t *testing.T) {
 		"film.jpg":       "2048.0 MiB, of which the server takes at most 5",
 		"outside.jpg":    "escapes",
 	} {
-		if row := rows[picture]; row["status"] != bulk.StatusSkipped || !strings.Contains(row["reason"], want) {
+		if row := rows[picture]; row["status"] != bulk.StatusSkipped ||
+			!strings.Contains(row["reason"], want) {
 			t.Errorf("%s: %v, want %s", picture, row, want)
 		}
 	}
@@ -172,8 +184,9 @@ func TestImport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := newClient(t).SearchFacesByImage(t.Context(), &rekognition.SearchFacesByImageInput{CollectionId: aws.String("people"),
-		Image: &types.Image{Bytes: data}, FaceMatchThreshold: aws.Float32(99)})
+	found, err := newClient(t).SearchFacesByImage(t.Context(),
+		&rekognition.SearchFacesByImageInput{CollectionId: aws.String("people"),
+			Image: &types.Image{Bytes: data}, FaceMatchThreshold: aws.Float32(99)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,48 +195,61 @@ func TestImport(t *testing.T) {
 		ids[*m.Face.ExternalImageId] = *m.Face.FaceId
 	}
 	for _, picture := range []string{"AJ_Cook/AJ_Cook_0001.jpg", "Zoë & co/no 1.JPG"} {
-		if row := rows[picture]; row["face_ids"] == "" || ids[row["external_image_id"]] != row["face_ids"] {
+		if row := rows[picture]; row["face_ids"] == "" ||
+			ids[row["external_image_id"]] != row["face_ids"] {
 			t.Errorf("%s is %v, and the server has %v", picture, row, ids)
 		}
 	}
 
 	// Again: nothing is sent. Then what is new and what has changed, alone.
-	if s, err := imported(t, pictures, "--collection", "people", "--report", report); err != nil || s.Before != s.Pictures || s.Indexed+s.Skipped+s.Failed != 0 {
+	if s, err := imported(t, pictures, "--collection", "people", "--report", report); err != nil ||
+		s.Before != s.Pictures || s.Indexed+s.Skipped+s.Failed != 0 {
 		t.Errorf("again: %+v, %v", s, err)
 	}
 	copyFile(t, one, filepath.Join(pictures, "new.jpg"))
 	copyFile(t, one, filepath.Join(pictures, "truncated.jpg"))
-	if s, err := imported(t, pictures, "--collection", "people", "--report", report); err != nil || s.Indexed != 2 || s.Skipped+s.Failed != 0 {
+	if s, err := imported(t, pictures, "--collection", "people", "--report", report); err != nil ||
+		s.Indexed != 2 || s.Skipped+s.Failed != 0 {
 		t.Errorf("with a new and a repaired picture: %+v, %v", s, err)
 	}
 
 	// A report that is lost costs time alone: faces of the same picture and id are not doubled.
 	before := faceCount(t, "people")
-	if s, err := imported(t, pictures, "--collection", "people", "--report", filepath.Join(dir, "other.csv")); err != nil || s.Indexed != good+3 || faceCount(t, "people") != before {
-		t.Errorf("with another report: %+v, %v; %d faces, want %d", s, err, faceCount(t, "people"), before)
+	if s, err := imported(t, pictures, "--collection", "people", "--report",
+		filepath.Join(dir, "other.csv")); err != nil || s.Indexed != good+3 ||
+		faceCount(t, "people") != before {
+		t.Errorf("with another report: %+v, %v; %d faces, want %d", s, err, faceCount(t, "people"),
+			before)
 	}
 
 	// The collection that the report speaks of is gone.
-	if _, err := newClient(t).DeleteCollection(t.Context(), &rekognition.DeleteCollectionInput{CollectionId: aws.String("people")}); err != nil {
+	if _, err := newClient(t).DeleteCollection(t.Context(),
+		&rekognition.DeleteCollectionInput{CollectionId: aws.String("people")}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := imported(t, pictures, "--collection", "people", "--create", "--report", report); exitStatus(err) != statusFailed || !strings.Contains(err.Error(), "another import") {
+	if _, err := imported(t, pictures, "--collection", "people", "--create", "--report",
+		report); exitStatus(err) != statusFailed ||
+		!strings.Contains(err.Error(), "another import") {
 		t.Errorf("the report of a collection that was deleted: %v", err)
 	}
 }
 
-// TestImportInterrupted interrupts an import, then loses the server in the middle of it, and goes on each time: no face is missing and none is there twice.
+// TestImportInterrupted interrupts an import, then loses the server in the middle of it, and goes
+// on each time: no face is missing and none is there twice.
 func TestImportInterrupted(t *testing.T) {
 	dir := t.TempDir()
-	pictures, report, data := filepath.Join(dir, "pictures"), filepath.Join(dir, "report.csv"), filepath.Join(dir, "data")
+	pictures, report, data := filepath.Join(dir, "pictures"), filepath.Join(dir, "report.csv"),
+		filepath.Join(dir, "data")
 	n := people(t, pictures, 20, 70)
 	stop := startServer(t, data)
-	c := importConfig{sourceConfig: sourceConfig{Source: pictures}, Collection: "people", Create: true, Parallel: 4, Output: outputTable, Report: report, patience: 2 * time.Second}
+	c := importConfig{sourceConfig: sourceConfig{Source: pictures}, Collection: "people",
+		Create: true, Parallel: 4, Output: outputTable, Report: report, patience: 2 * time.Second}
 	interruptAfter := func(rows int) context.Context {
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
 			for ctx.Err() == nil {
-				if text, err := os.ReadFile(report); err == nil && bytes.Count(text, []byte("\n")) >= rows {
+				if text, err := os.ReadFile(report); err == nil &&
+					bytes.Count(text, []byte("\n")) >= rows {
 					cancel()
 				}
 				time.Sleep(time.Millisecond)
@@ -251,7 +277,8 @@ func TestImportInterrupted(t *testing.T) {
 		t.Errorf("%d of %d pictures were indexed until the interrupt ended it", done, n)
 	}
 	if has := faceCount(t, "people"); has != reported() {
-		t.Errorf("the server has %d faces, the report %d: what was in flight was not waited for", has, reported())
+		t.Errorf("the server has %d faces, the report %d: what was in flight was not waited for",
+			has, reported())
 	}
 
 	ctx := interruptAfter(30)
@@ -259,7 +286,9 @@ func TestImportInterrupted(t *testing.T) {
 	go func() { ended <- runImport(t.Context(), &c, io.Discard, io.Discard) }()
 	<-ctx.Done()
 	stop()
-	if err := <-ended; exitStatus(runError{err}) != statusFailed || !strings.Contains(err.Error(), "does not answer") || !strings.Contains(err.Error(), "again to go on") {
+	if err := <-ended; exitStatus(runError{err}) != statusFailed ||
+		!strings.Contains(err.Error(), "does not answer") ||
+		!strings.Contains(err.Error(), "again to go on") {
 		t.Errorf("without a server: status %d, %v", exitStatus(runError{err}), err)
 	}
 
@@ -270,7 +299,8 @@ func TestImportInterrupted(t *testing.T) {
 	}
 	_, count = readRows(t, report)
 	if count[bulk.StatusIndexed] != n || count[bulk.StatusFailed] != 0 {
-		t.Errorf("in the end %d of %d pictures are indexed: %v", count[bulk.StatusIndexed], n, count)
+		t.Errorf("in the end %d of %d pictures are indexed: %v", count[bulk.StatusIndexed], n,
+			count)
 	}
 	if has := faceCount(t, "people"); has != reported() {
 		t.Errorf("in the end the server has %d faces, the report %d", has, reported())
@@ -285,12 +315,14 @@ func TestImportThrottled(t *testing.T) {
 	writeFile(t, limits, []byte(`{"rates": {"IndexFaces": {"perSecond": 6, "burst": 2}}}`))
 	startServer(t, filepath.Join(dir, "data"), func(c *serveConfig) { c.Limits = limits })
 	began := time.Now()
-	s, err := imported(t, pictures, "--collection", "people", "--create", "--report", filepath.Join(dir, "report.csv"))
+	s, err := imported(t, pictures, "--collection", "people", "--create", "--report",
+		filepath.Join(dir, "report.csv"))
 	if err != nil || s.Indexed != n || s.Failed != 0 {
 		t.Errorf("%+v, %v", s, err)
 	}
 	if least := time.Duration(n-2) * time.Second / 6; time.Since(began) < least {
-		t.Errorf("it took %v, and the limits allow no less than %v: nothing was turned away", time.Since(began), least)
+		t.Errorf("it took %v, and the limits allow no less than %v: nothing was turned away",
+			time.Since(began), least)
 	}
 }
 
@@ -298,16 +330,21 @@ func TestImportUsers(t *testing.T) {
 	dir := t.TempDir()
 	pictures, report := filepath.Join(dir, "pictures"), filepath.Join(dir, "report.csv")
 	n := people(t, pictures, 10, 12)
-	copyFile(t, filepath.Join(lfw, "images", "AJ_Cook", "AJ_Cook_0001.jpg"), filepath.Join(pictures, "Zoë C.", "1.jpg"))
-	copyFile(t, filepath.Join(lfw, "images", "AJ_Cook", "AJ_Cook_0001.jpg"), filepath.Join(pictures, "stray.jpg"))
+	copyFile(t, filepath.Join(lfw, "images", "AJ_Cook", "AJ_Cook_0001.jpg"),
+		filepath.Join(pictures, "Zoë C.", "1.jpg"))
+	copyFile(t, filepath.Join(lfw, "images", "AJ_Cook", "AJ_Cook_0001.jpg"),
+		filepath.Join(pictures, "stray.jpg"))
 	startServer(t, filepath.Join(dir, "data"))
-	s, err := imported(t, pictures, "--collection", "people", "--create", "--users", "--report", report)
-	if err != nil || s.Indexed != n+1 || s.Faces != n+1 || s.Skipped != 1 || s.Users != 13 || s.Associated != n+1 {
+	s, err := imported(t, pictures, "--collection", "people", "--create", "--users", "--report",
+		report)
+	if err != nil || s.Indexed != n+1 || s.Faces != n+1 || s.Skipped != 1 || s.Users != 13 ||
+		s.Associated != n+1 {
 		t.Fatalf("%+v, %v", s, err)
 	}
 	owners := func() map[string]int {
 		owners := map[string]int{}
-		pages := rekognition.NewListFacesPaginator(newClient(t), &rekognition.ListFacesInput{CollectionId: aws.String("people")})
+		pages := rekognition.NewListFacesPaginator(newClient(t),
+			&rekognition.ListFacesInput{CollectionId: aws.String("people")})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(t.Context())
 			if err != nil {
@@ -339,29 +376,37 @@ func TestImportUsers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := slices.DeleteFunc(strings.SplitAfter(string(text), "\n"), func(line string) bool { return strings.Contains(line, "Z,"+bulk.StatusUser+",") })
+	lines := slices.DeleteFunc(strings.SplitAfter(string(text), "\n"),
+		func(line string) bool { return strings.Contains(line, "Z,"+bulk.StatusUser+",") })
 	writeFile(t, report, []byte(strings.Join(lines, "")))
-	if _, err := newClient(t).DeleteUser(t.Context(), &rekognition.DeleteUserInput{CollectionId: aws.String("people"), UserId: aws.String("Zo__C.")}); err != nil {
+	if _, err := newClient(t).DeleteUser(t.Context(),
+		&rekognition.DeleteUserInput{CollectionId: aws.String("people"),
+			UserId: aws.String("Zo__C.")}); err != nil {
 		t.Fatal(err)
 	}
 	s, err = imported(t, pictures, "--collection", "people", "--users", "--report", report)
-	if err != nil || s.Indexed != 0 || s.Users != 13 || s.Refused != 0 || owners()["Zo__C."] != 1 || len(owners()) != len(has) {
+	if err != nil || s.Indexed != 0 || s.Users != 13 || s.Refused != 0 || owners()["Zo__C."] != 1 ||
+		len(owners()) != len(has) {
 		t.Errorf("going on: %+v, %v", s, err)
 	}
-	if s, err = imported(t, pictures, "--collection", "people", "--users", "--report", report); err != nil || s.Users != 0 {
+	if s, err = imported(t, pictures, "--collection", "people", "--users", "--report",
+		report); err != nil || s.Users != 0 {
 		t.Errorf("again: %+v, %v", s, err)
 	}
 }
 
-// TestImportBuckets imports from a folder of buckets, and from buckets that the server does not serve.
+// TestImportBuckets imports from a folder of buckets, and from buckets that the server does not
+// serve.
 func TestImportBuckets(t *testing.T) {
 	dir := t.TempDir()
 	root := filepath.Join(dir, "buckets")
 	n := people(t, filepath.Join(root, "photos", "2026"), 0, 12)
 	people(t, filepath.Join(root, "photos", "2025"), 30, 1)
-	copyFile(t, "../../../shared/data/bad/corrupted.png", filepath.Join(root, "photos", "2026", "corrupted.png"))
+	copyFile(t, "../../../shared/data/bad/corrupted.png",
+		filepath.Join(root, "photos", "2026", "corrupted.png"))
 	stop := startServer(t, filepath.Join(dir, "data"), func(c *serveConfig) { c.S3Root = root })
-	s, err := imported(t, "s3://photos/2026/", "--collection", "people", "--create", "--s3-root", root, "--report", filepath.Join(dir, "report.csv"))
+	s, err := imported(t, "s3://photos/2026/", "--collection", "people", "--create", "--s3-root",
+		root, "--report", filepath.Join(dir, "report.csv"))
 	if err != nil || s.Indexed != n || s.Skipped != 1 || s.Failed != 0 {
 		t.Errorf("%+v, %v", s, err)
 	}
@@ -369,7 +414,8 @@ func TestImportBuckets(t *testing.T) {
 	if row := rows["AJ_Cook/AJ_Cook_0001.jpg"]; row["external_image_id"] != "AJ_Cook:AJ_Cook_0001.jpg" {
 		t.Errorf("the rows are %v", rows)
 	}
-	if _, err := imported(t, "s3://absent/", "--collection", "people", "--s3-root", root, "--report", filepath.Join(dir, "absent.csv")); exitStatus(err) != statusFailed ||
+	if _, err := imported(t, "s3://absent/", "--collection", "people", "--s3-root", root,
+		"--report", filepath.Join(dir, "absent.csv")); exitStatus(err) != statusFailed ||
 		!strings.Contains(err.Error(), "absent") {
 		t.Errorf("a bucket that is not there: %v", err)
 	}
@@ -377,8 +423,10 @@ func TestImportBuckets(t *testing.T) {
 
 	people(t, filepath.Join(root, "photos", "2026"), 40, 30)
 	startServer(t, filepath.Join(dir, "data"))
-	s, err = imported(t, "s3://photos/2026/", "--collection", "people", "--s3-root", root, "--report", filepath.Join(dir, "report.csv"))
-	if exitStatus(err) != statusFailed || !strings.Contains(err.Error(), "in a row failed") || !strings.Contains(err.Error(), "InvalidS3ObjectException") || s.Indexed != 0 {
+	s, err = imported(t, "s3://photos/2026/", "--collection", "people", "--s3-root", root,
+		"--report", filepath.Join(dir, "report.csv"))
+	if exitStatus(err) != statusFailed || !strings.Contains(err.Error(), "in a row failed") ||
+		!strings.Contains(err.Error(), "InvalidS3ObjectException") || s.Indexed != 0 {
 		t.Errorf("a server without S3: status %d, %+v, %v", exitStatus(err), s, err)
 	}
 }
@@ -393,23 +441,32 @@ func TestImportRefusals(t *testing.T) {
 		want   string
 		args   []string
 	}{
-		"no folder":       {statusUsage, "accepts 1 arg", nil},
-		"no collection":   {statusUsage, "collection", []string{dir}},
-		"a wrong flag":    {statusUsage, "unknown flag", []string{dir, "--colection", "people"}},
-		"a wrong number":  {statusUsage, "--parallel", []string{dir, "--collection", "people", "--parallel", "0"}},
-		"a wrong filter":  {statusUsage, "--quality-filter", []string{dir, "--collection", "people", "--quality-filter", "low"}},
-		"a wrong output":  {statusUsage, "--output", []string{dir, "--collection", "people", "--output", "xml"}},
-		"no bucket":       {statusUsage, "s3://BUCKET", []string{"s3://", "--collection", "people"}},
-		"S3 for a folder": {statusUsage, "--s3-root", []string{dir, "--collection", "people", "--s3-root", dir}},
-		"no key":          {statusFailed, "AWS_SHARED_CREDENTIALS_FILE", []string{dir, "--collection", "people"}},
+		"no folder":     {statusUsage, "accepts 1 arg", nil},
+		"no collection": {statusUsage, "collection", []string{dir}},
+		"a wrong flag":  {statusUsage, "unknown flag", []string{dir, "--colection", "people"}},
+		"a wrong number": {statusUsage, "--parallel",
+			[]string{dir, "--collection", "people", "--parallel", "0"}},
+		"a wrong filter": {statusUsage, "--quality-filter",
+			[]string{dir, "--collection", "people", "--quality-filter", "low"}},
+		"a wrong output": {statusUsage, "--output",
+			[]string{dir, "--collection", "people", "--output", "xml"}},
+		"no bucket": {statusUsage, "s3://BUCKET",
+			[]string{"s3://", "--collection", "people"}},
+		"S3 for a folder": {statusUsage, "--s3-root",
+			[]string{dir, "--collection", "people", "--s3-root", dir}},
+		"no key": {statusFailed, "AWS_SHARED_CREDENTIALS_FILE",
+			[]string{dir, "--collection", "people"}},
 	} {
-		if out, err := recollectProgram(t, append([]string{"import"}, c.args...)...); exitStatus(err) != c.status || !strings.Contains(err.Error(), c.want) {
+		if out, err := recollectProgram(t,
+			append([]string{"import"}, c.args...)...); exitStatus(err) != c.status ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: status %d, %v %s", name, exitStatus(err), err, out)
 		}
 	}
 	t.Setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "a secret of the test")
-	if _, err := recollectProgram(t, "import", dir, "--collection", "people", "--endpoint", "http://127.0.0.1:1"); exitStatus(err) != statusFailed ||
+	if _, err := recollectProgram(t, "import", dir, "--collection", "people", "--endpoint",
+		"http://127.0.0.1:1"); exitStatus(err) != statusFailed ||
 		!strings.Contains(err.Error(), "http://127.0.0.1:1 does not answer") {
 		t.Errorf("no server: status %d, %v", exitStatus(err), err)
 	}
@@ -434,7 +491,8 @@ func TestImportFromEndpoint(t *testing.T) {
 	}
 	address := listener.Addr().String()
 	listener.Close()
-	process := exec.Command(gateway, "--port", address, "--access", "AKIDEXAMPLE", "--secret", "a secret of the test", "--region", "eu-west-1", "--quiet",
+	process := exec.Command(gateway, "--port", address, "--access", "AKIDEXAMPLE", "--secret",
+		"a secret of the test", "--region", "eu-west-1", "--quiet",
 		"posix", "--nometa", root)
 	if err := process.Start(); err != nil {
 		t.Fatal(err)
@@ -452,9 +510,11 @@ func TestImportFromEndpoint(t *testing.T) {
 	}
 	t.Setenv(s3AccessKeyIDEnv, "AKIDEXAMPLE")
 	t.Setenv(s3SecretAccessKeyEnv, "a secret of the test")
-	startServer(t, filepath.Join(dir, "data"), func(c *serveConfig) { c.S3Endpoint, c.S3Region = "http://"+address, "eu-west-1" })
+	startServer(t, filepath.Join(dir, "data"),
+		func(c *serveConfig) { c.S3Endpoint, c.S3Region = "http://"+address, "eu-west-1" })
 	report := filepath.Join(dir, "report.csv")
-	args := []string{"s3://photos/2026 & later/", "--collection", "people", "--create", "--s3-endpoint", "http://" + address, "--s3-region", "eu-west-1", "--report", report}
+	args := []string{"s3://photos/2026 & later/", "--collection", "people", "--create",
+		"--s3-endpoint", "http://" + address, "--s3-region", "eu-west-1", "--report", report}
 	if s, err := imported(t, args...); err != nil || s.Indexed != n || s.Pictures != n {
 		t.Errorf("%+v, %v", s, err)
 	}
@@ -462,7 +522,8 @@ func TestImportFromEndpoint(t *testing.T) {
 		t.Errorf("again: %+v, %v", s, err)
 	}
 	t.Setenv(s3SecretAccessKeyEnv, "another secret")
-	if _, err := imported(t, args...); exitStatus(err) != statusFailed || !strings.Contains(err.Error(), "access denied") {
+	if _, err := imported(t, args...); exitStatus(err) != statusFailed ||
+		!strings.Contains(err.Error(), "access denied") {
 		t.Errorf("with a wrong secret: %v", err)
 	}
 }

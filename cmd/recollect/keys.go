@@ -16,17 +16,20 @@ import (
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
 )
 
-const aboutPolicies = "A policy is administrator, full-access, read-only, s3-read (for pictures that are named as objects of S3), or a file in the\n" +
+const aboutPolicies = "A policy is administrator, full-access, read-only, s3-read (for pictures " +
+	"that are named as objects of S3), or a file in the\n" +
 	"IAM JSON policy language. A user without one may do nothing."
 
-// keysCommand manages the access keys of users, in the data folder, whether a server runs on it or not.
+// keysCommand manages the access keys of users, in the data folder, whether a server runs on it or
+// not.
 func keysCommand() *cobra.Command {
 	var data, account string
 	cmd := &cobra.Command{Use: "keys", Short: "Manage users' access keys"}
 	cmd.PersistentFlags().StringVar(&data, "data", "data", "folder of the database")
 	cmd.PersistentFlags().StringVar(&account, "account", "123456789012", "account of the users")
 	configure(cmd)
-	with := func(run func(ctx context.Context, cmd *cobra.Command, identities *iam.Service, args []string) error) func(*cobra.Command, []string) error {
+	with := func(run func(ctx context.Context, cmd *cobra.Command, identities *iam.Service,
+		args []string) error) func(*cobra.Command, []string) error {
 		return func(cmd *cobra.Command, args []string) error {
 			return withIdentities(cmd.Context(), data, func(identities *iam.Service) error {
 				return run(cmd.Context(), cmd, identities, args)
@@ -39,16 +42,20 @@ func keysCommand() *cobra.Command {
 	create := &cobra.Command{
 		Use:   "create USER",
 		Short: "Make a key for a user, and the user if it is new",
-		Long: "Make a key for a user, and the user if it is new. The key is printed in the format of the AWS SDKs' credentials\n" +
-			"files, or written to a new file that only you can read, and cannot be had again.\n\n" + aboutPolicies,
+		Long: "Make a key for a user, and the user if it is new. The key is printed in the format " +
+			"of the AWS SDKs' credentials\n" +
+			"files, or written to a new file that only you can read, and cannot be had again.\n\n" +
+			aboutPolicies,
 		Example: "  recollect keys create anna --policy read-only --out anna.credentials\n" +
 			"  recollect keys create camera --policy camera.json --policy s3-read",
 		Args: cobra.ExactArgs(1),
-		RunE: with(func(ctx context.Context, cmd *cobra.Command, identities *iam.Service, args []string) error {
+		RunE: with(func(ctx context.Context, cmd *cobra.Command, identities *iam.Service,
+			args []string) error {
 			return createKey(ctx, cmd, identities, account, args[0], policies, out)
 		}),
 	}
-	create.Flags().StringArrayVar(&policies, "policy", nil, "policy to attach to the user; can be repeated")
+	create.Flags().StringArrayVar(&policies, "policy", nil,
+		"policy to attach to the user; can be repeated")
 	create.Flags().StringVar(&out, "out", "", "file to write the key to, instead of printing it")
 
 	attach := &cobra.Command{
@@ -56,7 +63,8 @@ func keysCommand() *cobra.Command {
 		Short: "Give a user policies, in place of those of the same names",
 		Long:  "Give a user policies, in place of those of the same names.\n\n" + aboutPolicies,
 		Args:  cobra.MinimumNArgs(2),
-		RunE: with(func(ctx context.Context, _ *cobra.Command, identities *iam.Service, args []string) error {
+		RunE: with(func(ctx context.Context, _ *cobra.Command, identities *iam.Service,
+			args []string) error {
 			documents, err := readPolicies(args[1:])
 			if err != nil {
 				return err
@@ -68,7 +76,8 @@ func keysCommand() *cobra.Command {
 		Use:   "detach USER POLICY",
 		Short: "Take a policy from a user, by the name that list shows",
 		Args:  cobra.ExactArgs(2),
-		RunE: with(func(ctx context.Context, _ *cobra.Command, identities *iam.Service, args []string) error {
+		RunE: with(func(ctx context.Context, _ *cobra.Command, identities *iam.Service,
+			args []string) error {
 			return identities.DeleteUserPolicy(ctx, account, args[0], args[1])
 		}),
 	}
@@ -76,7 +85,8 @@ func keysCommand() *cobra.Command {
 		Use:   "show USER",
 		Short: "Show a user's policies",
 		Args:  cobra.ExactArgs(1),
-		RunE: with(func(ctx context.Context, cmd *cobra.Command, identities *iam.Service, args []string) error {
+		RunE: with(func(ctx context.Context, cmd *cobra.Command, identities *iam.Service,
+			args []string) error {
 			return showPolicies(ctx, cmd.OutOrStdout(), identities, account, args[0])
 		}),
 	}
@@ -84,7 +94,8 @@ func keysCommand() *cobra.Command {
 		Use:   "delete-user USER",
 		Short: "Delete a user with its policies and keys",
 		Args:  cobra.ExactArgs(1),
-		RunE: with(func(ctx context.Context, _ *cobra.Command, identities *iam.Service, args []string) error {
+		RunE: with(func(ctx context.Context, _ *cobra.Command, identities *iam.Service,
+			args []string) error {
 			return identities.DeleteUser(ctx, account, args[0])
 		}),
 	}
@@ -93,22 +104,34 @@ func keysCommand() *cobra.Command {
 		Use:   "list",
 		Short: "List users, their policies and their keys",
 		Args:  cobra.NoArgs,
-		RunE: with(func(ctx context.Context, cmd *cobra.Command, identities *iam.Service, _ []string) error {
+		RunE: with(func(ctx context.Context, cmd *cobra.Command, identities *iam.Service,
+			_ []string) error {
 			return listKeys(ctx, cmd, identities, account)
 		}),
 	}
-	change := func(use, short string, do func(context.Context, *iam.Service, string) error) *cobra.Command {
+	change := func(use, short string,
+		do func(context.Context, *iam.Service, string) error) *cobra.Command {
 		return &cobra.Command{Use: use + " KEY-ID", Short: short, Args: cobra.ExactArgs(1),
-			RunE: with(func(ctx context.Context, _ *cobra.Command, identities *iam.Service, args []string) error {
+			RunE: with(func(ctx context.Context, _ *cobra.Command, identities *iam.Service,
+				args []string) error {
 				return do(ctx, identities, args[0])
 			})}
 	}
 	cmd.AddCommand(create, list, show, attach, detach, deleteUser,
-		change("disable", "Refuse a key's requests, within a second", func(ctx context.Context, s *iam.Service, id string) error {
-			return s.SetAccessKeyActive(ctx, id, false)
-		}),
-		change("enable", "Accept a disabled key's requests again", func(ctx context.Context, s *iam.Service, id string) error { return s.SetAccessKeyActive(ctx, id, true) }),
-		change("delete", "Delete a key", func(ctx context.Context, s *iam.Service, id string) error { return s.DeleteAccessKey(ctx, id) }),
+		change("disable", "Refuse a key's requests, within a second",
+			func(ctx context.Context, s *iam.Service, id string) error {
+				return s.SetAccessKeyActive(ctx, id, false)
+			}),
+		change("enable", "Accept a disabled key's requests again",
+			func(ctx context.Context, s *iam.Service,
+				id string) error {
+				return s.SetAccessKeyActive(ctx, id, true)
+			}),
+		change("delete", "Delete a key",
+			func(ctx context.Context, s *iam.Service,
+				id string) error {
+				return s.DeleteAccessKey(ctx, id)
+			}),
 	)
 	return cmd
 }
@@ -116,7 +139,8 @@ func keysCommand() *cobra.Command {
 // withIdentities opens the identities of a data folder that is there.
 func withIdentities(ctx context.Context, data string, do func(*iam.Service) error) (err error) {
 	if _, err := os.Stat(filepath.Join(data, sqlite.DatabaseName)); err != nil {
-		return fmt.Errorf("there is no server's data in the folder (name another with --data): %w", err)
+		return fmt.Errorf("there is no server's data in the folder (name another with --data): %w",
+			err)
 	}
 	store, err := sqlite.Open(ctx, data, sqlite.Options{Beside: true})
 	if err != nil {
@@ -130,10 +154,12 @@ func withIdentities(ctx context.Context, data string, do func(*iam.Service) erro
 	return do(iam.NewService(store.Identities(), sealer, iam.AccessKey{}))
 }
 
-func createKey(ctx context.Context, cmd *cobra.Command, identities *iam.Service, account, user string, policies []string, out string) (err error) {
+func createKey(ctx context.Context, cmd *cobra.Command, identities *iam.Service, account,
+	user string, policies []string, out string) (err error) {
 	w := cmd.OutOrStdout()
 	if out != "" {
-		// Before anything is changed: the key cannot be had again. A file that is there may be another key.
+		// Before anything is changed: the key cannot be had again. A file that is there may be
+		// another key.
 		file, openErr := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if openErr != nil {
 			return openErr
@@ -149,7 +175,8 @@ func createKey(ctx context.Context, cmd *cobra.Command, identities *iam.Service,
 	if err != nil {
 		return err
 	}
-	if _, err := identities.CreateUser(ctx, account, user); err != nil && !errors.Is(err, iam.ErrExists) {
+	if _, err := identities.CreateUser(ctx, account, user); err != nil &&
+		!errors.Is(err, iam.ErrExists) {
 		return err
 	}
 	if err := attachPolicies(ctx, identities, account, user, documents); err != nil {
@@ -159,11 +186,13 @@ func createKey(ctx context.Context, cmd *cobra.Command, identities *iam.Service,
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n", key.ID, key.Secret)
+	_, err = fmt.Fprintf(w, "[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n",
+		key.ID, key.Secret)
 	return err
 }
 
-func attachPolicies(ctx context.Context, identities *iam.Service, account, user string, documents []iam.PolicyDocument) error {
+func attachPolicies(ctx context.Context, identities *iam.Service, account, user string,
+	documents []iam.PolicyDocument) error {
 	for _, document := range documents {
 		if err := identities.PutUserPolicy(ctx, account, user, document); err != nil {
 			return err
@@ -172,7 +201,8 @@ func attachPolicies(ctx context.Context, identities *iam.Service, account, user 
 	return nil
 }
 
-// readPolicies finds the policies that are named, built-in ones or files: all, or, if one of them is none, nothing.
+// readPolicies finds the policies that are named, built-in ones or files: all, or, if one of them
+// is none, nothing.
 func readPolicies(names []string) (documents []iam.PolicyDocument, err error) {
 	for _, name := range names {
 		document, ok := iam.BuiltinPolicy(name)
@@ -181,7 +211,8 @@ func readPolicies(names []string) (documents []iam.PolicyDocument, err error) {
 			if err != nil {
 				return nil, fmt.Errorf("policy %q is neither built in nor a file: %w", name, err)
 			}
-			document = iam.PolicyDocument{Name: strings.TrimSuffix(filepath.Base(name), filepath.Ext(name)), Document: string(text)}
+			document = iam.PolicyDocument{Name: strings.TrimSuffix(filepath.Base(name),
+				filepath.Ext(name)), Document: string(text)}
 		}
 		if err := document.Validate(); err != nil {
 			return nil, err
@@ -191,20 +222,23 @@ func readPolicies(names []string) (documents []iam.PolicyDocument, err error) {
 	return documents, nil
 }
 
-func showPolicies(ctx context.Context, w io.Writer, identities *iam.Service, account, user string) error {
+func showPolicies(ctx context.Context, w io.Writer, identities *iam.Service, account,
+	user string) error {
 	policies, err := identities.UserPolicies(ctx, account, user)
 	if err != nil {
 		return err
 	}
 	for _, p := range policies {
-		if _, err := fmt.Fprintf(w, "%s:\n%s\n", p.Name, strings.TrimSpace(p.Document)); err != nil {
+		if _, err := fmt.Fprintf(w, "%s:\n%s\n", p.Name,
+			strings.TrimSpace(p.Document)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func listKeys(ctx context.Context, cmd *cobra.Command, identities *iam.Service, account string) error {
+func listKeys(ctx context.Context, cmd *cobra.Command, identities *iam.Service,
+	account string) error {
 	users, err := identities.Users(ctx, account)
 	if err != nil {
 		return err
@@ -232,7 +266,8 @@ func listKeys(ctx context.Context, cmd *cobra.Command, identities *iam.Service, 
 			if !k.Active {
 				state = "disabled"
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", u.Name, strings.Join(names, ","), k.ID, state, k.CreatedAt.UTC().Format("2006-01-02 15:04"))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", u.Name, strings.Join(names, ","), k.ID, state,
+				k.CreatedAt.UTC().Format("2006-01-02 15:04"))
 		}
 	}
 	return w.Flush()

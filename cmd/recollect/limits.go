@@ -37,7 +37,8 @@ func readLimits(path string) (limits, error) {
 	return l, nil
 }
 
-// parseLimits reads the text of a limits file. It reports every fault at once, each with the path of its field.
+// parseLimits reads the text of a limits file. It reports every fault at once, each with the path
+// of its field.
 func parseLimits(text []byte) (limits, error) {
 	var root any
 	if err := json.Unmarshal(text, &root); err != nil { // refuses a name that comes twice

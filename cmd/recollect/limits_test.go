@@ -18,7 +18,8 @@ func TestLimitsOfTheReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	example := regexp.MustCompile("(?s)--limits limits.json.*?```json\n(.*?)```").FindSubmatch(readme)
+	example := regexp.MustCompile("(?s)--limits limits.json.*?```json\n(.*?)```").FindSubmatch(
+		readme)
 	if example == nil {
 		t.Fatal("README.md has no example of a limits file")
 	}
@@ -26,15 +27,18 @@ func TestLimitsOfTheReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	operations := map[string]rekognition.Rate{"*": {PerSecond: 50, Burst: 100}, "IndexFaces": {PerSecond: 10, Burst: 10}}
+	operations := map[string]rekognition.Rate{"*": {PerSecond: 50, Burst: 100},
+		"IndexFaces": {PerSecond: 10, Burst: 10}}
 	if !maps.Equal(l.Rates.Operations, operations) {
 		t.Errorf("rates %v, want %v", l.Rates.Operations, operations)
 	}
 	account := map[string]rekognition.Rate{"IndexFaces": {PerSecond: 0.5, Burst: 1}}
-	if got := l.Rates.Accounts["210987654321"]; len(l.Rates.Accounts) != 1 || !maps.Equal(got, account) {
+	if got := l.Rates.Accounts["210987654321"]; len(l.Rates.Accounts) != 1 ||
+		!maps.Equal(got, account) {
 		t.Errorf("rates of accounts %v, want %v", l.Rates.Accounts, account)
 	}
-	quotas := face.Limits{CollectionsPerRealm: 1000, FacesPerCollection: 1_000_000, UsersPerCollection: 100_000, FacesPerUser: 50, TagsPerResource: 20}
+	quotas := face.Limits{CollectionsPerRealm: 1000, FacesPerCollection: 1_000_000,
+		UsersPerCollection: 100_000, FacesPerUser: 50, TagsPerResource: 20}
 	if l.Quotas != quotas || quotas.Validate() != nil {
 		t.Errorf("quotas %+v, want %+v", l.Quotas, quotas)
 	}
@@ -43,7 +47,8 @@ func TestLimitsOfTheReadme(t *testing.T) {
 func TestLimitsDefaults(t *testing.T) {
 	for _, text := range []string{`{}`, `{"rates":{},"accounts":{"123456789012":{}},"quotas":{}}`} {
 		l, err := parseLimits([]byte(text))
-		if err != nil || l.Quotas != face.DefaultLimits() || len(l.Rates.Operations)+len(l.Rates.Accounts) != 0 {
+		if err != nil || l.Quotas != face.DefaultLimits() || len(l.Rates.Operations)+
+			len(l.Rates.Accounts) != 0 {
 			t.Errorf("%s is %+v, %v", text, l, err)
 		}
 	}
@@ -96,11 +101,13 @@ func TestLimitsReportsEveryFault(t *testing.T) {
 		"rates.listFaces: no such operation",
 		"rates.listFaces: must be an object",
 	}
-	if got := strings.Split(err.Error(), "\n"); strings.Join(got, "\n") != strings.Join(want, "\n") {
+	if got := strings.Split(err.Error(), "\n"); strings.Join(got, "\n") != strings.Join(want,
+		"\n") {
 		t.Errorf("faults:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	for name, text := range map[string]string{
-		"empty": ``, "no JSON": `{`, "a list": `[]`, "null": `null`, "a name twice": `{"rates":{},"rates":{}}`, "more after it": `{} {}`, "a comment": "{} // x",
+		"empty": ``, "no JSON": `{`, "a list": `[]`, "null": `null`,
+		"a name twice": `{"rates":{},"rates":{}}`, "more after it": `{} {}`, "a comment": "{} // x",
 	} {
 		if _, err := parseLimits([]byte(text)); err == nil {
 			t.Errorf("%s was accepted", name)

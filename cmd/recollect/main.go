@@ -31,14 +31,18 @@ func command() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "recollect",
 		Short: "A self-hosted server that speaks Amazon Rekognition's face API",
-		Long: "A self-hosted server that speaks Amazon Rekognition's face API, and what talks to it: import, search, detect, compare, collections, faces,\n" +
-			"users, export and backup are clients of a running server, here or elsewhere.\n\n" + aboutStatus,
+		Long: "A self-hosted server that speaks Amazon Rekognition's face API, and what talks to " +
+			"it: import, search, detect, compare, collections, faces,\n" +
+			"users, export and backup are clients of a running server, here or elsewhere.\n\n" +
+			aboutStatus,
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(serveCommand(), keysCommand(), evalCommand(), backupCommand(), restoreCommand(), exportCommand(), importArchiveCommand(), doctorCommand(),
-		importCommand(), searchCommand(), detectCommand(), compareCommand(), collectionsCommand(), facesCommand(), usersCommand(), modelsCommand())
+	root.AddCommand(serveCommand(), keysCommand(), evalCommand(), backupCommand(), restoreCommand(),
+		exportCommand(), importArchiveCommand(), doctorCommand(),
+		importCommand(), searchCommand(), detectCommand(), compareCommand(), collectionsCommand(),
+		facesCommand(), usersCommand(), modelsCommand())
 	markRuns(root)
 	return root
 }

@@ -22,8 +22,8 @@ func (o observers) Observe(outcome rekognition.Outcome) {
 	}
 }
 
-// onlyHere lets those through who ask from this machine for this machine: not through a proxy, and not from a page whose host's name was
-// made to point here.
+// onlyHere lets those through who ask from this machine for this machine: not through a proxy, and
+// not from a page whose host's name was made to point here.
 func onlyHere(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		from, err := netip.ParseAddrPort(r.RemoteAddr)
@@ -32,7 +32,9 @@ func onlyHere(next http.Handler) http.Handler {
 			here = here && r.Header.Get(header) == ""
 		}
 		if !here {
-			respond(w, http.StatusForbidden, "Metrics are shown to this machine alone, unless the server is started with --metrics.\n")
+			respond(w, http.StatusForbidden,
+				"Metrics are shown to this machine alone, unless the server is started with "+
+					"--metrics.\n")
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -48,15 +50,18 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
-// serveMetrics shows metrics to everybody who reaches an address, until the returned function is called.
-func serveMetrics(ctx context.Context, address string, metrics http.Handler, log *slog.Logger) (stop func() error, err error) {
+// serveMetrics shows metrics to everybody who reaches an address, until the returned function is
+// called.
+func serveMetrics(ctx context.Context, address string, metrics http.Handler,
+	log *slog.Logger) (stop func() error, err error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metrics)
-	server := &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+	server := &http.Server{Handler: mux, ReadTimeout: 10 * time.Second,
+		WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

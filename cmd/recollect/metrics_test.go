@@ -9,7 +9,10 @@ import (
 )
 
 func TestMetricsAreForThisMachine(t *testing.T) {
-	shown := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "metrics") })
+	shown := http.HandlerFunc(func(w http.ResponseWriter,
+		_ *http.Request) {
+		io.WriteString(w, "metrics")
+	})
 	f := newFront(slog.New(slog.DiscardHandler), http.NotFoundHandler(), onlyHere(shown))
 	for _, c := range []struct {
 		from, host, header string

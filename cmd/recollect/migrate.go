@@ -41,10 +41,13 @@ type migrateConfig struct {
 func (c migrateConfig) Validate() error {
 	faults := []error{validOutput(c.Output), c.sourceConfig.Validate()}
 	if c.To == c.Collection {
-		faults = append(faults, errors.New("--to must be another collection: the one that there is goes on serving meanwhile"))
+		faults = append(faults,
+			errors.New(
+				"--to must be another collection: the one that there is goes on serving meanwhile"))
 	}
 	if c.Device != deviceCPU && c.Device != deviceCUDA {
-		faults = append(faults, fmt.Errorf("--device %q is neither %s nor %s", c.Device, deviceCPU, deviceCUDA))
+		faults = append(faults,
+			fmt.Errorf("--device %q is neither %s nor %s", c.Device, deviceCPU, deviceCUDA))
 	}
 	return errors.Join(faults...)
 }
@@ -82,12 +85,18 @@ The exit status is 1, and nothing is made, if some faces are found in none of th
 	flags := cmd.Flags()
 	c.addFlags(flags)
 	flags.StringVar(&c.Source, "images", "", "folder, or s3://BUCKET/PREFIX, of the pictures")
-	flags.StringVar(&c.To, "to", "", "collection to make (default: COLLECTION-VERSION, by the face model's version)")
-	flags.StringVar(&c.Model, "model", "", "name of the model pack to move to (default: that of new collections)")
-	flags.BoolVar(&c.LeaveOut, "leave-out", false, "make the collection without the faces that are found in no picture")
+	flags.StringVar(&c.To, "to", "",
+		"collection to make (default: COLLECTION-VERSION, by the face model's version)")
+	flags.StringVar(&c.Model, "model", "",
+		"name of the model pack to move to (default: that of new collections)")
+	flags.BoolVar(&c.LeaveOut, "leave-out", false,
+		"make the collection without the faces that are found in no picture")
 	flags.StringVar(&c.Work, "work", "", "folder for what was done so far (default: TO.migration)")
-	flags.StringVar(&c.Library, "library", cmp.Or(os.Getenv(settingEnv("library")), defaultLibrary()), "folder of ONNX Runtime and the model packs")
-	flags.StringVar(&c.Device, "device", deviceCPU, "what the networks run on: cpu, or cuda if ONNX Runtime's CUDA provider is there")
+	flags.StringVar(&c.Library, "library",
+		cmp.Or(os.Getenv(settingEnv("library")), defaultLibrary()),
+		"folder of ONNX Runtime and the model packs")
+	flags.StringVar(&c.Device, "device", deviceCPU,
+		"what the networks run on: cpu, or cuda if ONNX Runtime's CUDA provider is there")
 	c.addSourceFlags(flags)
 	addOutput(cmd, &c.Output)
 	cmd.MarkFlagRequired("images")
@@ -126,13 +135,15 @@ func migrate(ctx context.Context, c migrateConfig, stdout, stderr io.Writer) (er
 	defer closeOld()
 	described := old.Manifest.Collection
 	if described.FaceModelVersion == engine.Version() {
-		return usageError{fmt.Errorf("%s has the face model version %s already", c.Collection, engine.Version())}
+		return usageError{fmt.Errorf("%s has the face model version %s already", c.Collection,
+			engine.Version())}
 	}
 	faces, err := migration.ReadFaces(old)
 	if err != nil {
 		return err
 	}
-	journal, err := migration.OpenJournal(c.Work, described.CollectionId+", made at "+described.CreatedAt.Format(time.RFC3339Nano), engine.Version(), engine.Dimension())
+	journal, err := migration.OpenJournal(c.Work, described.CollectionId+", made at "+
+		described.CreatedAt.Format(time.RFC3339Nano), engine.Version(), engine.Dimension())
 	if errors.Is(err, migration.ErrOther) {
 		return fmt.Errorf("%w: remove it, or name another with --work", err)
 	}
@@ -142,10 +153,11 @@ func migrate(ctx context.Context, c migrateConfig, stdout, stderr io.Writer) (er
 	defer func() { err = errors.Join(err, journal.Close()) }()
 
 	var bar *progress
-	faults, err := migration.Run(ctx, migration.Config{Engine: engine, Source: source, Faces: faces, Journal: journal,
-		Begin: func(pictures int) { bar = newProgress(stderr, "pictures", pictures) },
-		Step:  func() { bar.step() },
-	})
+	faults, err := migration.Run(ctx,
+		migration.Config{Engine: engine, Source: source, Faces: faces, Journal: journal,
+			Begin: func(pictures int) { bar = newProgress(stderr, "pictures", pictures) },
+			Step:  func() { bar.step() },
+		})
 	if bar != nil {
 		bar.end()
 	}
@@ -153,7 +165,8 @@ func migrate(ctx context.Context, c migrateConfig, stdout, stderr io.Writer) (er
 		return fmt.Errorf("interrupted; run the same command again to go on: %w", err)
 	}
 	if err != nil {
-		return fmt.Errorf("%w\nWhat was done is in %s: run the same command again to go on", err, c.Work)
+		return fmt.Errorf("%w\nWhat was done is in %s: run the same command again to go on", err,
+			c.Work)
 	}
 	var missing []archive.Face
 	for _, f := range faces {
@@ -174,7 +187,8 @@ func migrate(ctx context.Context, c migrateConfig, stdout, stderr io.Writer) (er
 		return err
 	}
 	if err := importArchive(ctx, stderr, &c.client, file, c.To); err != nil {
-		return fmt.Errorf("%w\nWhat was done is in %s: run the same command again to go on", err, c.Work)
+		return fmt.Errorf("%w\nWhat was done is in %s: run the same command again to go on", err,
+			c.Work)
 	}
 	if err := os.RemoveAll(c.Work); err != nil {
 		return fmt.Errorf("%s is there; remove %s, which has biometric data: %w", c.To, c.Work, err)
@@ -189,7 +203,8 @@ func migrate(ctx context.Context, c migrateConfig, stdout, stderr io.Writer) (er
 }
 
 // check finds out before hours of work whether they would be in vain.
-func (c *migrateConfig) check(ctx context.Context, api *rekognition.Client, faceModelVersion string) error {
+func (c *migrateConfig) check(ctx context.Context, api *rekognition.Client,
+	faceModelVersion string) error {
 	_, err := api.DescribeCollection(ctx, &rekognition.DescribeCollectionInput{CollectionId: &c.To})
 	if err == nil {
 		return fmt.Errorf("there is a collection %s already: name another with --to", c.To)
@@ -213,11 +228,14 @@ func (c *migrateConfig) check(ctx context.Context, api *rekognition.Client, face
 		}
 		versions = append(versions, m.Version)
 	}
-	return fmt.Errorf("the server has the face models %q and not %q: add the model pack to its library and start it again", versions, faceModelVersion)
+	return fmt.Errorf(
+		"the server has the face models %q and not %q: add the model pack to its library and "+
+			"start it again", versions, faceModelVersion)
 }
 
 // export gets the collection as it is now.
-func (c *migrateConfig) export(ctx context.Context) (_ *archive.Reader, closeArchive func() error, err error) {
+func (c *migrateConfig) export(ctx context.Context) (_ *archive.Reader, closeArchive func() error,
+	err error) {
 	f, err := os.CreateTemp(c.Work, "export-*.zip") // mode 0600
 	if err != nil {
 		return nil, nil, err
@@ -236,8 +254,10 @@ func (c *migrateConfig) export(ctx context.Context) (_ *archive.Reader, closeArc
 	return nil, nil, errors.Join(err, closeArchive())
 }
 
-// showMissing tells which faces were found in no picture. It is an error if there are any, unless they are to be left out.
-func (c *migrateConfig) showMissing(stdout, stderr io.Writer, missing []archive.Face, faults []migration.Fault) error {
+// showMissing tells which faces were found in no picture. It is an error if there are any, unless
+// they are to be left out.
+func (c *migrateConfig) showMissing(stdout, stderr io.Writer, missing []archive.Face,
+	faults []migration.Fault) error {
 	for _, f := range faults {
 		fmt.Fprintf(stderr, "%s: %v\n", f.Picture, plain(f.Err))
 	}
@@ -270,5 +290,7 @@ func (c *migrateConfig) showMissing(stdout, stderr io.Writer, missing []archive.
 	if c.LeaveOut {
 		return nil
 	}
-	return noError(fmt.Sprintf("%s faces were found in none of the pictures: name another folder, in which the work goes on, or leave them out with --leave-out", thousands(len(missing))))
+	return noError(fmt.Sprintf(
+		"%s faces were found in none of the pictures: name another folder, in which the work goes "+
+			"on, or leave them out with --leave-out", thousands(len(missing))))
 }

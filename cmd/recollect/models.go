@@ -22,18 +22,24 @@ func modelsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "models",
 		Short: "List, check and add model packs",
-		Long: "List, check and add model packs: folders with networks and a manifest that says how they are fed. A server loads all packs of its library folder.\n" +
-			"New collections get the default pack's face model; others keep the one that they were made with. A running server sees a change when it is started again.",
+		Long: "List, check and add model packs: folders with networks and a manifest that says " +
+			"how they are fed. A server loads all packs of its library folder.\n" +
+			"New collections get the default pack's face model; others keep the one that they " +
+			"were made with. A running server sees a change when it is started again.",
 		Args: cobra.NoArgs,
 	}
 	var library string
-	cmd.PersistentFlags().StringVar(&library, "library", defaultLibrary(), "folder of ONNX Runtime and the model packs")
-	completePacks := func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	cmd.PersistentFlags().StringVar(&library, "library", defaultLibrary(),
+		"folder of ONNX Runtime and the model packs")
+	completePacks := func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion,
+		cobra.ShellCompDirective) {
 		names, err := pack.OpenLibrary(library).Names()
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(args, name) }), cobra.ShellCompDirectiveNoFileComp
+		return slices.DeleteFunc(names,
+				func(name string) bool { return slices.Contains(args, name) }),
+			cobra.ShellCompDirectiveNoFileComp
 	}
 
 	var output string
@@ -52,9 +58,10 @@ func modelsCommand() *cobra.Command {
 	addOutput(list, &output)
 
 	show := &cobra.Command{
-		Use:               "show NAME",
-		Short:             "Show what is in a model pack",
-		Example:           "  recollect models show default\n  recollect models show default --output json | jq .similarity",
+		Use:   "show NAME",
+		Short: "Show what is in a model pack",
+		Example: "  recollect models show default\n" +
+			"  recollect models show default --output json | jq .similarity",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completePacks,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -69,7 +76,8 @@ func modelsCommand() *cobra.Command {
 	verify := &cobra.Command{
 		Use:   "verify [NAME...]",
 		Short: "Compare networks with their hashes, and try them on the reference pictures",
-		Long: "Compare the networks of model packs with their hashes, load them and try them on the reference pictures, which are part of the program.\n" +
+		Long: "Compare the networks of model packs with their hashes, load them and try them on " +
+			"the reference pictures, which are part of the program.\n" +
 			"The exit status is 1 if a pack does not work.",
 		Example:           "  recollect models verify\n  recollect models verify default",
 		ValidArgsFunction: completePacks,
@@ -82,8 +90,10 @@ func modelsCommand() *cobra.Command {
 	add := &cobra.Command{
 		Use:   "add FOLDER|ARCHIVE.zip",
 		Short: "Add a model pack that works",
-		Long: "Copy a model pack from a folder or a zip archive into the library folder, after it was tried on the reference pictures. One whose networks are not what the\n" +
-			"manifest says, which does not find the faces or does not tell the people apart is refused, and so is one whose name or version is there already.",
+		Long: "Copy a model pack from a folder or a zip archive into the library folder, after it " +
+			"was tried on the reference pictures. One whose networks are not what the\n" +
+			"manifest says, which does not find the faces or does not tell the people apart is " +
+			"refused, and so is one whose name or version is there already.",
 		Example: "  recollect models add ./my-pack\n  recollect models add my-pack.zip --default",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -110,7 +120,9 @@ func modelsCommand() *cobra.Command {
 			if err := knownModel(packs, packs.SetDefault(args[0])); err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "New collections get the model pack %s once the server is started again.\n", args[0])
+			fmt.Fprintf(cmd.ErrOrStderr(),
+				"New collections get the model pack %s once the server is started again.\n",
+				args[0])
 			return nil
 		},
 	}
@@ -167,7 +179,8 @@ func showModel(cmd *cobra.Command, packs pack.Library, name, output string) erro
 	if err := show.object(p); err != nil {
 		return err
 	}
-	show.note(fmt.Sprintf("%s, face model version %s, %s, from %s", p.Name, p.Version, p.Licence, p.Source))
+	show.note(fmt.Sprintf("%s, face model version %s, %s, from %s", p.Name, p.Version, p.Licence,
+		p.Source))
 	networks := p.Networks()
 	for _, role := range slices.Sorted(maps.Keys(networks)) {
 		n := networks[role]
@@ -176,7 +189,8 @@ func showModel(cmd *cobra.Command, packs pack.Library, name, output string) erro
 			size = thousands(int(info.Size()))
 		}
 		shape := n.Input.Shape
-		show.row(role, n.File, n.Decoder, fmt.Sprintf("%dx%d %s", shape[3], shape[2], n.Input.Color), size, n.SHA256[:12]+"…")
+		show.row(role, n.File, n.Decoder,
+			fmt.Sprintf("%dx%d %s", shape[3], shape[2], n.Input.Color), size, n.SHA256[:12]+"…")
 	}
 	if err := show.end(nil); err != nil || output == outputJSON {
 		return err
@@ -184,11 +198,13 @@ func showModel(cmd *cobra.Command, packs pack.Library, name, output string) erro
 	var rates table
 	rates.head = []string{"SIMILARITY", "FALSE MATCH RATE", "TRUE ACCEPT RATE"}
 	for _, c := range p.Calibration {
-		rates.add(fmt.Sprint(c.Similarity), fmt.Sprintf("%.1e", c.FalseMatchRate), fmt.Sprintf("%.3f", c.TrueAcceptRate))
+		rates.add(fmt.Sprint(c.Similarity), fmt.Sprintf("%.1e", c.FalseMatchRate),
+			fmt.Sprintf("%.3f", c.TrueAcceptRate))
 	}
 	fmt.Fprintln(cmd.OutOrStdout())
 	if len(rates.rows) == 0 {
-		_, err := fmt.Fprintln(cmd.OutOrStdout(), "What its similarities stand for was not measured.")
+		_, err := fmt.Fprintln(cmd.OutOrStdout(),
+			"What its similarities stand for was not measured.")
 		return err
 	}
 	return rates.write(cmd.OutOrStdout())
@@ -223,7 +239,8 @@ func verifyModels(cmd *cobra.Command, library string, names []string) error {
 			fmt.Fprintf(cmd.ErrOrStderr(), "%s does not work: %v\n", name, err)
 			continue
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s works: face model version %s, %s\n", name, p.Version, works(result))
+		fmt.Fprintf(cmd.OutOrStdout(), "%s works: face model version %s, %s\n", name, p.Version,
+			works(result))
 	}
 	if broken > 0 {
 		return noError(fmt.Sprintf("%d of %d model packs do not work", broken, len(names)))
@@ -232,7 +249,9 @@ func verifyModels(cmd *cobra.Command, library string, names []string) error {
 }
 
 func works(r reference.Result) string {
-	return fmt.Sprintf("vectors of %d numbers; on the reference pictures one person has a similarity of %.1f or more, two people of %.1f or less", r.Dimension, r.Same, r.Other)
+	return fmt.Sprintf(
+		"vectors of %d numbers; on the reference pictures one person has a similarity of %.1f or "+
+			"more, two people of %.1f or less", r.Dimension, r.Same, r.Other)
 }
 
 func addModel(cmd *cobra.Command, library, source string, makeDefault bool) error {
@@ -258,7 +277,10 @@ func addModel(cmd *cobra.Command, library, source string, makeDefault bool) erro
 			return err
 		}
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "%s was added: face model version %s, %s.\nA running server has it once it is started again.\n", added.Name, added.Version, works(result))
+	fmt.Fprintf(cmd.ErrOrStderr(),
+		"%s was added: face model version %s, %s.\n"+
+			"A running server has it once it is started again.\n", added.Name, added.Version,
+		works(result))
 	return nil
 }
 

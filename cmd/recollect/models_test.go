@@ -20,7 +20,8 @@ func copyLibrary(t *testing.T) string {
 	t.Helper()
 	needNetworks(t)
 	library := filepath.Join(t.TempDir(), "library")
-	if err := os.CopyFS(filepath.Join(library, "packs", "default"), os.DirFS(filepath.Join(installed, "packs", "default"))); err != nil {
+	if err := os.CopyFS(filepath.Join(library, "packs", "default"),
+		os.DirFS(filepath.Join(installed, "packs", "default"))); err != nil {
 		t.Fatal(err)
 	}
 	// The very same file: a process loads one.
@@ -34,7 +35,8 @@ func copyLibrary(t *testing.T) string {
 	return library
 }
 
-// yuNetPack makes a folder with the pack of YuNet: its manifest, its detector, and the other networks from the default pack.
+// yuNetPack makes a folder with the pack of YuNet: its manifest, its detector, and the other
+// networks from the default pack.
 func yuNetPack(t *testing.T, change ...string) string {
 	t.Helper()
 	if _, err := os.Stat(yuNetFile); err != nil {
@@ -70,7 +72,8 @@ func TestModels(t *testing.T) {
 		}
 		out, log, got := program(t, args...)
 		if got != status || !regexp.MustCompile(want).MatchString(out+log) {
-			t.Errorf("recollect %s: status %d, want %d, and %s of:\n%s%s", strings.Join(args, " "), got, status, want, out, log)
+			t.Errorf("recollect %s: status %d, want %d, and %s of:\n%s%s", strings.Join(args, " "),
+				got, status, want, out, log)
 		}
 		return out
 	}
@@ -78,9 +81,13 @@ func TestModels(t *testing.T) {
 	is(0, `default works: face model version 1\.0, vectors of 512 numbers`, "models", "verify")
 
 	// Packs that load and are described wrongly.
-	is(statusFailed, `does not work(?s).*were found`, "models", "add", yuNetPack(t, `"color": "BGR", "mean": [0, 0, 0], "std": [1, 1, 1]`, `"color": "BGR", "mean": [127, 127, 127], "std": [128, 128, 128]`))
-	is(statusFailed, `shape of output "bbox_8"`, "models", "add", yuNetPack(t, `"obj_32", "bbox_8"`, `"bbox_8", "obj_32"`))
-	is(statusFailed, `decoder "yolo"`, "models", "add", yuNetPack(t, `"decoder": "yunet"`, `"decoder": "yolo"`))
+	is(statusFailed, `does not work(?s).*were found`, "models", "add",
+		yuNetPack(t, `"color": "BGR", "mean": [0, 0, 0], "std": [1, 1, 1]`,
+			`"color": "BGR", "mean": [127, 127, 127], "std": [128, 128, 128]`))
+	is(statusFailed, `shape of output "bbox_8"`, "models", "add",
+		yuNetPack(t, `"obj_32", "bbox_8"`, `"bbox_8", "obj_32"`))
+	is(statusFailed, `decoder "yolo"`, "models", "add",
+		yuNetPack(t, `"decoder": "yunet"`, `"decoder": "yolo"`))
 	is(statusFailed, `SHA-256`, "models", "add", yuNetPack(t, `"sha256": "8`, `"sha256": "9`))
 	is(statusFailed, `neither a folder nor a zip`, "models", "add", "models_test.go")
 	is(statusFailed, `no such file`, "models", "add", "absent")
@@ -90,9 +97,11 @@ func TestModels(t *testing.T) {
 	is(0, `yunet was added: face model version 1\.0-yunet`, "models", "add", source)
 	is(statusFailed, `already`, "models", "add", source)
 	is(0, `\ndefault +1\.0 +yes.*\nyunet +1\.0-yunet +MIT`, "models", "list")
-	is(0, `detect +face_detection_yunet_2023mar.onnx +yunet +640x640 BGR +232,409 `, "models", "show", "yunet")
+	is(0, `detect +face_detection_yunet_2023mar.onnx +yunet +640x640 BGR +232,409 `, "models",
+		"show", "yunet")
 	var shown struct{ Version string }
-	if err := json.Unmarshal([]byte(is(0, ``, "models", "show", "yunet", "--output", "json")), &shown); err != nil || shown.Version != "1.0-yunet" {
+	if err := json.Unmarshal([]byte(is(0, ``, "models", "show", "yunet", "--output", "json")),
+		&shown); err != nil || shown.Version != "1.0-yunet" {
 		t.Errorf("shown %+v, %v", shown, err)
 	}
 	is(statusUsage, `there are: default, yunet`, "models", "show", "absent")
@@ -101,14 +110,16 @@ func TestModels(t *testing.T) {
 
 	data := filepath.Join(t.TempDir(), "data")
 	withLibrary := func(c *serveConfig) { c.Library = library }
-	anna, again := filepath.Join(lfw, "images/Aaron_Peirsol/Aaron_Peirsol_0001.jpg"), filepath.Join(lfw, "images/Aaron_Peirsol/Aaron_Peirsol_0002.jpg")
+	anna, again := filepath.Join(lfw, "images/Aaron_Peirsol/Aaron_Peirsol_0001.jpg"),
+		filepath.Join(lfw, "images/Aaron_Peirsol/Aaron_Peirsol_0002.jpg")
 	if _, err := os.Stat(anna); err != nil {
 		t.Skipf("the shared pictures are not here: %v", err)
 	}
 	photos := filepath.Join(t.TempDir(), "photos")
 	copyFile(t, anna, filepath.Join(photos, "anna.jpg"))
 	fill := func(collection string) {
-		is(0, `1 of 1 pictures`, "import", photos, "--collection", collection, "--create", "--report", filepath.Join(t.TempDir(), "report.csv"))
+		is(0, `1 of 1 pictures`, "import", photos, "--collection", collection, "--create",
+			"--report", filepath.Join(t.TempDir(), "report.csv"))
 	}
 	stop := startServer(t, data, withLibrary)
 	fill("first")
@@ -126,32 +137,39 @@ func TestModels(t *testing.T) {
 	// A server does not start without the face model of its default, or on a pack that was altered.
 	writeFile(t, filepath.Join(library, "packs", "yunet", "fr_pose.onnx"), []byte("altered"))
 	is(statusNo, `(?s)default works.*yunet does not work.*fr_pose.onnx|(?s)yunet does not work.*fr_pose.onnx.*1 of 2`, "models", "verify")
-	is(statusFailed, `(?s)yunet.*fr_pose.onnx`, "serve", "--data", data, "--library", library, "--listen", "127.0.0.1:0")
+	is(statusFailed, `(?s)yunet.*fr_pose.onnx`, "serve", "--data", data, "--library", library,
+		"--listen", "127.0.0.1:0")
 }
 
-// TestMigrate moves a collection with users to a second face model, from pictures of which one has changed and one is gone.
+// TestMigrate moves a collection with users to a second face model, from pictures of which one has
+// changed and one is gone.
 func TestMigrate(t *testing.T) {
 	library := copyLibrary(t)
 	dir := t.TempDir()
 	photos := filepath.Join(dir, "photos")
 	n := people(t, photos, 100, 8)
-	copyFile(t, "../../../shared/data/group/cf_014_5.jpg", filepath.Join(photos, "Group", "five.jpg"))
+	copyFile(t, "../../../shared/data/group/cf_014_5.jpg",
+		filepath.Join(photos, "Group", "five.jpg"))
 	is := func(status int, want string, args ...string) string {
 		t.Helper()
 		out, log, got := program(t, args...)
 		if got != status || !regexp.MustCompile(want).MatchString(out+log) {
-			t.Errorf("recollect %s: status %d, want %d, and %s of:\n%s%s", strings.Join(args, " "), got, status, want, out, log)
+			t.Errorf("recollect %s: status %d, want %d, and %s of:\n%s%s", strings.Join(args, " "),
+				got, status, want, out, log)
 		}
 		return out
 	}
 	data := filepath.Join(dir, "data")
 	withLibrary := func(c *serveConfig) { c.Library = library }
 	stop := startServer(t, data, withLibrary)
-	is(0, `users got`, "import", photos, "--collection", "people", "--create", "--users", "--max-faces", "100", "--quality-filter", "NONE", "--report", filepath.Join(dir, "report.csv"))
+	is(0, `users got`, "import", photos, "--collection", "people", "--create", "--users",
+		"--max-faces", "100", "--quality-filter", "NONE", "--report",
+		filepath.Join(dir, "report.csv"))
 	ids := func(collection string) map[string]string { // external ids and users by face
 		faces := map[string]string{}
 		for _, f := range jsonLines(t, is(0, ``, "faces", "list", collection, "--output", "json")) {
-			faces[f["FaceId"].(string)] = fmt.Sprint(f["ExternalImageId"], f["UserId"], f["ImageId"])
+			faces[f["FaceId"].(string)] = fmt.Sprint(f["ExternalImageId"], f["UserId"],
+				f["ImageId"])
 		}
 		return faces
 	}
@@ -163,15 +181,18 @@ func TestMigrate(t *testing.T) {
 	is(0, `was added`, "models", "add", yuNetPack(t), "--library", library)
 	work := filepath.Join(dir, "work")
 	migrateTo := func(to string, more ...string) []string {
-		return append([]string{"collections", "migrate", "people", "--images", photos, "--to", to, "--model", "yunet", "--library", library, "--work", work}, more...)
+		return append([]string{"collections", "migrate", "people", "--images", photos, "--to", to,
+			"--model", "yunet", "--library", library, "--work", work}, more...)
 	}
 	is(statusFailed, `has the face models \["1.0"\] and not "1.0-yunet"`, migrateTo("people-2")...)
 	stop()
 	startServer(t, data, withLibrary)
 
 	is(statusUsage, `(?s)--output.*--to must be another`, migrateTo("people", "--output", "xml")...)
-	is(statusUsage, `already`, "collections", "migrate", "people", "--images", photos, "--to", "again", "--model", "default", "--library", library, "--work", filepath.Join(dir, "other"))
-	is(statusFailed, `ResourceNotFoundException`, "collections", "migrate", "absent", "--images", photos, "--model", "yunet", "--library", library, "--work", filepath.Join(dir, "absent"))
+	is(statusUsage, `already`, "collections", "migrate", "people", "--images", photos, "--to",
+		"again", "--model", "default", "--library", library, "--work", filepath.Join(dir, "other"))
+	is(statusFailed, `ResourceNotFoundException`, "collections", "migrate", "absent", "--images",
+		photos, "--model", "yunet", "--library", library, "--work", filepath.Join(dir, "absent"))
 
 	// A picture that was saved again has other bytes under the same name; one is gone.
 	pictures, err := filepath.Glob(filepath.Join(photos, "*", "*_0001.jpg"))
@@ -187,7 +208,8 @@ func TestMigrate(t *testing.T) {
 		t.Fatal(err)
 	}
 	gone := strings.ReplaceAll(strings.TrimPrefix(pictures[1], photos+"/"), "/", ":")
-	is(statusNo, `(?s)FACE WITHOUT PICTURE.*`+regexp.QuoteMeta(gone)+`.*--leave-out`, migrateTo("people-2")...)
+	is(statusNo, `(?s)FACE WITHOUT PICTURE.*`+regexp.QuoteMeta(gone)+`.*--leave-out`,
+		migrateTo("people-2")...)
 	is(0, `\npeople +1\.0\n$`, "collections", "list")
 	if info, err := os.Stat(work); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the working folder can be read by others: %v, %v", info, err)
@@ -204,11 +226,13 @@ func TestMigrate(t *testing.T) {
 		t.Errorf("the working folder is still there: %v", err)
 	}
 	is(0, `100\.00 .*`+regexp.QuoteMeta(gone), "search", pictures[1], "--collection", "people-2")
-	is(0, regexp.QuoteMeta(filepath.Base(filepath.Dir(pictures[1]))), "search", pictures[1], "--collection", "people-2", "--users")
+	is(0, regexp.QuoteMeta(filepath.Base(filepath.Dir(pictures[1]))), "search", pictures[1],
+		"--collection", "people-2", "--users")
 	is(statusFailed, `a collection people-2 already`, migrateTo("people-2")...)
 
 	if err := os.Remove(pictures[1]); err != nil {
 		t.Fatal(err)
 	}
-	is(0, fmt.Sprintf(`(?s)FACE WITHOUT PICTURE.*people-3 has %d faces and 9 users`, len(before)-1), migrateTo("people-3", "--leave-out")...)
+	is(0, fmt.Sprintf(`(?s)FACE WITHOUT PICTURE.*people-3 has %d faces and 9 users`, len(before)-1),
+		migrateTo("people-3", "--leave-out")...)
 }

@@ -20,7 +20,8 @@ const (
 
 // addOutput adds the flag --output.
 func addOutput(cmd *cobra.Command, value *string) {
-	cmd.Flags().StringVar(value, "output", outputTable, "table, for people, or json, for programs: an object a line, with the API's names")
+	cmd.Flags().StringVar(value, "output", outputTable,
+		"table, for people, or json, for programs: an object a line, with the API's names")
 	completeWith(cmd, "output", outputTable, outputJSON)
 }
 
@@ -74,7 +75,8 @@ const completionTimeout = 2 * time.Second
 
 // completeWith completes a flag with one of some values.
 func completeWith(cmd *cobra.Command, flag string, values ...string) {
-	cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	cmd.RegisterFlagCompletionFunc(flag,
+		cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // show shows what a command found: as a table once it ends, or as objects of JSON at once.
@@ -85,7 +87,8 @@ type show struct {
 }
 
 func newShow(cmd *cobra.Command, output string, head ...string) *show {
-	return &show{out: cmd.OutOrStdout(), log: cmd.ErrOrStderr(), json: output == outputJSON, table: table{head: head}}
+	return &show{out: cmd.OutOrStdout(), log: cmd.ErrOrStderr(), json: output == outputJSON,
+		table: table{head: head}}
 }
 
 // row adds a row of the table.

@@ -16,7 +16,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/client/bulk"
 )
 
-const aboutPictures = "An IMAGE is a file, - for standard input, or s3://BUCKET/KEY, which the server reads."
+const aboutPictures = "An IMAGE is a file, - for standard input, or s3://BUCKET/KEY, which the " +
+	"server reads."
 
 // readImage reads what a command's argument names. A file that is too large is not read.
 func readImage(cmd *cobra.Command, name string) (*types.Image, error) {
@@ -40,7 +41,8 @@ func readImage(cmd *cobra.Command, name string) (*types.Image, error) {
 	case err != nil:
 		return nil, err
 	case len(data) > bulk.MaxBytes:
-		return nil, fmt.Errorf("the picture has more than %d MiB, the most that the server takes", bulk.MaxBytes>>20)
+		return nil, fmt.Errorf("the picture has more than %d MiB, the most that the server takes",
+			bulk.MaxBytes>>20)
 	case len(data) == 0:
 		return nil, errors.New("the picture is empty")
 	}
@@ -53,9 +55,11 @@ func noFace(err error) bool {
 	return ok && strings.Contains(e.ErrorMessage(), "no faces")
 }
 
-// eachPicture does something with each picture. What is wrong with one is told on standard error and does not keep it from the others; what would be wrong
-// with all ends it. The error is noError if do returns false for all of them.
-func eachPicture(cmd *cobra.Command, names []string, no string, do func(ctx context.Context, name string, image *types.Image) (bool, error)) error {
+// eachPicture does something with each picture. What is wrong with one is told on standard error
+// and does not keep it from the others; what would be wrong with all ends it. The error is noError
+// if do returns false for all of them.
+func eachPicture(cmd *cobra.Command, names []string, no string,
+	do func(ctx context.Context, name string, image *types.Image) (bool, error)) error {
 	some, failed := false, 0
 	for _, name := range names {
 		image, err := readImage(cmd, name)
@@ -87,7 +91,8 @@ func eachPicture(cmd *cobra.Command, names []string, no string, do func(ctx cont
 // ofPicture tells whether an error of the API is a picture's own.
 func ofPicture(err error) bool {
 	e, ok := errors.AsType[smithy.APIError](err)
-	return ok && slices.Contains([]string{"InvalidImageFormatException", "ImageTooLargeException", "InvalidParameterException", "InvalidS3ObjectException"}, e.ErrorCode())
+	return ok && slices.Contains([]string{"InvalidImageFormatException", "ImageTooLargeException",
+		"InvalidParameterException", "InvalidS3ObjectException"}, e.ErrorCode())
 }
 
 // matching are the flags of commands that look for similar faces.
@@ -99,7 +104,8 @@ type matching struct {
 
 func (m *matching) addFlags(cmd *cobra.Command) {
 	cmd.Flags().Float32Var(&m.Threshold, "threshold", 80, "least similarity of a match, 0 to 100")
-	cmd.Flags().StringVar(&m.Quality, "quality-filter", "", "how good a face must be: NONE, AUTO, LOW, MEDIUM or HIGH (default: NONE)")
+	cmd.Flags().StringVar(&m.Quality, "quality-filter", "",
+		"how good a face must be: NONE, AUTO, LOW, MEDIUM or HIGH (default: NONE)")
 	completeWith(cmd, "quality-filter", "NONE", "AUTO", "LOW", "MEDIUM", "HIGH")
 }
 
@@ -123,7 +129,8 @@ func (m *matching) most() *int32 {
 }
 
 func validQuality(value string) error {
-	if value != "" && !slices.Contains(types.QualityFilter("").Values(), types.QualityFilter(value)) {
+	if value != "" &&
+		!slices.Contains(types.QualityFilter("").Values(), types.QualityFilter(value)) {
 		return fmt.Errorf("--quality-filter %q is none of NONE, AUTO, LOW, MEDIUM and HIGH", value)
 	}
 	return nil
@@ -134,5 +141,6 @@ func place(b *types.BoundingBox) string {
 	if b == nil {
 		return ""
 	}
-	return fmt.Sprintf("%.0f,%.0f %.0fx%.0f%%", 100**b.Left, 100**b.Top, 100**b.Width, 100**b.Height)
+	return fmt.Sprintf("%.0f,%.0f %.0fx%.0f%%", 100**b.Left, 100**b.Top, 100**b.Width,
+		100**b.Height)
 }

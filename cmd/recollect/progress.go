@@ -10,7 +10,8 @@ import (
 	"golang.org/x/term"
 )
 
-// progress is a bar on a terminal, and nothing anywhere else. Its methods are not for several goroutines at once.
+// progress is a bar on a terminal, and nothing anywhere else. Its methods are not for several
+// goroutines at once.
 type progress struct {
 	w       io.Writer // nil: nothing is shown
 	width   int       // columns
@@ -44,16 +45,19 @@ func (p *progress) step() {
 	fmt.Fprintf(p.w, "\r\x1b[K%s", p.line(now.Sub(p.started)))
 }
 
-// line is what the bar shows after a time: never as wide as the terminal, where some begin a new line.
+// line is what the bar shows after a time: never as wide as the terminal, where some begin a new
+// line.
 func (p *progress) line(since time.Duration) string {
 	figures := fmt.Sprintf(" %d of %d", p.done, p.total)
 	if p.done > 0 && since > 0 {
 		left := time.Duration(float64(since) * float64(p.total-p.done) / float64(p.done))
-		figures += fmt.Sprintf(", %.1f/s, %v left", float64(p.done)/since.Seconds(), left.Round(time.Second))
+		figures += fmt.Sprintf(", %.1f/s, %v left", float64(p.done)/since.Seconds(),
+			left.Round(time.Second))
 	}
 	if room := min(p.width-1-len(p.what)-len(figures)-3, 40); room >= 5 {
 		full := room * p.done / max(p.total, 1)
-		return p.what + " [" + strings.Repeat("#", full) + strings.Repeat(".", room-full) + "]" + figures
+		return p.what + " [" + strings.Repeat("#", full) + strings.Repeat(".", room-full) + "]" +
+			figures
 	}
 	line := p.what + figures
 	return line[:min(len(line), max(p.width-1, 0))]

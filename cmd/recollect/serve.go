@@ -45,7 +45,8 @@ type serveConfig struct {
 	Limits     string // file of rates and quotas; empty: none
 	Thumbnails bool   // of the faces that are indexed are kept
 
-	Metrics string // host:port that shows metrics to everybody; empty: Listen shows them to this machine
+	// host:port that shows metrics to everybody; empty: Listen shows them to this machine
+	Metrics string
 
 	MaxRequests        int // 0: the default
 	MaxPictureRequests int
@@ -69,14 +70,17 @@ func (c serveConfig) Validate() error {
 		faults = append(faults, errors.New("--data names no folder"))
 	}
 	if c.Device != deviceCPU && c.Device != deviceCUDA {
-		faults = append(faults, fmt.Errorf("--device %q is neither %s nor %s", c.Device, deviceCPU, deviceCUDA))
+		faults = append(faults,
+			fmt.Errorf("--device %q is neither %s nor %s", c.Device, deviceCPU, deviceCUDA))
 	}
 	if len(c.Regions) == 0 {
 		faults = append(faults, errors.New("--region names no region"))
 	}
 	for _, region := range c.Regions {
 		if !regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d+$`).MatchString(region) {
-			faults = append(faults, fmt.Errorf("--region %q does not look like a region, for example us-east-1", region))
+			faults = append(faults,
+				fmt.Errorf("--region %q does not look like a region, for example us-east-1",
+					region))
 		}
 	}
 	if !regexp.MustCompile(`^\d{12}$`).MatchString(c.Account) {
@@ -86,7 +90,8 @@ func (c serveConfig) Validate() error {
 		faults = append(faults, errors.New("--s3-root and --s3-endpoint exclude each other"))
 	}
 	if c.MaxRequests < 0 || c.MaxPictureRequests < 0 {
-		faults = append(faults, errors.New("--max-requests and --max-picture-requests must be 0 or more"))
+		faults = append(faults,
+			errors.New("--max-requests and --max-picture-requests must be 0 or more"))
 	}
 	return errors.Join(faults...)
 }
@@ -96,8 +101,10 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server",
-		Long: "Run the server. Each flag can be an environment variable instead, as RECOLLECT_LISTEN is for --listen, or a line of the file that --config\n" +
-			"names, as \"listen: 127.0.0.1:7180\". The command line comes first, then the environment, then the file.",
+		Long: "Run the server. Each flag can be an environment variable instead, as " +
+			"RECOLLECT_LISTEN is for --listen, or a line of the file that --config\n" +
+			"names, as \"listen: 127.0.0.1:7180\". The command line comes first, then the " +
+			"environment, then the file.",
 		Example: `  recollect serve
   recollect serve --listen 127.0.0.1:7180 --data ./data
   RECOLLECT_ROOT_ACCESS_KEY_ID=... RECOLLECT_ROOT_SECRET_ACCESS_KEY=... recollect serve`,
@@ -118,19 +125,34 @@ func serveCommand() *cobra.Command {
 func (c *serveConfig) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.Listen, "listen", "127.0.0.1:7180", "address and port to listen on")
 	flags.StringVar(&c.Data, "data", "data", "folder of the database and the root key")
-	flags.StringVar(&c.Library, "library", defaultLibrary(), "folder of ONNX Runtime and the model packs")
-	flags.StringVar(&c.Device, "device", deviceCPU, "what the networks run on: cpu, or cuda if ONNX Runtime's CUDA provider is there")
-	flags.StringSliceVar(&c.Regions, "region", []string{"us-east-1"}, "regions that the server stands for, separated by commas; each has collections of its own")
+	flags.StringVar(&c.Library, "library", defaultLibrary(),
+		"folder of ONNX Runtime and the model packs")
+	flags.StringVar(&c.Device, "device", deviceCPU,
+		"what the networks run on: cpu, or cuda if ONNX Runtime's CUDA provider is there")
+	flags.StringSliceVar(&c.Regions, "region", []string{"us-east-1"},
+		"regions that the server stands for, separated by commas; each has collections of its own")
 	flags.StringVar(&c.Account, "account", "123456789012", "account of the root key")
-	flags.StringVar(&c.S3Root, "s3-root", "", "folder whose subfolders are the buckets of S3Object")
-	flags.StringVar(&c.S3Endpoint, "s3-endpoint", "", "URL of the S3 endpoint of S3Object; its key is in "+s3AccessKeyIDEnv+" and "+s3SecretAccessKeyEnv)
-	flags.StringVar(&c.S3Region, "s3-region", "", "region of the S3 endpoint (default: the first --region)")
-	flags.BoolVar(&c.S3VirtualHost, "s3-virtual-host", false, "address buckets as bucket.host instead of host/bucket")
+	flags.StringVar(&c.S3Root, "s3-root", "", "folder whose subfolders are the buckets of "+
+		"S3Object")
+	flags.StringVar(&c.S3Endpoint, "s3-endpoint", "",
+		"URL of the S3 endpoint of S3Object; its key is in "+s3AccessKeyIDEnv+" and "+
+			s3SecretAccessKeyEnv)
+	flags.StringVar(&c.S3Region, "s3-region", "",
+		"region of the S3 endpoint (default: the first --region)")
+	flags.BoolVar(&c.S3VirtualHost, "s3-virtual-host", false,
+		"address buckets as bucket.host instead of host/bucket")
 	flags.StringVar(&c.Limits, "limits", "", "JSON file of request rates and quotas")
-	flags.IntVar(&c.MaxRequests, "max-requests", 0, "requests served at one moment (default: 256 for each core)")
-	flags.IntVar(&c.MaxPictureRequests, "max-picture-requests", 0, "of them, those that run networks and one more for each 256 KiB of a request (default: 128 for each core)")
-	flags.StringVar(&c.Metrics, "metrics", "", "address and port that show metrics to whoever reaches them (default: --listen shows them, to this machine alone)")
-	flags.BoolVar(&c.Thumbnails, "thumbnails", false, "keep a small picture of each face that is indexed, for recollect:GetThumbnail; a start without it deletes those that are kept")
+	flags.IntVar(&c.MaxRequests, "max-requests", 0,
+		"requests served at one moment (default: 256 for each core)")
+	flags.IntVar(&c.MaxPictureRequests, "max-picture-requests", 0,
+		"of them, those that run networks and one more for each 256 KiB of a request (default: "+
+			"128 for each core)")
+	flags.StringVar(&c.Metrics, "metrics", "",
+		"address and port that show metrics to whoever reaches them (default: --listen shows "+
+			"them, to this machine alone)")
+	flags.BoolVar(&c.Thumbnails, "thumbnails", false,
+		"keep a small picture of each face that is indexed, for recollect:GetThumbnail; a start "+
+			"without it deletes those that are kept")
 	flags.BoolVar(&c.LogJSON, "log-json", false, "write the log as JSON")
 }
 
@@ -143,9 +165,10 @@ func defaultLibrary() string {
 	return filepath.Join(filepath.Dir(program), "..", "lib", "recollect")
 }
 
-// heapFloor is memory that is reserved and never touched, so that it counts for the garbage collector and costs nothing. Without
-// it a server with few faces is collected every few requests, on cores that the networks are using without Go's
-// knowing: a tenth of the time of a small picture.
+// heapFloor is memory that is reserved and never touched, so that it counts for the garbage
+// collector and costs nothing. Without it a server with few faces is collected every few requests,
+// on cores that the networks are using without Go's knowing: a tenth of the time of a small
+// picture.
 const heapFloor = 128 << 20
 
 // serve runs the server until ctx ends, and then for as long as requests in flight need.
@@ -239,14 +262,18 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 	memory := vision.NewMemory(vision.DefaultMemory)
 	recorder.WatchMemory(memory.InWork)
 	engines, err := models.loadAll(vision.Options{
-		Memory:  memory,
-		Observe: func(stage vision.Stage, took time.Duration) { recorder.ObserveStage(string(stage), took) },
+		Memory: memory,
+		Observe: func(stage vision.Stage,
+			took time.Duration) {
+			recorder.ObserveStage(string(stage), took)
+		},
 	})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeEngines(engines)) }()
-	users := exact.New(exact.SourceFunc(store.UserVectors), exact.Options{MaxBytes: exact.DefaultMaxBytes / 4})
+	users := exact.New(exact.SourceFunc(store.UserVectors),
+		exact.Options{MaxBytes: exact.DefaultMaxBytes / 4})
 	defer func() { err = errors.Join(err, users.Close()) }()
 	watchIndex(recorder.Registerer(), "faces", faces)
 	watchIndex(recorder.Registerer(), "users", users)
@@ -307,11 +334,14 @@ func newSecret() []byte {
 
 // greet tells a person what to do next.
 func greet(w io.Writer, cfg serveConfig, url, credentials string) {
-	fmt.Fprintf(w, "Recollect %s is ready on %s (region %s, account %s).\n\n", version, url, strings.Join(cfg.Regions, ", "), cfg.Account)
+	fmt.Fprintf(w, "Recollect %s is ready on %s (region %s, account %s).\n\n", version, url,
+		strings.Join(cfg.Regions, ", "), cfg.Account)
 	fmt.Fprintf(w, "The console is at %s%s.\n", url, console.Prefix)
 	cli, profile, python, session := "", "", "import boto3", "boto3"
 	if credentials == "" {
-		fmt.Fprintf(w, "The root key is the one in %s. Give it to the clients as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.\n", iam.RootAccessKeyIDEnv)
+		fmt.Fprintf(w,
+			"The root key is the one in %s. Give it to the clients as AWS_ACCESS_KEY_ID and "+
+				"AWS_SECRET_ACCESS_KEY.\n", iam.RootAccessKeyIDEnv)
 	} else {
 		if abs, err := filepath.Abs(credentials); err == nil {
 			credentials = abs
@@ -320,7 +350,8 @@ func greet(w io.Writer, cfg serveConfig, url, credentials string) {
 		// Naming the profile keeps a key that the environment may have out of it.
 		profile, session = " --profile default", `boto3.Session(profile_name="default")`
 		cli = fmt.Sprintf("AWS_SHARED_CREDENTIALS_FILE=%q ", credentials)
-		python = fmt.Sprintf("import os, boto3\n    os.environ[\"AWS_SHARED_CREDENTIALS_FILE\"] = %q", credentials)
+		python = fmt.Sprintf(
+			"import os, boto3\n    os.environ[\"AWS_SHARED_CREDENTIALS_FILE\"] = %q", credentials)
 	}
 	fmt.Fprintf(w, `
 AWS CLI:
@@ -337,9 +368,11 @@ Python:
 `, cli, python, url, cfg.Regions[0], profile, session)
 }
 
-// openIndexFiles opens the files of the index of faces, which the database can make anew at any time.
+// openIndexFiles opens the files of the index of faces, which the database can make anew at any
+// time.
 func openIndexFiles(ctx context.Context, store *sqlite.Store, data string) (*exact.Files, error) {
-	identity, err := store.SettingOrCreate(ctx, "index", func() []byte { return []byte(rand.Text()) })
+	identity, err := store.SettingOrCreate(ctx, "index",
+		func() []byte { return []byte(rand.Text()) })
 	if err != nil {
 		return nil, err
 	}

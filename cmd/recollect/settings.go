@@ -24,18 +24,21 @@ func settingEnv(flag string) string {
 	return "RECOLLECT_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// configure lets a command read the server's settings from the environment and a file, where its flags do not say. A file may have all settings of serve, also
-// those that the command has no flag for.
+// configure lets a command read the server's settings from the environment and a file, where its
+// flags do not say. A file may have all settings of serve, also those that the command has no flag
+// for.
 func configure(cmd *cobra.Command) {
 	var path string
-	cmd.PersistentFlags().StringVar(&path, "config", "", "YAML file of the server's settings, by the names of serve's flags ("+configEnv+")")
+	cmd.PersistentFlags().StringVar(&path, "config", "",
+		"YAML file of the server's settings, by the names of serve's flags ("+configEnv+")")
 	cmd.MarkPersistentFlagFilename("config", "yaml", "yml", "json")
 	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		return applySettings(cmd.Flags(), cmp.Or(path, os.Getenv(configEnv)))
 	}
 }
 
-// applySettings sets the flags that the command line did not, from the environment or, after it, a file. It reports every fault at once.
+// applySettings sets the flags that the command line did not, from the environment or, after it, a
+// file. It reports every fault at once.
 func applySettings(flags *pflag.FlagSet, path string) error {
 	settings := map[string]string{} // by flag
 	sources := map[string]string{}
@@ -102,7 +105,8 @@ func readSettings(path string) (map[string]string, error) {
 	}
 	var file map[string]setting
 	if err := yaml.Unmarshal(text, &file); err != nil {
-		return nil, fmt.Errorf("read the settings of %s: %s", path, yaml.FormatError(err, false, false))
+		return nil, fmt.Errorf("read the settings of %s: %s", path,
+			yaml.FormatError(err, false, false))
 	}
 	settings := map[string]string{}
 	for name, value := range file {

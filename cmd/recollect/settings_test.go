@@ -32,7 +32,9 @@ max-requests: 7
 limits: ~
 `))
 	for name, want := range map[string]string{
-		"listen": "127.0.0.1:1", "data": "/srv/a b", "account": "012345678901", "region": "[eu-west-1,eu-central-1]", "log-json": "true", "max-requests": "7", "device": "cpu", "limits": "",
+		"listen": "127.0.0.1:1", "data": "/srv/a b", "account": "012345678901",
+		"region": "[eu-west-1,eu-central-1]", "log-json": "true", "max-requests": "7",
+		"device": "cpu", "limits": "",
 	} {
 		if got := get(name, "--config", path); got != want {
 			t.Errorf("%s of the file is %q, want %q", name, got, want)
@@ -43,7 +45,8 @@ limits: ~
 	t.Setenv("RECOLLECT_MAX_PICTURE_REQUESTS", "9")
 	t.Setenv("RECOLLECT_DATA", "") // as if it was not there
 	t.Setenv("RECOLLECT_CONFIG", path)
-	for name, want := range map[string]string{"listen": "127.0.0.1:2", "region": "[us-west-2,us-west-1]", "max-picture-requests": "9", "data": "/srv/a b"} {
+	for name, want := range map[string]string{"listen": "127.0.0.1:2",
+		"region": "[us-west-2,us-west-1]", "max-picture-requests": "9", "data": "/srv/a b"} {
 		if got := get(name); got != want {
 			t.Errorf("%s of the environment before the file is %q, want %q", name, got, want)
 		}
@@ -57,8 +60,10 @@ limits: ~
 		file, env string // of listen, max-requests
 		want      string
 	}{
-		"an unknown name":  {file: "lisen: 127.0.0.1:1\nlisten: 127.0.0.1:1\nconfig: a\n", want: `(?s)no setting config.*no setting lisen$`},
-		"a name twice":     {file: "listen: 127.0.0.1:1\nlisten: 127.0.0.1:2\n", want: `listen.* already defined`},
+		"an unknown name": {file: "lisen: 127.0.0.1:1\nlisten: 127.0.0.1:1\nconfig: a\n",
+			want: `(?s)no setting config.*no setting lisen$`},
+		"a name twice": {file: "listen: 127.0.0.1:1\nlisten: 127.0.0.1:2\n",
+			want: `listen.* already defined`},
 		"a map":            {file: "listen:\n  host: here\n", want: `a setting is`},
 		"no YAML":          {file: "listen: [\n", want: `recollect.yaml`},
 		"no map":           {file: "- listen\n", want: `recollect.yaml`},
@@ -73,13 +78,17 @@ limits: ~
 		}
 	}
 	t.Setenv("RECOLLECT_MAX_REQUESTS", "")
-	if _, log, status := program(t, "serve", "--config", filepath.Join(dir, "none.yaml")); status != statusUsage || !strings.Contains(log, "none.yaml") {
+	if _, log, status := program(t, "serve", "--config",
+		filepath.Join(dir, "none.yaml")); status != statusUsage ||
+		!strings.Contains(log, "none.yaml") {
 		t.Errorf("a file that is not there: status %d, %s", status, log)
 	}
 
-	// keys takes the folder and the account from where the server does, and passes over what it has no flag for.
+	// keys takes the folder and the account from where the server does, and passes over what it has
+	// no flag for.
 	writeFile(t, path, []byte("data: "+filepath.Join(dir, "absent")+"\nlog-json: true\n"))
-	if _, log, status := program(t, "keys", "list", "--config", path); status != statusFailed || !strings.Contains(log, "absent") {
+	if _, log, status := program(t, "keys", "list", "--config", path); status != statusFailed ||
+		!strings.Contains(log, "absent") {
 		t.Errorf("keys: status %d, %s", status, log)
 	}
 }

@@ -24,10 +24,13 @@ type sourceConfig struct {
 }
 
 func (c *sourceConfig) addSourceFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&c.S3Root, "s3-root", "", "folder whose subfolders are the buckets, as of serve")
-	flags.StringVar(&c.S3Endpoint, "s3-endpoint", "", "URL of the S3 endpoint, as of serve (default: Amazon S3)")
+	flags.StringVar(&c.S3Root, "s3-root", "",
+		"folder whose subfolders are the buckets, as of serve")
+	flags.StringVar(&c.S3Endpoint, "s3-endpoint", "",
+		"URL of the S3 endpoint, as of serve (default: Amazon S3)")
 	flags.StringVar(&c.S3Region, "s3-region", "", "region of the S3 endpoint (default: --region)")
-	flags.BoolVar(&c.S3VirtualHost, "s3-virtual-host", false, "address buckets as bucket.host instead of host/bucket")
+	flags.BoolVar(&c.S3VirtualHost, "s3-virtual-host", false,
+		"address buckets as bucket.host instead of host/bucket")
 }
 
 // Validate reports every fault at once.
@@ -38,7 +41,8 @@ func (c *sourceConfig) Validate() error {
 		faults = append(faults, fmt.Errorf("%q is not s3://BUCKET/PREFIX", c.Source))
 	}
 	if !isS3 && (c.S3Root != "" || c.S3Endpoint != "") {
-		faults = append(faults, errors.New("--s3-root and --s3-endpoint are for s3://BUCKET/PREFIX"))
+		faults = append(faults,
+			errors.New("--s3-root and --s3-endpoint are for s3://BUCKET/PREFIX"))
 	}
 	if c.S3Root != "" && c.S3Endpoint != "" {
 		faults = append(faults, errors.New("--s3-root and --s3-endpoint exclude each other"))
@@ -78,7 +82,8 @@ func (b *bucketPictures) Read(ctx context.Context, p bulk.Picture) ([]byte, erro
 }
 
 // open opens a folder or a bucket.
-func (c *sourceConfig) open(ctx context.Context, server *client) (_ pictureSource, close func() error, err error) {
+func (c *sourceConfig) open(ctx context.Context, server *client) (_ pictureSource,
+	close func() error, err error) {
 	bucket, prefix, isS3 := bucketAndKey(c.Source)
 	if !isS3 {
 		folder, err := bulk.OpenFolder(c.Source)
@@ -115,5 +120,6 @@ func (c *sourceConfig) open(ctx context.Context, server *client) (_ pictureSourc
 			return each(bulk.Picture{Path: o.Key, Bytes: o.Bytes, Modified: o.Modified})
 		})
 	}
-	return &bucketPictures{bulk.Bucket{Bucket: bucket, Prefix: prefix, Keys: keys}, source}, source.Close, nil
+	return &bucketPictures{bulk.Bucket{Bucket: bucket, Prefix: prefix, Keys: keys}, source},
+		source.Close, nil
 }

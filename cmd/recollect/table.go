@@ -52,8 +52,10 @@ func (t *table) write(w io.Writer) error {
 	return err
 }
 
-// coloured tells whether colours are shown: on a terminal that can, and where nobody objects (https://no-color.org).
+// coloured tells whether colours are shown: on a terminal that can, and where nobody objects
+// (https://no-color.org).
 func coloured(w io.Writer) bool {
 	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == "" &&
+		os.Getenv("TERM") != "dumb"
 }

@@ -11,11 +11,14 @@ import (
 )
 
 func usersCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "users", Short: "List, make, delete and search the users of a collection, and give them faces", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "users",
+		Short: "List, make, delete and search the users of a collection, and give them faces",
+		Args:  cobra.NoArgs}
 	list := apiCommand("list COLLECTION", "List the users of a collection", "", cobra.ExactArgs(1),
 		func(cmd *cobra.Command, api *rekognition.Client, output string, args []string) error {
 			show := newShow(cmd, output, "USER", "STATUS")
-			pages := rekognition.NewListUsersPaginator(api, &rekognition.ListUsersInput{CollectionId: &args[0]})
+			pages := rekognition.NewListUsersPaginator(api,
+				&rekognition.ListUsersInput{CollectionId: &args[0]})
 			for pages.HasMorePages() {
 				page, err := pages.NextPage(cmd.Context())
 				if err != nil {
@@ -32,7 +35,8 @@ func usersCommand() *cobra.Command {
 		})
 	list.Example = "  recollect users list people"
 
-	each := func(do func(cmd *cobra.Command, api *rekognition.Client, collection, user *string) error) func(*cobra.Command, *rekognition.Client, string, []string) error {
+	each := func(do func(cmd *cobra.Command, api *rekognition.Client, collection,
+		user *string) error) func(*cobra.Command, *rekognition.Client, string, []string) error {
 		return func(cmd *cobra.Command, api *rekognition.Client, _ string, args []string) error {
 			for _, user := range args[1:] {
 				if err := do(cmd, api, &args[0], &user); err != nil {
@@ -44,30 +48,37 @@ func usersCommand() *cobra.Command {
 	}
 	create := apiCommand("create COLLECTION USER...", "Make users", "", cobra.MinimumNArgs(2),
 		each(func(cmd *cobra.Command, api *rekognition.Client, collection, user *string) error {
-			_, err := api.CreateUser(cmd.Context(), &rekognition.CreateUserInput{CollectionId: collection, UserId: user})
+			_, err := api.CreateUser(cmd.Context(),
+				&rekognition.CreateUserInput{CollectionId: collection, UserId: user})
 			return err
 		}))
 	create.Example = "  recollect users create people anna bert"
-	remove := apiCommand("delete COLLECTION USER...", "Delete users; their faces stay in the collection", "", cobra.MinimumNArgs(2),
+	remove := apiCommand("delete COLLECTION USER...",
+		"Delete users; their faces stay in the collection", "", cobra.MinimumNArgs(2),
 		each(func(cmd *cobra.Command, api *rekognition.Client, collection, user *string) error {
-			_, err := api.DeleteUser(cmd.Context(), &rekognition.DeleteUserInput{CollectionId: collection, UserId: user})
+			_, err := api.DeleteUser(cmd.Context(),
+				&rekognition.DeleteUserInput{CollectionId: collection, UserId: user})
 			return err
 		}))
 	remove.Example = "  recollect users delete people anna"
-	cmd.AddCommand(list, create, remove, associateCommand(), disassociateCommand(), searchUsersCommand())
+	cmd.AddCommand(list, create, remove, associateCommand(), disassociateCommand(),
+		searchUsersCommand())
 	return cmd
 }
 
 func associateCommand() *cobra.Command {
 	var threshold float32
 	cmd := apiCommand("associate COLLECTION USER FACE...", "Give faces to a user",
-		"Give faces of a collection to a user, 100 at most. A user who has faces already gets only those that are similar enough. The exit status is 1 if a face was refused.",
-		cobra.RangeArgs(3, 102), func(cmd *cobra.Command, api *rekognition.Client, output string, args []string) error {
+		"Give faces of a collection to a user, 100 at most. A user who has faces already gets "+
+			"only those that are similar enough. The exit status is 1 if a face was refused.",
+		cobra.RangeArgs(3, 102),
+		func(cmd *cobra.Command, api *rekognition.Client, output string, args []string) error {
 			if !(threshold >= 0 && threshold <= 100) {
 				return usageError{errors.New("--threshold must be 0 to 100")}
 			}
 			done, err := api.AssociateFaces(cmd.Context(), &rekognition.AssociateFacesInput{
-				CollectionId: &args[0], UserId: &args[1], FaceIds: args[2:], UserMatchThreshold: &threshold,
+				CollectionId: &args[0], UserId: &args[1], FaceIds: args[2:],
+				UserMatchThreshold: &threshold,
 			})
 			if err != nil {
 				return plain(err)
@@ -79,18 +90,25 @@ func associateCommand() *cobra.Command {
 			for _, f := range done.UnsuccessfulFaceAssociations {
 				show.row(aws.ToString(f.FaceId), "no", words(f.Reasons))
 			}
-			return show.end(cmp.Or(show.object(done), refused(len(done.UnsuccessfulFaceAssociations), "were not associated")))
+			return show.end(cmp.Or(show.object(done),
+				refused(len(done.UnsuccessfulFaceAssociations), "were not associated")))
 		})
 	cmd.Example = "  recollect users associate people anna 125a746b-46ec-43d4-a7f1-8f14061a180b"
-	cmd.Flags().Float32Var(&threshold, "threshold", 75, "least similarity of a face to the user's, 0 to 100")
+	cmd.Flags().Float32Var(&threshold, "threshold", 75,
+		"least similarity of a face to the user's, 0 to 100")
 	return cmd
 }
 
 func disassociateCommand() *cobra.Command {
-	cmd := apiCommand("disassociate COLLECTION USER FACE...", "Take faces away from a user; they stay in the collection",
-		"Take faces away from a user, 100 at most; they stay in the collection. The exit status is 1 if a face was not the user's.",
-		cobra.RangeArgs(3, 102), func(cmd *cobra.Command, api *rekognition.Client, output string, args []string) error {
-			done, err := api.DisassociateFaces(cmd.Context(), &rekognition.DisassociateFacesInput{CollectionId: &args[0], UserId: &args[1], FaceIds: args[2:]})
+	cmd := apiCommand("disassociate COLLECTION USER FACE...",
+		"Take faces away from a user; they stay in the collection",
+		"Take faces away from a user, 100 at most; they stay in the collection. The exit status "+
+			"is 1 if a face was not the user's.",
+		cobra.RangeArgs(3, 102),
+		func(cmd *cobra.Command, api *rekognition.Client, output string, args []string) error {
+			done, err := api.DisassociateFaces(cmd.Context(),
+				&rekognition.DisassociateFacesInput{CollectionId: &args[0], UserId: &args[1],
+					FaceIds: args[2:]})
 			if err != nil {
 				return plain(err)
 			}
@@ -101,9 +119,11 @@ func disassociateCommand() *cobra.Command {
 			for _, f := range done.UnsuccessfulFaceDisassociations {
 				show.row(aws.ToString(f.FaceId), "no", words(f.Reasons))
 			}
-			return show.end(cmp.Or(show.object(done), refused(len(done.UnsuccessfulFaceDisassociations), "were not disassociated")))
+			return show.end(cmp.Or(show.object(done),
+				refused(len(done.UnsuccessfulFaceDisassociations), "were not disassociated")))
 		})
-	cmd.Example = "  recollect users disassociate people anna 125a746b-46ec-43d4-a7f1-8f14061a180b"
+	cmd.Example = "  recollect users disassociate people anna " +
+		"125a746b-46ec-43d4-a7f1-8f14061a180b"
 	return cmd
 }
 
@@ -118,14 +138,18 @@ func refused(faces int, what string) error {
 func searchUsersCommand() *cobra.Command {
 	var f, user string
 	var m matching
-	cmd := apiCommand("search COLLECTION --face FACE|--user USER", "Look for users that are like a face or a user of the collection",
-		"Look for users that are like a face or a user of the collection. `recollect search --users` looks for the face of a picture.\n\n"+
+	cmd := apiCommand("search COLLECTION --face FACE|--user USER",
+		"Look for users that are like a face or a user of the collection",
+		"Look for users that are like a face or a user of the collection. `recollect search "+
+			"--users` looks for the face of a picture.\n\n"+
 			"The exit status is 0 if there is a match, and 1 if there is none.",
-		cobra.ExactArgs(1), func(cmd *cobra.Command, api *rekognition.Client, output string, args []string) error {
+		cobra.ExactArgs(1),
+		func(cmd *cobra.Command, api *rekognition.Client, output string, args []string) error {
 			if err := validAll(m.Validate()); err != nil {
 				return err
 			}
-			input := &rekognition.SearchUsersInput{CollectionId: &args[0], UserMatchThreshold: &m.Threshold, MaxUsers: m.most()}
+			input := &rekognition.SearchUsersInput{CollectionId: &args[0],
+				UserMatchThreshold: &m.Threshold, MaxUsers: m.most()}
 			if f != "" {
 				input.FaceId = &f
 			} else {
@@ -145,7 +169,8 @@ func searchUsersCommand() *cobra.Command {
 			}
 			return show.end(err)
 		})
-	cmd.Example = "  recollect users search people --face 125a746b-46ec-43d4-a7f1-8f14061a180b\n  recollect users search people --user anna --threshold 95"
+	cmd.Example = "  recollect users search people --face 125a746b-46ec-43d4-a7f1-8f14061a180b\n" +
+		"  recollect users search people --user anna --threshold 95"
 	cmd.Flags().StringVar(&f, "face", "", "id of a face")
 	cmd.Flags().StringVar(&user, "user", "", "a user, who is not among the matches")
 	cmd.Flags().Float32Var(&m.Threshold, "threshold", 80, "least similarity of a match, 0 to 100")

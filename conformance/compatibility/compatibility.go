@@ -1,5 +1,6 @@
-// Package compatibility reads the tables of COMPATIBILITY.md, which say for each operation that is built what of it is the same
-// as on the service, and holds them against the service's model and against what real clients saw.
+// Package compatibility reads the tables of COMPATIBILITY.md, which say for each operation that is
+// built what of it is the same as on the service, and holds them against the service's model and
+// against what real clients saw.
 package compatibility
 
 import (
@@ -59,8 +60,9 @@ type Tables struct {
 	NotBuilt   []string
 }
 
-// Read reads the tables of the document. A row has the same members as the service's in its second cell, and in its third cell the others:
-// each with its state and a note, as in "`Tags` absent: there are none."
+// Read reads the tables of the document. A row has the same members as the service's in its second
+// cell, and in its third cell the others: each with its state and a note, as in "`Tags` absent:
+// there are none."
 func Read(document io.Reader) (*Tables, error) {
 	t := &Tables{Operations: map[string][]Row{}, Structures: map[string][]Row{}}
 	var faults []error
@@ -122,7 +124,8 @@ func readRows(tables map[string][]Row, name string, kind Kind, line string) erro
 		return fmt.Errorf("%s: %d cells, want 3", name, len(cells))
 	}
 	add := func(row Row) error {
-		if slices.ContainsFunc(tables[name], func(r Row) bool { return r.Kind == kind && r.Name == row.Name }) {
+		if slices.ContainsFunc(tables[name],
+			func(r Row) bool { return r.Kind == kind && r.Name == row.Name }) {
 			return fmt.Errorf("%s: %s stands twice", name, row.Name)
 		}
 		tables[name] = append(tables[name], row)
@@ -138,14 +141,16 @@ func readRows(tables map[string][]Row, name string, kind Kind, line string) erro
 		if i+1 < len(starts) {
 			end = starts[i+1][0]
 		}
-		row := Row{Kind: kind, Name: cells[2][m[2]:m[3]], State: State(cells[2][m[4]:m[5]]), Note: strings.TrimSpace(cells[2][m[1]:end])}
+		row := Row{Kind: kind, Name: cells[2][m[2]:m[3]], State: State(cells[2][m[4]:m[5]]),
+			Note: strings.TrimSpace(cells[2][m[1]:end])}
 		if row.Note == "" {
 			faults = append(faults, fmt.Errorf("%s: %s does not say why", name, row.Name))
 		}
 		faults = append(faults, add(row))
 	}
 	if len(starts) == 0 && strings.TrimSpace(cells[2]) != "" {
-		faults = append(faults, fmt.Errorf("%s: %q says of no member that it differs or is absent", name, cells[2]))
+		faults = append(faults,
+			fmt.Errorf("%s: %q says of no member that it differs or is absent", name, cells[2]))
 	}
 	if _, ok := tables[name]; !ok {
 		tables[name] = nil // an operation without members has a table all the same
@@ -153,8 +158,9 @@ func readRows(tables map[string][]Row, name string, kind Kind, line string) erro
 	return errors.Join(faults...)
 }
 
-// CheckModel returns every difference between the tables and the service's model: each operation is either built and has a table with every member
-// and error it declares, or is listed as not built; each structure that a built operation uses has a table.
+// CheckModel returns every difference between the tables and the service's model: each operation is
+// either built and has a table with every member and error it declares, or is listed as not built;
+// each structure that a built operation uses has a table.
 func (t *Tables) CheckModel() error {
 	var faults []error
 	structures := map[string][]Row{}
@@ -163,7 +169,8 @@ func (t *Tables) CheckModel() error {
 		table, built := t.Operations[op.Name]
 		switch {
 		case built == listed:
-			faults = append(faults, fmt.Errorf("%s: has a table: %v, listed as not built: %v", op.Name, built, listed))
+			faults = append(faults,
+				fmt.Errorf("%s: has a table: %v, listed as not built: %v", op.Name, built, listed))
 		case built:
 			input, output := reflect.TypeOf(op.NewInput()), reflect.TypeOf(op.NewOutput())
 			want := slices.Concat(membersOf(input, In), membersOf(output, Out), errorsOf(op))
@@ -211,7 +218,8 @@ func compare(name string, got, want []Row) error {
 	return nil
 }
 
-// structureOf is the structure that a type holds: itself, behind a pointer, or as elements of a list.
+// structureOf is the structure that a type holds: itself, behind a pointer, or as elements of a
+// list.
 func structureOf(t reflect.Type) (reflect.Type, bool) {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		t = t.Elem()
@@ -230,7 +238,8 @@ func membersOf(t reflect.Type, kind Kind) []Row {
 	return rows
 }
 
-// collectStructures adds the structures that t is made of, and t itself unless it is an operation's own.
+// collectStructures adds the structures that t is made of, and t itself unless it is an operation's
+// own.
 func collectStructures(t reflect.Type, into map[string][]Row, own bool) {
 	t, ok := structureOf(t)
 	if !ok || into[t.Name()] != nil {
@@ -246,21 +255,29 @@ func collectStructures(t reflect.Type, into map[string][]Row, own bool) {
 
 // Evidence is what clients saw of one operation.
 type Evidence struct {
-	Inputs  []string // paths of members that were sent in calls which succeeded, for example Image.Bytes
-	Outputs []string // paths of members that answers had, for example FaceMatches.Face.FaceId: lists add nothing to a path
+	// paths of members that were sent in calls which succeeded, for example Image.Bytes
+	Inputs []string
+	// paths of members that answers had, for example FaceMatches.Face.FaceId: lists add nothing to
+	// a path
+	Outputs []string
 	Errors  []string // names of exceptions
 }
 
-// atTheDoor are the errors that the front door makes before any operation's own code, so that having seen one for any operation is
-// having seen it for all. InternalServerError is a fault of the server, which no client can ask for.
-var atTheDoor = []string{"AccessDeniedException", "InternalServerError", "ProvisionedThroughputExceededException", "ThrottlingException"}
+// atTheDoor are the errors that the front door makes before any operation's own code, so that
+// having seen one for any operation is having seen it for all. InternalServerError is a fault of
+// the server, which no client can ask for.
+var atTheDoor = []string{"AccessDeniedException", "InternalServerError",
+	"ProvisionedThroughputExceededException", "ThrottlingException"}
 
-// CheckEvidence returns every claim that what clients saw does not bear out: what is the same or differs was seen, and what is absent was not.
+// CheckEvidence returns every claim that what clients saw does not bear out: what is the same or
+// differs was seen, and what is absent was not.
 func (t *Tables) CheckEvidence(seen map[string]Evidence) error {
 	var faults []error
 	claim := func(what string, row Row, was bool) {
 		if wanted := row.State != Absent; wanted != was {
-			faults = append(faults, fmt.Errorf("%s: %s %s is said to be %s, and was seen: %v", what, row.Kind, row.Name, row.State, was))
+			faults = append(faults,
+				fmt.Errorf("%s: %s %s is said to be %s, and was seen: %v", what, row.Kind, row.Name,
+					row.State, was))
 		}
 	}
 	doorErrors := map[string]bool{"InternalServerError": true}
@@ -305,8 +322,11 @@ func (t *Tables) CheckEvidence(seen map[string]Evidence) error {
 	}
 	for _, name := range t.NotBuilt {
 		// Such an operation decodes and validates like the others, and may be refused as they are.
-		if e, ok := seen[name]; ok && (len(e.Inputs)+len(e.Outputs) > 0 || !slices.Contains(e.Errors, "NotImplementedException")) {
-			faults = append(faults, fmt.Errorf("%s is listed as not built, and answered %v", name, e))
+		if e, ok := seen[name]; ok &&
+			(len(e.Inputs)+len(e.Outputs) > 0 ||
+				!slices.Contains(e.Errors, "NotImplementedException")) {
+			faults = append(faults,
+				fmt.Errorf("%s is listed as not built, and answered %v", name, e))
 		}
 	}
 	faults = slices.DeleteFunc(faults, func(err error) bool { return err == nil })

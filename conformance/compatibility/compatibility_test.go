@@ -34,7 +34,9 @@ const document = `
 | | same | different or absent |
 |---|---|---|
 | input | ` + "`CollectionId`" + ` | |
-| output | ` + "`FaceCount` `FaceModelVersion`" + ` | ` + "`CreationTimestamp` differs: it is late, see `CollectionARN`. `UserCount` absent: nobody counts." + ` |
+| output | ` + "`FaceCount` `FaceModelVersion`" + ` | ` +
+	"`CreationTimestamp` differs: it is late, see `CollectionARN`. `UserCount` absent: nobody " +
+	"counts." + ` |
 | errors | ` + "`ResourceNotFoundException` `AccessDeniedException`" + ` | |
 
 ## Structures
@@ -71,7 +73,8 @@ func TestRead(t *testing.T) {
 	if got := tables.Operations["DescribeCollection"]; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if got := tables.Structures["Face"]; !slices.Equal(got, []Row{{Member, "FaceId", Same, ""}, {Member, "UserId", Absent, "there are none."}}) {
+	if got := tables.Structures["Face"]; !slices.Equal(got,
+		[]Row{{Member, "FaceId", Same, ""}, {Member, "UserId", Absent, "there are none."}}) {
 		t.Errorf("Face: %v", got)
 	}
 	if !slices.Equal(tables.NotBuilt, []string{"DetectText", "GetFaceSearch"}) {
@@ -105,7 +108,8 @@ func TestCheckModelMissesNothing(t *testing.T) {
 	if err == nil {
 		t.Fatal("the tables of one operation were enough")
 	}
-	for _, part := range []string{"CompareFaces: has a table: false, listed as not built: false", "DescribeCollection: the table has the rows", "Face: no built operation"} {
+	for _, part := range []string{"CompareFaces: has a table: false, listed as not built: false",
+		"DescribeCollection: the table has the rows", "Face: no built operation"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q is missing from:\n%v", part, err)
 		}
@@ -120,7 +124,8 @@ func TestCheckEvidence(t *testing.T) {
 				Outputs: []string{"FaceCount", "FaceModelVersion", "CreationTimestamp"},
 				Errors:  []string{"ResourceNotFoundException"},
 			},
-			"ListFaces":  {Outputs: []string{"Faces", "Faces.FaceId"}, Errors: []string{"AccessDeniedException"}},
+			"ListFaces": {Outputs: []string{"Faces", "Faces.FaceId"},
+				Errors: []string{"AccessDeniedException"}},
 			"DetectText": {Errors: []string{"NotImplementedException"}},
 		}
 	}
@@ -151,13 +156,15 @@ func TestCheckEvidence(t *testing.T) {
 			e["DetectText"] = Evidence{}
 		}, "DetectText is listed as not built"},
 		"a member of no structure": {func(e map[string]Evidence) {
-			e["ListFaces"] = Evidence{Outputs: []string{"Faces.FaceId", "Faces.Name"}, Errors: e["ListFaces"].Errors}
+			e["ListFaces"] = Evidence{Outputs: []string{"Faces.FaceId", "Faces.Name"},
+				Errors: e["ListFaces"].Errors}
 		}, "Face has no member Name"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := good()
 			c.change(e)
-			if err := read(t, document).CheckEvidence(e); err == nil || !strings.Contains(err.Error(), c.want) {
+			if err := read(t, document).CheckEvidence(e); err == nil ||
+				!strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})

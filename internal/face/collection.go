@@ -8,12 +8,15 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-// DefaultPageSize is how many results a page has when the caller does not say, and also the most it can have.
+// DefaultPageSize is how many results a page has when the caller does not say, and also the most it
+// can have.
 const DefaultPageSize = 4096
 
-// CreateCollection makes an empty collection with tags that uses the current face model. CodeAlreadyExists if the realm has one of
-// that id, CodeQuota if it has as many as it may or these are too many tags.
-func (s *Service) CreateCollection(ctx context.Context, realm recollect.Realm, id string, tags map[string]string) (Collection, error) {
+// CreateCollection makes an empty collection with tags that uses the current face model.
+// CodeAlreadyExists if the realm has one of that id, CodeQuota if it has as many as it may or these
+// are too many tags.
+func (s *Service) CreateCollection(ctx context.Context, realm recollect.Realm, id string,
+	tags map[string]string) (Collection, error) {
 	if most := s.Limits.TagsPerResource; len(tags) > most {
 		return Collection{}, TooManyTagsError(most)
 	}
@@ -24,14 +27,16 @@ func (s *Service) CreateCollection(ctx context.Context, realm recollect.Realm, i
 		CreatedAt:        s.now().Truncate(time.Millisecond),
 	}, tags, s.Limits.CollectionsPerRealm)
 	if recollect.CodeOf(err) == recollect.CodeAlreadyExists {
-		err = &recollect.Error{Code: recollect.CodeAlreadyExists, Message: fmt.Sprintf("The collection id: %s already exists", id), Err: err}
+		err = &recollect.Error{Code: recollect.CodeAlreadyExists,
+			Message: fmt.Sprintf("The collection id: %s already exists", id), Err: err}
 	}
 	return c, err
 }
 
-// Collections returns a page of at most limit collections of the realm, in ascending order of id, that sort after
-// the given id, and whether there are more.
-func (s *Service) Collections(ctx context.Context, realm recollect.Realm, after string, limit int) (page []Collection, more bool, err error) {
+// Collections returns a page of at most limit collections of the realm, in ascending order of id,
+// that sort after the given id, and whether there are more.
+func (s *Service) Collections(ctx context.Context, realm recollect.Realm, after string,
+	limit int) (page []Collection, more bool, err error) {
 	page, err = s.store.Collections(ctx, realm, after, limit+1)
 	if err != nil {
 		return nil, false, err
@@ -43,12 +48,14 @@ func (s *Service) Collections(ctx context.Context, realm recollect.Realm, after 
 }
 
 // Collection describes one collection. CodeNotFound if there is none.
-func (s *Service) Collection(ctx context.Context, realm recollect.Realm, id string) (Collection, error) {
+func (s *Service) Collection(ctx context.Context, realm recollect.Realm, id string) (Collection,
+	error) {
 	c, err := s.store.Collection(ctx, realm, id)
 	return c, collectionError(err, id)
 }
 
-// DeleteCollection deletes a collection with all its faces and users. CodeNotFound if there is none.
+// DeleteCollection deletes a collection with all its faces and users. CodeNotFound if there is
+// none.
 func (s *Service) DeleteCollection(ctx context.Context, realm recollect.Realm, id string) error {
 	c, err := s.store.DeleteCollection(ctx, realm, id)
 	if err != nil {

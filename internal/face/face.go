@@ -28,7 +28,8 @@ type IndexResult struct {
 	Unindexed        []UnindexedFace
 }
 
-// IndexedFace is a stored face and what was seen of it. The numbers of Face are those of Detail, not rounded for storage.
+// IndexedFace is a stored face and what was seen of it. The numbers of Face are those of Detail,
+// not rounded for storage.
 type IndexedFace struct {
 	Face   Face
 	Detail FaceDetail
@@ -40,10 +41,11 @@ type UnindexedFace struct {
 	Reasons []Reason
 }
 
-// IndexFaces finds the faces in a picture, embeds them and stores them in a collection. A picture without faces is no
-// error. Indexing a picture again with the same ExternalImageID returns the faces that are there.
-// CodeNotFound, CodeQuota, and the codes of [Engine.Detect].
-func (s *Service) IndexFaces(ctx context.Context, realm recollect.Realm, collection string, req IndexRequest) (*IndexResult, error) {
+// IndexFaces finds the faces in a picture, embeds them and stores them in a collection. A picture
+// without faces is no error. Indexing a picture again with the same ExternalImageID returns the
+// faces that are there. CodeNotFound, CodeQuota, and the codes of [Engine.Detect].
+func (s *Service) IndexFaces(ctx context.Context, realm recollect.Realm, collection string,
+	req IndexRequest) (*IndexResult, error) {
 	c, engine, err := s.open(ctx, realm, collection)
 	if err != nil {
 		return nil, err
@@ -98,7 +100,8 @@ func (s *Service) IndexFaces(ctx context.Context, realm recollect.Realm, collect
 			added = append(added, Embedding{Key: VectorKey(f.Key), Vector: vectors[i]})
 		}
 		faces[i].Key, faces[i].ID, faces[i].UserID = f.Key, f.ID, f.UserID
-		result.Indexed = append(result.Indexed, IndexedFace{Face: faces[i], Detail: photo.Faces()[keep[i]]})
+		result.Indexed = append(result.Indexed,
+			IndexedFace{Face: faces[i], Detail: photo.Faces()[keep[i]]})
 	}
 	// The faces are stored: the caller's going away must not keep them from being found.
 	if err := s.index.Add(context.WithoutCancel(ctx), c.Key, added...); err != nil {
@@ -107,8 +110,9 @@ func (s *Service) IndexFaces(ctx context.Context, realm recollect.Realm, collect
 	return result, nil
 }
 
-// ImageIDs returns a function that derives a picture's image id from its content and an external id, so that the same image has the same
-// id. The service's ids have the shape of a version 3 UUID; ours hold the head of a SHA-256. The function is for one goroutine.
+// ImageIDs returns a function that derives a picture's image id from its content and an external
+// id, so that the same image has the same id. The service's ids have the shape of a version 3 UUID;
+// ours hold the head of a SHA-256. The function is for one goroutine.
 func ImageIDs(picture []byte) func(externalImageID string) string {
 	content := sha256.New()
 	content.Write(picture)
@@ -125,9 +129,11 @@ func ImageIDs(picture []byte) func(externalImageID string) string {
 	}
 }
 
-// Faces returns a page of at most limit faces of a collection that pass the filter, in ascending order of id, and whether
-// there are more. CodeNotFound if the collection is gone or the filter names a user that it does not have.
-func (s *Service) Faces(ctx context.Context, c Collection, filter FaceFilter, limit int) (page []Face, more bool, err error) {
+// Faces returns a page of at most limit faces of a collection that pass the filter, in ascending
+// order of id, and whether there are more. CodeNotFound if the collection is gone or the filter
+// names a user that it does not have.
+func (s *Service) Faces(ctx context.Context, c Collection, filter FaceFilter,
+	limit int) (page []Face, more bool, err error) {
 	if filter.UserID != "" {
 		if _, err := s.store.User(ctx, c.Key, filter.UserID); err != nil {
 			return nil, false, userError(err, filter.UserID)
@@ -143,9 +149,10 @@ func (s *Service) Faces(ctx context.Context, c Collection, filter FaceFilter, li
 	return page, false, nil
 }
 
-// DeleteFaces deletes faces and returns the ids it deleted and the faces it kept because they belong to a user.
-// Unknown ids are in neither. CodeNotFound if there is no such collection.
-func (s *Service) DeleteFaces(ctx context.Context, realm recollect.Realm, collection string, ids []string) (deleted, kept []Face, err error) {
+// DeleteFaces deletes faces and returns the ids it deleted and the faces it kept because they
+// belong to a user. Unknown ids are in neither. CodeNotFound if there is no such collection.
+func (s *Service) DeleteFaces(ctx context.Context, realm recollect.Realm, collection string,
+	ids []string) (deleted, kept []Face, err error) {
 	c, err := s.Collection(ctx, realm, collection)
 	if err != nil {
 		return nil, nil, err
@@ -159,13 +166,15 @@ func (s *Service) DeleteFaces(ctx context.Context, realm recollect.Realm, collec
 		keys[i] = VectorKey(f.Key)
 	}
 	if err := s.index.Remove(context.WithoutCancel(ctx), c.Key, keys...); err != nil {
-		return nil, nil, fmt.Errorf("remove faces from the index of collection %q: %w", collection, err)
+		return nil, nil,
+			fmt.Errorf("remove faces from the index of collection %q: %w", collection, err)
 	}
 	return deleted, kept, nil
 }
 
 // DetectFaces finds the faces in a picture with the current face model.
-func (s *Service) DetectFaces(ctx context.Context, picture recollect.Picture, want Attributes) ([]FaceDetail, error) {
+func (s *Service) DetectFaces(ctx context.Context, picture recollect.Picture,
+	want Attributes) ([]FaceDetail, error) {
 	photo, err := detect(ctx, s.current, picture, want)
 	if err != nil {
 		return nil, err
@@ -174,7 +183,8 @@ func (s *Service) DetectFaces(ctx context.Context, picture recollect.Picture, wa
 }
 
 // detect gets a picture and finds the faces in it.
-func detect(ctx context.Context, engine Engine, picture recollect.Picture, want Attributes) (Photo, error) {
+func detect(ctx context.Context, engine Engine, picture recollect.Picture, want Attributes) (Photo,
+	error) {
 	data, err := picture(ctx)
 	if err != nil {
 		return nil, err

@@ -6,11 +6,12 @@ import (
 	"math"
 )
 
-// MostTagsPerResource is the highest that the quota of tags can be set: an answer of ListTagsForResource holds no more.
+// MostTagsPerResource is the highest that the quota of tags can be set: an answer of
+// ListTagsForResource holds no more.
 const MostTagsPerResource = 200
 
-// Limits are the quotas of a [Service]. What goes beyond one is refused with CodeQuota; what is beyond one already, because it was
-// lowered, stays.
+// Limits are the quotas of a [Service]. What goes beyond one is refused with CodeQuota; what is
+// beyond one already, because it was lowered, stays.
 type Limits struct {
 	CollectionsPerRealm int64 // 0: no limit
 	FacesPerCollection  int64
@@ -43,7 +44,8 @@ func (l Limits) Validate() error {
 		{"TagsPerResource", int64(l.TagsPerResource), 1, MostTagsPerResource},
 	} {
 		if f.value < f.least || f.value > f.most {
-			faults = append(faults, fmt.Errorf("%s is %d, and must be %d to %d", f.name, f.value, f.least, f.most))
+			faults = append(faults,
+				fmt.Errorf("%s is %d, and must be %d to %d", f.name, f.value, f.least, f.most))
 		}
 	}
 	return errors.Join(faults...)

@@ -25,20 +25,25 @@ type qualityBar struct {
 
 // bar returns the filter's bar, false if it has none.
 //
-// The bars are measured (bench/results/quality.md): LOW keeps out faces that are sooner missed than found by other pictures of their person, or
-// match strangers in an equal picture ten times as often as others do, MEDIUM those that are missed one time in five or match five times as
-// often, HIGH one time in twenty or twice. Confidence would have higher bars by that, nearly all for heads that lie on their side. Of yaw and
-// pitch there is no harm to be seen as far as the data goes, and the bars are about where it ends.
+// The bars are measured (bench/results/quality.md): LOW keeps out faces that are sooner missed than
+// found by other pictures of their person, or match strangers in an equal picture ten times as
+// often as others do, MEDIUM those that are missed one time in five or match five times as often,
+// HIGH one time in twenty or twice. Confidence would have higher bars by that, nearly all for heads
+// that lie on their side. Of yaw and pitch there is no harm to be seen as far as the data goes, and
+// the bars are about where it ends.
 //
 // AUTO is the service's choice: here LOW, since a face that is not indexed is missed for certain.
 func (f QualityFilter) bar() (qualityBar, bool) {
 	switch f {
 	case QualityAuto, QualityLow:
-		return qualityBar{brightness: 6, sharpness: 5, confidence: 95, glare: 96, side: 18, yaw: 60, pitch: 40, roll: 60}, true
+		return qualityBar{brightness: 6, sharpness: 5, confidence: 95, glare: 96, side: 18, yaw: 60,
+			pitch: 40, roll: 60}, true
 	case QualityMedium:
-		return qualityBar{brightness: 8, sharpness: 6, confidence: 98, glare: 94, side: 20, yaw: 50, pitch: 30, roll: 50}, true
+		return qualityBar{brightness: 8, sharpness: 6, confidence: 98, glare: 94, side: 20, yaw: 50,
+			pitch: 30, roll: 50}, true
 	case QualityHigh:
-		return qualityBar{brightness: 15, sharpness: 10, confidence: 99.5, glare: 80, side: 24, yaw: 40, pitch: 25, roll: 40}, true
+		return qualityBar{brightness: 15, sharpness: 10, confidence: 99.5, glare: 80, side: 24,
+			yaw: 40, pitch: 25, roll: 40}, true
 	default:
 		return qualityBar{}, false
 	}
@@ -52,7 +57,8 @@ func (f QualityFilter) or(def QualityFilter) QualityFilter {
 	return f
 }
 
-// Reasons lists every way in which a face falls short of the filter's bar: none if the face passes, as every one passes NONE.
+// Reasons lists every way in which a face falls short of the filter's bar: none if the face passes,
+// as every one passes NONE.
 func (f QualityFilter) Reasons(d FaceDetail) []Reason {
 	if bar, ok := f.bar(); ok {
 		return bar.reasons(d)
@@ -68,18 +74,22 @@ func (b qualityBar) reasons(d FaceDetail) []Reason {
 		}
 	}
 	abs := func(x float32) float32 { return max(x, -x) }
-	fails(abs(d.Pose.Yaw) > b.yaw || abs(d.Pose.Pitch) > b.pitch || abs(d.Pose.Roll) > b.roll, ReasonExtremePose)
+	fails(abs(d.Pose.Yaw) > b.yaw || abs(d.Pose.Pitch) > b.pitch || abs(d.Pose.Roll) > b.roll,
+		ReasonExtremePose)
 	fails(d.Quality.Brightness < b.brightness, ReasonLowBrightness)
 	fails(d.Quality.Sharpness < b.sharpness, ReasonLowSharpness)
 	fails(d.Confidence < b.confidence, ReasonLowConfidence)
 	fails(d.Side < b.side, ReasonSmallBoundingBox)
-	fails(d.Quality.Brightness > b.glare, ReasonLowFaceQuality) // so much light that no detail is left
+	// so much light that no detail is left
+	fails(d.Quality.Brightness > b.glare, ReasonLowFaceQuality)
 	return reasons
 }
 
-// selectFaces returns the indexes of the faces that pass the filter, at most maxFaces (0: all), and the others with
-// every reason that applies. Faces come with the largest first, so that it is the smallest that exceed.
-func selectFaces(faces []FaceDetail, filter QualityFilter, maxFaces int) (keep []int, rest []UnindexedFace) {
+// selectFaces returns the indexes of the faces that pass the filter, at most maxFaces (0: all), and
+// the others with every reason that applies. Faces come with the largest first, so that it is the
+// smallest that exceed.
+func selectFaces(faces []FaceDetail, filter QualityFilter, maxFaces int) (keep []int,
+	rest []UnindexedFace) {
 	for i, d := range faces {
 		reasons := filter.Reasons(d)
 		if maxFaces > 0 && len(keep) == maxFaces {

@@ -21,9 +21,11 @@ type SearchRequest struct {
 	MaxFaces  int     // at least 1
 }
 
-// SearchFaces finds the faces of a collection that are similar to one of its faces, which is never among them,
-// the most similar first. CodeNotFound if there is no such collection, CodeInvalidParameter if no such face.
-func (s *Service) SearchFaces(ctx context.Context, realm recollect.Realm, collection, faceID string, req SearchRequest) (Collection, []Match, error) {
+// SearchFaces finds the faces of a collection that are similar to one of its faces, which is never
+// among them, the most similar first. CodeNotFound if there is no such collection,
+// CodeInvalidParameter if no such face.
+func (s *Service) SearchFaces(ctx context.Context, realm recollect.Realm, collection, faceID string,
+	req SearchRequest) (Collection, []Match, error) {
 	c, engine, err := s.open(ctx, realm, collection)
 	if err != nil {
 		return c, nil, err
@@ -40,7 +42,8 @@ func (s *Service) SearchFaces(ctx context.Context, realm recollect.Realm, collec
 func (s *Service) face(ctx context.Context, c Collection, id string) (Face, error) {
 	face, err := s.store.Face(ctx, c.Key, id)
 	if recollect.CodeOf(err) == recollect.CodeNotFound {
-		err = &recollect.Error{Code: recollect.CodeInvalidParameter, Message: "faceId was not found in the collection.", Err: err}
+		err = &recollect.Error{Code: recollect.CodeInvalidParameter,
+			Message: "faceId was not found in the collection.", Err: err}
 	}
 	return face, err
 }
@@ -52,10 +55,11 @@ type ImageSearch struct {
 	Matches          []Match    // the most similar first
 }
 
-// SearchFacesByImage finds the faces of a collection that are similar to the largest face of a picture that passes
-// the filter. CodeNotFound if there is no such collection, CodeInvalidParameter if there is no such face, and the codes of
-// [Engine.Detect].
-func (s *Service) SearchFacesByImage(ctx context.Context, realm recollect.Realm, collection string, picture recollect.Picture, filter QualityFilter, req SearchRequest) (*ImageSearch, error) {
+// SearchFacesByImage finds the faces of a collection that are similar to the largest face of a
+// picture that passes the filter. CodeNotFound if there is no such collection, CodeInvalidParameter
+// if there is no such face, and the codes of [Engine.Detect].
+func (s *Service) SearchFacesByImage(ctx context.Context, realm recollect.Realm, collection string,
+	picture recollect.Picture, filter QualityFilter, req SearchRequest) (*ImageSearch, error) {
 	c, engine, err := s.open(ctx, realm, collection)
 	if err != nil {
 		return nil, err
@@ -66,7 +70,8 @@ func (s *Service) SearchFacesByImage(ctx context.Context, realm recollect.Realm,
 	}
 	keep, _ := selectFaces(photo.Faces(), filter.or(QualityNone), 1)
 	if len(keep) == 0 {
-		return nil, recollect.Errorf(recollect.CodeInvalidParameter, "There are no faces in the image. Should be at least 1.")
+		return nil, recollect.Errorf(recollect.CodeInvalidParameter,
+			"There are no faces in the image. Should be at least 1.")
 	}
 	vectors, err := photo.Embed(ctx, keep...)
 	if err != nil {
@@ -76,11 +81,13 @@ func (s *Service) SearchFacesByImage(ctx context.Context, realm recollect.Realm,
 	if err != nil {
 		return nil, err
 	}
-	return &ImageSearch{FaceModelVersion: c.FaceModelVersion, Searched: photo.Faces()[keep[0]], Matches: matches}, nil
+	return &ImageSearch{FaceModelVersion: c.FaceModelVersion, Searched: photo.Faces()[keep[0]],
+		Matches: matches}, nil
 }
 
 // search returns the faces of c nearest to query, without the face self (0: none).
-func (s *Service) search(ctx context.Context, c Collection, engine Engine, query []float32, self FaceKey, req SearchRequest) ([]Match, error) {
+func (s *Service) search(ctx context.Context, c Collection, engine Engine, query []float32,
+	self FaceKey, req SearchRequest) ([]Match, error) {
 	faces := gallery[FaceKey, Face]{
 		index:  s.index,
 		lookup: s.store.FacesByKey,
@@ -104,7 +111,8 @@ func (s *Service) search(ctx context.Context, c Collection, engine Engine, query
 type gallery[K ~int64, T any] struct {
 	index  Index
 	lookup func(context.Context, CollectionKey, []K) (map[K]T, error) // in the store
-	forget func(context.Context, CollectionKey, K) error              // what the index has and the store has not
+	// what the index has and the store has not
+	forget func(context.Context, CollectionKey, K) error
 }
 
 type found[T any] struct {
@@ -112,8 +120,10 @@ type found[T any] struct {
 	value  T
 }
 
-// nearest returns the most values nearest to query whose cosine is at least least, without the one with the key self (0: none).
-func (g gallery[K, T]) nearest(ctx context.Context, c Collection, query []float32, self K, least float32, most int) ([]found[T], error) {
+// nearest returns the most values nearest to query whose cosine is at least least, without the one
+// with the key self (0: none).
+func (g gallery[K, T]) nearest(ctx context.Context, c Collection, query []float32, self K,
+	least float32, most int) ([]found[T], error) {
 	want := most
 	if self != 0 {
 		want++
@@ -139,13 +149,16 @@ func (g gallery[K, T]) nearest(ctx context.Context, c Collection, query []float3
 			case !ok:
 				gone = true
 				if err := g.forget(ctx, c.Key, keys[i]); err != nil {
-					return nil, fmt.Errorf("remove what was deleted from an index of collection %q: %w", c.ID, err)
+					return nil,
+						fmt.Errorf("remove what was deleted from an index of collection %q: %w",
+							c.ID, err)
 				}
 			case keys[i] != self:
 				matches = append(matches, found[T]{cosine: h.Cosine, value: value})
 			}
 		}
-		// A full list with deleted ones in it may have pushed out others: those are forgotten now, so look again.
+		// A full list with deleted ones in it may have pushed out others: those are forgotten now,
+		// so look again.
 		if gone && len(hits) == want {
 			continue
 		}
@@ -166,16 +179,19 @@ type ComparedMatch struct {
 	Detail     FaceDetail
 }
 
-// CompareFaces compares the largest face of the source picture with all faces of the target picture.
-// CodeInvalidParameter if either has no face that passes the filter, and the codes of [Engine.Detect].
-func (s *Service) CompareFaces(ctx context.Context, source, target recollect.Picture, threshold float32, filter QualityFilter) (*Comparison, error) {
+// CompareFaces compares the largest face of the source picture with all faces of the target
+// picture. CodeInvalidParameter if either has no face that passes the filter, and the codes of
+// [Engine.Detect].
+func (s *Service) CompareFaces(ctx context.Context, source, target recollect.Picture,
+	threshold float32, filter QualityFilter) (*Comparison, error) {
 	sourcePhoto, err := detect(ctx, s.current, source, 0)
 	if err != nil {
 		return nil, err
 	}
 	from, _ := selectFaces(sourcePhoto.Faces(), filter.or(QualityNone), 1)
 	if len(from) == 0 {
-		return nil, recollect.Errorf(recollect.CodeInvalidParameter, "Request has invalid parameters")
+		return nil, recollect.Errorf(recollect.CodeInvalidParameter,
+			"Request has invalid parameters")
 	}
 	targetPhoto, err := detect(ctx, s.current, target, 0)
 	if err != nil {
@@ -183,7 +199,8 @@ func (s *Service) CompareFaces(ctx context.Context, source, target recollect.Pic
 	}
 	to, _ := selectFaces(targetPhoto.Faces(), filter.or(QualityNone), 0)
 	if len(to) == 0 {
-		return nil, recollect.Errorf(recollect.CodeInvalidParameter, "Request has invalid parameters")
+		return nil, recollect.Errorf(recollect.CodeInvalidParameter,
+			"Request has invalid parameters")
 	}
 	query, err := sourcePhoto.Embed(ctx, from...)
 	if err != nil {
@@ -198,12 +215,14 @@ func (s *Service) CompareFaces(ctx context.Context, source, target recollect.Pic
 		detail := targetPhoto.Faces()[k]
 		similarity := s.current.Similarity(dot(query[0], vectors[i]))
 		if similarity >= threshold {
-			result.Matches = append(result.Matches, ComparedMatch{Similarity: similarity, Detail: detail})
+			result.Matches = append(result.Matches,
+				ComparedMatch{Similarity: similarity, Detail: detail})
 		} else {
 			result.Unmatched = append(result.Unmatched, detail)
 		}
 	}
-	slices.SortStableFunc(result.Matches, func(a, b ComparedMatch) int { return cmp.Compare(b.Similarity, a.Similarity) })
+	slices.SortStableFunc(result.Matches,
+		func(a, b ComparedMatch) int { return cmp.Compare(b.Similarity, a.Similarity) })
 	return result, nil
 }
 

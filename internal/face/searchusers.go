@@ -19,13 +19,16 @@ type UserSearchRequest struct {
 	MaxUsers  int     // at least 1
 }
 
-// SearchUsers finds the users of a collection that are similar to one of its users or to one of its faces, the most similar
-// first. Either userID or faceID is given. The user that is searched with is never among the matches; without faces it is
-// similar to nobody. CodeNotFound if there is no such collection or user; CodeInvalidParameter if there is no such face, or if both
-// or neither are given.
-func (s *Service) SearchUsers(ctx context.Context, realm recollect.Realm, collection, userID, faceID string, req UserSearchRequest) (Collection, []UserMatch, error) {
+// SearchUsers finds the users of a collection that are similar to one of its users or to one of its
+// faces, the most similar first. Either userID or faceID is given. The user that is searched with
+// is never among the matches; without faces it is similar to nobody. CodeNotFound if there is no
+// such collection or user; CodeInvalidParameter if there is no such face, or if both or neither are
+// given.
+func (s *Service) SearchUsers(ctx context.Context, realm recollect.Realm, collection, userID,
+	faceID string, req UserSearchRequest) (Collection, []UserMatch, error) {
 	if (userID == "") == (faceID == "") {
-		return Collection{}, nil, recollect.Errorf(recollect.CodeInvalidParameter, "Request has invalid parameters")
+		return Collection{}, nil,
+			recollect.Errorf(recollect.CodeInvalidParameter, "Request has invalid parameters")
 	}
 	c, engine, err := s.open(ctx, realm, collection)
 	if err != nil {
@@ -61,9 +64,12 @@ type UserImageSearch struct {
 	Matches          []UserMatch // the most similar first
 }
 
-// SearchUsersByImage finds the users of a collection that are similar to the largest face of a picture that passes the
-// filter. A picture without such a face is no error. CodeNotFound if there is no such collection, and the codes of [Engine.Detect].
-func (s *Service) SearchUsersByImage(ctx context.Context, realm recollect.Realm, collection string, picture recollect.Picture, filter QualityFilter, req UserSearchRequest) (*UserImageSearch, error) {
+// SearchUsersByImage finds the users of a collection that are similar to the largest face of a
+// picture that passes the filter. A picture without such a face is no error. CodeNotFound if there
+// is no such collection, and the codes of [Engine.Detect].
+func (s *Service) SearchUsersByImage(ctx context.Context, realm recollect.Realm, collection string,
+	picture recollect.Picture, filter QualityFilter, req UserSearchRequest) (*UserImageSearch,
+	error) {
 	c, engine, err := s.open(ctx, realm, collection)
 	if err != nil {
 		return nil, err
@@ -97,10 +103,12 @@ func (s *Service) SearchUsersByImage(ctx context.Context, realm recollect.Realm,
 }
 
 // searchUsers returns the users of c nearest to query, without the user self (0: none).
-func (s *Service) searchUsers(ctx context.Context, c Collection, engine Engine, query []float32, self UserKey, req UserSearchRequest) ([]UserMatch, error) {
+func (s *Service) searchUsers(ctx context.Context, c Collection, engine Engine, query []float32,
+	self UserKey, req UserSearchRequest) ([]UserMatch, error) {
 	users := gallery[UserKey, User]{
 		index: s.users,
-		lookup: func(ctx context.Context, c CollectionKey, keys []UserKey) (map[UserKey]User, error) {
+		lookup: func(ctx context.Context, c CollectionKey, keys []UserKey) (map[UserKey]User,
+			error) {
 			users, err := s.store.UsersByKey(ctx, c, keys)
 			// A user whose last face left a moment ago matches nothing.
 			maps.DeleteFunc(users, func(_ UserKey, u User) bool { return u.FaceCount == 0 })

@@ -1,5 +1,6 @@
-// Package face is the family of operations on collections of faces: collections, the faces in them, the users that own faces,
-// and searches. It holds their types, [Service], and the interfaces to what stores, searches and sees faces.
+// Package face is the family of operations on collections of faces: collections, the faces in them,
+// the users that own faces, and searches. It holds their types, [Service], and the interfaces to
+// what stores, searches and sees faces.
 package face
 
 import (
@@ -19,17 +20,19 @@ const (
 	MaxFacesPerUser       = 100
 )
 
-// Service is the face API without its wire: every operation is one method, which takes the realm that the caller
-// was authorised in. Its methods are safe for concurrent use.
+// Service is the face API without its wire: every operation is one method, which takes the realm
+// that the caller was authorised in. Its methods are safe for concurrent use.
 //
-// Writes go to the store first, and to the index once the store has committed, so that a crash between the two loses
-// nothing: the index reads the store again. Searches go to the index first and to the store for what was found;
-// a hit that the store does not know is a face that was deleted meanwhile, and is dropped.
+// Writes go to the store first, and to the index once the store has committed, so that a crash
+// between the two loses nothing: the index reads the store again. Searches go to the index first
+// and to the store for what was found; a hit that the store does not know is a face that was
+// deleted meanwhile, and is dropped.
 type Service struct {
 	// Limits are the quotas. They may be set before the service is used, and not afterwards.
 	Limits Limits
 
-	// Thumbnails says that a small picture of each face that is indexed is kept with it. It may be set as Limits may.
+	// Thumbnails says that a small picture of each face that is indexed is kept with it. It may be
+	// set as Limits may.
 	Thumbnails bool
 
 	store   Store
@@ -42,9 +45,9 @@ type Service struct {
 	following [64]sync.Mutex // by a user's key, see followUser
 }
 
-// NewService joins a store, an index of the vectors of faces, one of those of users, and at least one engine. The first engine is
-// the one that new collections get; the others serve the collections made with them. Versions must differ.
-// The quotas are [DefaultLimits].
+// NewService joins a store, an index of the vectors of faces, one of those of users, and at least
+// one engine. The first engine is the one that new collections get; the others serve the
+// collections made with them. Versions must differ. The quotas are [DefaultLimits].
 func NewService(store Store, faces, users Index, engines ...Engine) (*Service, error) {
 	if len(engines) == 0 {
 		return nil, errors.New("no face model is loaded")
@@ -71,13 +74,15 @@ func NewService(store Store, faces, users Index, engines ...Engine) (*Service, e
 func (s *Service) engine(c Collection) (Engine, error) {
 	e, ok := s.engines[c.FaceModelVersion]
 	if !ok {
-		return nil, fmt.Errorf("collection %q needs face model version %q, which is not loaded", c.ID, c.FaceModelVersion)
+		return nil, fmt.Errorf("collection %q needs face model version %q, which is not loaded",
+			c.ID, c.FaceModelVersion)
 	}
 	return e, nil
 }
 
 // open returns a collection and the engine it is served by.
-func (s *Service) open(ctx context.Context, realm recollect.Realm, id string) (Collection, Engine, error) {
+func (s *Service) open(ctx context.Context, realm recollect.Realm, id string) (Collection, Engine,
+	error) {
 	c, err := s.store.Collection(ctx, realm, id)
 	if err != nil {
 		return Collection{}, nil, collectionError(err, id)
@@ -91,5 +96,6 @@ func collectionError(err error, id string) error {
 	if recollect.CodeOf(err) != recollect.CodeNotFound {
 		return err
 	}
-	return &recollect.Error{Code: recollect.CodeNotFound, Message: fmt.Sprintf("The collection id: %s does not exist", id), Err: err}
+	return &recollect.Error{Code: recollect.CodeNotFound,
+		Message: fmt.Sprintf("The collection id: %s does not exist", id), Err: err}
 }

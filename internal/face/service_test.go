@@ -21,7 +21,10 @@ var (
 
 type person = enginetest.Face
 
-func picture(faces ...person) recollect.Picture { return recollect.Bytes(enginetest.Picture(faces...)) }
+func picture(faces ...person) recollect.Picture {
+	return recollect.Bytes(
+		enginetest.Picture(faces...))
+}
 
 func openStore(t *testing.T) *sqlite.Store {
 	t.Helper()
@@ -44,7 +47,8 @@ func usersOf(store *sqlite.Store) *exact.Index {
 func newService(t *testing.T) *face.Service {
 	t.Helper()
 	store := openStore(t)
-	s, err := face.NewService(store, exact.New(store, exact.Options{}), usersOf(store), enginetest.Engine("1.0"))
+	s, err := face.NewService(store, exact.New(store, exact.Options{}), usersOf(store),
+		enginetest.Engine("1.0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,16 +89,19 @@ func TestCollectionErrors(t *testing.T) {
 	wantError(t, err, recollect.CodeNotFound, missing)
 	_, _, err = s.SearchFaces(ctx, realm, "absent", "x", face.SearchRequest{MaxFaces: 1})
 	wantError(t, err, recollect.CodeNotFound, missing)
-	_, err = s.SearchFacesByImage(ctx, realm, "absent", picture(person{Size: 0.5}), "", face.SearchRequest{MaxFaces: 1})
+	_, err = s.SearchFacesByImage(ctx, realm, "absent", picture(person{Size: 0.5}), "",
+		face.SearchRequest{MaxFaces: 1})
 	wantError(t, err, recollect.CodeNotFound, missing)
-	_, _, err = s.SearchFaces(ctx, realm, "people", "00000000-0000-4000-8000-000000000000", face.SearchRequest{MaxFaces: 1})
+	_, _, err = s.SearchFaces(ctx, realm, "people", "00000000-0000-4000-8000-000000000000",
+		face.SearchRequest{MaxFaces: 1})
 	wantError(t, err, recollect.CodeInvalidParameter, "faceId was not found in the collection.")
 }
 
 func TestCollectionsPage(t *testing.T) {
 	s := newService(t)
 	for i := range 5 {
-		if _, err := s.CreateCollection(t.Context(), realm, fmt.Sprintf("c%d", i), nil); err != nil {
+		if _, err := s.CreateCollection(t.Context(), realm, fmt.Sprintf("c%d", i),
+			nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -111,7 +118,8 @@ func TestCollectionsPage(t *testing.T) {
 		}
 		if !more {
 			if pages != 3 {
-				t.Errorf("%d pages, want 3: the last one is full and says that there is no more", pages)
+				t.Errorf("%d pages, want 3: the last one is full and says that there is no more",
+					pages)
 			}
 			break
 		}
@@ -122,27 +130,36 @@ func TestCollectionsPage(t *testing.T) {
 }
 
 func TestIndexFacesSelects(t *testing.T) {
-	faces := []person{{Person: 1, Size: 0.5}, {Person: 2, Size: 0.4, Poor: true}, {Person: 3, Size: 0.3}, {Person: 4, Size: 0.2}}
+	faces := []person{{Person: 1, Size: 0.5}, {Person: 2, Size: 0.4, Poor: true},
+		{Person: 3, Size: 0.3}, {Person: 4, Size: 0.2}}
 	for name, c := range map[string]struct {
 		filter    face.QualityFilter
 		max       int
 		indexed   []float32
 		unindexed string
 	}{
-		"default is AUTO":       {"", 0, []float32{0.5, 0.3, 0.2}, "[LOW_BRIGHTNESS LOW_SHARPNESS]"},
-		"NONE takes all":        {face.QualityNone, 0, []float32{0.5, 0.4, 0.3, 0.2}, ""},
-		"the smallest exceed":   {face.QualityNone, 2, []float32{0.5, 0.4}, "[EXCEEDS_MAX_FACES][EXCEEDS_MAX_FACES]"},
-		"poor ones go first":    {face.QualityHigh, 2, []float32{0.5, 0.3}, "[LOW_BRIGHTNESS LOW_SHARPNESS][EXCEEDS_MAX_FACES]"},
-		"more than there are":   {face.QualityNone, 1000, []float32{0.5, 0.4, 0.3, 0.2}, ""},
-		"MEDIUM keeps the good": {face.QualityMedium, 0, []float32{0.5, 0.3, 0.2}, "[LOW_BRIGHTNESS LOW_SHARPNESS]"},
-		"LOW drops the poor":    {face.QualityLow, 0, []float32{0.5, 0.3, 0.2}, "[LOW_BRIGHTNESS LOW_SHARPNESS]"},
+		"default is AUTO": {"", 0, []float32{0.5, 0.3, 0.2},
+			"[LOW_BRIGHTNESS LOW_SHARPNESS]"},
+		"NONE takes all": {face.QualityNone, 0, []float32{0.5, 0.4, 0.3, 0.2}, ""},
+		"the smallest exceed": {face.QualityNone, 2, []float32{0.5, 0.4},
+			"[EXCEEDS_MAX_FACES][EXCEEDS_MAX_FACES]"},
+		"poor ones go first": {face.QualityHigh, 2, []float32{0.5, 0.3},
+			"[LOW_BRIGHTNESS LOW_SHARPNESS][EXCEEDS_MAX_FACES]"},
+		"more than there are": {face.QualityNone, 1000, []float32{0.5, 0.4, 0.3, 0.2}, ""},
+		"MEDIUM keeps the good": {face.QualityMedium, 0, []float32{0.5, 0.3, 0.2},
+			"[LOW_BRIGHTNESS LOW_SHARPNESS]"},
+		"LOW drops the poor": {face.QualityLow, 0, []float32{0.5, 0.3, 0.2},
+			"[LOW_BRIGHTNESS LOW_SHARPNESS]"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			result := index(t, newService(t), face.IndexRequest{Picture: picture(faces...), QualityFilter: c.filter, MaxFaces: c.max})
+			result := index(t, newService(t),
+				face.IndexRequest{Picture: picture(faces...), QualityFilter: c.filter,
+					MaxFaces: c.max})
 			var sizes []float32
 			for _, f := range result.Indexed {
 				sizes = append(sizes, f.Detail.BoundingBox.Width)
-				if f.Face.BoundingBox != f.Detail.BoundingBox || f.Face.Confidence != f.Detail.Confidence {
+				if f.Face.BoundingBox != f.Detail.BoundingBox ||
+					f.Face.Confidence != f.Detail.Confidence {
 					t.Error("the face and its detail differ")
 				}
 			}
@@ -151,7 +168,8 @@ func TestIndexFacesSelects(t *testing.T) {
 				reasons += fmt.Sprint(f.Reasons)
 			}
 			if !slices.Equal(sizes, c.indexed) || reasons != c.unindexed {
-				t.Errorf("indexed %v, unindexed %s; want %v, %s", sizes, reasons, c.indexed, c.unindexed)
+				t.Errorf("indexed %v, unindexed %s; want %v, %s", sizes, reasons, c.indexed,
+					c.unindexed)
 			}
 		})
 	}
@@ -159,7 +177,8 @@ func TestIndexFacesSelects(t *testing.T) {
 
 func TestIndexFacesAgain(t *testing.T) {
 	s := newService(t)
-	req := face.IndexRequest{Picture: picture(person{Person: 1, Size: 0.5}, person{Person: 2, Size: 0.4}), ExternalImageID: "a"}
+	req := face.IndexRequest{Picture: picture(person{Person: 1, Size: 0.5},
+		person{Person: 2, Size: 0.4}), ExternalImageID: "a"}
 	ids := func(r *face.IndexResult) (ids []string) {
 		for _, f := range r.Indexed {
 			ids = append(ids, f.Face.ID)
@@ -172,12 +191,14 @@ func TestIndexFacesAgain(t *testing.T) {
 	}
 	other := req
 	other.ExternalImageID = "b"
-	if r := index(t, s, other); slices.Equal(ids(first), ids(r)) || r.Indexed[0].Face.ImageID == first.Indexed[0].Face.ImageID {
+	if r := index(t, s, other); slices.Equal(ids(first), ids(r)) ||
+		r.Indexed[0].Face.ImageID == first.Indexed[0].Face.ImageID {
 		t.Error("another external id: the same faces or the same image")
 	}
 	unnamed := face.IndexRequest{Picture: req.Picture}
 	one, two := index(t, s, unnamed), index(t, s, unnamed)
-	if slices.Equal(ids(one), ids(two)) || one.Indexed[0].Face.ImageID != two.Indexed[0].Face.ImageID {
+	if slices.Equal(ids(one), ids(two)) ||
+		one.Indexed[0].Face.ImageID != two.Indexed[0].Face.ImageID {
 		t.Error("without external id: want new faces of the same image")
 	}
 	if id := one.Indexed[0].Face.ImageID; id[14] != '3' {
@@ -190,7 +211,8 @@ func TestIndexFacesAgain(t *testing.T) {
 
 func TestThumbnails(t *testing.T) {
 	store := openStore(t)
-	s, err := face.NewService(store, exact.New(store, exact.Options{}), usersOf(store), enginetest.Engine("1.0"))
+	s, err := face.NewService(store, exact.New(store, exact.Options{}), usersOf(store),
+		enginetest.Engine("1.0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,27 +230,34 @@ func TestThumbnails(t *testing.T) {
 		}
 		return texts
 	}
-	req := face.IndexRequest{Picture: picture(person{Person: 1, Shot: 3, Size: 0.4}, person{Person: 2, Shot: 4, Size: 0.5, Poor: true}, person{Person: 5, Shot: 6, Size: 0.3}), ExternalImageID: "a"}
+	req := face.IndexRequest{Picture: picture(person{Person: 1, Shot: 3, Size: 0.4},
+		person{Person: 2, Shot: 4, Size: 0.5, Poor: true}, person{Person: 5, Shot: 6, Size: 0.3}),
+		ExternalImageID: "a"}
 	if got := kept(index(t, s, req).Indexed); !slices.Equal(got, []string{"", ""}) {
 		t.Errorf("unasked are kept %q", got)
 	}
 	s.Thumbnails = true
-	if got := kept(index(t, s, req).Indexed); !slices.Equal(got, []string{"person 1, shot 3", "person 5, shot 6"}) {
+	if got := kept(index(t, s, req).Indexed); !slices.Equal(got,
+		[]string{"person 1, shot 3", "person 5, shot 6"}) {
 		t.Errorf("of a picture that comes again are kept %q", got)
 	}
 	req.ExternalImageID = "b"
-	if got := kept(index(t, s, req).Indexed); !slices.Equal(got, []string{"person 1, shot 3", "person 5, shot 6"}) {
+	if got := kept(index(t, s, req).Indexed); !slices.Equal(got,
+		[]string{"person 1, shot 3", "person 5, shot 6"}) {
 		t.Errorf("are kept %q", got)
 	}
 }
 
 func TestSearch(t *testing.T) {
 	s, ctx := newService(t), t.Context()
-	a1 := index(t, s, face.IndexRequest{Picture: picture(person{Person: 1, Shot: 1, Size: 0.5})}).Indexed[0].Face
-	a2 := index(t, s, face.IndexRequest{Picture: picture(person{Person: 1, Shot: 2, Size: 0.5})}).Indexed[0].Face
+	a1 := index(t, s,
+		face.IndexRequest{Picture: picture(person{Person: 1, Shot: 1, Size: 0.5})}).Indexed[0].Face
+	a2 := index(t, s,
+		face.IndexRequest{Picture: picture(person{Person: 1, Shot: 2, Size: 0.5})}).Indexed[0].Face
 	index(t, s, face.IndexRequest{Picture: picture(person{Person: 2, Size: 0.5})})
 
-	_, matches, err := s.SearchFaces(ctx, realm, "people", a1.ID, face.SearchRequest{Threshold: 80, MaxFaces: 10})
+	_, matches, err := s.SearchFaces(ctx, realm, "people", a1.ID,
+		face.SearchRequest{Threshold: 80, MaxFaces: 10})
 	if err != nil || len(matches) != 1 || matches[0].Face.ID != a2.ID {
 		t.Fatalf("SearchFaces = %v, %v; want only the other shot", matches, err)
 	}
@@ -239,8 +268,10 @@ func TestSearch(t *testing.T) {
 
 	// The largest face is searched for: person 1, not 2.
 	both := picture(person{Person: 1, Shot: 1, Size: 0.5}, person{Person: 2, Size: 0.4})
-	result, err := s.SearchFacesByImage(ctx, realm, "people", both, "", face.SearchRequest{Threshold: 80, MaxFaces: 10})
-	if err != nil || len(result.Matches) != 2 || result.Matches[0].Face.ID != a1.ID || result.Matches[0].Similarity < 99.999 {
+	result, err := s.SearchFacesByImage(ctx, realm, "people", both, "",
+		face.SearchRequest{Threshold: 80, MaxFaces: 10})
+	if err != nil || len(result.Matches) != 2 || result.Matches[0].Face.ID != a1.ID ||
+		result.Matches[0].Similarity < 99.999 {
 		t.Fatalf("SearchFacesByImage = %+v, %v", result, err)
 	}
 	if result.Searched.BoundingBox.Width != 0.5 {
@@ -248,29 +279,36 @@ func TestSearch(t *testing.T) {
 	}
 	// A filter passes over the largest face if that one is poor.
 	poor := picture(person{Person: 1, Shot: 1, Size: 0.5, Poor: true}, person{Person: 2, Size: 0.4})
-	result, err = s.SearchFacesByImage(ctx, realm, "people", poor, face.QualityAuto, face.SearchRequest{Threshold: 80, MaxFaces: 10})
+	result, err = s.SearchFacesByImage(ctx, realm, "people", poor, face.QualityAuto,
+		face.SearchRequest{Threshold: 80, MaxFaces: 10})
 	if err != nil || result.Searched.BoundingBox.Width != 0.4 {
 		t.Fatalf("SearchFacesByImage with a filter = %+v, %v", result, err)
 	}
 	for _, none := range []recollect.Picture{picture(), picture(person{Size: 0.5, Poor: true})} {
-		_, err = s.SearchFacesByImage(ctx, realm, "people", none, face.QualityAuto, face.SearchRequest{MaxFaces: 1})
-		wantError(t, err, recollect.CodeInvalidParameter, "There are no faces in the image. Should be at least 1.")
+		_, err = s.SearchFacesByImage(ctx, realm, "people", none, face.QualityAuto,
+			face.SearchRequest{MaxFaces: 1})
+		wantError(t, err, recollect.CodeInvalidParameter,
+			"There are no faces in the image. Should be at least 1.")
 	}
 
-	deleted, _, err := s.DeleteFaces(ctx, realm, "people", []string{a2.ID, a2.ID, "00000000-0000-4000-8000-000000000000"})
+	deleted, _, err := s.DeleteFaces(ctx, realm, "people",
+		[]string{a2.ID, a2.ID, "00000000-0000-4000-8000-000000000000"})
 	if err != nil || len(deleted) != 1 || deleted[0].ID != a2.ID {
 		t.Fatalf("DeleteFaces = %v, %v", deleted, err)
 	}
-	_, matches, err = s.SearchFaces(ctx, realm, "people", a1.ID, face.SearchRequest{Threshold: 80, MaxFaces: 10})
+	_, matches, err = s.SearchFaces(ctx, realm, "people", a1.ID,
+		face.SearchRequest{Threshold: 80, MaxFaces: 10})
 	if err != nil || len(matches) != 0 {
 		t.Fatalf("SearchFaces after DeleteFaces = %v, %v", matches, err)
 	}
 }
 
-// A face that is deleted from the store while the index still knows it must neither be found nor push others out.
+// A face that is deleted from the store while the index still knows it must neither be found nor
+// push others out.
 func TestSearchPassesOverDeletedFaces(t *testing.T) {
 	store, ctx := openStore(t), t.Context()
-	s, err := face.NewService(store, exact.New(store, exact.Options{}), usersOf(store), enginetest.Engine("1.0"))
+	s, err := face.NewService(store, exact.New(store, exact.Options{}), usersOf(store),
+		enginetest.Engine("1.0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,10 +318,13 @@ func TestSearchPassesOverDeletedFaces(t *testing.T) {
 	}
 	var ids []string
 	for shot := range 5 {
-		r := index(t, s, face.IndexRequest{Picture: picture(person{Person: 1, Shot: shot, Size: 0.5})})
+		r := index(t, s,
+			face.IndexRequest{Picture: picture(person{Person: 1, Shot: shot, Size: 0.5})})
 		ids = append(ids, r.Indexed[0].Face.ID)
 	}
-	if _, _, err := s.SearchFaces(ctx, realm, "people", ids[4], face.SearchRequest{MaxFaces: 1}); err != nil { // loads the index
+	// loads the index
+	if _, _, err := s.SearchFaces(ctx, realm, "people", ids[4],
+		face.SearchRequest{MaxFaces: 1}); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := store.DeleteFaces(ctx, c.Key, ids[:3]); err != nil { // behind the index's back
@@ -298,15 +339,18 @@ func TestSearchPassesOverDeletedFaces(t *testing.T) {
 func TestCompareFaces(t *testing.T) {
 	s, ctx := newService(t), t.Context()
 	source := picture(person{Person: 1, Size: 0.5}, person{Person: 9, Size: 0.4})
-	target := picture(person{Person: 2, Size: 0.6}, person{Person: 1, Shot: 3, Size: 0.5}, person{Person: 1, Size: 0.3})
+	target := picture(person{Person: 2, Size: 0.6}, person{Person: 1, Shot: 3, Size: 0.5},
+		person{Person: 1, Size: 0.3})
 	c, err := s.CompareFaces(ctx, source, target, 80, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Matches) != 2 || c.Matches[0].Detail.BoundingBox.Width != 0.3 || c.Matches[1].Detail.BoundingBox.Width != 0.5 {
+	if len(c.Matches) != 2 || c.Matches[0].Detail.BoundingBox.Width != 0.3 ||
+		c.Matches[1].Detail.BoundingBox.Width != 0.5 {
 		t.Errorf("matches %+v", c.Matches)
 	}
-	if len(c.Unmatched) != 1 || c.Unmatched[0].BoundingBox.Width != 0.6 || c.Source.BoundingBox.Width != 0.5 {
+	if len(c.Unmatched) != 1 || c.Unmatched[0].BoundingBox.Width != 0.6 ||
+		c.Source.BoundingBox.Width != 0.5 {
 		t.Errorf("source %+v, unmatched %+v", c.Source, c.Unmatched)
 	}
 	for _, pair := range [][2]recollect.Picture{{picture(), target}, {source, picture()}} {
@@ -322,7 +366,8 @@ func TestCollectionKeepsItsModelVersion(t *testing.T) {
 		for _, v := range versions {
 			engines = append(engines, enginetest.Engine(v))
 		}
-		s, err := face.NewService(store, exact.New(store, exact.Options{}), usersOf(store), engines...)
+		s, err := face.NewService(store, exact.New(store, exact.Options{}), usersOf(store),
+			engines...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -332,17 +377,23 @@ func TestCollectionKeepsItsModelVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	newer := service("2.0", "1.0")
-	if c, err := newer.CreateCollection(ctx, realm, "newer", nil); err != nil || c.FaceModelVersion != "2.0" {
+	if c, err := newer.CreateCollection(ctx, realm, "newer", nil); err != nil ||
+		c.FaceModelVersion != "2.0" {
 		t.Errorf("a new collection has version %q (%v)", c.FaceModelVersion, err)
 	}
-	if r, err := newer.IndexFaces(ctx, realm, "people", face.IndexRequest{Picture: picture(person{Size: 0.5})}); err != nil || r.FaceModelVersion != "1.0" {
+	if r, err := newer.IndexFaces(ctx, realm, "people",
+		face.IndexRequest{Picture: picture(person{Size: 0.5})}); err != nil ||
+		r.FaceModelVersion != "1.0" {
 		t.Errorf("an old collection indexed with %+v (%v)", r, err)
 	}
-	_, err := service("3.0").IndexFaces(ctx, realm, "people", face.IndexRequest{Picture: picture(person{Size: 0.5})})
-	if err == nil || recollect.CodeOf(err) != recollect.CodeInternal || !strings.Contains(err.Error(), `"1.0"`) {
+	_, err := service("3.0").IndexFaces(ctx, realm, "people",
+		face.IndexRequest{Picture: picture(person{Size: 0.5})})
+	if err == nil || recollect.CodeOf(err) != recollect.CodeInternal ||
+		!strings.Contains(err.Error(), `"1.0"`) {
 		t.Errorf("a collection without its model: %v", err)
 	}
-	if _, err := face.NewService(store, nil, nil, enginetest.Engine("1.0"), enginetest.Engine("1.0")); err == nil {
+	if _, err := face.NewService(store, nil, nil, enginetest.Engine("1.0"),
+		enginetest.Engine("1.0")); err == nil {
 		t.Error("two engines of one version were accepted")
 	}
 	if _, err := face.NewService(store, nil, nil); err == nil {
@@ -352,11 +403,13 @@ func TestCollectionKeepsItsModelVersion(t *testing.T) {
 
 func TestRealmsSeeNothingOfEachOther(t *testing.T) {
 	s := newService(t)
-	for _, other := range []recollect.Realm{{Account: "210987654321", Region: realm.Region}, {Account: realm.Account, Region: "eu-west-1"}} {
+	for _, other := range []recollect.Realm{{Account: "210987654321", Region: realm.Region},
+		{Account: realm.Account, Region: "eu-west-1"}} {
 		if page, _, err := s.Collections(t.Context(), other, "", 10); err != nil || len(page) != 0 {
 			t.Errorf("%v lists %v (%v)", other, page, err)
 		}
-		if _, err := s.Collection(t.Context(), other, "people"); recollect.CodeOf(err) != recollect.CodeNotFound {
+		if _, err := s.Collection(t.Context(), other,
+			"people"); recollect.CodeOf(err) != recollect.CodeNotFound {
 			t.Errorf("%v sees the collection: %v", other, err)
 		}
 		if _, err := s.CreateCollection(t.Context(), other, "people", nil); err != nil {
@@ -369,7 +422,8 @@ func TestCancelledRequestChangesNothing(t *testing.T) {
 	s := newService(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.IndexFaces(ctx, realm, "people", face.IndexRequest{Picture: picture(person{Size: 0.5})}); err == nil {
+	if _, err := s.IndexFaces(ctx, realm, "people",
+		face.IndexRequest{Picture: picture(person{Size: 0.5})}); err == nil {
 		t.Error("a cancelled request was answered")
 	}
 	if c, err := s.Collection(t.Context(), realm, "people"); err != nil || c.FaceCount != 0 {
@@ -387,13 +441,19 @@ func TestLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := s.CreateCollection(ctx, realm, "third", nil)
-	wantError(t, err, recollect.CodeQuota, "The account cannot have more than 2 collections in this region")
-	index(t, s, face.IndexRequest{Picture: picture(person{Person: 1, Size: 0.5}, person{Person: 2, Size: 0.4})})
-	_, err = s.IndexFaces(ctx, realm, "people", face.IndexRequest{Picture: picture(person{Person: 3, Size: 0.5}, person{Person: 4, Size: 0.4})})
+	wantError(t, err, recollect.CodeQuota,
+		"The account cannot have more than 2 collections in this region")
+	index(t, s, face.IndexRequest{Picture: picture(person{Person: 1, Size: 0.5},
+		person{Person: 2, Size: 0.4})})
+	_, err = s.IndexFaces(ctx, realm, "people",
+		face.IndexRequest{Picture: picture(person{Person: 3, Size: 0.5},
+			person{Person: 4, Size: 0.4})})
 	wantError(t, err, recollect.CodeQuota, "The collection cannot hold more than 3 faces")
 
-	err = face.Limits{CollectionsPerRealm: -1, UsersPerCollection: 1, FacesPerUser: 101, TagsPerResource: 201}.Validate()
-	for _, want := range []string{"CollectionsPerRealm is -1", "FacesPerCollection is 0", "FacesPerUser is 101, and must be 1 to 100", "TagsPerResource is 201"} {
+	err = face.Limits{CollectionsPerRealm: -1, UsersPerCollection: 1, FacesPerUser: 101,
+		TagsPerResource: 201}.Validate()
+	for _, want := range []string{"CollectionsPerRealm is -1", "FacesPerCollection is 0",
+		"FacesPerUser is 101, and must be 1 to 100", "TagsPerResource is 201"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not mention %s", err, want)
 		}

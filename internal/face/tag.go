@@ -6,28 +6,35 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-// TagCollection gives a collection tags, over those of the same keys that it has. Keys are case-sensitive. CodeNotFound if there is no such
-// collection; CodeQuota, and nothing changes, if it would have too many.
-func (s *Service) TagCollection(ctx context.Context, realm recollect.Realm, id string, tags map[string]string) error {
+// TagCollection gives a collection tags, over those of the same keys that it has. Keys are
+// case-sensitive. CodeNotFound if there is no such collection; CodeQuota, and nothing changes, if
+// it would have too many.
+func (s *Service) TagCollection(ctx context.Context, realm recollect.Realm, id string,
+	tags map[string]string) error {
 	return s.changeTags(ctx, realm, id, tags, nil)
 }
 
-// UntagCollection takes the tags with these keys away from a collection; keys that it does not have are passed over.
-// CodeNotFound if there is no such collection.
-func (s *Service) UntagCollection(ctx context.Context, realm recollect.Realm, id string, keys []string) error {
+// UntagCollection takes the tags with these keys away from a collection; keys that it does not have
+// are passed over. CodeNotFound if there is no such collection.
+func (s *Service) UntagCollection(ctx context.Context, realm recollect.Realm, id string,
+	keys []string) error {
 	return s.changeTags(ctx, realm, id, nil, keys)
 }
 
-func (s *Service) changeTags(ctx context.Context, realm recollect.Realm, id string, set map[string]string, remove []string) error {
+func (s *Service) changeTags(ctx context.Context, realm recollect.Realm, id string,
+	set map[string]string, remove []string) error {
 	c, err := s.Collection(ctx, realm, id)
 	if err != nil {
 		return err
 	}
-	return collectionError(s.store.ChangeTags(ctx, c.Key, set, remove, s.Limits.TagsPerResource), id)
+	return collectionError(s.store.ChangeTags(ctx, c.Key, set, remove, s.Limits.TagsPerResource),
+		id)
 }
 
-// CollectionTags returns a collection's tags: an empty map if it has none. CodeNotFound if there is no such collection.
-func (s *Service) CollectionTags(ctx context.Context, realm recollect.Realm, id string) (map[string]string, error) {
+// CollectionTags returns a collection's tags: an empty map if it has none. CodeNotFound if there is
+// no such collection.
+func (s *Service) CollectionTags(ctx context.Context, realm recollect.Realm,
+	id string) (map[string]string, error) {
 	c, err := s.Collection(ctx, realm, id)
 	if err != nil {
 		return nil, err

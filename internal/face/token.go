@@ -7,7 +7,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-// once describes a call. Its input goes into the digest, each part with its length, so that no two inputs run together.
+// once describes a call. Its input goes into the digest, each part with its length, so that no two
+// inputs run together.
 func (s *Service) once(c Collection, operation, token string, input ...string) recollect.Once {
 	h := sha256.New()
 	part := func(text string) {
@@ -20,7 +21,8 @@ func (s *Service) once(c Collection, operation, token string, input ...string) r
 		part(text)
 	}
 	now := s.now()
-	o := recollect.Once{Realm: c.Realm, Operation: operation, Token: token, Now: now, Expires: now.Add(recollect.TokenLife)}
+	o := recollect.Once{Realm: c.Realm, Operation: operation, Token: token, Now: now,
+		Expires: now.Add(recollect.TokenLife)}
 	h.Sum(o.Digest[:0])
 	return o
 }

@@ -6,18 +6,20 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-// CollectionKey, FaceKey and UserKey identify a collection, a face and a user inside the server. They are positive, given
-// by the store, and never used again.
+// CollectionKey, FaceKey and UserKey identify a collection, a face and a user inside the server.
+// They are positive, given by the store, and never used again.
 type (
 	CollectionKey int64
 	FaceKey       int64
 	UserKey       int64
 )
 
-// VectorKey identifies a vector in an index: it is the [FaceKey] of a face's vector, and the [UserKey] of a user's.
+// VectorKey identifies a vector in an index: it is the [FaceKey] of a face's vector, and the
+// [UserKey] of a user's.
 type VectorKey int64
 
-// Collection is a named set of faces, all embedded by one face model version, and of users who own some of them.
+// Collection is a named set of faces, all embedded by one face model version, and of users who own
+// some of them.
 type Collection struct {
 	Key              CollectionKey
 	Realm            recollect.Realm
@@ -28,7 +30,8 @@ type Collection struct {
 	UserCount        int64
 }
 
-// Face is a face as a collection keeps it: where it was in its picture and its vector, not the picture.
+// Face is a face as a collection keeps it: where it was in its picture and its vector, not the
+// picture.
 type Face struct {
 	Key             FaceKey
 	ID              string // lower-case UUID
@@ -48,14 +51,15 @@ type FaceFilter struct {
 	UserID string   // only faces of this user, if not empty
 }
 
-// Landmark is a named point of a face as ratios of the upright picture's width and height. Left and right are the viewer's.
+// Landmark is a named point of a face as ratios of the upright picture's width and height. Left and
+// right are the viewer's.
 type Landmark struct {
 	Type string // a value of the API's LandmarkType, for example eyeLeft
 	X, Y float32
 }
 
-// Pose is a head's rotation in degrees. Positive roll: clockwise as seen in the picture; positive yaw: nose
-// towards the picture's right; positive pitch: face tilted up.
+// Pose is a head's rotation in degrees. Positive roll: clockwise as seen in the picture; positive
+// yaw: nose towards the picture's right; positive pitch: face tilted up.
 type Pose struct {
 	Roll, Yaw, Pitch float32
 }
@@ -65,8 +69,8 @@ type Quality struct {
 	Brightness, Sharpness float32
 }
 
-// FaceDetail is what is seen of one face in a picture. The attributes below Quality are there if they were asked for and the
-// engine has them.
+// FaceDetail is what is seen of one face in a picture. The attributes below Quality are there if
+// they were asked for and the engine has them.
 type FaceDetail struct {
 	BoundingBox recollect.BoundingBox
 	Side        float32    // the shorter one of the box, in pixels
@@ -83,7 +87,8 @@ type FaceDetail struct {
 	Smile     *Judgement
 }
 
-// AgeRange is a range that a person seems to be in, in years, both ends included. Low is at least 0.
+// AgeRange is a range that a person seems to be in, in years, both ends included. Low is at least
+// 0.
 type AgeRange struct {
 	Low, High int32
 }
@@ -109,7 +114,8 @@ type Judgement struct {
 // Attributes is the set of facial attributes that a caller wants beside the default ones.
 type Attributes uint32
 
-// The attributes. Zero asks for the default ones alone: box, confidence, five landmarks, pose and quality.
+// The attributes. Zero asks for the default ones alone: box, confidence, five landmarks, pose and
+// quality.
 const (
 	AttributeAgeRange Attributes = 1 << iota
 	AttributeBeard

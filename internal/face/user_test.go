@@ -23,7 +23,9 @@ import (
 // shoot indexes one picture of a person and returns the face's id.
 func shoot(t *testing.T, s *face.Service, who, shot int) string {
 	t.Helper()
-	return index(t, s, face.IndexRequest{Picture: picture(person{Person: who, Shot: shot, Size: 0.5})}).Indexed[0].Face.ID
+	return index(t, s,
+		face.IndexRequest{Picture: picture(person{Person: who, Shot: shot,
+			Size: 0.5})}).Indexed[0].Face.ID
 }
 
 func createUser(t *testing.T, s *face.Service, id string) {
@@ -33,7 +35,8 @@ func createUser(t *testing.T, s *face.Service, id string) {
 	}
 }
 
-func associate(t *testing.T, s *face.Service, user string, threshold float32, faces ...string) *face.AssociationResult {
+func associate(t *testing.T, s *face.Service, user string, threshold float32,
+	faces ...string) *face.AssociationResult {
 	t.Helper()
 	result, err := s.AssociateFaces(t.Context(), realm, "people", user, faces, threshold, "")
 	if err != nil {
@@ -42,7 +45,8 @@ func associate(t *testing.T, s *face.Service, user string, threshold float32, fa
 	return result
 }
 
-func disassociate(t *testing.T, s *face.Service, user string, faces ...string) *face.AssociationResult {
+func disassociate(t *testing.T, s *face.Service, user string,
+	faces ...string) *face.AssociationResult {
 	t.Helper()
 	result, err := s.DisassociateFaces(t.Context(), realm, "people", user, faces, "")
 	if err != nil {
@@ -60,7 +64,8 @@ func statuses(t *testing.T, s *face.Service) map[string]face.UserStatus {
 	}
 	page, more, err := s.Users(t.Context(), c, "", 100)
 	if err != nil || more || int64(len(page)) != c.UserCount {
-		t.Fatalf("%d users are listed (and more: %v) and %d counted: %v", len(page), more, c.UserCount, err)
+		t.Fatalf("%d users are listed (and more: %v) and %d counted: %v", len(page), more,
+			c.UserCount, err)
 	}
 	all := map[string]face.UserStatus{}
 	for _, u := range page {
@@ -72,7 +77,8 @@ func statuses(t *testing.T, s *face.Service) map[string]face.UserStatus {
 // seen searches for a shot of a person and returns the ids of the users found.
 func seen(t *testing.T, s *face.Service, who int, req face.UserSearchRequest) (ids []string) {
 	t.Helper()
-	result, err := s.SearchUsersByImage(t.Context(), realm, "people", picture(person{Person: who, Shot: 99, Size: 0.5}), "", req)
+	result, err := s.SearchUsersByImage(t.Context(), realm, "people",
+		picture(person{Person: who, Shot: 99, Size: 0.5}), "", req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,10 +101,14 @@ func TestUserErrors(t *testing.T) {
 	s, ctx := newService(t), t.Context()
 	createUser(t, s, "ann")
 	f := shoot(t, s, 1, 1)
-	const noCollection, noUser = "The collection id: absent does not exist", "The user id: bob does not exist"
-	wantError(t, s.CreateUser(ctx, realm, "people", "ann", ""), recollect.CodeConflict, "The user id: ann already exists")
-	wantError(t, s.CreateUser(ctx, realm, "absent", "ann", ""), recollect.CodeNotFound, noCollection)
-	wantError(t, s.DeleteUser(ctx, realm, "absent", "ann", ""), recollect.CodeNotFound, noCollection)
+	const noCollection, noUser = "The collection id: absent does not exist",
+		"The user id: bob does not exist"
+	wantError(t, s.CreateUser(ctx, realm, "people", "ann", ""), recollect.CodeConflict,
+		"The user id: ann already exists")
+	wantError(t, s.CreateUser(ctx, realm, "absent", "ann", ""), recollect.CodeNotFound,
+		noCollection)
+	wantError(t, s.DeleteUser(ctx, realm, "absent", "ann", ""), recollect.CodeNotFound,
+		noCollection)
 	wantError(t, s.DeleteUser(ctx, realm, "people", "bob", ""), recollect.CodeNotFound, noUser)
 	for collection, message := range map[string]string{"absent": noCollection, "people": noUser} {
 		_, err := s.AssociateFaces(ctx, realm, collection, "bob", []string{f}, 0, "")
@@ -110,7 +120,8 @@ func TestUserErrors(t *testing.T) {
 	}
 	_, err := s.SearchUsersByImage(ctx, realm, "absent", picture(), "", alike)
 	wantError(t, err, recollect.CodeNotFound, noCollection)
-	_, _, err = s.SearchUsers(ctx, realm, "people", "", "00000000-0000-4000-8000-000000000000", alike)
+	_, _, err = s.SearchUsers(ctx, realm, "people", "", "00000000-0000-4000-8000-000000000000",
+		alike)
 	wantError(t, err, recollect.CodeInvalidParameter, "faceId was not found in the collection.")
 	for _, ids := range [][2]string{{"", ""}, {"ann", f}} {
 		_, _, err = s.SearchUsers(ctx, realm, "people", ids[0], ids[1], alike)
@@ -122,26 +133,33 @@ func TestUserErrors(t *testing.T) {
 	}
 	_, _, err = s.Faces(ctx, c, face.FaceFilter{UserID: "bob"}, 10)
 	wantError(t, err, recollect.CodeNotFound, noUser)
-	if page, _, err := s.Faces(ctx, c, face.FaceFilter{UserID: "ann"}, 10); err != nil || len(page) != 0 {
+	if page, _, err := s.Faces(ctx, c, face.FaceFilter{UserID: "ann"}, 10); err != nil ||
+		len(page) != 0 {
 		t.Errorf("faces of a user without any: %v, %v", page, err)
 	}
 
 	s.Limits.UsersPerCollection, s.Limits.FacesPerUser = 1, 100
-	wantError(t, s.CreateUser(ctx, realm, "people", "bob", ""), recollect.CodeQuota, "The collection cannot hold more than 1 users")
+	wantError(t, s.CreateUser(ctx, realm, "people", "bob", ""), recollect.CodeQuota,
+		"The collection cannot hold more than 1 users")
 }
 
 func TestAssociateFaces(t *testing.T) {
 	s, ctx := newService(t), t.Context()
 	createUser(t, s, "ann")
 	createUser(t, s, "bob")
-	a1, a2, a3, b1, b2 := shoot(t, s, 1, 1), shoot(t, s, 1, 2), shoot(t, s, 1, 3), shoot(t, s, 2, 1), shoot(t, s, 2, 2)
+	a1, a2, a3, b1, b2 := shoot(t, s, 1, 1), shoot(t, s, 1, 2), shoot(t, s, 1, 3),
+		shoot(t, s, 2, 1), shoot(t, s, 2, 2)
 	unknown := uuid.NewString()
 
-	// Into a user without faces any go, whoever they show; the user is not compared with itself growing.
+	// Into a user without faces any go, whoever they show; the user is not compared with itself
+	// growing.
 	wantResult(t, associate(t, s, "bob", 100, b1, unknown, b1), face.AssociationResult{
-		Changed: []string{b1}, Failed: []face.FailedAssociation{{FaceID: unknown, Reason: face.ReasonFaceNotFound}}, Status: face.UserUpdating,
+		Changed: []string{b1},
+		Failed:  []face.FailedAssociation{{FaceID: unknown, Reason: face.ReasonFaceNotFound}},
+		Status:  face.UserUpdating,
 	})
-	wantResult(t, associate(t, s, "ann", 75, a2, a1), face.AssociationResult{Changed: []string{a2, a1}, Status: face.UserUpdating})
+	wantResult(t, associate(t, s, "ann", 75, a2, a1),
+		face.AssociationResult{Changed: []string{a2, a1}, Status: face.UserUpdating})
 	if got := statuses(t, s); got["ann"] != face.UserActive || got["bob"] != face.UserActive {
 		t.Errorf("the users are %v", got)
 	}
@@ -152,26 +170,35 @@ func TestAssociateFaces(t *testing.T) {
 		t.Fatalf("answered %+v", result)
 	}
 	low := result.Failed[0].Confidence
-	wantResult(t, result, face.AssociationResult{Changed: []string{a3}, Status: face.UserUpdating, Failed: []face.FailedAssociation{
-		{FaceID: b2, Reason: face.ReasonLowMatchConfidence, Confidence: low},
-		{FaceID: b1, Reason: face.ReasonAssociatedToDifferent, UserID: "bob"},
-		{FaceID: unknown, Reason: face.ReasonFaceNotFound},
-	}})
-	mean := face.Aggregate([][]float32{enginetest.Vector(person{Person: 1, Shot: 1}), enginetest.Vector(person{Person: 1, Shot: 2})})
-	if want := cosine(mean, enginetest.Vector(person{Person: 2, Shot: 2})); math.Abs(float64(low)-max(0, 100*want)) > 0.001 {
+	wantResult(t, result,
+		face.AssociationResult{Changed: []string{a3}, Status: face.UserUpdating,
+			Failed: []face.FailedAssociation{
+				{FaceID: b2, Reason: face.ReasonLowMatchConfidence, Confidence: low},
+				{FaceID: b1, Reason: face.ReasonAssociatedToDifferent, UserID: "bob"},
+				{FaceID: unknown, Reason: face.ReasonFaceNotFound},
+			}})
+	mean := face.Aggregate([][]float32{enginetest.Vector(person{Person: 1, Shot: 1}),
+		enginetest.Vector(person{Person: 1, Shot: 2})})
+	if want := cosine(mean,
+		enginetest.Vector(person{Person: 2, Shot: 2})); math.Abs(float64(low)-max(0,
+		100*want)) > 0.001 {
 		t.Errorf("the confidence is %v, want %v of the user as it was before", low, 100*want)
 	}
 	// A face exactly as similar as asked for is taken.
-	wantResult(t, associate(t, s, "ann", 0, b2), face.AssociationResult{Changed: []string{b2}, Status: face.UserUpdating})
+	wantResult(t, associate(t, s, "ann", 0, b2),
+		face.AssociationResult{Changed: []string{b2}, Status: face.UserUpdating})
 
 	// What is so already changes nothing.
-	wantResult(t, associate(t, s, "ann", 0, a1, b2), face.AssociationResult{Status: face.UserActive})
-	wantResult(t, associate(t, s, "ann", 0, b1), face.AssociationResult{Status: face.UserActive, Failed: []face.FailedAssociation{
-		{FaceID: b1, Reason: face.ReasonAssociatedToDifferent, UserID: "bob"}}})
+	wantResult(t, associate(t, s, "ann", 0, a1, b2),
+		face.AssociationResult{Status: face.UserActive})
+	wantResult(t, associate(t, s, "ann", 0, b1),
+		face.AssociationResult{Status: face.UserActive, Failed: []face.FailedAssociation{
+			{FaceID: b1, Reason: face.ReasonAssociatedToDifferent, UserID: "bob"}}})
 
 	wantResult(t, disassociate(t, s, "ann", unknown, b2, b1, b2), face.AssociationResult{
 		Changed: []string{b2}, Status: face.UserUpdating, Failed: []face.FailedAssociation{
-			{FaceID: unknown, Reason: face.ReasonFaceNotFound}, {FaceID: b1, Reason: face.ReasonAssociatedToDifferent, UserID: "bob"}},
+			{FaceID: unknown, Reason: face.ReasonFaceNotFound},
+			{FaceID: b1, Reason: face.ReasonAssociatedToDifferent, UserID: "bob"}},
 	})
 	wantResult(t, disassociate(t, s, "ann", b2), face.AssociationResult{Status: face.UserActive})
 	c, err := s.Collection(ctx, realm, "people")
@@ -183,13 +210,15 @@ func TestAssociateFaces(t *testing.T) {
 	for _, f := range page {
 		got = append(got, f.ID)
 	}
-	if want := []string{a1, a2, a3}; err != nil || !slices.Equal(got, slices.Sorted(slices.Values(want))) {
+	if want := []string{a1, a2, a3}; err != nil ||
+		!slices.Equal(got, slices.Sorted(slices.Values(want))) {
 		t.Errorf("the faces of ann are %v, %v; want %v", got, err, want)
 	}
 
 	// A face of a user stays until it is taken away from the user.
 	deleted, kept, err := s.DeleteFaces(ctx, realm, "people", []string{a1, b2, b1})
-	if err != nil || len(deleted) != 1 || deleted[0].ID != b2 || len(kept) != 2 || kept[0].UserID != "ann" || kept[1].UserID != "bob" {
+	if err != nil || len(deleted) != 1 || deleted[0].ID != b2 || len(kept) != 2 ||
+		kept[0].UserID != "ann" || kept[1].UserID != "bob" {
 		t.Errorf("DeleteFaces deleted %v and kept %v, %v", deleted, kept, err)
 	}
 	disassociate(t, s, "bob", b1)
@@ -220,7 +249,9 @@ func TestFacesPerUser(t *testing.T) {
 	_, err = s.AssociateFaces(ctx, realm, "people", "ann", faces[3:], 75, "")
 	wantError(t, err, recollect.CodeQuota, "A user cannot have more than 3 faces")
 	// Faces that it has, or that are not taken, do not count.
-	if r := associate(t, s, "ann", 75, append([]string{shoot(t, s, 2, 1)}, faces[:3]...)...); len(r.Changed) != 0 || len(r.Failed) != 1 {
+	if r := associate(t, s, "ann", 75,
+		append([]string{shoot(t, s, 2, 1)}, faces[:3]...)...); len(r.Changed) != 0 ||
+		len(r.Failed) != 1 {
 		t.Errorf("answered %+v", r)
 	}
 }
@@ -247,7 +278,8 @@ func TestSearchUsers(t *testing.T) {
 		}
 		last := float32(100)
 		for _, m := range matches {
-			if m.Similarity > last || m.Similarity < req.Threshold || m.User.Status() != face.UserActive || m.User.Vector != nil {
+			if m.Similarity > last || m.Similarity < req.Threshold ||
+				m.User.Status() != face.UserActive || m.User.Vector != nil {
 				t.Errorf("match %+v after %v", m, last)
 			}
 			last = m.Similarity
@@ -259,13 +291,15 @@ func TestSearchUsers(t *testing.T) {
 	if got := by("", a1, alike); !slices.Equal(got, []string{"ann", "ann2"}) {
 		t.Errorf("by face: %v", got)
 	}
-	if got := by("", a1, face.UserSearchRequest{Threshold: 0, MaxUsers: 10}); len(got) != 3 && len(got) != 2 {
+	if got := by("", a1, face.UserSearchRequest{Threshold: 0, MaxUsers: 10}); len(got) != 3 &&
+		len(got) != 2 {
 		t.Errorf("by face, all: %v", got)
 	}
 	if got := by("ann", "", alike); !slices.Equal(got, []string{"ann2"}) {
 		t.Errorf("by user: %v, without itself", got)
 	}
-	if got := by("ann", "", face.UserSearchRequest{Threshold: 80, MaxUsers: 1}); !slices.Equal(got, []string{"ann2"}) {
+	if got := by("ann", "", face.UserSearchRequest{Threshold: 80, MaxUsers: 1}); !slices.Equal(got,
+		[]string{"ann2"}) {
 		t.Errorf("by user, one: %v", got)
 	}
 	if got := by("bob", "", alike); len(got) != 0 {
@@ -274,7 +308,8 @@ func TestSearchUsers(t *testing.T) {
 	if got := by("nobody", "", face.UserSearchRequest{MaxUsers: 10}); len(got) != 0 {
 		t.Errorf("by a user without faces: %v", got)
 	}
-	if got := seen(t, s, 1, face.UserSearchRequest{Threshold: 80, MaxUsers: 1}); !slices.Equal(got, []string{"ann"}) {
+	if got := seen(t, s, 1, face.UserSearchRequest{Threshold: 80, MaxUsers: 1}); !slices.Equal(got,
+		[]string{"ann"}) {
 		t.Errorf("by image, one: %v; the mean of two shots is nearer than one shot", got)
 	}
 
@@ -312,17 +347,23 @@ func TestSearchUsersByImageSelects(t *testing.T) {
 	s, ctx := newService(t), t.Context()
 	createUser(t, s, "ann")
 	associate(t, s, "ann", 75, shoot(t, s, 1, 1))
-	faces := picture(person{Person: 2, Size: 0.6, Poor: true}, person{Person: 1, Shot: 5, Size: 0.5}, person{Person: 3, Size: 0.4}, person{Person: 4, Size: 0.3, Poor: true})
+	faces := picture(person{Person: 2, Size: 0.6, Poor: true},
+		person{Person: 1, Shot: 5, Size: 0.5}, person{Person: 3, Size: 0.4},
+		person{Person: 4, Size: 0.3, Poor: true})
 	for filter, want := range map[face.QualityFilter]struct {
 		searched float32
 		found    int
 		reasons  string
 	}{
-		"":               {0.6, 0, "[FACE_NOT_LARGEST][FACE_NOT_LARGEST][FACE_NOT_LARGEST]"},
-		face.QualityAuto: {0.5, 1, "[LOW_BRIGHTNESS LOW_SHARPNESS][FACE_NOT_LARGEST][LOW_BRIGHTNESS LOW_SHARPNESS FACE_NOT_LARGEST]"},
+		"": {0.6, 0, "[FACE_NOT_LARGEST][FACE_NOT_LARGEST][FACE_NOT_LARGEST]"},
+		face.QualityAuto: {0.5, 1,
+			"[LOW_BRIGHTNESS LOW_SHARPNESS][FACE_NOT_LARGEST][LOW_BRIGHTNESS LOW_SHARPNESS " +
+				"FACE_NOT_LARGEST]"},
 	} {
 		result, err := s.SearchUsersByImage(ctx, realm, "people", faces, filter, alike)
-		if err != nil || result.Searched == nil || result.Searched.BoundingBox.Width != want.searched || len(result.Matches) != want.found {
+		if err != nil || result.Searched == nil ||
+			result.Searched.BoundingBox.Width != want.searched ||
+			len(result.Matches) != want.found {
 			t.Fatalf("%q: %+v, %v", filter, result, err)
 		}
 		reasons := ""
@@ -330,21 +371,26 @@ func TestSearchUsersByImageSelects(t *testing.T) {
 			reasons += fmt.Sprint(f.Reasons)
 		}
 		if reasons != want.reasons {
-			t.Errorf("%q: the others are passed over for %s, want %s", filter, reasons, want.reasons)
+			t.Errorf("%q: the others are passed over for %s, want %s", filter, reasons,
+				want.reasons)
 		}
 	}
-	for name, p := range map[string]recollect.Picture{"no face": picture(), "a poor face": picture(person{Person: 1, Size: 0.5, Poor: true})} {
+	for name, p := range map[string]recollect.Picture{"no face": picture(),
+		"a poor face": picture(person{Person: 1, Size: 0.5, Poor: true})} {
 		result, err := s.SearchUsersByImage(ctx, realm, "people", p, face.QualityAuto, alike)
-		if err != nil || result.Searched != nil || len(result.Matches) != 0 || result.FaceModelVersion != "1.0" {
+		if err != nil || result.Searched != nil || len(result.Matches) != 0 ||
+			result.FaceModelVersion != "1.0" {
 			t.Errorf("%s: %+v, %v", name, result, err)
 		}
 	}
 }
 
-// The index may know what the store does not: users that are gone or have no face must neither be found nor push others out.
+// The index may know what the store does not: users that are gone or have no face must neither be
+// found nor push others out.
 func TestSearchUsersPassesOverWhatIsGone(t *testing.T) {
 	store, ctx := openStore(t), t.Context()
-	s, err := face.NewService(store, exact.New(store, exact.Options{}), usersOf(store), enginetest.Engine("1.0"))
+	s, err := face.NewService(store, exact.New(store, exact.Options{}), usersOf(store),
+		enginetest.Engine("1.0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -357,7 +403,8 @@ func TestSearchUsersPassesOverWhatIsGone(t *testing.T) {
 		createUser(t, s, id)
 		associate(t, s, id, 0, shoot(t, s, 1, i))
 	}
-	if got := seen(t, s, 1, face.UserSearchRequest{Threshold: 80, MaxUsers: 10}); len(got) != 5 { // loads the index
+	// loads the index
+	if got := seen(t, s, 1, face.UserSearchRequest{Threshold: 80, MaxUsers: 10}); len(got) != 5 {
 		t.Fatalf("found %v", got)
 	}
 	// Behind the index's back:
@@ -367,14 +414,17 @@ func TestSearchUsersPassesOverWhatIsGone(t *testing.T) {
 		}
 	}
 	for _, id := range []string{"u2", "u3"} {
-		_, _, err := store.ChangeUser(ctx, c.Key, id, nil, recollect.Once{}, func(state face.UserState) (face.UserChange, error) {
-			return face.UserChange{Remove: []face.FaceKey{face.FaceKey(state.Members[0].Key)}}, nil
-		})
+		_, _, err := store.ChangeUser(ctx, c.Key, id, nil, recollect.Once{},
+			func(state face.UserState) (face.UserChange, error) {
+				return face.UserChange{Remove: []face.FaceKey{face.FaceKey(state.Members[0].Key)}},
+					nil
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := seen(t, s, 1, face.UserSearchRequest{Threshold: 80, MaxUsers: 1}); !slices.Equal(got, []string{"u4"}) {
+	if got := seen(t, s, 1, face.UserSearchRequest{Threshold: 80, MaxUsers: 1}); !slices.Equal(got,
+		[]string{"u4"}) {
 		t.Errorf("found %v, want the user that is left", got)
 	}
 	if got := seen(t, s, 1, alike); !slices.Equal(got, []string{"u4"}) {
@@ -395,9 +445,11 @@ func TestRepeatedCalls(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	wantError(t, s.CreateUser(ctx, realm, "people", "bob", "t-1"), recollect.CodeIdempotentMismatch, inUse("t-1"))
+	wantError(t, s.CreateUser(ctx, realm, "people", "bob", "t-1"), recollect.CodeIdempotentMismatch,
+		inUse("t-1"))
 
-	give := func(token string, threshold float32, faces ...string) (*face.AssociationResult, error) {
+	give := func(token string, threshold float32, faces ...string) (*face.AssociationResult,
+		error) {
 		return s.AssociateFaces(ctx, realm, "people", "ann", faces, threshold, token)
 	}
 	first, err := give("t-1", 75, a1, uuid.Nil.String())
@@ -413,17 +465,29 @@ func TestRepeatedCalls(t *testing.T) {
 		t.Errorf("the repeated call did something: %v", got)
 	}
 	for name, call := range map[string]func() error{
-		"another face":      func() error { _, err := give("t-1", 75, a2, uuid.Nil.String()); return err },
-		"a face less":       func() error { _, err := give("t-1", 75, a1); return err },
-		"another threshold": func() error { _, err := give("t-1", 76, a1, uuid.Nil.String()); return err },
+		"another face": func() error {
+			_,
+				err := give("t-1", 75, a2, uuid.Nil.String())
+			return err
+		},
+		"a face less": func() error { _, err := give("t-1", 75, a1); return err },
+		"another threshold": func() error {
+			_,
+				err := give("t-1", 76, a1, uuid.Nil.String())
+			return err
+		},
 	} {
-		t.Run(name, func(t *testing.T) { wantError(t, call(), recollect.CodeIdempotentMismatch, inUse("t-1")) })
+		t.Run(name, func(t *testing.T) {
+			wantError(t, call(), recollect.CodeIdempotentMismatch,
+				inUse("t-1"))
+		})
 	}
 	if _, err := give("t-2", 75, a1, a2); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if r, err := s.DisassociateFaces(ctx, realm, "people", "ann", []string{a1, a2}, "t-1"); err != nil || len(r.Changed) != 2 {
+		if r, err := s.DisassociateFaces(ctx, realm, "people", "ann", []string{a1, a2},
+			"t-1"); err != nil || len(r.Changed) != 2 {
 			t.Fatalf("DisassociateFaces = %+v, %v", r, err)
 		}
 	}
@@ -432,19 +496,23 @@ func TestRepeatedCalls(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	wantError(t, s.DeleteUser(ctx, realm, "people", "ann", "t-2"), recollect.CodeNotFound, "The user id: ann does not exist")
+	wantError(t, s.DeleteUser(ctx, realm, "people", "ann", "t-2"), recollect.CodeNotFound,
+		"The user id: ann does not exist")
 
 	// A token is good for a day, and for one collection.
 	clock = clock.Add(recollect.TokenLife - time.Second)
-	if err := s.CreateUser(ctx, realm, "people", "ann", "t-1"); err != nil || len(statuses(t, s)) != 0 {
+	if err := s.CreateUser(ctx, realm, "people", "ann", "t-1"); err != nil ||
+		len(statuses(t, s)) != 0 {
 		t.Errorf("a day later, nearly: %v, %v", err, statuses(t, s))
 	}
 	if _, err := s.CreateCollection(ctx, realm, "others", nil); err != nil {
 		t.Fatal(err)
 	}
-	wantError(t, s.CreateUser(ctx, realm, "others", "ann", "t-1"), recollect.CodeIdempotentMismatch, inUse("t-1"))
+	wantError(t, s.CreateUser(ctx, realm, "others", "ann", "t-1"), recollect.CodeIdempotentMismatch,
+		inUse("t-1"))
 	clock = clock.Add(time.Second)
-	if err := s.CreateUser(ctx, realm, "people", "ann", "t-1"); err != nil || len(statuses(t, s)) != 1 {
+	if err := s.CreateUser(ctx, realm, "people", "ann", "t-1"); err != nil ||
+		len(statuses(t, s)) != 1 {
 		t.Errorf("a day later: %v, %v", err, statuses(t, s))
 	}
 }
@@ -458,9 +526,11 @@ func TestAggregate(t *testing.T) {
 		vectors [][]float32
 		want    []float32
 	}{
-		"one":                   {[][]float32{y}, y},
-		"two":                   {[][]float32{x, y}, []float32{float32(math.Sqrt2 / 2), float32(math.Sqrt2 / 2)}},
-		"two and their mean":    {[][]float32{x, x, y, y}, []float32{float32(math.Sqrt2 / 2), float32(math.Sqrt2 / 2)}},
+		"one": {[][]float32{y}, y},
+		"two": {[][]float32{x, y},
+			[]float32{float32(math.Sqrt2 / 2), float32(math.Sqrt2 / 2)}},
+		"two and their mean": {[][]float32{x, x, y, y},
+			[]float32{float32(math.Sqrt2 / 2), float32(math.Sqrt2 / 2)}},
 		"opposites":             {[][]float32{x, minus}, x},
 		"opposites, nearly":     {[][]float32{minus, {1, 1e-9}}, minus},
 		"opposites and a third": {[][]float32{x, minus, y}, y},
@@ -487,7 +557,8 @@ type heldIndex struct {
 	came    *atomic.Bool
 }
 
-func (x heldIndex) Add(ctx context.Context, c face.CollectionKey, embeddings ...face.Embedding) error {
+func (x heldIndex) Add(ctx context.Context, c face.CollectionKey,
+	embeddings ...face.Embedding) error {
 	if x.came.CompareAndSwap(false, true) {
 		close(x.holding)
 		<-x.release
@@ -495,11 +566,13 @@ func (x heldIndex) Add(ctx context.Context, c face.CollectionKey, embeddings ...
 	return x.Index.Add(ctx, c, embeddings...)
 }
 
-// The vector of an earlier commit that comes late to the index must not overwrite that of a later one.
+// The vector of an earlier commit that comes late to the index must not overwrite that of a later
+// one.
 func TestUserVectorsDoNotOvertake(t *testing.T) {
 	store, ctx := openStore(t), t.Context()
 	users := heldIndex{usersOf(store), make(chan struct{}), make(chan struct{}), new(atomic.Bool)}
-	s, err := face.NewService(store, exact.New(store, exact.Options{}), users, enginetest.Engine("1.0"))
+	s, err := face.NewService(store, exact.New(store, exact.Options{}), users,
+		enginetest.Engine("1.0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -514,7 +587,8 @@ func TestUserVectorsDoNotOvertake(t *testing.T) {
 	var calls sync.WaitGroup
 	give := func(f string) {
 		calls.Go(func() {
-			if _, err := s.AssociateFaces(ctx, realm, "people", "ann", []string{f}, 0, ""); err != nil {
+			if _, err := s.AssociateFaces(ctx, realm, "people", "ann", []string{f}, 0,
+				""); err != nil {
 				t.Error(err)
 			}
 		})
@@ -533,10 +607,14 @@ func TestUserVectorsDoNotOvertake(t *testing.T) {
 	close(users.release)
 	calls.Wait()
 
-	want := 100 * cosine(face.Aggregate([][]float32{enginetest.Vector(person{Person: 1, Shot: 1}), enginetest.Vector(person{Person: 2, Shot: 1})}),
+	want := 100 * cosine(face.Aggregate([][]float32{enginetest.Vector(person{Person: 1, Shot: 1}),
+		enginetest.Vector(person{Person: 2, Shot: 1})}),
 		enginetest.Vector(person{Person: 2, Shot: 99}))
-	result, err := s.SearchUsersByImage(ctx, realm, "people", picture(person{Person: 2, Shot: 99, Size: 0.5}), "", face.UserSearchRequest{Threshold: 1, MaxUsers: 1})
-	if err != nil || len(result.Matches) != 1 || math.Abs(float64(result.Matches[0].Similarity)-want) > 0.001 {
+	result, err := s.SearchUsersByImage(ctx, realm, "people",
+		picture(person{Person: 2, Shot: 99, Size: 0.5}), "",
+		face.UserSearchRequest{Threshold: 1, MaxUsers: 1})
+	if err != nil || len(result.Matches) != 1 ||
+		math.Abs(float64(result.Matches[0].Similarity)-want) > 0.001 {
 		t.Errorf("found %+v, %v; want similarity %v", result, err, want)
 	}
 }
@@ -547,7 +625,8 @@ type interleavedStore struct {
 	then func()
 }
 
-func (x *interleavedStore) UsersByKey(ctx context.Context, c face.CollectionKey, keys []face.UserKey) (map[face.UserKey]face.User, error) {
+func (x *interleavedStore) UsersByKey(ctx context.Context, c face.CollectionKey,
+	keys []face.UserKey) (map[face.UserKey]face.User, error) {
 	users, err := x.Store.UsersByKey(ctx, c, keys)
 	if then := x.then; then != nil {
 		x.then = nil
@@ -556,11 +635,13 @@ func (x *interleavedStore) UsersByKey(ctx context.Context, c face.CollectionKey,
 	return users, err
 }
 
-// A search that sees a user without faces must not take it out of the index if it has got one meanwhile.
+// A search that sees a user without faces must not take it out of the index if it has got one
+// meanwhile.
 func TestSearchKeepsUsersThatComeBack(t *testing.T) {
 	sqlite, ctx := openStore(t), t.Context()
 	store := &interleavedStore{Store: sqlite}
-	s, err := face.NewService(store, exact.New(store, exact.Options{}), usersOf(sqlite), enginetest.Engine("1.0"))
+	s, err := face.NewService(store, exact.New(store, exact.Options{}), usersOf(sqlite),
+		enginetest.Engine("1.0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -572,9 +653,10 @@ func TestSearchKeepsUsersThatComeBack(t *testing.T) {
 	first, second := shoot(t, s, 1, 1), shoot(t, s, 1, 2)
 	associate(t, s, "ann", 0, first)
 	seen(t, s, 1, alike) // loads the index
-	_, _, err = sqlite.ChangeUser(ctx, c.Key, "ann", nil, recollect.Once{}, func(state face.UserState) (face.UserChange, error) {
-		return face.UserChange{Remove: []face.FaceKey{face.FaceKey(state.Members[0].Key)}}, nil
-	})
+	_, _, err = sqlite.ChangeUser(ctx, c.Key, "ann", nil, recollect.Once{},
+		func(state face.UserState) (face.UserChange, error) {
+			return face.UserChange{Remove: []face.FaceKey{face.FaceKey(state.Members[0].Key)}}, nil
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -585,8 +667,8 @@ func TestSearchKeepsUsersThatComeBack(t *testing.T) {
 	}
 }
 
-// Associating, deleting and searching at once: at rest everything is found as the store has it, and a user that keeps a face
-// throughout is found throughout.
+// Associating, deleting and searching at once: at rest everything is found as the store has it, and
+// a user that keeps a face throughout is found throughout.
 func TestUsersConcurrently(t *testing.T) {
 	s, ctx := newService(t), t.Context()
 	const people, shots = 4, 6
@@ -604,7 +686,8 @@ func TestUsersConcurrently(t *testing.T) {
 		searching.Go(func() {
 			for !stop.Load() {
 				who := rand.IntN(people - 1) // the last one comes and goes
-				if got := seen(t, s, who, alike); !slices.Equal(got, []string{fmt.Sprint("u", who)}) {
+				if got := seen(t, s, who, alike); !slices.Equal(got,
+					[]string{fmt.Sprint("u", who)}) {
 					t.Errorf("for person %d were found %v", who, got)
 					return
 				}
@@ -612,7 +695,8 @@ func TestUsersConcurrently(t *testing.T) {
 		})
 	}
 	check := func(err error) {
-		if err != nil && recollect.CodeOf(err) != recollect.CodeNotFound && recollect.CodeOf(err) != recollect.CodeConflict {
+		if err != nil && recollect.CodeOf(err) != recollect.CodeNotFound &&
+			recollect.CodeOf(err) != recollect.CodeConflict {
 			t.Error(err)
 		}
 	}
@@ -621,7 +705,8 @@ func TestUsersConcurrently(t *testing.T) {
 			changing.Go(func() {
 				id := fmt.Sprint("u", who)
 				for range 25 {
-					some := []string{faces[who][1+rand.IntN(shots-1)], faces[who][1+rand.IntN(shots-1)]}
+					some := []string{faces[who][1+rand.IntN(shots-1)],
+						faces[who][1+rand.IntN(shots-1)]}
 					_, err := s.AssociateFaces(ctx, realm, "people", id, some, 0, uuid.NewString())
 					check(err)
 					some = []string{faces[who][1+rand.IntN(shots-1)]}
@@ -655,9 +740,11 @@ func TestUsersConcurrently(t *testing.T) {
 		}
 		var vectors [][]float32
 		for _, f := range page {
-			vectors = append(vectors, enginetest.Vector(person{Person: who, Shot: slices.Index(faces[who], f.ID)}))
+			vectors = append(vectors,
+				enginetest.Vector(person{Person: who, Shot: slices.Index(faces[who], f.ID)}))
 		}
-		result, err := s.SearchUsersByImage(context.Background(), realm, "people", picture(person{Person: who, Shot: 99, Size: 0.5}), "", alike)
+		result, err := s.SearchUsersByImage(context.Background(), realm, "people",
+			picture(person{Person: who, Shot: 99, Size: 0.5}), "", alike)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -667,9 +754,12 @@ func TestUsersConcurrently(t *testing.T) {
 			}
 			continue
 		}
-		want := 100 * cosine(face.Aggregate(vectors), enginetest.Vector(person{Person: who, Shot: 99}))
-		if len(result.Matches) != 1 || result.Matches[0].User.ID != id || math.Abs(float64(result.Matches[0].Similarity)-want) > 0.001 {
-			t.Errorf("%s with %d faces: found %+v, want similarity %v", id, len(page), result.Matches, want)
+		want := 100 * cosine(face.Aggregate(vectors),
+			enginetest.Vector(person{Person: who, Shot: 99}))
+		if len(result.Matches) != 1 || result.Matches[0].User.ID != id ||
+			math.Abs(float64(result.Matches[0].Similarity)-want) > 0.001 {
+			t.Errorf("%s with %d faces: found %+v, want similarity %v", id, len(page),
+				result.Matches, want)
 		}
 	}
 }

@@ -5,14 +5,17 @@ import (
 	"strings"
 )
 
-// arnParts is how many parts an ARN has: arn, partition, service, region, account and resource. The last one may hold colons.
+// arnParts is how many parts an ARN has: arn, partition, service, region, account and resource. The
+// last one may hold colons.
 const arnParts = 6
 
-// arnPattern matches ARNs part by part, so that a * in the region never reaches into the account. Within the resource, *
-// matches anything, / and : as well. The zero value matches any resource, also the * of an action that has none.
+// arnPattern matches ARNs part by part, so that a * in the region never reaches into the account.
+// Within the resource, * matches anything, / and : as well. The zero value matches any resource,
+// also the * of an action that has none.
 //
-// The service lets a * at the end of a part "match beyond the colon boundaries". That makes a difference only for resources with
-// colons in their name, of which the face API has none, and there it would grant what its author may not have seen.
+// The service lets a * at the end of a part "match beyond the colon boundaries". That makes a
+// difference only for resources with colons in their name, of which the face API has none, and
+// there it would grant what its author may not have seen.
 type arnPattern []template
 
 // parseARNPattern reads an ARN with wildcards, or * alone.
@@ -22,7 +25,8 @@ func parseARNPattern(s string, syn syntax) (arnPattern, error) {
 	}
 	parts := splitARN(s, syn.variables)
 	if len(parts) != arnParts || parts[0] != "arn" {
-		return nil, errors.New("must be * or an ARN of six parts, arn:partition:service:region:account:resource")
+		return nil, errors.New(
+			"must be * or an ARN of six parts, arn:partition:service:region:account:resource")
 	}
 	pattern := make(arnPattern, arnParts)
 	for i, part := range parts {

@@ -10,7 +10,8 @@ import (
 //go:embed policies/*.json
 var policyFiles embed.FS
 
-// BuiltinPolicies returns the policies that come with the program, ready to be attached to a user, in order of name:
+// BuiltinPolicies returns the policies that come with the program, ready to be attached to a user,
+// in order of name:
 //
 //   - administrator: full-access, and what is done to the server: backup, export, import, and the overview
 //   - full-access: every operation of the face API on everything
@@ -27,12 +28,14 @@ func BuiltinPolicies() []PolicyDocument {
 		if err != nil {
 			panic(err) // the file is within the program
 		}
-		policies[i] = PolicyDocument{Name: strings.TrimSuffix(path.Base(file), ".json"), Document: string(document)}
+		policies[i] = PolicyDocument{Name: strings.TrimSuffix(path.Base(file), ".json"),
+			Document: string(document)}
 	}
 	return policies
 }
 
-// BuiltinPolicy returns the policy of this name that comes with the program, and whether there is one.
+// BuiltinPolicy returns the policy of this name that comes with the program, and whether there is
+// one.
 func BuiltinPolicy(name string) (PolicyDocument, bool) {
 	for _, p := range BuiltinPolicies() {
 		if p.Name == name {

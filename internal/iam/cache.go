@@ -11,7 +11,8 @@ const (
 	cacheSize = 4096
 )
 
-// cache keeps what was loaded lately, so that a request neither reads the store nor compiles policies.
+// cache keeps what was loaded lately, so that a request neither reads the store nor compiles
+// policies.
 type cache[K comparable, V any] struct {
 	mu         sync.RWMutex
 	entries    map[K]cached[V]

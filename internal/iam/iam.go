@@ -1,9 +1,9 @@
-// Package iam says who a caller is and what it may do: users, their access keys, and identity policies in IAM's JSON policy
-// language.
+// Package iam says who a caller is and what it may do: users, their access keys, and identity
+// policies in IAM's JSON policy language.
 //
-// [Service] joins it all: the front door asks it for the key that a request is signed with and whether the request is allowed. The
-// root key of the server's own account is made at the first start (see [RootKey]) and may do everything; users, keys and
-// policies are kept in a [Store].
+// [Service] joins it all: the front door asks it for the key that a request is signed with and
+// whether the request is allowed. The root key of the server's own account is made at the first
+// start (see [RootKey]) and may do everything; users, keys and policies are kept in a [Store].
 package iam
 
 import (
@@ -34,15 +34,17 @@ func rootPrincipal(account string) Principal {
 	return Principal{Account: account, ARN: "arn:aws:iam::" + account + ":root", UserID: account}
 }
 
-// IsRoot reports whether the principal is the root of its account, which may do everything with what the account has.
+// IsRoot reports whether the principal is the root of its account, which may do everything with
+// what the account has.
 func (p Principal) IsRoot() bool {
 	return p.Account != "" && p.UserName == "" && p.ARN == "arn:aws:iam::"+p.Account+":root"
 }
 
 // User is a named user of an account.
 type User struct {
-	Account   string // twelve digits
-	Name      string // 1 to 64 of A-Z a-z 0-9 _ + = , . @ -; two names of an account differ by more than case
+	Account string // twelve digits
+	// 1 to 64 of A-Z a-z 0-9 _ + = , . @ -; two names of an account differ by more than case
+	Name      string
 	ID        string // AIDA and 17 characters, never used twice
 	CreatedAt time.Time
 }
@@ -98,28 +100,29 @@ func (p PolicyDocument) Validate() error {
 	return nil
 }
 
-// Store keeps users, their keys and their policies. Users are addressed by account and name, of which the case does not
-// matter. Every method is safe for concurrent use and is one transaction.
+// Store keeps users, their keys and their policies. Users are addressed by account and name, of
+// which the case does not matter. Every method is safe for concurrent use and is one transaction.
 type Store interface {
 	// CreateUser adds a user. ErrExists if the account has one of that name.
 	CreateUser(ctx context.Context, u User) error
 	// User returns a user. ErrNotFound if there is none.
 	User(ctx context.Context, account, name string) (User, error)
-	// Users returns the users of an account, or of all if it is empty, in order of account and name.
+	// Users returns the users of an account, or of all if it is empty, in order of account and
+	// name.
 	Users(ctx context.Context, account string) ([]User, error)
 	// DeleteUser deletes a user with its keys and policies. ErrNotFound if there is none.
 	DeleteUser(ctx context.Context, account, name string) error
 
-	// PutUserPolicy attaches a policy to a user, in place of one with the same name. ErrNotFound if there is no such user,
-	// ErrLimit if it has limit policies of other names.
+	// PutUserPolicy attaches a policy to a user, in place of one with the same name. ErrNotFound if
+	// there is no such user, ErrLimit if it has limit policies of other names.
 	PutUserPolicy(ctx context.Context, account, user string, p PolicyDocument, limit int) error
 	// UserPolicies returns a user's policies in order of name: none for a user that is not there.
 	UserPolicies(ctx context.Context, account, user string) ([]PolicyDocument, error)
 	// DeleteUserPolicy detaches a policy. ErrNotFound if there is none.
 	DeleteUserPolicy(ctx context.Context, account, user, name string) error
 
-	// CreateKey adds a key. ErrNotFound if its user is not there, ErrExists if any key has its id, ErrLimit if the
-	// user has limit keys.
+	// CreateKey adds a key. ErrNotFound if its user is not there, ErrExists if any key has its id,
+	// ErrLimit if the user has limit keys.
 	CreateKey(ctx context.Context, k KeyRecord, limit int) error
 	// Key returns a key with the user it belongs to. ErrNotFound if there is none.
 	Key(ctx context.Context, id string) (KeyRecord, User, error)

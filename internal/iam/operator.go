@@ -130,7 +130,10 @@ func addressOperand(value string, _ syntax) (operand, error) {
 	if err != nil {
 		address, err := netip.ParseAddr(value)
 		if err != nil || address.Zone() != "" {
-			return nil, fmt.Errorf("%.100q is neither an IP address nor a block like 192.0.2.0/24 or 2001:db8::/32", value)
+			return nil,
+				fmt.Errorf(
+					"%.100q is neither an IP address nor a block like 192.0.2.0/24 or "+
+						"2001:db8::/32", value)
 		}
 		block = netip.PrefixFrom(address, address.BitLen())
 	}
@@ -140,7 +143,8 @@ func addressOperand(value string, _ syntax) (operand, error) {
 	}, nil
 }
 
-// ordered compares numbers and times, as parse reads them. A value of the request that is none matches nothing.
+// ordered compares numbers and times, as parse reads them. A value of the request that is none
+// matches nothing.
 func ordered(parse func(string) (float64, error), holds func(value, bound float64) bool) operator {
 	return operator{operand: func(value string, _ syntax) (operand, error) {
 		bound, err := parse(value)
@@ -166,17 +170,20 @@ func parseNumber(s string) (float64, error) {
 	return n, nil
 }
 
-// parseDate reads a date of W3C's profile of ISO 8601, or a time in seconds since 1970, and returns the latter. Four
-// digits are a year.
+// parseDate reads a date of W3C's profile of ISO 8601, or a time in seconds since 1970, and returns
+// the latter. Four digits are a year.
 func parseDate(s string) (float64, error) {
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04Z07:00", time.DateOnly, "2006-01", "2006"} {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04Z07:00", time.DateOnly,
+		"2006-01", "2006"} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return float64(t.Unix()) + float64(t.Nanosecond())/1e9, nil
 		}
 	}
 	n, err := parseNumber(s)
 	if err != nil {
-		return 0, fmt.Errorf("%.100q is neither a date like 2026-01-31T23:59:59Z nor a time in seconds since 1970", s)
+		return 0, fmt.Errorf(
+			"%.100q is neither a date like 2026-01-31T23:59:59Z nor a time in seconds since 1970",
+			s)
 	}
 	return n, nil
 }
@@ -203,7 +210,8 @@ type condition struct {
 	missing, exists bool // which of these satisfies it
 }
 
-// contextKey is a service's prefix and a name, which for tags may have any characters that a tag's key may have.
+// contextKey is a service's prefix and a name, which for tags may have any characters that a tag's
+// key may have.
 var contextKey = regexp.MustCompile(`^[A-Za-z0-9-]+:[^\s$*?]+(?: +[^\s$*?]+)*$`)
 
 // newCondition reads the name of an operator, with its quantifier and IfExists, and a context key.
@@ -221,7 +229,8 @@ func newCondition(name, key string) (*condition, error) {
 	}
 	if base == "Null" {
 		if base != name {
-			return nil, errors.New("the operator Null takes no IfExists, ForAllValues or ForAnyValue")
+			return nil,
+				errors.New("the operator Null takes no IfExists, ForAllValues or ForAnyValue")
 		}
 		c.null = true
 		return c, nil
@@ -254,9 +263,10 @@ func (c *condition) add(value string, syn syntax) error {
 	return nil
 }
 
-// holds reports whether the request satisfies the condition. What happens where the key is missing or has several
-// values is the service's rule: a negated operator holds for a missing key, any other does not, IfExists makes both hold, and of
-// the quantifiers ForAllValues holds for no values and ForAnyValue does not.
+// holds reports whether the request satisfies the condition. What happens where the key is missing
+// or has several values is the service's rule: a negated operator holds for a missing key, any
+// other does not, IfExists makes both hold, and of the quantifiers ForAllValues holds for no values
+// and ForAnyValue does not.
 func (c *condition) holds(r *Request) bool {
 	values := r.values(c.key)
 	if c.null {

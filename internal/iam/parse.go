@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	// MaxPolicySize is how many characters a policy document may have, white space not counted, as on AWS.
+	// MaxPolicySize is how many characters a policy document may have, white space not counted, as
+	// on AWS.
 	MaxPolicySize = 6144
 	// maxPolicyBytes bounds the white space too.
 	maxPolicyBytes = 64 << 10
@@ -21,7 +22,9 @@ const (
 
 // PolicyError says what is wrong with a policy document, and where.
 type PolicyError struct {
-	Path   string // JSON pointer (RFC 6901) to the element at fault, for example /Statement/0/Effect; empty for the whole
+	// JSON pointer (RFC 6901) to the element at fault, for example /Statement/0/Effect; empty for
+	// the whole
+	Path   string
 	Reason string
 }
 
@@ -32,19 +35,22 @@ func (e *PolicyError) Error() string {
 	return "malformed policy: " + e.Path + ": " + e.Reason
 }
 
-// ParsePolicy compiles a policy document. Whatever the language does not define, or an identity policy may not have, is refused with a
-// [*PolicyError]; so are names that stand twice in one object, and empty lists, which AWS accepts though they say the
-// opposite of what they seem to (NotAction []) or nothing.
+// ParsePolicy compiles a policy document. Whatever the language does not define, or an identity
+// policy may not have, is refused with a [*PolicyError]; so are names that stand twice in one
+// object, and empty lists, which AWS accepts though they say the opposite of what they seem to
+// (NotAction []) or nothing.
 func ParsePolicy(document []byte) (*Policy, error) {
 	if len(document) > maxPolicyBytes || size(document) > MaxPolicySize {
-		return nil, &PolicyError{Reason: fmt.Sprintf("it is larger than %d characters without white space", MaxPolicySize)}
+		return nil, &PolicyError{Reason: fmt.Sprintf(
+			"it is larger than %d characters without white space", MaxPolicySize)}
 	}
 	version := version2008
 	var statements jsontext.Value
 	p := &parser{dec: jsontext.NewDecoder(bytes.NewReader(document))}
 	err := p.object(map[string]element{
 		"Version": {parse: func() (err error) {
-			if version, err = p.text(); err == nil && version != version2008 && version != version2012 {
+			if version, err = p.text(); err == nil && version != version2008 &&
+				version != version2012 {
 				err = p.faultf("%.100q is neither %s nor %s", version, version2012, version2008)
 			}
 			return err
@@ -93,9 +99,11 @@ func policyError(err error, base string) error {
 	}
 	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		if errors.Is(e, jsontext.ErrDuplicateName) {
-			return &PolicyError{Path: base + string(e.JSONPointer), Reason: "the name stands twice in one object"}
+			return &PolicyError{Path: base + string(e.JSONPointer),
+				Reason: "the name stands twice in one object"}
 		}
-		return &PolicyError{Path: base + string(e.JSONPointer), Reason: "it is not JSON: " + e.Err.Error()}
+		return &PolicyError{Path: base + string(e.JSONPointer), Reason: "it is not JSON: " +
+			e.Err.Error()}
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return &PolicyError{Path: base, Reason: "it is not JSON: it ends too early"}
@@ -126,7 +134,8 @@ type element struct {
 
 // faultf returns an error about the value that was read last.
 func (p *parser) faultf(format string, args ...any) error {
-	return &PolicyError{Path: p.base + string(p.dec.StackPointer()), Reason: fmt.Sprintf(format, args...)}
+	return &PolicyError{Path: p.base + string(p.dec.StackPointer()),
+		Reason: fmt.Sprintf(format, args...)}
 }
 
 // end makes sure that nothing follows.
@@ -288,7 +297,9 @@ func (p *parser) actions(s *statement, not bool) error {
 			return err
 		}
 		if !actionText.MatchString(action) {
-			return p.faultf("%.100q is not an action; one reads like rekognition:IndexFaces, and wildcards may stand after the colon", action)
+			return p.faultf(
+				"%.100q is not an action; one reads like rekognition:IndexFaces, and wildcards "+
+					"may stand after the colon", action)
 		}
 		t, err := parseTemplate(strings.ToLower(action), syntax{wildcards: true})
 		if err != nil {
@@ -356,7 +367,8 @@ func (p *parser) conditions(s *statement) error {
 				switch token.Kind() {
 				case '"', '0', 't', 'f':
 				default:
-					return p.faultf("must be a string, a number or a truth value, or a list of these")
+					return p.faultf(
+						"must be a string, a number or a truth value, or a list of these")
 				}
 				p.asksFor(token.String())
 				if err := c.add(token.String(), p.syntax); err != nil {

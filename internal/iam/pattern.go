@@ -16,11 +16,12 @@ const (
 	noRune                  // equals nothing in a pattern
 )
 
-// match reports whether the pattern matches the whole of s. A byte that is not UTF-8 counts as a character which only
-// wildcards match.
+// match reports whether the pattern matches the whole of s. A byte that is not UTF-8 counts as a
+// character which only wildcards match.
 //
-// Where the text departs from the pattern, the latest * takes one character more; an earlier one need not, since whatever it
-// could reach, the latest reaches too. That bounds the time by len(p) * len(s).
+// Where the text departs from the pattern, the latest * takes one character more; an earlier one
+// need not, since whatever it could reach, the latest reaches too. That bounds the time by len(p) *
+// len(s).
 func (p pattern) match(s string) bool {
 	next, pos := 0, 0     // in p and in s
 	star, resume := -1, 0 // the latest *, and where in s what follows it was tried last
@@ -75,8 +76,8 @@ type piece struct {
 	optional bool    // there is a fallback
 }
 
-// parseTemplate reads a string of a policy. Variables are ${key} and ${key, 'default'}; ${*}, ${?} and ${$} stand for
-// these characters.
+// parseTemplate reads a string of a policy. Variables are ${key} and ${key, 'default'}; ${*}, ${?}
+// and ${$} stand for these characters.
 func parseTemplate(s string, syn syntax) (template, error) {
 	var t template
 	var p pattern
@@ -84,7 +85,8 @@ func parseTemplate(s string, syn syntax) (template, error) {
 		if syn.variables && strings.HasPrefix(s, "${") {
 			inside, rest, closed := strings.Cut(s[2:], "}")
 			if !closed {
-				return nil, errors.New("a policy variable that begins with ${ has no closing brace")
+				return nil, errors.New("a policy variable that begins with ${ has no closing " +
+					"brace")
 			}
 			s = rest
 			switch inside {
@@ -123,22 +125,25 @@ func parseTemplate(s string, syn syntax) (template, error) {
 func parseVariable(s string) (piece, error) {
 	key, fallback, optional := strings.Cut(s, ",")
 	key = strings.TrimSpace(key)
-	if service, name, ok := strings.Cut(key, ":"); !ok || service == "" || name == "" || strings.ContainsAny(key, "${'") {
-		return piece{}, fmt.Errorf("${%.100s} is not a policy variable; one reads like ${aws:username}", s)
+	if service, name, ok := strings.Cut(key, ":"); !ok || service == "" || name == "" ||
+		strings.ContainsAny(key, "${'") {
+		return piece{},
+			fmt.Errorf("${%.100s} is not a policy variable; one reads like ${aws:username}", s)
 	}
 	v := piece{key: strings.ToLower(key), optional: optional}
 	if optional {
 		quoted := strings.TrimSpace(fallback)
 		if len(quoted) < 2 || quoted[0] != '\'' || quoted[len(quoted)-1] != '\'' {
-			return piece{}, fmt.Errorf("the default of ${%.100s} does not stand in single quotes", s)
+			return piece{},
+				fmt.Errorf("the default of ${%.100s} does not stand in single quotes", s)
 		}
 		v.fallback = pattern(quoted[1 : len(quoted)-1])
 	}
 	return v, nil
 }
 
-// resolve puts the request's values in the place of variables. The values match literally. ok is false if a variable has
-// no value, or several, and no default: then the pattern matches nothing.
+// resolve puts the request's values in the place of variables. The values match literally. ok is
+// false if a variable has no value, or several, and no default: then the pattern matches nothing.
 func (t template) resolve(r *Request) (p pattern, ok bool) {
 	if len(t) == 1 && t[0].key == "" {
 		return t[0].pattern, true

@@ -88,7 +88,8 @@ func TestWildcardsOfBytesThatAreNotUTF8(t *testing.T) {
 }
 
 func TestWildcardsTakeBoundedTime(t *testing.T) {
-	// About a million steps, since only the latest * is tried again; trying all of them would take longer than the universe has.
+	// About a million steps, since only the latest * is tried again; trying all of them would take
+	// longer than the universe has.
 	p := mustPattern(t, strings.Repeat("*a", 500)+"*"+strings.Repeat("a", 750)+"b")
 	start := time.Now()
 	if p.match(strings.Repeat("a", 2048)) {
@@ -100,9 +101,10 @@ func TestWildcardsTakeBoundedTime(t *testing.T) {
 }
 
 func TestVariables(t *testing.T) {
-	anna := &Request{Principal: User{Account: "123456789012", Name: "anna", ID: "AIDA"}.Principal(), ResourceTags: map[string]string{
-		"star": "a*", "two": "1", "TWO": "2", "dollar": "${aws:username}",
-	}}
+	anna := &Request{Principal: User{Account: "123456789012", Name: "anna", ID: "AIDA"}.Principal(),
+		ResourceTags: map[string]string{
+			"star": "a*", "two": "1", "TWO": "2", "dollar": "${aws:username}",
+		}}
 	for _, c := range []struct {
 		template, value string
 		want            bool
@@ -135,13 +137,15 @@ func TestVariables(t *testing.T) {
 			t.Errorf("%s matches %q: %v, want %v", c.template, c.value, got, c.want)
 		}
 	}
-	for _, bad := range []string{"${", "${}", "${aws:username", "${username}", "${aws:username, x}", "${aws:username, '}", "${aws:${aws:username}}", "${:}", "${**}"} {
+	for _, bad := range []string{"${", "${}", "${aws:username", "${username}", "${aws:username, x}",
+		"${aws:username, '}", "${aws:${aws:username}}", "${:}", "${**}"} {
 		if _, err := parseTemplate(bad, syntax{variables: true}); err == nil {
 			t.Errorf("%s is accepted", bad)
 		}
 	}
 	// The older version of the language has none.
-	if tmpl, err := parseTemplate("${aws:username}", syntax{}); err != nil || !tmpl.match("${aws:username}", anna) {
+	if tmpl, err := parseTemplate("${aws:username}", syntax{}); err != nil ||
+		!tmpl.match("${aws:username}", anna) {
 		t.Errorf("without variables: %v", err)
 	}
 }
@@ -177,7 +181,8 @@ func TestARNPatterns(t *testing.T) {
 			t.Errorf("%s matches %s: %v, want %v", c.pattern, c.arn, got, c.want)
 		}
 	}
-	for _, bad := range []string{"", "people", "arn:*", "arn:aws:s3:*", "**", "a*n:aws:s3:::x", "arn:aws:s3::x", "arn:aws:s3:::${x"} {
+	for _, bad := range []string{"", "people", "arn:*", "arn:aws:s3:*", "**", "a*n:aws:s3:::x",
+		"arn:aws:s3::x", "arn:aws:s3:::${x"} {
 		if _, err := parseARNPattern(bad, syntax{wildcards: true, variables: true}); err == nil {
 			t.Errorf("%q is accepted", bad)
 		}

@@ -4,7 +4,8 @@ import (
 	"strings"
 )
 
-// The versions of the policy language. Only the newer one has policy variables; it must be asked for.
+// The versions of the policy language. Only the newer one has policy variables; it must be asked
+// for.
 const (
 	version2008 = "2008-10-17" // of a document that names none
 	version2012 = "2012-10-17"
@@ -12,9 +13,10 @@ const (
 
 // Policy is an identity policy in IAM's JSON policy language, compiled. It is immutable.
 //
-// What is known of the language here is what an identity policy can say: Version, Id, Statement, Sid, Effect, Action,
-// NotAction, Resource, NotResource and Condition, with all condition operators. The context keys that a request has are those of
-// [Request]; any other can be named and is always missing.
+// What is known of the language here is what an identity policy can say: Version, Id, Statement,
+// Sid, Effect, Action, NotAction, Resource, NotResource and Condition, with all condition
+// operators. The context keys that a request has are those of [Request]; any other can be named and
+// is always missing.
 type Policy struct {
 	statements   []statement
 	resourceTags bool // a condition or a variable asks for a tag of the resource
@@ -71,20 +73,23 @@ type Decision int
 
 // The decisions. The zero value denies.
 const (
-	ImplicitDeny     Decision = iota // no policy allows it
-	ExplicitDeny                     // a policy denies it
-	CrossAccountDeny                 // the resource is another account's, which only a policy there could allow
+	ImplicitDeny Decision = iota // no policy allows it
+	ExplicitDeny                 // a policy denies it
+	// the resource is another account's, which only a policy there could allow
+	CrossAccountDeny
 	Allow
 )
 
-// Evaluate decides about a request under the identity policies of its principal. A statement that denies wins over
-// any that allows, and what none allows is denied. The root of an account may do everything with what the account has.
+// Evaluate decides about a request under the identity policies of its principal. A statement that
+// denies wins over any that allows, and what none allows is denied. The root of an account may do
+// everything with what the account has.
 func Evaluate(policies []*Policy, r *Request) Decision {
 	decision := Allow
 	if !r.Principal.IsRoot() {
 		decision = evaluate(policies, r)
 	}
-	if account := accountOf(r.Resource); decision == Allow && account != "" && account != r.Principal.Account {
+	if account := accountOf(r.Resource); decision == Allow && account != "" &&
+		account != r.Principal.Account {
 		return CrossAccountDeny
 	}
 	return decision
@@ -125,7 +130,8 @@ type DeniedError struct {
 	Decision  Decision
 }
 
-// Error is safe to show to the caller: it tells nothing but what the request said and whether a policy denies it.
+// Error is safe to show to the caller: it tells nothing but what the request said and whether a
+// policy denies it.
 func (e *DeniedError) Error() string {
 	var b strings.Builder
 	b.WriteString("User: " + e.Principal.ARN + " is not authorized to perform: " + e.Action)

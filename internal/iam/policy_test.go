@@ -29,34 +29,41 @@ func TestEvaluate(t *testing.T) {
 		statements []string // a policy each
 		want       Decision
 	}{
-		"no policy":                        {nil, ImplicitDeny},
-		"allowed":                          {[]string{allowAll}, Allow},
-		"deny wins, whatever the order":    {[]string{allowAll, denyAll}, ExplicitDeny},
-		"deny wins, the other order":       {[]string{denyAll, allowAll}, ExplicitDeny},
-		"a deny of other things":           {[]string{allowAll, denyPlain}, Allow},
-		"case of actions does not matter":  {[]string{`"Effect":"Allow","Action":"REKOGNITION:indexFACES","Resource":"*"`}, Allow},
-		"wildcards in actions":             {[]string{`"Effect":"Allow","Action":"rekognition:Index????s","Resource":"*"`}, Allow},
-		"another action":                   {[]string{`"Effect":"Allow","Action":"rekognition:List*","Resource":"*"`}, ImplicitDeny},
-		"another service":                  {[]string{`"Effect":"Allow","Action":"s3:*","Resource":"*"`}, ImplicitDeny},
-		"one of several actions":           {[]string{`"Effect":"Allow","Action":["s3:*","rekognition:IndexFaces"],"Resource":"*"`}, Allow},
-		"all actions but this":             {[]string{`"Effect":"Allow","NotAction":["s3:*","rekognition:IndexFaces"],"Resource":"*"`}, ImplicitDeny},
-		"all actions but others":           {[]string{`"Effect":"Allow","NotAction":"iam:*","Resource":"*"`}, Allow},
-		"the resource":                     {[]string{`"Effect":"Allow","Action":"*","Resource":"` + peopleARN + `"`}, Allow},
-		"another resource":                 {[]string{`"Effect":"Allow","Action":"*","Resource":"` + peopleARN + `2"`}, ImplicitDeny},
+		"no policy":                       {nil, ImplicitDeny},
+		"allowed":                         {[]string{allowAll}, Allow},
+		"deny wins, whatever the order":   {[]string{allowAll, denyAll}, ExplicitDeny},
+		"deny wins, the other order":      {[]string{denyAll, allowAll}, ExplicitDeny},
+		"a deny of other things":          {[]string{allowAll, denyPlain}, Allow},
+		"case of actions does not matter": {[]string{`"Effect":"Allow","Action":"REKOGNITION:indexFACES","Resource":"*"`}, Allow},
+		"wildcards in actions":            {[]string{`"Effect":"Allow","Action":"rekognition:Index????s","Resource":"*"`}, Allow},
+		"another action":                  {[]string{`"Effect":"Allow","Action":"rekognition:List*","Resource":"*"`}, ImplicitDeny},
+		"another service":                 {[]string{`"Effect":"Allow","Action":"s3:*","Resource":"*"`}, ImplicitDeny},
+		"one of several actions":          {[]string{`"Effect":"Allow","Action":["s3:*","rekognition:IndexFaces"],"Resource":"*"`}, Allow},
+		"all actions but this":            {[]string{`"Effect":"Allow","NotAction":["s3:*","rekognition:IndexFaces"],"Resource":"*"`}, ImplicitDeny},
+		"all actions but others":          {[]string{`"Effect":"Allow","NotAction":"iam:*","Resource":"*"`}, Allow},
+		"the resource": {[]string{`"Effect":"Allow","Action":"*","Resource":"` +
+			peopleARN + `"`}, Allow},
+		"another resource": {[]string{`"Effect":"Allow","Action":"*","Resource":"` +
+			peopleARN + `2"`}, ImplicitDeny},
 		"all resources but this":           {[]string{`"Effect":"Allow","Action":"*","NotResource":["` + peopleARN + `"]`}, ImplicitDeny},
 		"all resources but others":         {[]string{`"Effect":"Allow","Action":"*","NotResource":"` + peopleARN + `2"`}, Allow},
 		"not a resource that is not known": {[]string{`"Effect":"Allow","Action":"*","NotResource":"arn:aws:rekognition:*:*:collection/${aws:ResourceTag/none}"`}, ImplicitDeny},
-		"deny all but what is not known":   {[]string{allowAll, `"Effect":"Deny","Action":"*","NotResource":"arn:aws:rekognition:*:*:collection/${aws:ResourceTag/none}"`}, ExplicitDeny},
-		"own resource":                     {[]string{`"Effect":"Allow","Action":"*","Resource":"arn:aws:rekognition:*:*:collection/${aws:ResourceTag/name}"`}, Allow},
-		"condition holds":                  {[]string{allowAll + `,"Condition":{"StringEquals":{"aws:username":"anna"},"Bool":{"aws:SecureTransport":"false"}}`}, Allow},
-		"one condition does not hold":      {[]string{allowAll + `,"Condition":{"StringEquals":{"aws:username":"anna"},"Bool":{"aws:SecureTransport":"true"}}`}, ImplicitDeny},
-		"deny under a condition":           {[]string{allowAll, denyAll + `,"Condition":{"StringNotEquals":{"aws:ResourceTag/name":"people"}}`}, Allow},
+		"deny all but what is not known": {[]string{allowAll,
+			`"Effect":"Deny","Action":"*","NotResource":"arn:aws:rekognition:*:*:collection/${aws:ResourceTag/none}"`}, ExplicitDeny},
+		"own resource": {[]string{`"Effect":"Allow","Action":"*","Resource":"arn:aws:rekognition:*:*:collection/${aws:ResourceTag/name}"`}, Allow},
+		"condition holds": {[]string{allowAll +
+			`,"Condition":{"StringEquals":{"aws:username":"anna"},"Bool":{"aws:SecureTransport":"false"}}`}, Allow},
+		"one condition does not hold": {[]string{allowAll +
+			`,"Condition":{"StringEquals":{"aws:username":"anna"},"Bool":{"aws:SecureTransport":"true"}}`}, ImplicitDeny},
+		"deny under a condition": {[]string{allowAll, denyAll +
+			`,"Condition":{"StringNotEquals":{"aws:ResourceTag/name":"people"}}`}, Allow},
 	} {
 		var policies []*Policy
 		for _, s := range c.statements {
 			policies = append(policies, mustPolicy(t, one(s)))
 		}
-		r := &Request{Principal: anna.Principal(), Action: "rekognition:IndexFaces", Resource: peopleARN, ResourceTags: map[string]string{"name": "people"}}
+		r := &Request{Principal: anna.Principal(), Action: "rekognition:IndexFaces",
+			Resource: peopleARN, ResourceTags: map[string]string{"name": "people"}}
 		if got := Evaluate(policies, r); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
@@ -64,7 +71,8 @@ func TestEvaluate(t *testing.T) {
 }
 
 func TestRootAndOtherAccounts(t *testing.T) {
-	r := &Request{Principal: rootPrincipal("123456789012"), Action: "rekognition:DeleteCollection", Resource: peopleARN}
+	r := &Request{Principal: rootPrincipal("123456789012"), Action: "rekognition:DeleteCollection",
+		Resource: peopleARN}
 	deny := []*Policy{mustPolicy(t, one(`"Effect":"Deny","Action":"*","Resource":"*"`))}
 	if got := Evaluate(deny, r); got != Allow {
 		t.Errorf("the root: %v", got)
@@ -83,7 +91,9 @@ func TestRootAndOtherAccounts(t *testing.T) {
 	if got := Evaluate(deny, r); got != ExplicitDeny {
 		t.Errorf("another account's user whom a policy denies it: %v", got)
 	}
-	for _, p := range []Principal{{}, {Account: "123456789012"}, {Account: "123456789012", ARN: "arn:aws:iam::123456789012:user/root"}, {ARN: "arn:aws:iam:::root"}} {
+	for _, p := range []Principal{{}, {Account: "123456789012"},
+		{Account: "123456789012", ARN: "arn:aws:iam::123456789012:user/root"},
+		{ARN: "arn:aws:iam:::root"}} {
 		if p.IsRoot() {
 			t.Errorf("%+v is a root", p)
 		}
@@ -91,17 +101,23 @@ func TestRootAndOtherAccounts(t *testing.T) {
 }
 
 func TestDeniedErrorReadsLikeTheService(t *testing.T) {
-	e := DeniedError{Principal: anna.Principal(), Action: "rekognition:IndexFaces", Resource: peopleARN}
-	const start = "User: arn:aws:iam::123456789012:user/anna is not authorized to perform: rekognition:IndexFaces"
+	e := DeniedError{Principal: anna.Principal(), Action: "rekognition:IndexFaces",
+		Resource: peopleARN}
+	const start = "User: arn:aws:iam::123456789012:user/anna is not authorized to perform: " +
+		"rekognition:IndexFaces"
 	for _, c := range []struct {
 		resource string
 		decision Decision
 		want     string
 	}{
-		{peopleARN, ImplicitDeny, start + " on resource: " + peopleARN + " because no identity-based policy allows the rekognition:IndexFaces action"},
-		{peopleARN, ExplicitDeny, start + " on resource: " + peopleARN + " with an explicit deny in an identity-based policy"},
-		{peopleARN, CrossAccountDeny, start + " on resource: " + peopleARN + " because no resource-based policy allows the rekognition:IndexFaces action"},
-		{"*", ImplicitDeny, start + " because no identity-based policy allows the rekognition:IndexFaces action"},
+		{peopleARN, ImplicitDeny, start + " on resource: " + peopleARN +
+			" because no identity-based policy allows the rekognition:IndexFaces action"},
+		{peopleARN, ExplicitDeny, start + " on resource: " + peopleARN +
+			" with an explicit deny in an identity-based policy"},
+		{peopleARN, CrossAccountDeny, start + " on resource: " + peopleARN +
+			" because no resource-based policy allows the rekognition:IndexFaces action"},
+		{"*", ImplicitDeny, start +
+			" because no identity-based policy allows the rekognition:IndexFaces action"},
 	} {
 		e.Resource, e.Decision = c.resource, c.decision
 		if got := e.Error(); got != c.want {
@@ -124,9 +140,10 @@ func TestConditions(t *testing.T) {
 		SecureTransport: true,
 		Region:          "us-east-1",
 		UserAgent:       "Boto3/1.40",
-		ResourceTags:    map[string]string{"Team": "Blue", "level": "5", "both": "1", "BOTH": "2", "empty": "", "born": "2001-02-03", "bytes": "QUI="},
-		RequestTags:     map[string]string{"Team": "Red"},
-		TagKeys:         []string{"Team", "Cost"},
+		ResourceTags: map[string]string{"Team": "Blue", "level": "5", "both": "1", "BOTH": "2",
+			"empty": "", "born": "2001-02-03", "bytes": "QUI="},
+		RequestTags: map[string]string{"Team": "Red"},
+		TagKeys:     []string{"Team", "Cost"},
 	}
 	for _, c := range []struct {
 		condition string
@@ -202,7 +219,8 @@ func TestConditions(t *testing.T) {
 		{`{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::${aws:PrincipalAccount}:user/${aws:username}"}}`, yes},
 		{`{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/*"}}`, no},
 		{`{"ArnNotEquals":{"aws:PrincipalArn":"arn:aws:iam::*:role/*"}}`, yes},
-		{`{"ArnNotLike":{"aws:PrincipalArn":["arn:aws:iam::*:role/*","arn:aws:iam::*:user/anna"]}}`, no},
+		{`{"ArnNotLike":{"aws:PrincipalArn":["arn:aws:iam::*:role/*","arn:aws:iam::*:user/anna"]}}`,
+			no},
 
 		{`{"Null":{"aws:ResourceTag/Missing":"true"}}`, yes},
 		{`{"Null":{"aws:ResourceTag/Team":"true"}}`, no},
@@ -231,8 +249,11 @@ func TestConditions(t *testing.T) {
 	}
 	// Circumstances that are not known are missing, not empty.
 	bare := &Request{Principal: anna.Principal(), Action: "a:b", Resource: "*"}
-	for _, key := range []string{"aws:SourceIp", "aws:CurrentTime", "aws:EpochTime", "aws:RequestedRegion", "aws:UserAgent", "aws:TagKeys", "aws:RequestTag/x", "aws:ResourceTag/x", "aws:Other"} {
-		if Evaluate([]*Policy{mustPolicy(t, one(allow+`,"Condition":{"Null":{"`+key+`":"true"}}`))}, bare) != Allow {
+	for _, key := range []string{"aws:SourceIp", "aws:CurrentTime", "aws:EpochTime",
+		"aws:RequestedRegion", "aws:UserAgent", "aws:TagKeys", "aws:RequestTag/x",
+		"aws:ResourceTag/x", "aws:Other"} {
+		if Evaluate([]*Policy{mustPolicy(t, one(allow+`,"Condition":{"Null":{"`+key+`":"true"}}`))},
+			bare) != Allow {
 			t.Errorf("%s is not missing", key)
 		}
 	}
@@ -241,7 +262,8 @@ func TestConditions(t *testing.T) {
 func BenchmarkEvaluateReadOnly(b *testing.B) {
 	document, _ := BuiltinPolicy("read-only")
 	policies := []*Policy{mustPolicy(b, document.Document)}
-	r := &Request{Principal: anna.Principal(), Action: "rekognition:SearchUsersByImage", Resource: peopleARN}
+	r := &Request{Principal: anna.Principal(), Action: "rekognition:SearchUsersByImage",
+		Resource: peopleARN}
 	b.ReportAllocs()
 	for b.Loop() {
 		if Evaluate(policies, r) != Allow {

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// Request is what policies decide about: who wants to do what with which resource, and the circumstances. A circumstance that
-// is left at its zero value is missing from the request, which conditions can tell.
+// Request is what policies decide about: who wants to do what with which resource, and the
+// circumstances. A circumstance that is left at its zero value is missing from the request, which
+// conditions can tell.
 type Request struct {
 	Principal Principal
 	Action    string // for example rekognition:IndexFaces
@@ -23,9 +24,11 @@ type Request struct {
 	UserAgent       string            // aws:UserAgent
 	ResourceTags    map[string]string // aws:ResourceTag/...: the tags that the resource has
 	RequestTags     map[string]string // aws:RequestTag/...: the tags that the request brings
-	TagKeys         []string          // aws:TagKeys: the keys of tags that the request sets or removes
+	// aws:TagKeys: the keys of tags that the request sets or removes
+	TagKeys []string
 
-	// LoadResourceTags, if set, is where [Service.Authorize] gets ResourceTags from, once a policy of the principal asks for one.
+	// LoadResourceTags, if set, is where [Service.Authorize] gets ResourceTags from, once a policy
+	// of the principal asks for one.
 	LoadResourceTags func(context.Context) (map[string]string, error)
 }
 
@@ -35,8 +38,9 @@ const (
 	requestTagPrefix  = "aws:requesttag/"
 )
 
-// values returns what the request has for a context key, given in lower case. None: the key is missing. Tag keys are compared
-// without regard to case, so that a resource which is tagged with both Team and team has two values for one key.
+// values returns what the request has for a context key, given in lower case. None: the key is
+// missing. Tag keys are compared without regard to case, so that a resource which is tagged with
+// both Team and team has two values for one key.
 func (r *Request) values(key string) []string {
 	if tag, ok := strings.CutPrefix(key, resourceTagPrefix); ok {
 		return tagValues(r.ResourceTags, tag)

@@ -27,7 +27,8 @@ func TestRootKeyIsMadeOnceAndKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(first.ID) != 20 || !strings.HasPrefix(first.ID, "AKIA") || len(first.Secret) != 40 {
-		t.Errorf("a key of an unusual shape: id of %d characters, secret of %d", len(first.ID), len(first.Secret))
+		t.Errorf("a key of an unusual shape: id of %d characters, secret of %d", len(first.ID),
+			len(first.Secret))
 	}
 	if want := "arn:aws:iam::123456789012:root"; first.Principal.ARN != want {
 		t.Errorf("ARN %q, want %q", first.Principal.ARN, want)
@@ -51,8 +52,11 @@ func TestRootKeyIsMadeOnceAndKept(t *testing.T) {
 
 func TestRootKeyFromTheEnvironment(t *testing.T) {
 	dir := t.TempDir()
-	key, file, err := RootKey(dir, "1", env(RootAccessKeyIDEnv, "AKIDEXAMPLE00000", RootSecretAccessKeyEnv, "a secret of some length"))
-	if err != nil || key.ID != "AKIDEXAMPLE00000" || key.Secret != "a secret of some length" || file != "" {
+	key, file, err := RootKey(dir, "1",
+		env(RootAccessKeyIDEnv, "AKIDEXAMPLE00000", RootSecretAccessKeyEnv,
+			"a secret of some length"))
+	if err != nil || key.ID != "AKIDEXAMPLE00000" || key.Secret != "a secret of some length" ||
+		file != "" {
 		t.Errorf("RootKey = %v, %q, %v", key, file, err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, CredentialsFile)); err == nil {
@@ -68,7 +72,8 @@ func TestRootKeyFromTheEnvironment(t *testing.T) {
 		_, _, err := RootKey(dir, "1", env(pairs...))
 		if err == nil {
 			t.Errorf("%q: accepted", pairs)
-		} else if strings.Contains(err.Error(), "secret of some length") || strings.Contains(err.Error(), "short-secret") {
+		} else if strings.Contains(err.Error(), "secret of some length") ||
+			strings.Contains(err.Error(), "short-secret") {
 			t.Errorf("the error shows the secret: %v", err)
 		}
 	}
@@ -86,7 +91,8 @@ func TestRootKeyFileFaults(t *testing.T) {
 	if err := os.Chmod(file, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := RootKey(dir, "1", env()); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+	if _, _, err := RootKey(dir, "1", env()); err == nil ||
+		!strings.Contains(err.Error(), "chmod 600") {
 		t.Errorf("a file that others can read: %v", err)
 	}
 	if _, _, err := RootKey(filepath.Join(dir, "absent"), "1", env()); err == nil {
@@ -98,7 +104,8 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	key := AccessKey{ID: "AKIDEXAMPLE00000", Secret: "do-not-print-this"}
 	var log strings.Builder
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "key", key, "pointer", &key)
-	for _, s := range []string{fmt.Sprint(key), fmt.Sprintf("%v %+v %#v %s", key, key, key, key), log.String()} {
+	for _, s := range []string{fmt.Sprint(key), fmt.Sprintf("%v %+v %#v %s", key, key, key, key),
+		log.String()} {
 		if strings.Contains(s, key.Secret) {
 			t.Errorf("the secret is in %q", s)
 		}

@@ -15,15 +15,17 @@ import (
 	"strings"
 )
 
-// MasterKeyFile is the name, within the data folder, of the file that holds the key which secrets are sealed with.
+// MasterKeyFile is the name, within the data folder, of the file that holds the key which secrets
+// are sealed with.
 const MasterKeyFile = "master-key"
 
-// Sealer encrypts the secrets of access keys for storage. The server must know the secrets themselves, since Signature
-// Version 4 is a MAC that both sides compute; sealed, a copy of the database alone does not tell them.
+// Sealer encrypts the secrets of access keys for storage. The server must know the secrets
+// themselves, since Signature Version 4 is a MAC that both sides compute; sealed, a copy of the
+// database alone does not tell them.
 //
-// A sealed secret is a version byte, then nonce, ciphertext and tag of AES-256-GCM with a random nonce of 96 bits. The
-// key is derived from the master key by HKDF-SHA256 (RFC 5869). The id of the access key is associated data: a
-// sealed secret that is moved to another key does not open.
+// A sealed secret is a version byte, then nonce, ciphertext and tag of AES-256-GCM with a random
+// nonce of 96 bits. The key is derived from the master key by HKDF-SHA256 (RFC 5869). The id of the
+// access key is associated data: a sealed secret that is moved to another key does not open.
 type Sealer struct {
 	aead cipher.AEAD
 }
@@ -35,9 +37,10 @@ const (
 	sealedVersion    = 1
 )
 
-// ErrWrongMasterKey says that a secret cannot be opened: it was sealed with another master key, for another access key, or
-// is damaged.
-var ErrWrongMasterKey = errors.New("the secret does not open: it was sealed with another " + MasterKeyFile + " file, or is damaged")
+// ErrWrongMasterKey says that a secret cannot be opened: it was sealed with another master key, for
+// another access key, or is damaged.
+var ErrWrongMasterKey = errors.New("the secret does not open: it was sealed with another " +
+	MasterKeyFile + " file, or is damaged")
 
 // NewSealer returns a sealer with a master key of 32 random bytes.
 func NewSealer(masterKey []byte) (*Sealer, error) {
@@ -59,8 +62,8 @@ func NewSealer(masterKey []byte) (*Sealer, error) {
 	return &Sealer{aead: aead}, nil
 }
 
-// OpenSealer returns a sealer with the master key in the data folder dir. If the file is not there, it makes a new key and writes
-// it, readable by the owner alone.
+// OpenSealer returns a sealer with the master key in the data folder dir. If the file is not there,
+// it makes a new key and writes it, readable by the owner alone.
 func OpenSealer(dir string) (*Sealer, error) {
 	file := filepath.Join(dir, MasterKeyFile)
 	masterKey, err := readMasterKey(file)
@@ -89,7 +92,9 @@ func readMasterKey(file string) ([]byte, error) {
 	}
 	encoded, ok := strings.CutPrefix(lines.Text(), masterKeyPrefix)
 	if !ok {
-		return nil, fmt.Errorf("%s does not begin with %s: it is no master key, or that of a newer version", file, masterKeyPrefix)
+		return nil, fmt.Errorf(
+			"%s does not begin with %s: it is no master key, or that of a newer version", file,
+			masterKeyPrefix)
 	}
 	key, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil || len(key) != masterKeySize {

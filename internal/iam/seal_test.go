@@ -34,7 +34,8 @@ func TestSealedSecretsOpenAsTheyWere(t *testing.T) {
 	for i := range sealed {
 		broken := bytes.Clone(sealed)
 		broken[i] ^= 1
-		if got, err := s.Open("AKIA1", broken); err == nil || got != "" || strings.Contains(err.Error(), secret) {
+		if got, err := s.Open("AKIA1", broken); err == nil || got != "" ||
+			strings.Contains(err.Error(), secret) {
 			t.Fatalf("byte %d altered: %q, %v", i, got, err)
 		}
 		if _, err := s.Open("AKIA1", sealed[:i]); err == nil {
@@ -88,14 +89,16 @@ func TestMasterKeyFile(t *testing.T) {
 		t.Errorf("a file that others can read: %v", err)
 	}
 	const hidden = "c2hvcnQ="
-	for _, contents := range []string{"", "x\n", hidden + "\n", masterKeyPrefix + hidden + "\n", masterKeyPrefix + "?" + hidden, "recollect-master-key-2:" + hidden} {
+	for _, contents := range []string{"", "x\n", hidden + "\n", masterKeyPrefix + hidden + "\n",
+		masterKeyPrefix + "?" + hidden, "recollect-master-key-2:" + hidden} {
 		if err := os.Remove(file); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(file, []byte(contents), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := OpenSealer(dir); err == nil || !strings.Contains(err.Error(), file) || strings.Contains(err.Error(), hidden) {
+		if _, err := OpenSealer(dir); err == nil || !strings.Contains(err.Error(), file) ||
+			strings.Contains(err.Error(), hidden) {
 			t.Errorf("%q: %v", contents, err)
 		}
 	}

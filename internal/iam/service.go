@@ -13,13 +13,14 @@ import (
 const (
 	// MaxPoliciesPerUser is how many policies a user may have, as on AWS.
 	MaxPoliciesPerUser = 10
-	// MaxKeysPerUser is how many access keys a user may have. AWS allows two, which is what a rotation needs; here a
-	// user may also be a group of machines.
+	// MaxKeysPerUser is how many access keys a user may have. AWS allows two, which is what a
+	// rotation needs; here a user may also be a group of machines.
 	MaxKeysPerUser = 10
 )
 
-// Service finds access keys, decides what their owners may do, and manages users, keys and policies. It is safe for concurrent
-// use. What it changes takes effect at once; what another process changes in the store, within a second.
+// Service finds access keys, decides what their owners may do, and manages users, keys and
+// policies. It is safe for concurrent use. What it changes takes effect at once; what another
+// process changes in the store, within a second.
 type Service struct {
 	store    Store
 	sealer   *Sealer
@@ -61,7 +62,8 @@ func (s *Service) AccessKey(ctx context.Context, id string) (AccessKey, bool, er
 	return key, true, nil
 }
 
-// Authorize returns nil if the policies of the request's principal allow it (see [Evaluate]), and a [*DeniedError] if they do not.
+// Authorize returns nil if the policies of the request's principal allow it (see [Evaluate]), and a
+// [*DeniedError] if they do not.
 func (s *Service) Authorize(ctx context.Context, r *Request) error {
 	var policies []*Policy
 	if !r.Principal.IsRoot() {
@@ -70,7 +72,8 @@ func (s *Service) Authorize(ctx context.Context, r *Request) error {
 			return err
 		}
 	}
-	if r.LoadResourceTags != nil && slices.ContainsFunc(policies, func(p *Policy) bool { return p.resourceTags }) {
+	if r.LoadResourceTags != nil &&
+		slices.ContainsFunc(policies, func(p *Policy) bool { return p.resourceTags }) {
 		tags, err := r.LoadResourceTags(ctx)
 		if err != nil {
 			return fmt.Errorf("read the tags of %s: %w", r.Resource, err)
@@ -80,12 +83,14 @@ func (s *Service) Authorize(ctx context.Context, r *Request) error {
 		r = &tagged
 	}
 	if d := Evaluate(policies, r); d != Allow {
-		return &DeniedError{Principal: r.Principal, Action: r.Action, Resource: r.Resource, Decision: d}
+		return &DeniedError{Principal: r.Principal, Action: r.Action, Resource: r.Resource,
+			Decision: d}
 	}
 	return nil
 }
 
-// policiesOf returns a user's policies, compiled. One that does not compile fails the request: it might be what denies it.
+// policiesOf returns a user's policies, compiled. One that does not compile fails the request: it
+// might be what denies it.
 func (s *Service) policiesOf(ctx context.Context, p Principal) ([]*Policy, error) {
 	return s.policies.get(userKey{p.Account, p.UserName}, s.now(), func() ([]*Policy, error) {
 		documents, err := s.store.UserPolicies(ctx, p.Account, p.UserName)
@@ -111,12 +116,15 @@ var (
 // CreateUser adds a user, who may do nothing yet. [ErrExists] if the account has one of that name.
 func (s *Service) CreateUser(ctx context.Context, account, name string) (User, error) {
 	if !accountText.MatchString(account) {
-		return User{}, fmt.Errorf("create user %.100q: account %.100q is not twelve digits", name, account)
+		return User{},
+			fmt.Errorf("create user %.100q: account %.100q is not twelve digits", name, account)
 	}
 	if !userNameText.MatchString(name) {
-		return User{}, fmt.Errorf("create user %.100q: a name has 1 to 64 letters, digits or _+=,.@-", name)
+		return User{},
+			fmt.Errorf("create user %.100q: a name has 1 to 64 letters, digits or _+=,.@-", name)
 	}
-	u := User{Account: account, Name: name, ID: "AIDA" + rand.Text()[:17], CreatedAt: s.now().UTC().Truncate(time.Millisecond)}
+	u := User{Account: account, Name: name, ID: "AIDA" + rand.Text()[:17],
+		CreatedAt: s.now().UTC().Truncate(time.Millisecond)}
 	if err := s.store.CreateUser(ctx, u); err != nil {
 		return User{}, fmt.Errorf("create user %s: %w", name, err)
 	}
@@ -134,10 +142,12 @@ func (s *Service) Users(ctx context.Context, account string) ([]User, error) {
 
 // DeleteUser deletes a user with its keys and policies. [ErrNotFound] if there is none.
 func (s *Service) DeleteUser(ctx context.Context, account, name string) error {
-	return s.change("delete user "+name, func() error { return s.store.DeleteUser(ctx, account, name) })
+	return s.change("delete user "+name,
+		func() error { return s.store.DeleteUser(ctx, account, name) })
 }
 
-// PutUserPolicy attaches a policy to a user, in place of one with the same name. [*PolicyError], [ErrNotFound], [ErrLimit].
+// PutUserPolicy attaches a policy to a user, in place of one with the same name. [*PolicyError],
+// [ErrNotFound], [ErrLimit].
 func (s *Service) PutUserPolicy(ctx context.Context, account, user string, p PolicyDocument) error {
 	if err := p.Validate(); err != nil {
 		return fmt.Errorf("attach to user %s: %w", user, err)
@@ -148,7 +158,8 @@ func (s *Service) PutUserPolicy(ctx context.Context, account, user string, p Pol
 }
 
 // UserPolicies returns a user's policies in order of name. [ErrNotFound] if there is no such user.
-func (s *Service) UserPolicies(ctx context.Context, account, user string) ([]PolicyDocument, error) {
+func (s *Service) UserPolicies(ctx context.Context, account, user string) ([]PolicyDocument,
+	error) {
 	policies, err := listOf(ctx, s.store, account, user, s.store.UserPolicies)
 	if err != nil {
 		return nil, fmt.Errorf("list the policies of user %s: %w", user, err)
@@ -163,7 +174,8 @@ func (s *Service) DeleteUserPolicy(ctx context.Context, account, user, name stri
 	})
 }
 
-// CreateAccessKey makes a key for a user. This is the only time that its secret is shown. [ErrNotFound], [ErrLimit].
+// CreateAccessKey makes a key for a user. This is the only time that its secret is shown.
+// [ErrNotFound], [ErrLimit].
 func (s *Service) CreateAccessKey(ctx context.Context, account, user string) (AccessKey, error) {
 	u, err := s.store.User(ctx, account, user)
 	if err != nil {
@@ -196,7 +208,8 @@ func (s *Service) AccessKeys(ctx context.Context, account, user string) ([]KeyRe
 
 // SetAccessKeyActive turns a key on or off. [ErrNotFound] if there is none.
 func (s *Service) SetAccessKeyActive(ctx context.Context, id string, active bool) error {
-	return s.change("change access key "+id, func() error { return s.store.SetKeyActive(ctx, id, active) })
+	return s.change("change access key "+id,
+		func() error { return s.store.SetKeyActive(ctx, id, active) })
 }
 
 // DeleteAccessKey deletes a key. [ErrNotFound] if there is none.
@@ -204,7 +217,8 @@ func (s *Service) DeleteAccessKey(ctx context.Context, id string) error {
 	return s.change("delete access key "+id, func() error { return s.store.DeleteKey(ctx, id) })
 }
 
-// change changes the store and forgets what was known of it, also after an error, which may have come too late.
+// change changes the store and forgets what was known of it, also after an error, which may have
+// come too late.
 func (s *Service) change(doing string, change func() error) error {
 	err := change()
 	s.keys.forget()
@@ -216,7 +230,8 @@ func (s *Service) change(doing string, change func() error) error {
 }
 
 // listOf lists what a user has, once it is certain that the user is there.
-func listOf[T any](ctx context.Context, store Store, account, user string, list func(context.Context, string, string) ([]T, error)) ([]T, error) {
+func listOf[T any](ctx context.Context, store Store, account, user string,
+	list func(context.Context, string, string) ([]T, error)) ([]T, error) {
 	if _, err := store.User(ctx, account, user); err != nil {
 		return nil, err
 	}

@@ -31,7 +31,8 @@ func newService(t testing.TB) (*iam.Service, iam.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	root := iam.AccessKey{ID: "AKIAROOT", Secret: "s", Principal: iam.Principal{Account: account, ARN: "arn:aws:iam::" + account + ":root"}}
+	root := iam.AccessKey{ID: "AKIAROOT", Secret: "s",
+		Principal: iam.Principal{Account: account, ARN: "arn:aws:iam::" + account + ":root"}}
 	return iam.NewService(db.Identities(), sealer, root), db.Identities()
 }
 
@@ -82,7 +83,8 @@ func TestWhatChangesTakesEffectAtOnce(t *testing.T) {
 	}
 	put(full)
 	wantAllowed(t, s, key.Principal)
-	put(iam.PolicyDocument{Name: "not-people", Document: `{"Statement":{"Effect":"Deny","Action":"*","Resource":"` + people + `"}}`})
+	put(iam.PolicyDocument{Name: "not-people",
+		Document: `{"Statement":{"Effect":"Deny","Action":"*","Resource":"` + people + `"}}`})
 	wantDenied(t, s, key.Principal, iam.ExplicitDeny)
 	if err := s.DeleteUserPolicy(ctx, account, "anna", "not-people"); err != nil {
 		t.Fatal(err)
@@ -180,14 +182,16 @@ func TestWhatOthersChangeTakesEffectWithinASecond(t *testing.T) {
 }
 
 func TestAReadThatAChangeOvertakesIsNotKept(t *testing.T) {
-	store := &slowStore{document: allowAll, reading: make(chan struct{}), proceed: make(chan struct{})}
+	store := &slowStore{document: allowAll, reading: make(chan struct{}),
+		proceed: make(chan struct{})}
 	s := iam.NewService(store, nil, iam.AccessKey{})
 	p := iam.User{Account: account, Name: "anna"}.Principal()
 	done := make(chan error)
 	go func() { done <- s.Authorize(context.Background(), index(p)) }()
 	<-store.reading
 	store.set(denyAll)
-	if err := s.DeleteUser(t.Context(), account, "berta"); err != nil { // any change through the service
+	// any change through the service
+	if err := s.DeleteUser(t.Context(), account, "berta"); err != nil {
 		t.Fatal(err)
 	}
 	close(store.proceed)
@@ -201,7 +205,9 @@ func TestAReadThatAChangeOvertakesIsNotKept(t *testing.T) {
 func TestManagementRefuses(t *testing.T) {
 	s, _ := newService(t)
 	ctx := t.Context()
-	for _, c := range []struct{ account, name string }{{"1", "anna"}, {account, ""}, {account, "anna/b"}, {account, "änna"}, {account, strings.Repeat("a", 65)}, {account, "a\n"}} {
+	for _, c := range []struct{ account, name string }{{"1", "anna"}, {account, ""},
+		{account, "anna/b"}, {account, "änna"}, {account, strings.Repeat("a", 65)},
+		{account, "a\n"}} {
 		if _, err := s.CreateUser(ctx, c.account, c.name); err == nil {
 			t.Errorf("user %q of account %q is accepted", c.name, c.account)
 		}
@@ -212,15 +218,18 @@ func TestManagementRefuses(t *testing.T) {
 	if _, err := s.CreateUser(ctx, account, "Anna"); !errors.Is(err, iam.ErrExists) {
 		t.Errorf("a user that is there: %v", err)
 	}
-	err := s.PutUserPolicy(ctx, account, "anna", iam.PolicyDocument{Name: "p", Document: `{"Statement":{"Effect":"Allow"}}`})
+	err := s.PutUserPolicy(ctx, account, "anna",
+		iam.PolicyDocument{Name: "p", Document: `{"Statement":{"Effect":"Allow"}}`})
 	if _, ok := errors.AsType[*iam.PolicyError](err); !ok {
 		t.Errorf("a malformed policy: %v", err)
 	}
-	if err := s.PutUserPolicy(ctx, account, "anna", iam.PolicyDocument{Name: "a b", Document: allowAll}); err == nil {
+	if err := s.PutUserPolicy(ctx, account, "anna",
+		iam.PolicyDocument{Name: "a b", Document: allowAll}); err == nil {
 		t.Error("a policy of a bad name is accepted")
 	}
 	for i := range iam.MaxPoliciesPerUser + 1 {
-		err = s.PutUserPolicy(ctx, account, "anna", iam.PolicyDocument{Name: fmt.Sprint("p", i), Document: allowAll})
+		err = s.PutUserPolicy(ctx, account, "anna",
+			iam.PolicyDocument{Name: fmt.Sprint("p", i), Document: allowAll})
 		if (err == nil) != (i < iam.MaxPoliciesPerUser) {
 			t.Errorf("policy %d: %v", i, err)
 		}
@@ -229,21 +238,24 @@ func TestManagementRefuses(t *testing.T) {
 		t.Errorf("too many policies: %v", err)
 	}
 	for i := range iam.MaxKeysPerUser + 1 {
-		if _, err = s.CreateAccessKey(ctx, account, "anna"); (err == nil) != (i < iam.MaxKeysPerUser) {
+		if _, err = s.CreateAccessKey(ctx, account,
+			"anna"); (err == nil) != (i < iam.MaxKeysPerUser) {
 			t.Errorf("key %d: %v", i, err)
 		}
 	}
-	if keys, err := s.AccessKeys(ctx, account, "anna"); err != nil || len(keys) != iam.MaxKeysPerUser {
+	if keys, err := s.AccessKeys(ctx, account, "anna"); err != nil ||
+		len(keys) != iam.MaxKeysPerUser {
 		t.Errorf("%d keys, %v", len(keys), err)
 	}
 	if users, err := s.Users(ctx, ""); err != nil || len(users) != 1 {
 		t.Errorf("users %v, %v", users, err)
 	}
 	for doing, err := range map[string]error{
-		"a key for nobody":      second(s.CreateAccessKey(ctx, account, "berta")),
-		"the keys of nobody":    second(s.AccessKeys(ctx, account, "berta")),
-		"the policies":          second(s.UserPolicies(ctx, account, "berta")),
-		"a policy for nobody":   s.PutUserPolicy(ctx, account, "berta", iam.PolicyDocument{Name: "p", Document: allowAll}),
+		"a key for nobody":   second(s.CreateAccessKey(ctx, account, "berta")),
+		"the keys of nobody": second(s.AccessKeys(ctx, account, "berta")),
+		"the policies":       second(s.UserPolicies(ctx, account, "berta")),
+		"a policy for nobody": s.PutUserPolicy(ctx, account, "berta",
+			iam.PolicyDocument{Name: "p", Document: allowAll}),
 		"a policy that is none": s.DeleteUserPolicy(ctx, account, "anna", "none"),
 		"deleting nobody":       s.DeleteUser(ctx, account, "berta"),
 		"turning off no key":    s.SetAccessKeyActive(ctx, "AKIANONE", false),
@@ -270,7 +282,8 @@ func TestAnotherMasterKeyIsSaid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := iam.NewService(store, other, iam.AccessKey{}).AccessKey(t.Context(), key.ID); !errors.Is(err, iam.ErrWrongMasterKey) {
+	if _, _, err := iam.NewService(store, other, iam.AccessKey{}).AccessKey(t.Context(),
+		key.ID); !errors.Is(err, iam.ErrWrongMasterKey) {
 		t.Errorf("AccessKey: %v", err)
 	}
 }
@@ -314,11 +327,14 @@ func TestTagsOfTheResourceAreReadWhenAPolicyAsks(t *testing.T) {
 		reads     int
 		allowed   bool
 	}{
-		"no policy asks":            {all, 0, true},
-		"a condition":               {all + `,"Condition":{"StringEquals":{"aws:ResourceTag/Team":"Blue"}}`, 1, true},
-		"a condition on its being":  {all + `,"Condition":{"Null":{"AWS:resourcetag/x":"true"}}`, 1, true},
-		"a variable of a condition": {all + `,"Condition":{"StringEquals":{"aws:username":"${aws:ResourceTag/Owner}"}}`, 1, true},
-		"a variable of a resource":  {`"Effect":"Allow","Action":"*","Resource":"arn:aws:rekognition:*:*:collection/${aws:ResourceTag/Team}"`, 1, false},
+		"no policy asks": {all, 0, true},
+		"a condition": {all +
+			`,"Condition":{"StringEquals":{"aws:ResourceTag/Team":"Blue"}}`, 1, true},
+		"a condition on its being": {all + `,"Condition":{"Null":{"AWS:resourcetag/x":"true"}}`, 1,
+			true},
+		"a variable of a condition": {all +
+			`,"Condition":{"StringEquals":{"aws:username":"${aws:ResourceTag/Owner}"}}`, 1, true},
+		"a variable of a resource": {`"Effect":"Allow","Action":"*","Resource":"arn:aws:rekognition:*:*:collection/${aws:ResourceTag/Team}"`, 1, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, _ := newService(t)
@@ -328,7 +344,8 @@ func TestTagsOfTheResourceAreReadWhenAPolicyAsks(t *testing.T) {
 				t.Fatal(err)
 			}
 			document := `{"Version":"2012-10-17","Statement":{` + c.statement + `}}`
-			if err := s.PutUserPolicy(ctx, account, "anna", iam.PolicyDocument{Name: "p", Document: document}); err != nil {
+			if err := s.PutUserPolicy(ctx, account, "anna",
+				iam.PolicyDocument{Name: "p", Document: document}); err != nil {
 				t.Fatal(err)
 			}
 			reads, fails := 0, error(nil)
@@ -338,7 +355,8 @@ func TestTagsOfTheResourceAreReadWhenAPolicyAsks(t *testing.T) {
 				return map[string]string{"Team": "Blue", "Owner": "anna"}, fails
 			}
 			if err := s.Authorize(ctx, r); (err == nil) != c.allowed || reads != c.reads {
-				t.Errorf("%v after %d reads, want allowed: %v after %d", err, reads, c.allowed, c.reads)
+				t.Errorf("%v after %d reads, want allowed: %v after %d", err, reads, c.allowed,
+					c.reads)
 			}
 			fails = failure
 			if err := s.Authorize(ctx, r); c.reads > 0 && !errors.Is(err, failure) {

@@ -1,5 +1,5 @@
-// Package metrics shows what the server does to Prometheus. Its labels have values that the server chooses, so that no caller can
-// make series without end, and nothing in it tells of a person.
+// Package metrics shows what the server does to Prometheus. Its labels have values that the server
+// chooses, so that no caller can make series without end, and nothing in it tells of a person.
 package metrics
 
 import (
@@ -34,16 +34,19 @@ func New(version string) *Recorder {
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "recollect_requests_total",
-			Help: "Requests answered, by operation and outcome: ok, or the exception that the caller was told.",
+			Help: "Requests answered, by operation and outcome: ok, or the exception that the " +
+				"caller was told.",
 		}, []string{"operation", "outcome"}),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "recollect_request_duration_seconds",
-			Help:    "Time from a request's headers to its answer, by operation.",
-			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+			Name: "recollect_request_duration_seconds",
+			Help: "Time from a request's headers to its answer, by operation.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10,
+				30},
 		}, []string{"operation"}),
 		stages: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "recollect_vision_stage_duration_seconds",
-			Help:    "Time of a stage of looking at a picture or at a face in it, with waiting for cores.",
+			Name: "recollect_vision_stage_duration_seconds",
+			Help: "Time of a stage of looking at a picture or at a face in it, with waiting " +
+				"for cores.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
 		}, []string{"stage"}),
 		turnedAway: prometheus.NewCounter(prometheus.CounterOpts{
@@ -62,7 +65,8 @@ func New(version string) *Recorder {
 	})
 	build.Set(1)
 	r.registry.MustRegister(r.requests, r.durations, r.stages, r.turnedAway, r.inFlight, build,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
 }
 

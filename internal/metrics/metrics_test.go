@@ -13,13 +13,18 @@ import (
 
 func TestWhatAScrapeShows(t *testing.T) {
 	r := metrics.New("1.2.3")
-	r.Observe(rekognition.Outcome{Operation: "ListFaces", Status: 200, Duration: 3 * time.Millisecond})
-	r.Observe(rekognition.Outcome{Operation: "ListFaces", Status: 400, Exception: "ResourceNotFoundException", Duration: time.Millisecond})
+	r.Observe(rekognition.Outcome{Operation: "ListFaces", Status: 200,
+		Duration: 3 * time.Millisecond})
+	r.Observe(rekognition.Outcome{Operation: "ListFaces", Status: 400,
+		Exception: "ResourceNotFoundException", Duration: time.Millisecond})
 	r.Observe(rekognition.Outcome{Status: 400, Exception: "ThrottlingException", TurnedAway: true})
 	r.ObserveStage("embed", 2*time.Millisecond)
 	r.WatchMemory(func() int64 { return 4096 })
 	var during string
-	r.InFlight(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { during = scrape(t, r) })).ServeHTTP(httptest.NewRecorder(),
+	r.InFlight(http.HandlerFunc(func(http.ResponseWriter,
+		*http.Request) {
+		during = scrape(t, r)
+	})).ServeHTTP(httptest.NewRecorder(),
 		httptest.NewRequestWithContext(t.Context(), "POST", "/", nil))
 	for _, want := range []string{
 		`recollect_requests_total{operation="ListFaces",outcome="ok"} 1`,

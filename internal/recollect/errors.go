@@ -5,10 +5,12 @@ import (
 	"fmt"
 )
 
-// Code says what kind of failure an [Error] is. The front door maps each code to one exception of the API.
+// Code says what kind of failure an [Error] is. The front door maps each code to one exception of
+// the API.
 type Code int
 
-// The codes. CodeInternal is the zero value: whatever is not known to be the caller's doing is the server's.
+// The codes. CodeInternal is the zero value: whatever is not known to be the caller's doing is the
+// server's.
 const (
 	CodeInternal Code = iota
 	CodeInvalidParameter
@@ -25,8 +27,8 @@ const (
 	CodeNotImplemented
 )
 
-// Error is a failure that the caller may be told of. Message is the text the service itself would send, and
-// is safe to show: it never holds an internal error's text. Err, if any, is for the log.
+// Error is a failure that the caller may be told of. Message is the text the service itself would
+// send, and is safe to show: it never holds an internal error's text. Err, if any, is for the log.
 type Error struct {
 	Code    Code
 	Message string

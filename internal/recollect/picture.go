@@ -2,8 +2,8 @@ package recollect
 
 import "context"
 
-// Picture yields the bytes of a picture. It is asked once they are wanted, so that a collection which is missing is told before
-// anything is fetched.
+// Picture yields the bytes of a picture. It is asked once they are wanted, so that a collection
+// which is missing is told before anything is fetched.
 type Picture func(ctx context.Context) ([]byte, error)
 
 // Bytes is a picture that is there already.
@@ -11,8 +11,8 @@ func Bytes(picture []byte) Picture {
 	return func(context.Context) ([]byte, error) { return picture, nil }
 }
 
-// BoundingBox is a rectangle as ratios of the upright picture's width and height, origin at the top left. It may
-// reach over the picture's edges.
+// BoundingBox is a rectangle as ratios of the upright picture's width and height, origin at the top
+// left. It may reach over the picture's edges.
 type BoundingBox struct {
 	Left, Top, Width, Height float32
 }

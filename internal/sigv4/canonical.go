@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// canonicalRequest returns the one form of a request that is signed, given the hexadecimal SHA-256 of its body. It reports
-// false if the query string is none, so that it has no such form.
+// canonicalRequest returns the one form of a request that is signed, given the hexadecimal SHA-256
+// of its body. It reports false if the query string is none, so that it has no such form.
 func (s *Signature) canonicalRequest(r *http.Request, payload string) ([]byte, bool) {
 	b := make([]byte, 0, 1024)
 	b = append(b, r.Method...)
@@ -32,8 +32,8 @@ func (s *Signature) canonicalRequest(r *http.Request, payload string) ([]byte, b
 	return b, ok
 }
 
-// appendCanonicalPath normalises a path as it is on the wire (no empty and no dot segments; a slash at its end stays) and escapes
-// it once more.
+// appendCanonicalPath normalises a path as it is on the wire (no empty and no dot segments; a slash
+// at its end stays) and escapes it once more.
 func appendCanonicalPath(b []byte, wire string) []byte {
 	clean := path.Clean("/" + wire)
 	if strings.HasSuffix(wire, "/") && clean != "/" {
@@ -83,8 +83,8 @@ func appendCanonicalQuery(b []byte, raw string) ([]byte, bool) {
 	return b, true
 }
 
-// appendCanonicalHeader appends the values of one header, in the order they came, without spaces around them and with
-// single spaces within. A header that is not there is an empty one.
+// appendCanonicalHeader appends the values of one header, in the order they came, without spaces
+// around them and with single spaces within. A header that is not there is an empty one.
 func appendCanonicalHeader(b []byte, r *http.Request, lowerName string) []byte {
 	// net/http keeps these two elsewhere.
 	switch lowerName {
@@ -115,7 +115,8 @@ func appendFolded(b []byte, v string) []byte {
 	return b
 }
 
-// appendEscaped escapes every byte of s but RFC 3986's unreserved characters, and slashes if they are to be kept.
+// appendEscaped escapes every byte of s but RFC 3986's unreserved characters, and slashes if they
+// are to be kept.
 func appendEscaped(b []byte, s string, keepSlash bool) []byte {
 	const hexadecimal = "0123456789ABCDEF"
 	b = slices.Grow(b, len(s))

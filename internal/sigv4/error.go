@@ -15,8 +15,8 @@ const (
 	UnrecognizedClient         = "UnrecognizedClientException"
 )
 
-// Error says why a request is not authenticated. Both members may be shown to the caller: they hold no secret, and of
-// the request at most short excerpts.
+// Error says why a request is not authenticated. Both members may be shown to the caller: they hold
+// no secret, and of the request at most short excerpts.
 type Error struct {
 	Type    string // one of this package's constants
 	Message string
@@ -24,7 +24,8 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Type + ": " + e.Message }
 
-// UnrecognizedClientError is the answer to a request whose access key id or session token nobody has.
+// UnrecognizedClientError is the answer to a request whose access key id or session token nobody
+// has.
 func UnrecognizedClientError() *Error {
 	return newError(UnrecognizedClient, "The security token included in the request is invalid.")
 }
@@ -33,7 +34,8 @@ func newError(kind, format string, args ...any) *Error {
 	return &Error{Type: kind, Message: fmt.Sprintf(format, args...)}
 }
 
-// excerpt makes something that the caller sent fit to be shown: valid UTF-8 of at most some 64 bytes.
+// excerpt makes something that the caller sent fit to be shown: valid UTF-8 of at most some 64
+// bytes.
 func excerpt(s string) string {
 	const most = 64
 	if len(s) > most {

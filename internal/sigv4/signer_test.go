@@ -22,12 +22,16 @@ import (
 	"github.com/recollect-dev/recollect/internal/sigv4"
 )
 
-// sign signs r with the SDK's own signer and returns it as a server receives it, by way of the wire.
-func sign(t testing.TB, r *http.Request, body []byte, secret, token string, scope sigv4.Scope, at time.Time) *http.Request {
+// sign signs r with the SDK's own signer and returns it as a server receives it, by way of the
+// wire.
+func sign(t testing.TB, r *http.Request, body []byte, secret, token string, scope sigv4.Scope,
+	at time.Time) *http.Request {
 	t.Helper()
 	hash := sha256.Sum256(body)
-	credentials := aws.Credentials{AccessKeyID: exampleID, SecretAccessKey: secret, SessionToken: token}
-	if err := v4.NewSigner().SignHTTP(t.Context(), credentials, r, hex.EncodeToString(hash[:]), scope.Service, scope.Region, at); err != nil {
+	credentials := aws.Credentials{AccessKeyID: exampleID, SecretAccessKey: secret,
+		SessionToken: token}
+	if err := v4.NewSigner().SignHTTP(t.Context(), credentials, r, hex.EncodeToString(hash[:]),
+		scope.Service, scope.Region, at); err != nil {
 		t.Fatal(err)
 	}
 	var wire bytes.Buffer
@@ -58,9 +62,9 @@ func random(rng *rand.Rand, alphabet string, least, most int) string {
 	return string(b)
 }
 
-// randomRequest makes a request that the SDK's signer signs as the algorithm is documented. It does not normalise
-// paths, so there are no empty and no dot segments here, and it sorts parameters before it escapes them, so
-// their names are of characters that need no escape, each once.
+// randomRequest makes a request that the SDK's signer signs as the algorithm is documented. It does
+// not normalise paths, so there are no empty and no dot segments here, and it sorts parameters
+// before it escapes them, so their names are of characters that need no escape, each once.
 func randomRequest(t testing.TB, rng *rand.Rand) (*http.Request, []byte) {
 	const letters = "aB9-_~!$&'()*+;=:@ %/?#[]\"<>\\^`{|}äሴ😀"
 	body := []byte(random(rng, letters, 0, 200))
@@ -74,14 +78,16 @@ func randomRequest(t testing.TB, rng *rand.Rand) (*http.Request, []byte) {
 	}
 	target.RawQuery = query.Encode()
 	method := []string{"GET", "POST", "PUT", "DELETE"}[rng.IntN(4)]
-	r, err := http.NewRequestWithContext(t.Context(), method, target.String(), bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(t.Context(), method, target.String(),
+		bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	r.Header.Set("User-Agent", random(rng, "abc/ .1", 1, 20))
 	for range rng.IntN(5) {
-		name := []string{"X-Amz-", "X-Amzn-", "Amz-Sdk-", "X-"}[rng.IntN(4)] + random(rng, "abcdE-", 1, 6)
+		name := []string{"X-Amz-", "X-Amzn-", "Amz-Sdk-", "X-"}[rng.IntN(4)] +
+			random(rng, "abcdE-", 1, 6)
 		for range 1 + rng.IntN(3) {
 			r.Header.Add(name, random(rng, "ab  ,;=\"é", 0, 20))
 		}
@@ -99,10 +105,12 @@ func TestSDKSigner(t *testing.T) {
 		if rng.IntN(3) == 0 {
 			token = random(rng, "abc/+=", 1, 300)
 		}
-		scope := sigv4.Scope{Region: random(rng, "abc-1", 1, 12), Service: random(rng, "abc", 1, 12)}
+		scope := sigv4.Scope{Region: random(rng, "abc-1", 1, 12),
+			Service: random(rng, "abc", 1, 12)}
 		at := time.Unix(rng.Int64N(4e9), 0)
 		r := sign(t, request, body, secret, token, scope, at)
-		if err := verify(r, body, secret, scope, at.Add(time.Duration(rng.IntN(590)-295)*time.Second)); err != nil {
+		if err := verify(r, body, secret, scope,
+			at.Add(time.Duration(rng.IntN(590)-295)*time.Second)); err != nil {
 			t.Fatalf("request %d: %v\n%s %s\n%v", i, err, r.Method, r.URL, r.Header)
 		}
 		if s, _ := sigv4.Parse(r); s.SessionToken != token {
@@ -153,7 +161,8 @@ func TestEverySignatureBit(t *testing.T) {
 	r := listCollections(t, scope)
 	good := r.Header.Get("Authorization")
 	head, signature, _ := strings.Cut(good, "Signature=")
-	bad := []string{signature[:63], signature + "0", strings.ToUpper(signature), "0", strings.Repeat("é", 32)}
+	bad := []string{signature[:63], signature + "0", strings.ToUpper(signature), "0",
+		strings.Repeat("é", 32)}
 	for i := range signature {
 		digit := byte('0')
 		if signature[i] == digit {
@@ -177,7 +186,8 @@ func TestEverySignatureBit(t *testing.T) {
 
 func listCollections(t testing.TB, scope sigv4.Scope) *http.Request {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), "POST", "http://127.0.0.1:7180/", strings.NewReader("{}"))
+	r, err := http.NewRequestWithContext(t.Context(), "POST", "http://127.0.0.1:7180/",
+		strings.NewReader("{}"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,18 +198,21 @@ func listCollections(t testing.TB, scope sigv4.Scope) *http.Request {
 	return sign(t, r, []byte("{}"), exampleSecret, "", scope, exampleTime)
 }
 
-// TestHeaderOrder: neither the order of the request's headers nor headers that are added on the way and not signed matter.
+// TestHeaderOrder: neither the order of the request's headers nor headers that are added on the way
+// and not signed matter.
 func TestHeaderOrder(t *testing.T) {
 	scope := sigv4.Scope{Region: "us-east-1", Service: "rekognition"}
 	signed := listCollections(t, scope)
 	names := slices.Collect(maps.Keys(signed.Header))
 	for range 20 {
 		rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
-		head := "POST / HTTP/1.1\nHost: 127.0.0.1:7180\nX-Forwarded-For: 10.0.0.1\nX-Amzn-Trace-Id: Root=1-67891233-abcdef012345678912345678"
+		head := "POST / HTTP/1.1\nHost: 127.0.0.1:7180\n" +
+			"X-Forwarded-For: 10.0.0.1\nX-Amzn-Trace-Id: Root=1-67891233-abcdef012345678912345678"
 		for _, name := range names {
 			head += fmt.Sprintf("\n%s: %s", strings.ToLower(name), signed.Header.Get(name))
 		}
-		if err := verify(readRequest(t, head), []byte("{}"), exampleSecret, scope, exampleTime); err != nil {
+		if err := verify(readRequest(t, head), []byte("{}"), exampleSecret, scope,
+			exampleTime); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -219,33 +232,40 @@ func TestContentSHA256Header(t *testing.T) {
 		{"STREAMING-AWS4-HMAC-SHA256-PAYLOAD", false},
 		{"", false},
 	} {
-		r, err := http.NewRequestWithContext(t.Context(), "POST", "http://127.0.0.1:7180/", bytes.NewReader(body))
+		r, err := http.NewRequestWithContext(t.Context(), "POST", "http://127.0.0.1:7180/",
+			bytes.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.Header.Set("X-Amz-Content-Sha256", test.value)
-		err = verify(sign(t, r, body, exampleSecret, "", scope, exampleTime), body, exampleSecret, scope, exampleTime)
+		err = verify(sign(t, r, body, exampleSecret, "", scope, exampleTime), body, exampleSecret,
+			scope, exampleTime)
 		if test.ok && err != nil {
 			t.Errorf("%q: %v", test.value, err)
 		}
 		if !test.ok {
-			wantError(t, err, sigv4.InvalidSignature, "'x-amz-content-sha256' header does not match")
+			wantError(t, err, sigv4.InvalidSignature,
+				"'x-amz-content-sha256' header does not match")
 		}
 	}
 	// As S3 is signed: the header's word in the place of the hash.
-	r, err := http.NewRequestWithContext(t.Context(), "POST", "http://127.0.0.1:7180/", bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(t.Context(), "POST", "http://127.0.0.1:7180/",
+		bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Header.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
 	credentials := aws.Credentials{AccessKeyID: exampleID, SecretAccessKey: exampleSecret}
-	if err := v4.NewSigner().SignHTTP(t.Context(), credentials, r, "UNSIGNED-PAYLOAD", scope.Service, scope.Region, exampleTime); err != nil {
+	if err := v4.NewSigner().SignHTTP(t.Context(), credentials, r, "UNSIGNED-PAYLOAD",
+		scope.Service, scope.Region, exampleTime); err != nil {
 		t.Fatal(err)
 	}
-	wantError(t, verify(r, body, exampleSecret, scope, exampleTime), sigv4.InvalidSignature, "does not match")
+	wantError(t, verify(r, body, exampleSecret, scope, exampleTime), sigv4.InvalidSignature,
+		"does not match")
 }
 
-// TestServer verifies inside net/http's own server, where Host and Content-Length are kept apart from the headers.
+// TestServer verifies inside net/http's own server, where Host and Content-Length are kept apart
+// from the headers.
 func TestServer(t *testing.T) {
 	scope := sigv4.Scope{Region: "us-east-1", Service: "rekognition"}
 	server := newServer(t, func(w http.ResponseWriter, r *http.Request) {
@@ -257,15 +277,19 @@ func TestServer(t *testing.T) {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 		}
 	})
-	for _, path := range []string{"/", "/a%20b/c", "/a%2Fb/", "/%E1%88%B4?b=2&a=1&a=0&c", "/?x=a+b%2B%20"} {
+	for _, path := range []string{"/", "/a%20b/c", "/a%2Fb/", "/%E1%88%B4?b=2&a=1&a=0&c",
+		"/?x=a+b%2B%20"} {
 		body := []byte(`{"Bytes":"äöü"}`)
-		r, err := http.NewRequestWithContext(t.Context(), "POST", server+path, bytes.NewReader(body))
+		r, err := http.NewRequestWithContext(t.Context(), "POST", server+path,
+			bytes.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
 		hash := sha256.Sum256(body)
-		credentials := aws.Credentials{AccessKeyID: exampleID, SecretAccessKey: exampleSecret, SessionToken: "token"}
-		if err := v4.NewSigner().SignHTTP(t.Context(), credentials, r, hex.EncodeToString(hash[:]), scope.Service, scope.Region, time.Now()); err != nil {
+		credentials := aws.Credentials{AccessKeyID: exampleID, SecretAccessKey: exampleSecret,
+			SessionToken: "token"}
+		if err := v4.NewSigner().SignHTTP(t.Context(), credentials, r, hex.EncodeToString(hash[:]),
+			scope.Service, scope.Region, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		if a := r.Header.Get("Authorization"); !strings.Contains(a, "content-length;host") {
@@ -283,13 +307,15 @@ func TestServer(t *testing.T) {
 	}
 }
 
-// TestOtherSpellings verifies requests that say the same as a signed one in another way, as proxies and other clients do.
+// TestOtherSpellings verifies requests that say the same as a signed one in another way, as proxies
+// and other clients do.
 func TestOtherSpellings(t *testing.T) {
 	scope := sigv4.Scope{Region: "us-east-1", Service: "rekognition"}
 	body := []byte("{}")
 	signed := func(t *testing.T, target string, headers ...string) *http.Request {
 		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), "POST", "http://127.0.0.1:7180"+target, bytes.NewReader(body))
+		r, err := http.NewRequestWithContext(t.Context(), "POST", "http://127.0.0.1:7180"+target,
+			bytes.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -300,10 +326,14 @@ func TestOtherSpellings(t *testing.T) {
 	}
 	authorization := func(old, new string) func(*http.Request) {
 		return func(r *http.Request) {
-			r.Header.Set("Authorization", strings.ReplaceAll(r.Header.Get("Authorization"), old, new))
+			r.Header.Set("Authorization",
+				strings.ReplaceAll(r.Header.Get("Authorization"), old, new))
 		}
 	}
-	query := func(raw string) func(*http.Request) { return func(r *http.Request) { r.URL.RawQuery = raw } }
+	query := func(raw string) func(
+		*http.Request) {
+		return func(r *http.Request) { r.URL.RawQuery = raw }
+	}
 	for _, test := range []struct {
 		name    string
 		request *http.Request
@@ -312,7 +342,8 @@ func TestOtherSpellings(t *testing.T) {
 	}{
 		{"no space behind commas", signed(t, "/"), authorization(", ", ","), true},
 		{"tabs behind commas", signed(t, "/"), authorization(", ", ",\t "), true},
-		{"two spaces behind the algorithm", signed(t, "/"), authorization("AWS4-HMAC-SHA256 ", "AWS4-HMAC-SHA256  "), true},
+		{"two spaces behind the algorithm", signed(t, "/"),
+			authorization("AWS4-HMAC-SHA256 ", "AWS4-HMAC-SHA256  "), true},
 		{"other order of parameters", signed(t, "/"), func(r *http.Request) {
 			algorithm, list, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 			parts := strings.Split(list, ", ")
@@ -331,18 +362,31 @@ func TestOtherSpellings(t *testing.T) {
 		{"no query", signed(t, "/?a=1"), query(""), false},
 		{"a query more", signed(t, "/"), query("a=1"), false},
 		{"half an escape", signed(t, "/?a=1"), query("a=1&b=%e"), false},
-		{"spaces around and within", signed(t, "/", "X-Amz-Meta", "a b \u00e9"), func(r *http.Request) { r.Header.Set("X-Amz-Meta", "  a    b  \u00e9\t") }, true},
-		{"spaces left out", signed(t, "/", "X-Amz-Meta", "a b"), func(r *http.Request) { r.Header.Set("X-Amz-Meta", "ab") }, false},
-		{"a tab for a space", signed(t, "/", "X-Amz-Meta", "a b"), func(r *http.Request) { r.Header.Set("X-Amz-Meta", "a\tb") }, false},
-		{"other UTF-8 of the same letter", signed(t, "/", "X-Amz-Meta", "\u00e9"), func(r *http.Request) { r.Header.Set("X-Amz-Meta", "e\u0301") }, false},
-		{"a repeated header as one", signed(t, "/", "X-Amz-Meta", "a", "X-Amz-Meta", "b"), func(r *http.Request) { r.Header["X-Amz-Meta"] = []string{"a,b"} }, true},
-		{"a repeated header turned round", signed(t, "/", "X-Amz-Meta", "a", "X-Amz-Meta", "b"), func(r *http.Request) { r.Header["X-Amz-Meta"] = []string{"b", "a"} }, false},
-		{"a repeated header cut short", signed(t, "/", "X-Amz-Meta", "a", "X-Amz-Meta", "b"), func(r *http.Request) { r.Header["X-Amz-Meta"] = []string{"a"} }, false},
-		{"a signed header lost", signed(t, "/", "X-Amz-Meta", "a"), func(r *http.Request) { r.Header.Del("X-Amz-Meta") }, false},
-		{"a signed header emptied and lost", signed(t, "/", "X-Amz-Meta", ""), func(r *http.Request) { r.Header.Del("X-Amz-Meta") }, true}, // both are empty
-		{"a Date beside X-Amz-Date", signed(t, "/"), func(r *http.Request) { r.Header.Set("Date", "Mon, 01 Jan 2001 00:00:00 GMT") }, true},
-		{"the length as a header", signed(t, "/"), func(r *http.Request) { r.Header.Set("Content-Length", "2") }, true},
-		{"another length", signed(t, "/"), func(r *http.Request) { r.Header.Set("Content-Length", "3") }, false},
+		{"spaces around and within", signed(t, "/", "X-Amz-Meta", "a b \u00e9"),
+			func(r *http.Request) { r.Header.Set("X-Amz-Meta", "  a    b  \u00e9\t") }, true},
+		{"spaces left out", signed(t, "/", "X-Amz-Meta", "a b"),
+			func(r *http.Request) { r.Header.Set("X-Amz-Meta", "ab") }, false},
+		{"a tab for a space", signed(t, "/", "X-Amz-Meta", "a b"),
+			func(r *http.Request) { r.Header.Set("X-Amz-Meta", "a\tb") }, false},
+		{"other UTF-8 of the same letter", signed(t, "/", "X-Amz-Meta", "\u00e9"),
+			func(r *http.Request) { r.Header.Set("X-Amz-Meta", "e\u0301") }, false},
+		{"a repeated header as one", signed(t, "/", "X-Amz-Meta", "a", "X-Amz-Meta", "b"),
+			func(r *http.Request) { r.Header["X-Amz-Meta"] = []string{"a,b"} }, true},
+		{"a repeated header turned round", signed(t, "/", "X-Amz-Meta", "a", "X-Amz-Meta", "b"),
+			func(r *http.Request) { r.Header["X-Amz-Meta"] = []string{"b", "a"} }, false},
+		{"a repeated header cut short", signed(t, "/", "X-Amz-Meta", "a", "X-Amz-Meta", "b"),
+			func(r *http.Request) { r.Header["X-Amz-Meta"] = []string{"a"} }, false},
+		{"a signed header lost", signed(t, "/", "X-Amz-Meta", "a"),
+			func(r *http.Request) { r.Header.Del("X-Amz-Meta") }, false},
+		// both are empty
+		{"a signed header emptied and lost", signed(t, "/", "X-Amz-Meta", ""),
+			func(r *http.Request) { r.Header.Del("X-Amz-Meta") }, true},
+		{"a Date beside X-Amz-Date", signed(t, "/"),
+			func(r *http.Request) { r.Header.Set("Date", "Mon, 01 Jan 2001 00:00:00 GMT") }, true},
+		{"the length as a header", signed(t, "/"),
+			func(r *http.Request) { r.Header.Set("Content-Length", "2") }, true},
+		{"another length", signed(t, "/"),
+			func(r *http.Request) { r.Header.Set("Content-Length", "3") }, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if err := verify(test.request, body, exampleSecret, scope, exampleTime); err != nil {
@@ -354,7 +398,8 @@ func TestOtherSpellings(t *testing.T) {
 				t.Error(err)
 			}
 			if !test.ok {
-				wantError(t, err, sigv4.InvalidSignature, "does not match the signature you provided")
+				wantError(t, err, sigv4.InvalidSignature,
+					"does not match the signature you provided")
 			}
 		})
 	}
@@ -373,11 +418,13 @@ func TestSessionToken(t *testing.T) {
 		{"none", "does not match the signature", func(h http.Header) { h.Del(name) }},
 		{"twice", "does not match the signature", func(h http.Header) { h.Add(name, "token") }},
 		{"not signed", "'x-amz-security-token' must be a 'SignedHeader'", func(h http.Header) {
-			h.Set("Authorization", strings.Replace(h.Get("Authorization"), ";x-amz-security-token", "", 1))
+			h.Set("Authorization",
+				strings.Replace(h.Get("Authorization"), ";x-amz-security-token", "", 1))
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r, err := http.NewRequestWithContext(t.Context(), "POST", "http://127.0.0.1:7180/", strings.NewReader("{}"))
+			r, err := http.NewRequestWithContext(t.Context(), "POST", "http://127.0.0.1:7180/",
+				strings.NewReader("{}"))
 			if err != nil {
 				t.Fatal(err)
 			}

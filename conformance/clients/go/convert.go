@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// decodeInput makes an input of type t, a pointer to a struct, from the protocol's JSON as encoding/json decodes it,
-// numbers as json.Number. What does not fit the type is a refusal.
+// decodeInput makes an input of type t, a pointer to a struct, from the protocol's JSON as
+// encoding/json decodes it, numbers as json.Number. What does not fit the type is a refusal.
 func decodeInput(t reflect.Type, from any) (reflect.Value, error) {
 	input := reflect.New(t.Elem())
 	if from == nil {
@@ -128,8 +128,8 @@ func decodeMembers(to reflect.Value, members map[string]any, at string) error {
 	return nil
 }
 
-// encode turns what the SDK returns into the protocol's JSON, for encoding/json: members that were not received are
-// left out, a float32 keeps its value rather than its shortest text.
+// encode turns what the SDK returns into the protocol's JSON, for encoding/json: members that were
+// not received are left out, a float32 keeps its value rather than its shortest text.
 func encode(from reflect.Value) any {
 	switch value := from.Interface().(type) {
 	case time.Time:
@@ -167,8 +167,9 @@ func encode(from reflect.Value) any {
 	return from.Interface()
 }
 
-// received says whether a member stood in the answer, as far as the SDK shows it: an enumeration that did not is empty. Numbers
-// and truth values that are no pointers are there always, as for any caller of the SDK.
+// received says whether a member stood in the answer, as far as the SDK shows it: an enumeration
+// that did not is empty. Numbers and truth values that are no pointers are there always, as for any
+// caller of the SDK.
 func received(member reflect.Value) bool {
 	switch member.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Map:

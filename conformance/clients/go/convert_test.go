@@ -9,20 +9,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rekognition"
 )
 
-// Whatever kinds the SDK's structs are made of come back as they were given: pointers, enumerations, lists (also empty
-// ones), maps, binary data, float32s that no decimal of few digits names, timestamps.
+// Whatever kinds the SDK's structs are made of come back as they were given: pointers,
+// enumerations, lists (also empty ones), maps, binary data, float32s that no decimal of few digits
+// names, timestamps.
 func TestRoundTrip(t *testing.T) {
 	for _, c := range []struct {
 		input any
 		text  string
 	}{
 		{rekognition.CreateCollectionInput{}, `{"CollectionId":"c","Tags":{"a":"b","empty":""}}`},
-		{rekognition.IndexFacesInput{}, `{"CollectionId":"c","DetectionAttributes":["ALL"],"Image":{"Bytes":{"$blob":"AP8Q"}},"MaxFaces":3,"QualityFilter":"NONE"}`},
-		{rekognition.SearchFacesInput{}, `{"CollectionId":"c","FaceId":"f","FaceMatchThreshold":99.993408203125}`},
+		{rekognition.IndexFacesInput{},
+			`{"CollectionId":"c","DetectionAttributes":["ALL"],"Image":{"Bytes":{"$blob":"AP8Q"}},"MaxFaces":3,"QualityFilter":"NONE"}`},
+		{rekognition.SearchFacesInput{},
+			`{"CollectionId":"c","FaceId":"f","FaceMatchThreshold":99.993408203125}`},
 		{rekognition.ListFacesInput{}, `{"CollectionId":"c","FaceIds":[],"MaxResults":0}`},
-		{rekognition.DescribeCollectionOutput{}, `{"CreationTimestamp":1569444828.274,"FaceCount":0}`},
-		{rekognition.DetectFacesOutput{}, `{"FaceDetails":[{"Emotions":[{"Confidence":7.5,"Type":"CALM"}],"EyesOpen":{"Confidence":0.5,"Value":false}}]}`},
-		{rekognition.SearchFacesOutput{}, `{"FaceMatches":[{"Face":{"BoundingBox":{"Height":0.24770642817020416}},"Similarity":100}]}`},
+		{rekognition.DescribeCollectionOutput{},
+			`{"CreationTimestamp":1569444828.274,"FaceCount":0}`},
+		{rekognition.DetectFacesOutput{},
+			`{"FaceDetails":[{"Emotions":[{"Confidence":7.5,"Type":"CALM"}],"EyesOpen":{"Confidence":0.5,"Value":false}}]}`},
+		{rekognition.SearchFacesOutput{},
+			`{"FaceMatches":[{"Face":{"BoundingBox":{"Height":0.24770642817020416}},"Similarity":100}]}`},
 	} {
 		value, err := decodeInput(reflect.PointerTo(reflect.TypeOf(c.input)), parse(t, c.text))
 		if err != nil {
@@ -62,7 +68,8 @@ func TestDecodeRefusesWhatDoesNotFit(t *testing.T) {
 	}
 }
 
-// Every operation whose input and output have a NextToken has a paginator in the table, but for those that the SDK has none for.
+// Every operation whose input and output have a NextToken has a paginator in the table, but for
+// those that the SDK has none for.
 func TestTableOfPaginatorsIsWhole(t *testing.T) {
 	table := paginators()
 	client := reflect.TypeFor[*rekognition.Client]()

@@ -1,8 +1,9 @@
-// Command go is the AWS SDK for Go v2 as a driver: it reads requests from standard input, makes the calls and writes
-// the answers to standard output, one JSON object a line each. See ../README.md for the protocol.
+// Command go is the AWS SDK for Go v2 as a driver: it reads requests from standard input, makes the
+// calls and writes the answers to standard output, one JSON object a line each. See ../README.md
+// for the protocol.
 //
-// It knows no operation: methods are found by name through reflection. Paginators are functions, which reflection
-// does not find by name, so that those stand in a table (paginators.go).
+// It knows no operation: methods are found by name through reflection. Paginators are functions,
+// which reflection does not find by name, so that those stand in a table (paginators.go).
 package main
 
 import (
@@ -171,7 +172,8 @@ func newClient(ctx context.Context, o overrides) (*rekognition.Client, error) {
 	}
 	if o.TimeoutMS != 0 {
 		timeout := time.Duration(o.TimeoutMS) * time.Millisecond
-		options = append(options, config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(timeout)))
+		options = append(options,
+			config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(timeout)))
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
@@ -192,7 +194,8 @@ func either(value, variable string) string {
 	return value
 }
 
-// call makes one call: client.Operation(ctx, *OperationInput, ...options) (*OperationOutput, error).
+// call makes one call: client.Operation(ctx, *OperationInput, ...options) (*OperationOutput,
+// error).
 func call(ctx context.Context, client *rekognition.Client, r request) answer {
 	method := reflect.ValueOf(client).MethodByName(r.Call)
 	if !method.IsValid() || !isOperation(method.Type()) {
@@ -216,7 +219,8 @@ func call(ctx context.Context, client *rekognition.Client, r request) answer {
 }
 
 func isOperation(method reflect.Type) bool {
-	return method.NumIn() == 3 && method.NumOut() == 2 && method.In(1).Kind() == reflect.Pointer && method.Out(0).Kind() == reflect.Pointer
+	return method.NumIn() == 3 && method.NumOut() == 2 && method.In(1).Kind() == reflect.Pointer &&
+		method.Out(0).Kind() == reflect.Pointer
 }
 
 // failure is the answer to a call that brought no output.
@@ -240,12 +244,14 @@ func failure(err error) answer {
 		Message:   fault.ErrorMessage(),
 		Status:    response.HTTPStatusCode(),
 		RequestID: response.ServiceRequestID(),
-		Modelled:  reflect.TypeOf(fault).Elem().PkgPath() == reflect.TypeFor[types.AccessDeniedException]().PkgPath(),
+		Modelled: reflect.TypeOf(
+			fault).Elem().PkgPath() == reflect.TypeFor[types.AccessDeniedException]().PkgPath(),
 	}}
 }
 
 func describe() answer {
-	a := answer{Client: "aws-sdk-go-v2/service/rekognition", Runtime: strings.Replace(runtime.Version(), "go", "Go ", 1)}
+	a := answer{Client: "aws-sdk-go-v2/service/rekognition",
+		Runtime: strings.Replace(runtime.Version(), "go", "Go ", 1)}
 	if build, ok := debug.ReadBuildInfo(); ok {
 		for _, module := range build.Deps {
 			if strings.HasSuffix(module.Path, a.Client) {

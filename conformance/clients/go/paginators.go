@@ -46,10 +46,11 @@ func paginate(ctx context.Context, client *rekognition.Client, r request) answer
 	arguments := []reflect.Value{reflect.ValueOf(client), input}
 	if r.PageSize != 0 {
 		option := construct.Type().In(2).Elem()
-		arguments = append(arguments, reflect.MakeFunc(option, func(options []reflect.Value) []reflect.Value {
-			options[0].Elem().FieldByName("Limit").SetInt(int64(r.PageSize))
-			return nil
-		}))
+		arguments = append(arguments,
+			reflect.MakeFunc(option, func(options []reflect.Value) []reflect.Value {
+				options[0].Elem().FieldByName("Limit").SetInt(int64(r.PageSize))
+				return nil
+			}))
 	}
 	paginator := construct.Call(arguments)[0]
 	var pages []any

@@ -13,15 +13,16 @@ import (
 const (
 	minutes = 60 // that are remembered
 
-	// Durations are counted in classes whose bounds grow by a factor of 2^(1/4) from leastDuration on, so that a quantile is
-	// at most a fifth too high. The last class takes all that is longer than 100 seconds or so.
+	// Durations are counted in classes whose bounds grow by a factor of 2^(1/4) from leastDuration
+	// on, so that a quantile is at most a fifth too high. The last class takes all that is longer
+	// than 100 seconds or so.
 	leastDuration  = 100 * time.Microsecond
 	classesPerHalf = 4
 	classes        = 20*classesPerHalf + 1
 )
 
-// Activity remembers the requests of the last hour, by minute and operation, in some 350 bytes for each of them. It
-// is a [rekognition.Observer]. The zero value is ready to use.
+// Activity remembers the requests of the last hour, by minute and operation, in some 350 bytes for
+// each of them. It is a [rekognition.Observer]. The zero value is ready to use.
 type Activity struct {
 	mu   sync.Mutex
 	ring [minutes]minute
@@ -74,7 +75,8 @@ func classOf(d time.Duration) int {
 	if d <= leastDuration {
 		return 0
 	}
-	return min(classes-1, int(math.Ceil(classesPerHalf*math.Log2(float64(d)/float64(leastDuration)))))
+	return min(classes-1,
+		int(math.Ceil(classesPerHalf*math.Log2(float64(d)/float64(leastDuration)))))
 }
 
 // add counts what another tally has.
@@ -110,7 +112,8 @@ type counts struct {
 }
 
 func (t *tally) counts() counts {
-	return counts{t.requests, t.errors, t.faults, t.turnedAway, t.quantile(.5), t.quantile(.9), t.quantile(.99)}
+	return counts{t.requests, t.errors, t.faults, t.turnedAway, t.quantile(.5), t.quantile(.9),
+		t.quantile(.99)}
 }
 
 type operationActivity struct {
@@ -141,13 +144,15 @@ func (a *Activity) lastHour(now time.Time) []operationActivity {
 				totals[operation] = new(tally)
 			}
 			totals[operation].add(t)
-			byMinute[operation] = append(byMinute[operation], minuteActivity{time.Unix(number*60, 0).UTC(), t.counts()})
+			byMinute[operation] = append(byMinute[operation],
+				minuteActivity{time.Unix(number*60, 0).UTC(), t.counts()})
 		}
 	}
 	hour := make([]operationActivity, 0, len(totals))
 	for operation, t := range totals {
 		hour = append(hour, operationActivity{operation, t.counts(), byMinute[operation]})
 	}
-	slices.SortFunc(hour, func(a, b operationActivity) int { return strings.Compare(a.Operation, b.Operation) })
+	slices.SortFunc(hour,
+		func(a, b operationActivity) int { return strings.Compare(a.Operation, b.Operation) })
 	return hour
 }

@@ -20,17 +20,20 @@ type Snapshotter interface {
 	Snapshot(ctx context.Context, path string) error
 }
 
-// WriteBackup writes an archive of a whole server to w: its database as of one moment, and the master key, without which the keys of its
-// users do not open. The root key is not in it. The snapshot is made in the folder scratch, which needs room for the database.
-// Nothing is written to w before the snapshot is there.
-func WriteBackup(ctx context.Context, w io.Writer, store Snapshotter, data, scratch, version string) (err error) {
+// WriteBackup writes an archive of a whole server to w: its database as of one moment, and the
+// master key, without which the keys of its users do not open. The root key is not in it. The
+// snapshot is made in the folder scratch, which needs room for the database. Nothing is written to
+// w before the snapshot is there.
+func WriteBackup(ctx context.Context, w io.Writer, store Snapshotter, data, scratch,
+	version string) (err error) {
 	snapshot := filepath.Join(scratch, sqlite.DatabaseName)
 	defer os.Remove(snapshot)
 	created := time.Now().UTC().Truncate(time.Millisecond)
 	if err := store.Snapshot(ctx, snapshot); err != nil {
 		return err
 	}
-	a, err := archive.NewWriter(w, archive.Manifest{Format: archive.KindBackup, Program: version, CreatedAt: created})
+	a, err := archive.NewWriter(w,
+		archive.Manifest{Format: archive.KindBackup, Program: version, CreatedAt: created})
 	if err != nil {
 		return err
 	}
@@ -70,8 +73,9 @@ func (r reader) Read(b []byte) (int, error) {
 	return r.Reader.Read(b)
 }
 
-// Restore makes the data folder dir, which must not be there or be empty, from the archive of a backup. The folder is written
-// beside it and takes its name at the end, so that it is whole or not there.
+// Restore makes the data folder dir, which must not be there or be empty, from the archive of a
+// backup. The folder is written beside it and takes its name at the end, so that it is whole or not
+// there.
 func Restore(ctx context.Context, file, dir string) (_ archive.Manifest, err error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -94,12 +98,14 @@ func Restore(ctx context.Context, file, dir string) (_ archive.Manifest, err err
 		return archive.Manifest{}, err
 	}
 	if len(entries) > 0 {
-		return archive.Manifest{}, fmt.Errorf("%s is not empty: name a folder that is, or is not there yet", dir)
+		return archive.Manifest{},
+			fmt.Errorf("%s is not empty: name a folder that is, or is not there yet", dir)
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
 		return archive.Manifest{}, err
 	}
-	beside, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+"-restoring-*") // mode 0700
+	// mode 0700
+	beside, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+"-restoring-*")
 	if err != nil {
 		return archive.Manifest{}, err
 	}

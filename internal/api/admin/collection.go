@@ -15,11 +15,14 @@ import (
 	"github.com/recollect-dev/recollect/internal/transfer/archive"
 )
 
-// importBatch is how many faces or users are put into one change of the store: it makes others wait for some milliseconds.
+// importBatch is how many faces or users are put into one change of the store: it makes others wait
+// for some milliseconds.
 const importBatch = 256
 
-// WriteCollection writes an archive of a collection as of one moment to w. CodeNotFound if there is none.
-func WriteCollection(ctx context.Context, w io.Writer, store *sqlite.Store, realm recollect.Realm, id, version string) error {
+// WriteCollection writes an archive of a collection as of one moment to w. CodeNotFound if there is
+// none.
+func WriteCollection(ctx context.Context, w io.Writer, store *sqlite.Store, realm recollect.Realm,
+	id, version string) error {
 	return store.View(ctx, realm, id, func(v *sqlite.View) error {
 		// Every vector of a collection has as many numbers as the first.
 		dimension := 0
@@ -50,32 +53,37 @@ func WriteCollection(ctx context.Context, w io.Writer, store *sqlite.Store, real
 		}
 		for _, write := range []func() error{
 			func() error {
-				return archive.WriteLines(a, archive.UsersName, func(write func(archive.User) error) error {
-					return v.Users(ctx, func(u face.User) error {
-						return write(archive.User{UserId: u.ID, SystemId: u.SystemID, CreatedAt: u.CreatedAt})
+				return archive.WriteLines(a, archive.UsersName,
+					func(write func(archive.User) error) error {
+						return v.Users(ctx, func(u face.User) error {
+							return write(archive.User{UserId: u.ID, SystemId: u.SystemID,
+								CreatedAt: u.CreatedAt})
+						})
 					})
-				})
 			},
 			func() error {
 				nobody := make([]float32, dimension)
-				return archive.WriteVectors(a, archive.UserVectorsName, c.UserCount, dimension, func(write func([]float32) error) error {
-					return v.Users(ctx, func(u face.User) error {
-						if u.Vector == nil {
-							return write(nobody)
-						}
-						return write(u.Vector)
+				return archive.WriteVectors(a, archive.UserVectorsName, c.UserCount, dimension,
+					func(write func([]float32) error) error {
+						return v.Users(ctx, func(u face.User) error {
+							if u.Vector == nil {
+								return write(nobody)
+							}
+							return write(u.Vector)
+						})
 					})
-				})
 			},
 			func() error {
-				return archive.WriteLines(a, archive.FacesName, func(write func(archive.Face) error) error {
-					return v.Faces(ctx, func(f face.Face) error { return write(faceLine(f)) })
-				})
+				return archive.WriteLines(a, archive.FacesName,
+					func(write func(archive.Face) error) error {
+						return v.Faces(ctx, func(f face.Face) error { return write(faceLine(f)) })
+					})
 			},
 			func() error {
-				return archive.WriteVectors(a, archive.FaceVectorsName, c.FaceCount, dimension, func(write func([]float32) error) error {
-					return v.Faces(ctx, func(f face.Face) error { return write(f.Vector) })
-				})
+				return archive.WriteVectors(a, archive.FaceVectorsName, c.FaceCount, dimension,
+					func(write func([]float32) error) error {
+						return v.Faces(ctx, func(f face.Face) error { return write(f.Vector) })
+					})
 			},
 		} {
 			if err := write(); err != nil {
@@ -87,7 +95,8 @@ func WriteCollection(ctx context.Context, w io.Writer, store *sqlite.Store, real
 }
 
 func faceLine(f face.Face) archive.Face {
-	line := archive.Face{FaceId: f.ID, ImageId: f.ImageID, ExternalImageId: f.ExternalImageID, UserId: f.UserID, Confidence: f.Confidence}
+	line := archive.Face{FaceId: f.ID, ImageId: f.ImageID, ExternalImageId: f.ExternalImageID,
+		UserId: f.UserID, Confidence: f.Confidence}
 	line.BoundingBox.Left, line.BoundingBox.Top = f.BoundingBox.Left, f.BoundingBox.Top
 	line.BoundingBox.Width, line.BoundingBox.Height = f.BoundingBox.Width, f.BoundingBox.Height
 	return line
@@ -100,19 +109,25 @@ type importer struct {
 	limits face.Limits
 }
 
-// run imports the collection under this id. All of it is there afterwards, or nothing. CodeAlreadyExists, CodeQuota, and CodeInvalidParameter
-// for a model that is not loaded and for what no server would have written.
-func (m *importer) run(ctx context.Context, a *archive.Reader, realm recollect.Realm, id string) (_ face.Collection, err error) {
+// run imports the collection under this id. All of it is there afterwards, or nothing.
+// CodeAlreadyExists, CodeQuota, and CodeInvalidParameter for a model that is not loaded and for
+// what no server would have written.
+func (m *importer) run(ctx context.Context, a *archive.Reader, realm recollect.Realm,
+	id string) (_ face.Collection, err error) {
 	c := a.Manifest.Collection
 	if err := m.check(c, id); err != nil {
 		return face.Collection{}, err
 	}
 	if _, err := m.store.Collection(ctx, realm, id); err == nil {
-		return face.Collection{}, recollect.Errorf(recollect.CodeAlreadyExists, "The collection id: %s already exists", id)
+		return face.Collection{},
+			recollect.Errorf(recollect.CodeAlreadyExists, "The collection id: %s already exists",
+				id)
 	} else if recollect.CodeOf(err) != recollect.CodeNotFound {
 		return face.Collection{}, err
 	}
-	incoming, err := m.store.NewImport(ctx, face.Collection{Realm: realm, ID: id, FaceModelVersion: c.FaceModelVersion, CreatedAt: c.CreatedAt}, c.Tags)
+	incoming, err := m.store.NewImport(ctx,
+		face.Collection{Realm: realm, ID: id, FaceModelVersion: c.FaceModelVersion,
+			CreatedAt: c.CreatedAt}, c.Tags)
 	if err != nil {
 		return face.Collection{}, err
 	}
@@ -142,17 +157,22 @@ func (m *importer) check(c *archive.Collection, id string) error {
 	}
 	if known < 0 {
 		return recollect.Errorf(recollect.CodeInvalidParameter,
-			"The archive's faces are of the face model version %.40q, and this server has %q: vectors of one model mean nothing to another.", c.FaceModelVersion, versions)
+			"The archive's faces are of the face model version %.40q, and this server has %q: "+
+				"vectors of one model mean nothing to another.", c.FaceModelVersion, versions)
 	}
 	if c.Dimension != m.models[known].Dimension && (c.Dimension != 0 || c.FaceCount != 0) {
-		return recollect.Errorf(recollect.CodeInvalidParameter, "The archive's vectors have %d numbers, and those of the face model version %s have %d.",
+		return recollect.Errorf(recollect.CodeInvalidParameter,
+			"The archive's vectors have %d numbers, and those of the face model version %s have "+
+				"%d.",
 			c.Dimension, c.FaceModelVersion, m.models[known].Dimension)
 	}
 	if c.FaceCount > m.limits.FacesPerCollection {
-		return recollect.Errorf(recollect.CodeQuota, "The collection cannot hold more than %d faces", m.limits.FacesPerCollection)
+		return recollect.Errorf(recollect.CodeQuota,
+			"The collection cannot hold more than %d faces", m.limits.FacesPerCollection)
 	}
 	if c.UserCount > m.limits.UsersPerCollection {
-		return recollect.Errorf(recollect.CodeQuota, "The collection cannot hold more than %d users", m.limits.UsersPerCollection)
+		return recollect.Errorf(recollect.CodeQuota,
+			"The collection cannot hold more than %d users", m.limits.UsersPerCollection)
 	}
 	if len(c.Tags) > m.limits.TagsPerResource {
 		return face.TooManyTagsError(m.limits.TagsPerResource)
@@ -161,7 +181,8 @@ func (m *importer) check(c *archive.Collection, id string) error {
 }
 
 // pairs reads lines with their vectors, and adds them some at a time.
-func pairs[Line, T any](a *archive.Reader, linesName, vectorsName string, count int64, dimension int, join func(Line, []float32) (T, error), add func([]T) error) error {
+func pairs[Line, T any](a *archive.Reader, linesName, vectorsName string, count int64,
+	dimension int, join func(Line, []float32) (T, error), add func([]T) error) error {
 	linesFile, err := a.Open(linesName)
 	if err != nil {
 		return err
@@ -182,7 +203,8 @@ func pairs[Line, T any](a *archive.Reader, linesName, vectorsName string, count 
 		line, lineErr := lines.Next()
 		vector, vectorErr := vectors.Next()
 		if (lineErr == io.EOF) != (vectorErr == io.EOF) {
-			return recollect.Errorf(recollect.CodeInvalidParameter, "The archive's %s and %s are not of the same length.", linesName, vectorsName)
+			return recollect.Errorf(recollect.CodeInvalidParameter,
+				"The archive's %s and %s are not of the same length.", linesName, vectorsName)
 		}
 		if lineErr == io.EOF {
 			break
@@ -209,7 +231,8 @@ func pairs[Line, T any](a *archive.Reader, linesName, vectorsName string, count 
 
 func readUser(line archive.User, vector []float32) (face.User, error) {
 	id := "any"
-	if err := wire.Validate(&wire.CreateUserRequest{CollectionId: &id, UserId: &line.UserId}); err != nil {
+	if err := wire.Validate(&wire.CreateUserRequest{CollectionId: &id,
+		UserId: &line.UserId}); err != nil {
 		return face.User{}, err
 	}
 	u := face.User{ID: line.UserId, SystemID: line.SystemId, CreatedAt: line.CreatedAt}
@@ -223,22 +246,26 @@ func readUser(line archive.User, vector []float32) (face.User, error) {
 func readFace(line archive.Face, vector []float32) (face.Face, error) {
 	if line.ExternalImageId != "" {
 		id := "any"
-		if err := wire.Validate(&wire.IndexFacesRequest{CollectionId: &id, Image: &wire.Image{}, ExternalImageId: &line.ExternalImageId}); err != nil {
+		if err := wire.Validate(&wire.IndexFacesRequest{CollectionId: &id, Image: &wire.Image{},
+			ExternalImageId: &line.ExternalImageId}); err != nil {
 			return face.Face{}, err
 		}
 	}
 	box := line.BoundingBox
 	return face.Face{
-		ID: line.FaceId, ImageID: line.ImageId, ExternalImageID: line.ExternalImageId, UserID: line.UserId, Confidence: line.Confidence,
-		BoundingBox: recollect.BoundingBox{Left: box.Left, Top: box.Top, Width: box.Width, Height: box.Height},
-		Vector:      vector,
+		ID: line.FaceId, ImageID: line.ImageId, ExternalImageID: line.ExternalImageId,
+		UserID: line.UserId, Confidence: line.Confidence,
+		BoundingBox: recollect.BoundingBox{Left: box.Left, Top: box.Top, Width: box.Width,
+			Height: box.Height},
+		Vector: vector,
 	}, checkUnit(vector)
 }
 
 // checkUnit refuses a vector that is not L2-normalised, which the search relies on.
 func checkUnit(v []float32) error {
 	if n := norm(v); !(math.Abs(n-1) < 1e-3) {
-		return recollect.Errorf(recollect.CodeInvalidParameter, "A vector of the archive has the length %.6g, not 1.", n)
+		return recollect.Errorf(recollect.CodeInvalidParameter,
+			"A vector of the archive has the length %.6g, not 1.", n)
 	}
 	return nil
 }

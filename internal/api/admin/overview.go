@@ -14,7 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// overview is the answer that shows what the server has and does. Counts are those of the caller's realm, the rest is the server's.
+// overview is the answer that shows what the server has and does. Counts are those of the caller's
+// realm, the rest is the server's.
 type overview struct {
 	Version       string
 	StartedAt     time.Time

@@ -25,10 +25,12 @@ type collectionPermissions struct {
 	Allowed      []string // on this collection, which need not be there
 }
 
-// permissions tells which actions of those that the server does the caller's policies allow, on everything and, if the query names one, on a collection. It needs no
-// permission: a caller could find out by trying.
+// permissions tells which actions of those that the server does the caller's policies allow, on
+// everything and, if the query names one, on a collection. It needs no permission: a caller could
+// find out by trying.
 func (s *Server) permissions(x *exchange) (any, error) {
-	answer := &permissions{Account: x.principal.Account, Arn: x.principal.ARN, Root: x.principal.IsRoot(), Region: x.realm.Region}
+	answer := &permissions{Account: x.principal.Account, Arn: x.principal.ARN,
+		Root: x.principal.IsRoot(), Region: x.realm.Region}
 	var err error
 	if answer.Allowed, err = s.allowed(x, "*"); err != nil {
 		return nil, err
@@ -58,12 +60,16 @@ func (s *Server) allowed(x *exchange, resource string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		request.LoadResourceTags = func(context.Context) (map[string]string, error) { return tags, nil }
+		request.LoadResourceTags = func(context.Context) (map[string]string, error) {
+			return tags,
+				nil
+		}
 	}
 	for _, action := range actions {
 		request.Action = action
 		err := s.Identities.Authorize(x.r.Context(), request)
-		if _, denied := errors.AsType[*iam.DeniedError](err); denied || action == Backup && x.principal.Account != s.Account || action == GetThumbnail && !s.Thumbnails {
+		if _, denied := errors.AsType[*iam.DeniedError](err); denied || action == Backup &&
+			x.principal.Account != s.Account || action == GetThumbnail && !s.Thumbnails {
 			continue
 		}
 		if err != nil {

@@ -1,8 +1,10 @@
-// Package admin is the door for those who run the server: what it does and has, its backup, and collections that move in and out.
+// Package admin is the door for those who run the server: what it does and has, its backup, and
+// collections that move in and out.
 //
-// It stands under /recollect/v1/ beside the face API, and takes the same access keys: requests are signed by Signature Version 4
-// for the service rekognition, and IAM policies decide about actions of its own, recollect:Backup for example. Answers are
-// JSON with the names in the API's style, and errors have the API's envelope.
+// It stands under /recollect/v1/ beside the face API, and takes the same access keys: requests are
+// signed by Signature Version 4 for the service rekognition, and IAM policies decide about actions
+// of its own, recollect:Backup for example. Answers are JSON with the names in the API's style, and
+// errors have the API's envelope.
 package admin
 
 import (
@@ -35,7 +37,8 @@ import (
 // Prefix is where the paths of the door begin.
 const Prefix = "/recollect/v1/"
 
-// The actions that policies decide about. Those on a collection have its ARN as their resource, the others *.
+// The actions that policies decide about. Those on a collection have its ARN as their resource, the
+// others *.
 const (
 	GetOverview      = "recollect:GetOverview"
 	Backup           = "recollect:Backup"
@@ -59,7 +62,8 @@ type Model struct {
 	Calibration []Calibrated
 }
 
-// Calibrated is what a similarity stands for as a threshold: the shares, 0 to 1, of pairs of two people and of one that reach it.
+// Calibrated is what a similarity stands for as a threshold: the shares, 0 to 1, of pairs of two
+// people and of one that reach it.
 type Calibrated struct {
 	Similarity                     float32 // 0 to 100
 	FalseMatchRate, TrueAcceptRate float64
@@ -90,7 +94,8 @@ type Server struct {
 	routes    map[string]route
 }
 
-// route is what one path does. Its action and resource are authorised before it runs; it has none if everybody with a key may.
+// route is what one path does. Its action and resource are authorised before it runs; it has none
+// if everybody with a key may.
 type route struct {
 	method string
 	action string
@@ -99,7 +104,8 @@ type route struct {
 	run        func(x *exchange) (answer any, err error)
 }
 
-// exchange is one request with what is known of it. A handler that answers by itself returns no answer.
+// exchange is one request with what is known of it. A handler that answers by itself returns no
+// answer.
 type exchange struct {
 	id        string
 	start     time.Time
@@ -112,15 +118,20 @@ type exchange struct {
 
 // New returns a server, and removes what an earlier one left in the data folder.
 func New(cfg Config) *Server {
-	s := &Server{Config: cfg, now: time.Now, started: time.Now(), requests: semaphore.NewWeighted(maxRequests), transfers: semaphore.NewWeighted(maxTransfers)}
+	s := &Server{Config: cfg, now: time.Now, started: time.Now(),
+		requests:  semaphore.NewWeighted(maxRequests),
+		transfers: semaphore.NewWeighted(maxTransfers)}
 	s.removeScratch()
 	s.routes = map[string]route{
-		"overview":    {method: http.MethodGet, action: GetOverview, run: s.overview},
-		"backup":      {method: http.MethodGet, action: Backup, run: s.backup},
-		"export":      {method: http.MethodGet, action: ExportCollection, collection: true, run: s.export},
-		"import":      {method: http.MethodPost, action: ImportCollection, collection: true, run: s.importCollection},
-		"models":      {method: http.MethodGet, run: s.models},
-		"thumbnail":   {method: http.MethodGet, action: GetThumbnail, collection: true, run: s.thumbnail},
+		"overview": {method: http.MethodGet, action: GetOverview, run: s.overview},
+		"backup":   {method: http.MethodGet, action: Backup, run: s.backup},
+		"export": {method: http.MethodGet, action: ExportCollection, collection: true,
+			run: s.export},
+		"import": {method: http.MethodPost, action: ImportCollection, collection: true,
+			run: s.importCollection},
+		"models": {method: http.MethodGet, run: s.models},
+		"thumbnail": {method: http.MethodGet, action: GetThumbnail, collection: true,
+			run: s.thumbnail},
 		"permissions": {method: http.MethodGet, run: s.permissions},
 	}
 	return s
@@ -179,7 +190,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // errAnswerBegun marks failures after which no error can be sent any more.
 var errAnswerBegun = errors.New("the answer had begun")
 
-// serve takes a request through authentication and authorisation to what its path does. It sets name once the path is known.
+// serve takes a request through authentication and authorisation to what its path does. It sets
+// name once the path is known.
 func (s *Server) serve(x *exchange, name *string) (answer any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -187,7 +199,8 @@ func (s *Server) serve(x *exchange, name *string) (answer any, err error) {
 		}
 	}()
 	if !s.requests.TryAcquire(1) {
-		return nil, recollect.Errorf(recollect.CodeThrottled, "Slow down; there are too many requests at once.")
+		return nil, recollect.Errorf(recollect.CodeThrottled,
+			"Slow down; there are too many requests at once.")
 	}
 	defer s.requests.Release(1)
 	if err := s.authenticate(x); err != nil {
@@ -196,11 +209,13 @@ func (s *Server) serve(x *exchange, name *string) (answer any, err error) {
 	path := x.r.URL.Path[len(Prefix):]
 	do, ok := s.routes[path]
 	if !ok {
-		return nil, recollect.Errorf(recollect.CodeNotFound, "There is no %s.", strconv.QuoteToASCII(clipped(x.r.URL.Path)))
+		return nil, recollect.Errorf(recollect.CodeNotFound, "There is no %s.",
+			strconv.QuoteToASCII(clipped(x.r.URL.Path)))
 	}
 	*name = path
 	if do.method != x.r.Method {
-		return nil, recollect.Errorf(recollect.CodeInvalidParameter, "The method of %s%s is %s.", Prefix, path, do.method)
+		return nil, recollect.Errorf(recollect.CodeInvalidParameter, "The method of %s%s is %s.",
+			Prefix, path, do.method)
 	}
 	if do.action != "" {
 		resource := "*"
@@ -211,7 +226,8 @@ func (s *Server) serve(x *exchange, name *string) (answer any, err error) {
 			}
 			resource = rekognition.CollectionARN(x.realm, id)
 		}
-		if err := s.Identities.Authorize(x.r.Context(), s.authorization(x, do.action, resource)); err != nil {
+		if err := s.Identities.Authorize(x.r.Context(),
+			s.authorization(x, do.action, resource)); err != nil {
 			return nil, err
 		}
 	}
@@ -221,7 +237,8 @@ func (s *Server) serve(x *exchange, name *string) (answer any, err error) {
 // clipped is as much of a caller's text as is repeated to it.
 func clipped(text string) string { return text[:min(len(text), 100)] }
 
-// authenticate verifies the signature. The hash of the body is taken on trust: whoever reads the body compares.
+// authenticate verifies the signature. The hash of the body is taken on trust: whoever reads the
+// body compares.
 func (s *Server) authenticate(x *exchange) error {
 	signature, err := sigv4.Parse(x.r)
 	if err != nil {
@@ -236,11 +253,13 @@ func (s *Server) authenticate(x *exchange) error {
 	}
 	x.bodyHash = sha256.Sum256(nil)
 	if x.r.ContentLength != 0 {
-		// Other than for the API, the body is too large to be read before its signature is known to be good.
+		// Other than for the API, the body is too large to be read before its signature is known to
+		// be good.
 		hash, err := hex.DecodeString(x.r.Header.Get("X-Amz-Content-Sha256"))
 		if err != nil || len(hash) != sha256.Size {
 			return recollect.Errorf(recollect.CodeInvalidParameter,
-				"A request with a body must have the body's SHA-256 in the header x-amz-content-sha256, in hexadecimal, and sign it.")
+				"A request with a body must have the body's SHA-256 in the header "+
+					"x-amz-content-sha256, in hexadecimal, and sign it.")
 		}
 		x.bodyHash = [sha256.Size]byte(hash)
 	}

@@ -69,9 +69,11 @@ func openIn(t *testing.T, dir string, change ...func(*admin.Config)) *door {
 		Data:       d.dir,
 		Version:    "1.2.3",
 		Limits:     face.DefaultLimits(),
-		Models:     []admin.Model{{Version: "1.0", Dimension: 4, Calibration: []admin.Calibrated{{Similarity: 80, FalseMatchRate: 1e-3, TrueAcceptRate: 0.99}}}},
-		Activity:   d.activity,
-		Log:        slog.New(slog.NewTextHandler(d.log, nil)),
+		Models: []admin.Model{{Version: "1.0", Dimension: 4,
+			Calibration: []admin.Calibrated{{Similarity: 80, FalseMatchRate: 1e-3,
+				TrueAcceptRate: 0.99}}}},
+		Activity: d.activity,
+		Log:      slog.New(slog.NewTextHandler(d.log, nil)),
 	}
 	for _, f := range change {
 		f(&cfg)
@@ -108,9 +110,11 @@ func (d *door) user(t *testing.T, account, name, policy string) iam.AccessKey {
 }
 
 // send signs a request as the SDKs do, and returns the answer.
-func (d *door) send(t *testing.T, key iam.AccessKey, method, path string, body []byte, change ...func(*http.Request)) (int, []byte) {
+func (d *door) send(t *testing.T, key iam.AccessKey, method, path string, body []byte,
+	change ...func(*http.Request)) (int, []byte) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, d.url+"/recollect/v1/"+path, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(t.Context(), method, d.url+"/recollect/v1/"+path,
+		bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +122,9 @@ func (d *door) send(t *testing.T, key iam.AccessKey, method, path string, body [
 	if len(body) > 0 {
 		r.Header.Set("X-Amz-Content-Sha256", hex.EncodeToString(hash[:]))
 	}
-	err = v4.NewSigner().SignHTTP(t.Context(), aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret}, r, hex.EncodeToString(hash[:]),
+	err = v4.NewSigner().SignHTTP(t.Context(),
+		aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret}, r,
+		hex.EncodeToString(hash[:]),
 		"rekognition", "us-east-1", time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -139,7 +145,8 @@ func (d *door) send(t *testing.T, key iam.AccessKey, method, path string, body [
 }
 
 // refused wants an error of this type.
-func (d *door) refused(t *testing.T, exception string, key iam.AccessKey, method, path string, body []byte, change ...func(*http.Request)) {
+func (d *door) refused(t *testing.T, exception string, key iam.AccessKey, method, path string,
+	body []byte, change ...func(*http.Request)) {
 	t.Helper()
 	status, answer := d.send(t, key, method, path, body, change...)
 	if status < 400 || !strings.HasPrefix(string(answer), `{"__type":"`+exception+`"`) {
@@ -157,12 +164,16 @@ func TestWhoIsLetIn(t *testing.T) {
 	wrong.Secret = strings.Repeat("x", 40)
 	d.refused(t, "InvalidSignatureException", wrong, "GET", "overview", nil)
 	d.refused(t, "UnrecognizedClientException", disabled, "GET", "overview", nil)
-	d.refused(t, "AccessDeniedException", d.user(t, account, "anna", "full-access"), "GET", "overview", nil)
-	d.refused(t, "MissingAuthenticationTokenException", d.root, "GET", "overview", nil, func(r *http.Request) { r.Header.Del("Authorization") })
-	d.refused(t, "InvalidSignatureException", d.root, "GET", "overview", nil, func(r *http.Request) { r.URL.RawQuery = "collection=a" })
+	d.refused(t, "AccessDeniedException", d.user(t, account, "anna", "full-access"), "GET",
+		"overview", nil)
+	d.refused(t, "MissingAuthenticationTokenException", d.root, "GET", "overview", nil,
+		func(r *http.Request) { r.Header.Del("Authorization") })
+	d.refused(t, "InvalidSignatureException", d.root, "GET", "overview", nil,
+		func(r *http.Request) { r.URL.RawQuery = "collection=a" })
 	d.refused(t, "ResourceNotFoundException", d.root, "GET", "nothing", nil)
 	d.refused(t, "InvalidParameterException", d.root, "DELETE", "overview", nil)
-	if status, answer := d.send(t, d.user(t, account, "admin", "administrator"), "GET", "overview", nil); status != 200 {
+	if status, answer := d.send(t, d.user(t, account, "admin", "administrator"), "GET", "overview",
+		nil); status != 200 {
 		t.Errorf("an administrator: %d %s", status, answer)
 	}
 	if strings.Contains(d.log.String(), d.root.Secret) {
@@ -173,21 +184,27 @@ func TestWhoIsLetIn(t *testing.T) {
 func TestOverview(t *testing.T) {
 	d := open(t)
 	for _, id := range []string{"a", "b"} {
-		if _, err := d.store.CreateCollection(t.Context(), face.Collection{Realm: home, ID: id, FaceModelVersion: "1.0"}, nil, 0); err != nil {
+		if _, err := d.store.CreateCollection(t.Context(),
+			face.Collection{Realm: home, ID: id, FaceModelVersion: "1.0"}, nil, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for i := range 100 {
-		d.activity.Observe(rekognition.Outcome{Operation: "ListFaces", Status: 200, Duration: time.Duration(i+1) * time.Millisecond})
+		d.activity.Observe(rekognition.Outcome{Operation: "ListFaces", Status: 200,
+			Duration: time.Duration(i+1) * time.Millisecond})
 	}
-	d.activity.Observe(rekognition.Outcome{Operation: "DetectFaces", Status: 500, Exception: "InternalServerError"})
+	d.activity.Observe(rekognition.Outcome{Operation: "DetectFaces", Status: 500,
+		Exception: "InternalServerError"})
 	status, answer := d.send(t, d.root, "GET", "overview", nil)
 	var got struct {
 		Version, Region, DefaultModel string
 		Collections, Faces            int64
-		Disk                          struct{ DatabaseBytes, DataBytes, FreeBytes, TotalBytes int64 }
-		Memory                        struct{ HeapBytes int64 }
-		LastHour                      []struct {
+		Disk                          struct {
+			DatabaseBytes, DataBytes, FreeBytes,
+			TotalBytes int64
+		}
+		Memory   struct{ HeapBytes int64 }
+		LastHour []struct {
 			Operation                       string
 			Requests, Errors, Faults        int
 			P50Millis, P90Millis, P99Millis float64
@@ -200,20 +217,25 @@ func TestOverview(t *testing.T) {
 	if err := json.Unmarshal(answer, &got); err != nil || status != 200 {
 		t.Fatalf("%d %s: %v", status, answer, err)
 	}
-	if got.Version != "1.2.3" || got.Region != "us-east-1" || got.DefaultModel != "1.0" || got.Collections != 2 ||
-		got.Disk.DatabaseBytes < 8192 || got.Disk.DataBytes <= got.Disk.DatabaseBytes || got.Disk.TotalBytes < got.Disk.FreeBytes || got.Memory.HeapBytes == 0 {
+	if got.Version != "1.2.3" || got.Region != "us-east-1" || got.DefaultModel != "1.0" ||
+		got.Collections != 2 ||
+		got.Disk.DatabaseBytes < 8192 || got.Disk.DataBytes <= got.Disk.DatabaseBytes ||
+		got.Disk.TotalBytes < got.Disk.FreeBytes || got.Memory.HeapBytes == 0 {
 		t.Errorf("%s", answer)
 	}
-	if len(got.LastHour) != 2 || got.LastHour[0].Operation != "DetectFaces" || got.LastHour[0].Errors != 1 || got.LastHour[0].Faults != 1 {
+	if len(got.LastHour) != 2 || got.LastHour[0].Operation != "DetectFaces" ||
+		got.LastHour[0].Errors != 1 || got.LastHour[0].Faults != 1 {
 		t.Fatalf("%s", answer)
 	}
 	list := got.LastHour[1]
-	for _, q := range []struct{ got, want float64 }{{list.P50Millis, 50}, {list.P90Millis, 90}, {list.P99Millis, 99}} {
+	for _, q := range []struct{ got, want float64 }{{list.P50Millis, 50}, {list.P90Millis, 90},
+		{list.P99Millis, 99}} {
 		if q.got < q.want || q.got > q.want*1.2 {
 			t.Errorf("a quantile of 1 to 100 ms is %v, want %v to a fifth more", q.got, q.want)
 		}
 	}
-	if list.Requests != 100 || list.Errors != 0 || len(list.Minutes) == 0 || time.Since(list.Minutes[0].Start) > 2*time.Minute {
+	if list.Requests != 100 || list.Errors != 0 || len(list.Minutes) == 0 ||
+		time.Since(list.Minutes[0].Start) > 2*time.Minute {
 		t.Errorf("%+v", list)
 	}
 }
@@ -241,24 +263,29 @@ func TestPermissions(t *testing.T) {
 			Allowed    []string
 			Collection struct{ Allowed []string }
 		}
-		if err := json.Unmarshal(answer, &got); err != nil || status != 200 || got.Arn != key.Principal.ARN {
+		if err := json.Unmarshal(answer, &got); err != nil || status != 200 ||
+			got.Arn != key.Principal.ARN {
 			t.Fatalf("%d %s: %v", status, answer, err)
 		}
 		return got.Allowed, got.Collection.Allowed
 	}
 	everywhere, collection := allowed(one, "?collection=mine")
 	if !slices.Equal(everywhere, []string{"rekognition:ListCollections"}) ||
-		!slices.Equal(collection, []string{"recollect:ExportCollection", "rekognition:ListCollections", "rekognition:ListFaces"}) {
+		!slices.Equal(collection,
+			[]string{"recollect:ExportCollection", "rekognition:ListCollections",
+				"rekognition:ListFaces"}) {
 		t.Errorf("on everything %v, on its own collection %v", everywhere, collection)
 	}
-	if _, other := allowed(one, "?collection=other"); !slices.Equal(other, []string{"rekognition:ListCollections"}) {
+	if _, other := allowed(one, "?collection=other"); !slices.Equal(other,
+		[]string{"rekognition:ListCollections"}) {
 		t.Errorf("on another collection: %v", other)
 	}
 	if everywhere, _ := allowed(d.root, ""); len(everywhere) != 75+len(admin.Actions()) {
 		t.Errorf("root may do %d things", len(everywhere))
 	}
 	foreign := d.user(t, "210987654321", "foreign", "administrator")
-	if everywhere, _ := allowed(foreign, ""); slices.Contains(everywhere, admin.Backup) || !slices.Contains(everywhere, admin.GetOverview) {
+	if everywhere, _ := allowed(foreign, ""); slices.Contains(everywhere, admin.Backup) ||
+		!slices.Contains(everywhere, admin.GetOverview) {
 		t.Errorf("another account's administrator may do %v", everywhere)
 	}
 	d.refused(t, "ValidationException", one, "GET", "permissions?collection=a%20b", nil)

@@ -23,19 +23,24 @@ import (
 )
 
 const (
-	// maxTransfers is how many archives are written or read at one moment: each takes as much of the disk as its data.
+	// maxTransfers is how many archives are written or read at one moment: each takes as much of
+	// the disk as its data.
 	maxTransfers = 2
 
-	// transferPause is how long a peer may take nothing, or give nothing, before its transfer is given up.
+	// transferPause is how long a peer may take nothing, or give nothing, before its transfer is
+	// given up.
 	transferPause = time.Minute
 
 	scratchPrefix = ".archive-"
 )
 
-// transfer runs what needs scratch space: a folder within the data folder, which is gone afterwards.
-func (s *Server) transfer(x *exchange, do func(scratch string) (any, error)) (answer any, err error) {
+// transfer runs what needs scratch space: a folder within the data folder, which is gone
+// afterwards.
+func (s *Server) transfer(x *exchange, do func(scratch string) (any, error)) (answer any,
+	err error) {
 	if !s.transfers.TryAcquire(1) {
-		return nil, recollect.Errorf(recollect.CodeThrottled, "Slow down; there are other archives in work.")
+		return nil, recollect.Errorf(recollect.CodeThrottled,
+			"Slow down; there are other archives in work.")
 	}
 	defer s.transfers.Release(1)
 	scratch, err := os.MkdirTemp(s.Data, scratchPrefix+"*") // mode 0700
@@ -45,7 +50,9 @@ func (s *Server) transfer(x *exchange, do func(scratch string) (any, error)) (an
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	answer, err = do(scratch)
 	if isFull(err) && !errors.Is(err, errAnswerBegun) {
-		err = &recollect.Error{Code: recollect.CodeQuota, Message: "There is not enough space left in the server's data folder. Nothing was changed.", Err: err}
+		err = &recollect.Error{Code: recollect.CodeQuota,
+			Message: "There is not enough space left in the server's data folder. Nothing was " +
+				"changed.", Err: err}
 	}
 	return answer, err
 }
@@ -84,15 +91,16 @@ func (s *Server) backup(x *exchange) (any, error) {
 	})
 }
 
-// export sends an archive of a collection. It is written to disk first, so that a slow client does not keep the store's log from
-// being folded in.
+// export sends an archive of a collection. It is written to disk first, so that a slow client does
+// not keep the store's log from being folded in.
 func (s *Server) export(x *exchange) (any, error) {
 	id, err := collectionOf(x.r)
 	if err != nil {
 		return nil, err
 	}
 	return s.transfer(x, func(scratch string) (any, error) {
-		f, err := os.OpenFile(filepath.Join(scratch, "export.zip"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		f, err := os.OpenFile(filepath.Join(scratch, "export.zip"), os.O_RDWR|os.O_CREATE|os.O_EXCL,
+			0o600)
 		if err != nil {
 			return nil, err
 		}
@@ -153,14 +161,16 @@ type importAnswer struct {
 	UserCount        int64
 }
 
-// importCollection takes an archive, which is on disk and found to be what was signed before any of it is looked at.
+// importCollection takes an archive, which is on disk and found to be what was signed before any of
+// it is looked at.
 func (s *Server) importCollection(x *exchange) (any, error) {
 	id, err := collectionOf(x.r)
 	if err != nil {
 		return nil, err
 	}
 	return s.transfer(x, func(scratch string) (any, error) {
-		f, err := os.OpenFile(filepath.Join(scratch, "import.zip"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		f, err := os.OpenFile(filepath.Join(scratch, "import.zip"), os.O_RDWR|os.O_CREATE|os.O_EXCL,
+			0o600)
 		if err != nil {
 			return nil, err
 		}
@@ -175,20 +185,27 @@ func (s *Server) importCollection(x *exchange) (any, error) {
 			err = control.SetReadDeadline(time.Time{})
 		}
 		if err != nil {
-			return nil, &recollect.Error{Code: recollect.CodeInvalidParameter, Message: "The archive did not arrive as a whole. Nothing was changed.", Err: err}
+			return nil,
+				&recollect.Error{Code: recollect.CodeInvalidParameter,
+					Message: "The archive did not arrive as a whole. Nothing was changed.",
+					Err:     err}
 		}
 		if [sha256.Size]byte(hash.Sum(nil)) != x.bodyHash {
-			return nil, recollect.Errorf(recollect.CodeInvalidParameter, "The archive is not the one whose SHA-256 was signed. Nothing was changed.")
+			return nil,
+				recollect.Errorf(recollect.CodeInvalidParameter,
+					"The archive is not the one whose SHA-256 was signed. Nothing was changed.")
 		}
 		a, err := archive.NewReader(f, size, archive.KindCollection)
 		if err == nil {
-			if err := control.SetWriteDeadline(time.Time{}); err != nil { // the import takes what it takes
+			// the import takes what it takes
+			if err := control.SetWriteDeadline(time.Time{}); err != nil {
 				return nil, err
 			}
 			var c face.Collection
 			c, err = (&importer{s.Store, s.Models, s.Limits}).run(x.r.Context(), a, x.realm, id)
 			if err == nil {
-				return &importAnswer{c.ID, rekognition.CollectionARN(x.realm, c.ID), c.FaceModelVersion, c.FaceCount, c.UserCount},
+				return &importAnswer{c.ID, rekognition.CollectionARN(x.realm, c.ID),
+						c.FaceModelVersion, c.FaceCount, c.UserCount},
 					control.SetWriteDeadline(time.Now().Add(transferPause))
 			}
 		}
@@ -199,10 +216,13 @@ func (s *Server) importCollection(x *exchange) (any, error) {
 // refusal tells the client what is wrong with its archive.
 func refusal(err error) error {
 	if damaged, ok := errors.AsType[*archive.DamagedError](err); ok {
-		return &recollect.Error{Code: recollect.CodeInvalidParameter, Message: "Nothing was imported: " + damaged.Error() + ".", Err: err}
+		return &recollect.Error{Code: recollect.CodeInvalidParameter,
+			Message: "Nothing was imported: " + damaged.Error() + ".", Err: err}
 	}
 	if invalid, ok := errors.AsType[*wire.ValidationError](err); ok {
-		return &recollect.Error{Code: recollect.CodeInvalidParameter, Message: "Nothing was imported: the archive has what no server keeps: " + invalid.Error()}
+		return &recollect.Error{Code: recollect.CodeInvalidParameter,
+			Message: "Nothing was imported: the archive has what no server keeps: " +
+				invalid.Error()}
 	}
 	return err
 }

@@ -28,19 +28,24 @@ import (
 	"github.com/recollect-dev/recollect/internal/transfer/archive"
 )
 
-// fill makes a collection with faces, of which the first three belong to two users, a third user without faces, and tags.
+// fill makes a collection with faces, of which the first three belong to two users, a third user
+// without faces, and tags.
 func (d *door) fill(t *testing.T, id string, faces int) face.Collection {
 	t.Helper()
-	c, err := d.store.CreateCollection(t.Context(), face.Collection{Realm: home, ID: id, FaceModelVersion: "1.0",
-		CreatedAt: time.UnixMilli(1700000000123).UTC()}, map[string]string{"team": "a", "empty": ""}, 0)
+	c, err := d.store.CreateCollection(t.Context(),
+		face.Collection{Realm: home, ID: id, FaceModelVersion: "1.0",
+			CreatedAt: time.UnixMilli(1700000000123).UTC()},
+		map[string]string{"team": "a", "empty": ""}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	all := make([]face.Face, faces)
 	for i := range all {
 		sin, cos := math.Sincos(float64(i))
-		all[i] = face.Face{ID: uuid.NewString(), ImageID: uuid.NewString(), ExternalImageID: fmt.Sprintf("picture:%d.jpg", i%2*i),
-			BoundingBox: recollect.BoundingBox{Left: .1, Top: -.01, Width: .333333, Height: float32(i) / 1000}, Confidence: 99.87654,
+		all[i] = face.Face{ID: uuid.NewString(), ImageID: uuid.NewString(),
+			ExternalImageID: fmt.Sprintf("picture:%d.jpg", i%2*i),
+			BoundingBox: recollect.BoundingBox{Left: .1, Top: -.01, Width: .333333,
+				Height: float32(i) / 1000}, Confidence: 99.87654,
 			Vector: []float32{float32(sin), float32(cos), 0, 0}}
 		if i%5 == 0 {
 			all[i].ExternalImageID = ""
@@ -54,17 +59,20 @@ func (d *door) fill(t *testing.T, id string, faces int) face.Collection {
 		id      string
 		members []face.Face
 	}{{"bert", stored[:2]}, {"anna", stored[2:3]}, {"nobody", nil}} {
-		err := d.store.CreateUser(t.Context(), c.Key, face.User{ID: user.id, SystemID: uuid.NewString(), CreatedAt: time.UnixMilli(1700000000000 + int64(i)).UTC()}, recollect.Once{}, 10)
+		err := d.store.CreateUser(t.Context(), c.Key,
+			face.User{ID: user.id, SystemID: uuid.NewString(),
+				CreatedAt: time.UnixMilli(1700000000000 + int64(i)).UTC()}, recollect.Once{}, 10)
 		if err != nil || len(user.members) == 0 {
 			continue
 		}
-		_, _, err = d.store.ChangeUser(t.Context(), c.Key, user.id, nil, recollect.Once{}, func(face.UserState) (face.UserChange, error) {
-			change := face.UserChange{Vector: user.members[0].Vector}
-			for _, f := range user.members {
-				change.Add = append(change.Add, f.Key)
-			}
-			return change, nil
-		})
+		_, _, err = d.store.ChangeUser(t.Context(), c.Key, user.id, nil, recollect.Once{},
+			func(face.UserState) (face.UserChange, error) {
+				change := face.UserChange{Vector: user.members[0].Vector}
+				for _, f := range user.members {
+					change.Add = append(change.Add, f.Key)
+				}
+				return change, nil
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +89,8 @@ func contents(t *testing.T, store *sqlite.Store, realm recollect.Realm, id strin
 	t.Helper()
 	var b strings.Builder
 	err := store.View(t.Context(), realm, id, func(v *sqlite.View) error {
-		fmt.Fprintln(&b, v.Collection.FaceModelVersion, v.Collection.CreatedAt, v.Collection.FaceCount, v.Collection.UserCount, v.Tags)
+		fmt.Fprintln(&b, v.Collection.FaceModelVersion, v.Collection.CreatedAt,
+			v.Collection.FaceCount, v.Collection.UserCount, v.Tags)
 		return errors.Join(
 			v.Users(t.Context(), func(u face.User) error {
 				u.Key = 0
@@ -106,15 +115,20 @@ func TestACollectionMovesOutAndIn(t *testing.T) {
 		id := fmt.Sprint("people", faces)
 		if faces > 0 {
 			d.fill(t, id, faces)
-		} else if _, err := d.store.CreateCollection(t.Context(), face.Collection{Realm: home, ID: id, FaceModelVersion: "1.0"}, nil, 0); err != nil {
+		} else if _,
+			err := d.store.CreateCollection(t.Context(),
+			face.Collection{Realm: home, ID: id, FaceModelVersion: "1.0"}, nil, 0); err != nil {
 			t.Fatal(err)
 		}
 		status, packed := d.send(t, d.root, "GET", "export?collection="+id, nil)
 		if status != 200 {
 			t.Fatalf("export: %d %s", status, packed)
 		}
-		d.refused(t, "ResourceAlreadyExistsException", d.root, "POST", "import?collection="+id, packed)
-		if status, answer := d.send(t, d.root, "POST", "import?collection=copy"+id, packed); status != 200 || !strings.Contains(string(answer), fmt.Sprintf(`"FaceCount":%d`, faces)) {
+		d.refused(t, "ResourceAlreadyExistsException", d.root, "POST", "import?collection="+id,
+			packed)
+		if status, answer := d.send(t, d.root, "POST", "import?collection=copy"+id,
+			packed); status != 200 ||
+			!strings.Contains(string(answer), fmt.Sprintf(`"FaceCount":%d`, faces)) {
 			t.Fatalf("import: %d %s", status, answer)
 		}
 		was, is := contents(t, d.store, home, id), contents(t, d.store, home, "copy"+id)
@@ -122,12 +136,15 @@ func TestACollectionMovesOutAndIn(t *testing.T) {
 			t.Errorf("%d faces: there was\n%.3000s\nand is\n%.3000s", faces, was, is)
 		}
 	}
-	if !strings.Contains(d.log.String(), "path=export") || !strings.Contains(d.log.String(), "collection=people700") || !strings.Contains(d.log.String(), d.root.Principal.ARN) {
+	if !strings.Contains(d.log.String(), "path=export") ||
+		!strings.Contains(d.log.String(), "collection=people700") ||
+		!strings.Contains(d.log.String(), d.root.Principal.ARN) {
 		t.Error("who exported what is not in the log")
 	}
 	d.refused(t, "ResourceNotFoundException", d.root, "GET", "export?collection=absent", nil)
 	for _, policy := range []string{"full-access", "read-only"} {
-		d.refused(t, "AccessDeniedException", d.user(t, account, policy, policy), "GET", "export?collection=people3", nil)
+		d.refused(t, "AccessDeniedException", d.user(t, account, policy, policy), "GET",
+			"export?collection=people3", nil)
 	}
 	d.nothingLeft(t)
 }
@@ -205,7 +222,8 @@ func TestAnArchiveThatIsRefused(t *testing.T) {
 	import_ := func(name, exception, message string, body []byte, change ...func(*http.Request)) {
 		t.Helper()
 		status, answer := d.send(t, d.root, "POST", "import?collection=copy", body, change...)
-		if status < 400 || !strings.Contains(string(answer), `"`+exception+`"`) || !strings.Contains(string(answer), message) {
+		if status < 400 || !strings.Contains(string(answer), `"`+exception+`"`) ||
+			!strings.Contains(string(answer), message) {
 			t.Errorf("%s: %d %s, want %s with %q", name, status, answer, exception, message)
 		}
 	}
@@ -216,8 +234,10 @@ func TestAnArchiveThatIsRefused(t *testing.T) {
 	for at := 0; at < len(packed); at += len(packed)/40 + 1 {
 		flipped := bytes.Clone(packed)
 		flipped[at] ^= 0x10
-		if status, answer := d.send(t, d.root, "POST", "import?collection=copy", flipped); status == 200 {
-			// A bit that means nothing, such as a time in the zip's directory: then it is what was exported.
+		if status, answer := d.send(t, d.root, "POST", "import?collection=copy",
+			flipped); status == 200 {
+			// A bit that means nothing, such as a time in the zip's directory: then it is what was
+			// exported.
 			if contents(t, d.store, home, "people") != contents(t, d.store, home, "copy") {
 				t.Errorf("with bit %d.4 flipped: %s", at, answer)
 			}
@@ -231,22 +251,32 @@ func TestAnArchiveThatIsRefused(t *testing.T) {
 	})
 	edited := func(name, exception, message, file string, edit func([]byte) []byte) {
 		t.Helper()
-		import_(name, exception, message, change(t, packed, map[string]func([]byte) []byte{file: edit}))
+		import_(name, exception, message,
+			change(t, packed, map[string]func([]byte) []byte{file: edit}))
 	}
-	edited("another model", invalid, "2.0", "manifest.json", replace(`"FaceModelVersion":"1.0"`, `"FaceModelVersion":"2.0"`))
-	edited("another dimension", invalid, "numbers", "manifest.json", replace(`"Dimension":4`, `"Dimension":8`))
-	edited("more faces than there are", invalid, "faces.npy", "manifest.json", replace(`"FaceCount":300`, `"FaceCount":301`))
-	edited("too many faces", "ServiceQuotaExceededException", "", "manifest.json", replace(`"FaceCount":300`, `"FaceCount":20000001`))
-	edited("a line less", invalid, "same length", "faces.jsonl", func(b []byte) []byte { return b[bytes.IndexByte(b, '\n')+1:] })
-	edited("a line that is none", invalid, "line 1 of faces.jsonl", "faces.jsonl", replace(`{"FaceId"`, `["FaceId"`))
+	edited("another model", invalid, "2.0", "manifest.json",
+		replace(`"FaceModelVersion":"1.0"`, `"FaceModelVersion":"2.0"`))
+	edited("another dimension", invalid, "numbers", "manifest.json",
+		replace(`"Dimension":4`, `"Dimension":8`))
+	edited("more faces than there are", invalid, "faces.npy", "manifest.json",
+		replace(`"FaceCount":300`, `"FaceCount":301`))
+	edited("too many faces", "ServiceQuotaExceededException", "", "manifest.json",
+		replace(`"FaceCount":300`, `"FaceCount":20000001`))
+	edited("a line less", invalid, "same length", "faces.jsonl",
+		func(b []byte) []byte { return b[bytes.IndexByte(b, '\n')+1:] })
+	edited("a line that is none", invalid, "line 1 of faces.jsonl", "faces.jsonl",
+		replace(`{"FaceId"`, `["FaceId"`))
 	edited("a face twice", "ConflictException", "twice", "faces.jsonl", func(b []byte) []byte {
 		lines := bytes.SplitAfter(b, []byte("\n"))
 		lines[299] = lines[0]
 		return bytes.Join(lines, nil)
 	})
-	edited("an unknown user", invalid, "not there", "faces.jsonl", replace(`"UserId":"bert"`, `"UserId":"carl"`))
-	edited("an external id that cannot be", invalid, "externalImageId", "faces.jsonl", replace(`picture:1.jpg`, `picture 1.jpg`))
-	edited("a user without its face", invalid, "no faces", "faces.jsonl", replace(`,"UserId":"anna"`, ``))
+	edited("an unknown user", invalid, "not there", "faces.jsonl",
+		replace(`"UserId":"bert"`, `"UserId":"carl"`))
+	edited("an external id that cannot be", invalid, "externalImageId", "faces.jsonl",
+		replace(`picture:1.jpg`, `picture 1.jpg`))
+	edited("a user without its face", invalid, "no faces", "faces.jsonl",
+		replace(`,"UserId":"anna"`, ``))
 	edited("a vector that is too long", invalid, "length", "faces.npy", func(b []byte) []byte {
 		copy(b[len(b)-16:], "\x00\x00\x80\x3f\x00\x00\x80\x3f")
 		return b
@@ -255,9 +285,12 @@ func TestAnArchiveThatIsRefused(t *testing.T) {
 		copy(b[len(b)-16:], "\x00\x00\xc0\x7f")
 		return b
 	})
-	edited("a tag too long", invalid, "tags", "manifest.json", replace(`"team":"a"`, `"team":"`+strings.Repeat("a", 257)+`"`))
-	edited("a backup", invalid, "not a recollect-collection", "manifest.json", replace("recollect-collection", "recollect-backup"))
-	if _, err := d.store.Collection(t.Context(), home, "copy"); recollect.CodeOf(err) != recollect.CodeNotFound {
+	edited("a tag too long", invalid, "tags", "manifest.json",
+		replace(`"team":"a"`, `"team":"`+strings.Repeat("a", 257)+`"`))
+	edited("a backup", invalid, "not a recollect-collection", "manifest.json",
+		replace("recollect-collection", "recollect-backup"))
+	if _, err := d.store.Collection(t.Context(), home,
+		"copy"); recollect.CodeOf(err) != recollect.CodeNotFound {
 		t.Errorf("a refused archive left a collection: %v", err)
 	}
 	d.nothingLeft(t)
@@ -276,17 +309,20 @@ func TestBackupAndRestore(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				d.store.ChangeTags(t.Context(), c.Key, map[string]string{"n": fmt.Sprint(i)}, nil, 50)
+				d.store.ChangeTags(t.Context(), c.Key, map[string]string{"n": fmt.Sprint(i)}, nil,
+					50)
 			}
 		}
 	}()
-	status, packed := d.send(t, d.user(t, account, "operator", "administrator"), "GET", "backup", nil)
+	status, packed := d.send(t, d.user(t, account, "operator", "administrator"), "GET", "backup",
+		nil)
 	close(stop)
 	<-stopped
 	if status != 200 {
 		t.Fatalf("backup: %d %s", status, packed)
 	}
-	d.refused(t, "AccessDeniedException", d.user(t, "210987654321", "foreign", "administrator"), "GET", "backup", nil)
+	d.refused(t, "AccessDeniedException", d.user(t, "210987654321", "foreign", "administrator"),
+		"GET", "backup", nil)
 	if bytes.Contains(packed, []byte(d.root.Secret)) {
 		t.Error("the root key is in the backup")
 	}
@@ -298,8 +334,15 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 	folder := filepath.Join(t.TempDir(), "data")
 	for _, bad := range [][]byte{nil, packed[:100], packed[:len(packed)/2], packed[:len(packed)-1],
-		change(t, packed, map[string]func([]byte) []byte{sqlite.DatabaseName: func(b []byte) []byte { copy(b[8192:], make([]byte, 8192)); return b }}),
-		change(t, packed, map[string]func([]byte) []byte{iam.MasterKeyFile: replace("recollect", "somebody")}),
+		change(t, packed,
+			map[string]func(
+				[]byte) []byte{sqlite.DatabaseName: func(b []byte) []byte {
+				copy(b[8192:],
+					make([]byte, 8192))
+				return b
+			}}),
+		change(t, packed,
+			map[string]func([]byte) []byte{iam.MasterKeyFile: replace("recollect", "somebody")}),
 		bytes.Replace(packed, []byte("SQLite format"), []byte("SQLite farmat"), 1),
 		bytes.Replace(packed, []byte(`"FormatVersion":1`), []byte(`"FormatVersion":2`), 1)} {
 		write(bad)
@@ -326,7 +369,8 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer restored.Close()
-	_, was, _ := strings.Cut(contents(t, d.store, home, "people"), "\n") // without the tags, which went on changing
+	// without the tags, which went on changing
+	_, was, _ := strings.Cut(contents(t, d.store, home, "people"), "\n")
 	_, is, _ := strings.Cut(contents(t, restored, home, "people"), "\n")
 	if was != is {
 		t.Error("the restored collection differs")
@@ -335,7 +379,8 @@ func TestBackupAndRestore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, ok, err := iam.NewService(restored.Identities(), sealer, iam.AccessKey{}).AccessKey(t.Context(), anna.ID)
+	key, ok, err := iam.NewService(restored.Identities(), sealer,
+		iam.AccessKey{}).AccessKey(t.Context(), anna.ID)
 	if err != nil || !ok || key.Secret != anna.Secret {
 		t.Errorf("a user's key after the restore: %v, %v", ok, err)
 	}
@@ -367,7 +412,8 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.nothingLeft(t)
-	if _, err := d.store.CreateCollection(t.Context(), face.Collection{Realm: home, ID: "later", FaceModelVersion: "1.0"}, nil, 0); err != nil {
+	if _, err := d.store.CreateCollection(t.Context(),
+		face.Collection{Realm: home, ID: "later", FaceModelVersion: "1.0"}, nil, 0); err != nil {
 		t.Errorf("the store after that: %v", err)
 	}
 }

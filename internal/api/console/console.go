@@ -1,10 +1,12 @@
 // Package console serves the web console: one page with its script and style, under /console/.
 //
-// The page is static and asks for no key. What it does it does with the face API and the door beside it (package admin), at the
-// same address, by requests that the browser signs with the access key that a person typed: the server keeps no session, and a
-// page of another origin has nothing to forge a request with.
+// The page is static and asks for no key. What it does it does with the face API and the door
+// beside it (package admin), at the same address, by requests that the browser signs with the
+// access key that a person typed: the server keeps no session, and a page of another origin has
+// nothing to forge a request with.
 //
-// The bundle is built from web/ into bundle/ by make, and is embedded. Without it the package compiles too, and says so at the path.
+// The bundle is built from web/ into bundle/ by make, and is embedded. Without it the package
+// compiles too, and says so at the path.
 package console
 
 import (
@@ -20,15 +22,19 @@ import (
 	"strings"
 )
 
-// Prefix is where the paths of the console begin. The page itself is there; without the slash at its end it redirects there.
+// Prefix is where the paths of the console begin. The page itself is there; without the slash at
+// its end it redirects there.
 const Prefix = "/console/"
 
 //go:embed all:bundle
 var bundled embed.FS
 
-// contentSecurityPolicy lets the page load its own files and call its own server, and nothing else. Pictures that a person chose are blobs.
-const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+// contentSecurityPolicy lets the page load its own files and call its own server, and nothing else.
+// Pictures that a person chose are blobs.
+const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src " +
+	"'self' blob:; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for " +
+	"'script'; trusted-types 'none'"
 
 const notBuilt = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Recollect</title>
 <h1>The console was not built</h1>
@@ -106,7 +112,8 @@ func (h *handler) add(name string, body []byte, immutable bool) {
 	case ".json":
 		contentType = "application/json"
 	}
-	h.files[name] = file{body: body, contentType: contentType, etag: `"` + hex.EncodeToString(sum[:12]) + `"`, immutable: immutable}
+	h.files[name] = file{body: body, contentType: contentType, etag: `"` +
+		hex.EncodeToString(sum[:12]) + `"`, immutable: immutable}
 }
 
 // ServeHTTP answers GET and HEAD of the page, its files and its configuration.
@@ -149,7 +156,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// secure sets the headers that keep other pages away from this one, and this one away from other places.
+// secure sets the headers that keep other pages away from this one, and this one away from other
+// places.
 func secure(h http.Header) {
 	h.Set("Content-Security-Policy", contentSecurityPolicy)
 	h.Set("X-Content-Type-Options", "nosniff")

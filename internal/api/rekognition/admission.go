@@ -10,23 +10,26 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Where there are more requests than the server can serve, it serves as many as it can and turns the others away before it has read
-// them, so that their SDKs back off and try again. Those it lets in wait for cores and memory, and the bounds keep
-// that wait to seconds: bench/results/overload.md has the measurements behind these numbers.
+// Where there are more requests than the server can serve, it serves as many as it can and turns
+// the others away before it has read them, so that their SDKs back off and try again. Those it lets
+// in wait for cores and memory, and the bounds keep that wait to seconds: bench/results/overload.md
+// has the measurements behind these numbers.
 const (
 	requestsPerCore = 256
 	picturesPerCore = 128 // of the operations that run networks, in places
 
-	// bytesPerPlace is how many bytes of a body take a place more. A large picture takes a core as long to decode as ten small ones
-	// take it altogether.
+	// bytesPerPlace is how many bytes of a body take a place more. A large picture takes a core as
+	// long to decode as ten small ones take it altogether.
 	bytesPerPlace = 256 << 10
 
-	// slowBody is how long a body may take to arrive before its request gives its place among the pictures to another.
+	// slowBody is how long a body may take to arrive before its request gives its place among the
+	// pictures to another.
 	slowBody = time.Second
 	// patience is how long such a request then waits to get a place again.
 	patience = 10 * time.Second
 
-	// drained is the size of an unread body that is passed over rather than that its connection be closed, in bytes.
+	// drained is the size of an unread body that is passed over rather than that its connection be
+	// closed, in bytes.
 	drained = 64 << 10
 )
 
@@ -57,7 +60,8 @@ func newAdmission(requests, pictures int) *admission {
 	}
 }
 
-// runsNetworks tells whether an operation is one of those that cost a thousand times what the others do.
+// runsNetworks tells whether an operation is one of those that cost a thousand times what the
+// others do.
 func runsNetworks(operation string) bool {
 	switch operation {
 	case "IndexFaces", "SearchFacesByImage", "SearchUsersByImage", "DetectFaces", "CompareFaces":
@@ -66,9 +70,10 @@ func runsNetworks(operation string) bool {
 	return false
 }
 
-// place is a request's place among those that run networks. It is taken before the body is read, so that a crowd does not upload
-// pictures in vain; a caller whose upload is slow gives it up for that time, so that slow callers do not keep it
-// from fast ones. The nil place is that of any other request.
+// place is a request's place among those that run networks. It is taken before the body is read, so
+// that a crowd does not upload pictures in vain; a caller whose upload is slow gives it up for that
+// time, so that slow callers do not keep it from fast ones. The nil place is that of any other
+// request.
 type place struct {
 	in     *admission
 	size   int64 // a large body takes several places
@@ -77,7 +82,8 @@ type place struct {
 	again  bool      // taken a second time
 }
 
-// enter returns a place for a body of so many bytes, less than 0 if that is not known, or errSlowDown.
+// enter returns a place for a body of so many bytes, less than 0 if that is not known, or
+// errSlowDown.
 func (a *admission) enter(operation string, bytes int64) (*place, error) {
 	if !runsNetworks(operation) {
 		return nil, nil
@@ -125,7 +131,8 @@ func (p *place) leave() {
 	}
 }
 
-// turnAway is err for a request whose body is not read. Where little is lost by it, the connection stays.
+// turnAway is err for a request whose body is not read. Where little is lost by it, the connection
+// stays.
 func turnAway(r *http.Request, err error) error {
 	if 0 <= r.ContentLength && r.ContentLength <= drained && r.Header.Get("Expect") == "" {
 		return err

@@ -17,8 +17,10 @@ import (
 // The default attributes always come, with those that are named, or with all that the engine sees.
 func TestAttributes(t *testing.T) {
 	client, ctx := open(t).client(), t.Context()
-	image := &types.Image{Bytes: enginetest.Picture(enginetest.Face{Person: 1, Size: 0.5}, enginetest.Face{Person: 2, Size: 0.4, Poor: true})}
-	if _, err := client.CreateCollection(ctx, &sdk.CreateCollectionInput{CollectionId: aws.String("people")}); err != nil {
+	image := &types.Image{Bytes: enginetest.Picture(enginetest.Face{Person: 1, Size: 0.5},
+		enginetest.Face{Person: 2, Size: 0.4, Poor: true})}
+	if _, err := client.CreateCollection(ctx,
+		&sdk.CreateCollectionInput{CollectionId: aws.String("people")}); err != nil {
 		t.Fatal(err)
 	}
 	defaults := []string{"BoundingBox", "Confidence", "Landmarks", "Pose", "Quality"}
@@ -40,7 +42,8 @@ func TestAttributes(t *testing.T) {
 		for _, name := range strings.Fields(asked) {
 			attributes = append(attributes, types.Attribute(name))
 		}
-		detected, err := client.DetectFaces(ctx, &sdk.DetectFacesInput{Image: image, Attributes: attributes})
+		detected, err := client.DetectFaces(ctx,
+			&sdk.DetectFacesInput{Image: image, Attributes: attributes})
 		if err != nil || len(detected.FaceDetails) != 2 {
 			t.Fatalf("DetectFaces of %q = %+v, %v", asked, detected, err)
 		}
@@ -51,7 +54,9 @@ func TestAttributes(t *testing.T) {
 		}
 		want := slices.Sorted(slices.Values(slices.Concat(defaults, strings.Fields(extra))))
 		for where, d := range map[string]types.FaceDetail{
-			"DetectFaces": detected.FaceDetails[0], "FaceRecords": *indexed.FaceRecords[0].FaceDetail, "UnindexedFaces": *indexed.UnindexedFaces[0].FaceDetail,
+			"DetectFaces":    detected.FaceDetails[0],
+			"FaceRecords":    *indexed.FaceRecords[0].FaceDetail,
+			"UnindexedFaces": *indexed.UnindexedFaces[0].FaceDetail,
 		} {
 			if got := members(t, d); !slices.Equal(got, want) {
 				t.Errorf("%s of %q has %v, want %v", where, asked, got, want)
@@ -61,18 +66,23 @@ func TestAttributes(t *testing.T) {
 				landmarks = 2
 			}
 			if len(d.Landmarks) != landmarks {
-				t.Errorf("%s of %q has %d landmarks, want %d", where, asked, len(d.Landmarks), landmarks)
+				t.Errorf("%s of %q has %d landmarks, want %d", where, asked, len(d.Landmarks),
+					landmarks)
 			}
 		}
 	}
-	all, err := client.DetectFaces(ctx, &sdk.DetectFacesInput{Image: image, Attributes: []types.Attribute{types.AttributeAll}})
+	all, err := client.DetectFaces(ctx,
+		&sdk.DetectFacesInput{Image: image, Attributes: []types.Attribute{types.AttributeAll}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := all.FaceDetails[0]
-	if *d.AgeRange.Low != 0 || *d.AgeRange.High != 18 || d.Gender.Value != types.GenderTypeFemale || *d.Gender.Confidence != 97.5 ||
-		!d.EyesOpen.Value || *d.EyesOpen.Confidence != 99 || d.MouthOpen.Value || *d.MouthOpen.Confidence != 98 ||
-		!d.Smile.Value || *d.Smile.Confidence != 90 || len(d.Emotions) != 3 || d.Emotions[0].Type != types.EmotionNameHappy ||
+	if *d.AgeRange.Low != 0 || *d.AgeRange.High != 18 || d.Gender.Value != types.GenderTypeFemale ||
+		*d.Gender.Confidence != 97.5 ||
+		!d.EyesOpen.Value || *d.EyesOpen.Confidence != 99 || d.MouthOpen.Value ||
+		*d.MouthOpen.Confidence != 98 ||
+		!d.Smile.Value || *d.Smile.Confidence != 90 || len(d.Emotions) != 3 ||
+		d.Emotions[0].Type != types.EmotionNameHappy ||
 		*d.Emotions[1].Confidence != 10 || *d.Emotions[2].Confidence != 0 {
 		t.Errorf("DetectFaces of ALL = %s", marshal(t, d))
 	}

@@ -15,8 +15,10 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-// authorize returns nil if the caller may do what it asks for, which is decided before anything of the resource is revealed.
-func (s *Server) authorize(x *exchange, r *http.Request, realm recollect.Realm, operation string, input any) error {
+// authorize returns nil if the caller may do what it asks for, which is decided before anything of
+// the resource is revealed.
+func (s *Server) authorize(x *exchange, r *http.Request, realm recollect.Realm, operation string,
+	input any) error {
 	request := s.authorization(x, r, realm, operation, input)
 	if err := s.identities.Authorize(r.Context(), request); err != nil {
 		return err
@@ -24,7 +26,8 @@ func (s *Server) authorize(x *exchange, r *http.Request, realm recollect.Realm, 
 	// Making a collection with tags is tagging it, too.
 	if in, ok := input.(*wire.CreateCollectionRequest); ok && len(in.Tags) > 0 {
 		tagging := *request
-		tagging.Action, tagging.Resource = "rekognition:TagResource", CollectionARN(realm, *in.CollectionId)
+		tagging.Action, tagging.Resource = "rekognition:TagResource",
+			CollectionARN(realm, *in.CollectionId)
 		if err := s.identities.Authorize(r.Context(), &tagging); err != nil {
 			return err
 		}
@@ -38,7 +41,8 @@ func (s *Server) authorize(x *exchange, r *http.Request, realm recollect.Realm, 
 }
 
 // authorization is what policies decide about.
-func (s *Server) authorization(x *exchange, r *http.Request, realm recollect.Realm, operation string, input any) *iam.Request {
+func (s *Server) authorization(x *exchange, r *http.Request, realm recollect.Realm,
+	operation string, input any) *iam.Request {
 	request := &iam.Request{
 		Principal:       x.principal,
 		Action:          "rekognition:" + operation,
@@ -74,14 +78,17 @@ func (s *Server) authorization(x *exchange, r *http.Request, realm recollect.Rea
 	return request
 }
 
-// authorizeObject makes sure that the caller itself may read an object of S3, as on the service: the server's own key must not lend anybody its
-// rights. Whoever may not learns no more than that the object cannot be had.
-func (s *Server) authorizeObject(ctx context.Context, call *iam.Request, object *wire.S3Object) error {
+// authorizeObject makes sure that the caller itself may read an object of S3, as on the service:
+// the server's own key must not lend anybody its rights. Whoever may not learns no more than that
+// the object cannot be had.
+func (s *Server) authorizeObject(ctx context.Context, call *iam.Request,
+	object *wire.S3Object) error {
 	if object.Bucket == nil || object.Name == nil {
 		return nil // refused later
 	}
 	reading := *call
-	reading.Action, reading.Resource = "s3:GetObject", "arn:aws:s3:::"+*object.Bucket+"/"+*object.Name
+	reading.Action, reading.Resource = "s3:GetObject", "arn:aws:s3:::"+*object.Bucket+"/"+
+		*object.Name
 	if object.Version != nil {
 		reading.Action = "s3:GetObjectVersion"
 	}
@@ -98,15 +105,17 @@ func objectsOf(input any) (objects []*wire.S3Object) {
 	in := reflect.ValueOf(input).Elem()
 	for i := range in.NumField() {
 		// An image that is given twice is refused later, whoever may read what.
-		if image, ok := in.Field(i).Interface().(*wire.Image); ok && image != nil && image.S3Object != nil && image.Bytes == nil {
+		if image, ok := in.Field(i).Interface().(*wire.Image); ok && image != nil &&
+			image.S3Object != nil && image.Bytes == nil {
 			objects = append(objects, image.S3Object)
 		}
 	}
 	return objects
 }
 
-// resource is the ARN of what an operation acts on, by the service authorization reference: a collection where the input
-// names one that is there already, whatever ARN the input names, and else *.
+// resource is the ARN of what an operation acts on, by the service authorization reference: a
+// collection where the input names one that is there already, whatever ARN the input names, and
+// else *.
 func resource(realm recollect.Realm, operation string, input any) string {
 	in := reflect.ValueOf(input).Elem()
 	if id, ok := member(in, "CollectionId"); ok && operation != "CreateCollection" {

@@ -64,38 +64,54 @@ func last[T any](_ T, err error) error { return err }
 
 func TestPoliciesDecideBeforeAnythingIsRevealed(t *testing.T) {
 	d, ctx := open(t), t.Context()
-	if _, err := d.client().CreateCollection(ctx, &sdk.CreateCollectionInput{CollectionId: aws.String("people")}); err != nil {
+	if _, err := d.client().CreateCollection(ctx,
+		&sdk.CreateCollectionInput{CollectionId: aws.String("people")}); err != nil {
 		t.Fatal(err)
 	}
 
 	reader := d.user(t, "anna", "read-only")
-	if list, err := reader.ListCollections(ctx, &sdk.ListCollectionsInput{}); err != nil || len(list.CollectionIds) != 1 {
+	if list, err := reader.ListCollections(ctx, &sdk.ListCollectionsInput{}); err != nil ||
+		len(list.CollectionIds) != 1 {
 		t.Errorf("a reader lists %v, %v", list, err)
 	}
 	for _, id := range []string{"people", "absent"} { // the answer does not tell which one is there
 		_, err := reader.DeleteCollection(ctx, &sdk.DeleteCollectionInput{CollectionId: &id})
-		wantDenied(t, err, "User: arn:aws:iam::123456789012:user/anna is not authorized to perform: rekognition:DeleteCollection on resource: "+
-			"arn:aws:rekognition:us-east-1:123456789012:collection/"+id+" because no identity-based policy allows the rekognition:DeleteCollection action")
+		wantDenied(t, err,
+			"User: arn:aws:iam::123456789012:user/anna is not authorized to perform: "+
+				"rekognition:DeleteCollection on resource: "+
+				"arn:aws:rekognition:us-east-1:123456789012:collection/"+id+
+				" because no identity-based policy allows the rekognition:DeleteCollection action")
 	}
-	_, err := reader.CreateCollection(ctx, &sdk.CreateCollectionInput{CollectionId: aws.String("mine")})
-	wantDenied(t, err, "User: arn:aws:iam::123456789012:user/anna is not authorized to perform: rekognition:CreateCollection because no identity-based policy allows the rekognition:CreateCollection action")
+	_, err := reader.CreateCollection(ctx,
+		&sdk.CreateCollectionInput{CollectionId: aws.String("mine")})
+	wantDenied(t, err,
+		"User: arn:aws:iam::123456789012:user/anna is not authorized to perform: "+
+			"rekognition:CreateCollection because no identity-based policy allows the "+
+			"rekognition:CreateCollection action")
 
 	own := d.user(t, "bob", `{"Version":"2012-10-17","Statement":[
 		{"Effect":"Allow","Action":"rekognition:*","Resource":"arn:aws:rekognition:*:*:collection/bob-*"},
 		{"Effect":"Allow","Action":"rekognition:CreateCollection","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}},
 		{"Effect":"Deny","Action":"rekognition:DeleteCollection","Resource":"*"}]}`)
-	if _, err := own.CreateCollection(ctx, &sdk.CreateCollectionInput{CollectionId: aws.String("bob-1")}); err != nil {
+	if _, err := own.CreateCollection(ctx,
+		&sdk.CreateCollectionInput{CollectionId: aws.String("bob-1")}); err != nil {
 		t.Error(err)
 	}
-	if _, err := own.DescribeCollection(ctx, &sdk.DescribeCollectionInput{CollectionId: aws.String("bob-1")}); err != nil {
+	if _, err := own.DescribeCollection(ctx,
+		&sdk.DescribeCollectionInput{CollectionId: aws.String("bob-1")}); err != nil {
 		t.Error(err)
 	}
-	if _, err := own.DescribeCollection(ctx, &sdk.DescribeCollectionInput{CollectionId: aws.String("people")}); err == nil {
+	if _, err := own.DescribeCollection(ctx,
+		&sdk.DescribeCollectionInput{CollectionId: aws.String("people")}); err == nil {
 		t.Error("bob describes a collection that is not his")
 	}
-	_, err = own.DeleteCollection(ctx, &sdk.DeleteCollectionInput{CollectionId: aws.String("bob-1")})
-	wantDenied(t, err, "User: arn:aws:iam::123456789012:user/bob is not authorized to perform: rekognition:DeleteCollection on resource: "+
-		"arn:aws:rekognition:us-east-1:123456789012:collection/bob-1 with an explicit deny in an identity-based policy")
+	_, err = own.DeleteCollection(ctx,
+		&sdk.DeleteCollectionInput{CollectionId: aws.String("bob-1")})
+	wantDenied(t, err,
+		"User: arn:aws:iam::123456789012:user/bob is not authorized to perform: "+
+			"rekognition:DeleteCollection on resource: "+
+			"arn:aws:rekognition:us-east-1:123456789012:collection/bob-1 with an explicit deny in "+
+			"an identity-based policy")
 }
 
 // What each operation asks for, by the service authorization reference. A nil resource is *.
@@ -106,41 +122,71 @@ func TestActionsAndResources(t *testing.T) {
 	short := aws.String(strings.TrimPrefix(*arn, "arn:")) // as CreateCollection gives it
 	image := &types.Image{Bytes: []byte("[]")}
 	user, ids := aws.String("u"), []string{"00000000-0000-4000-8000-000000000000"}
-	c := d.user(t, "nobody", `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}`)
+	c := d.user(t, "nobody",
+		`{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}`)
 	ctx := t.Context()
 	for action, asked := range map[string]struct {
 		resource *string
 		err      error
 	}{
-		"CreateCollection":    {nil, last(c.CreateCollection(ctx, &sdk.CreateCollectionInput{CollectionId: people}))},
-		"ListCollections":     {nil, last(c.ListCollections(ctx, &sdk.ListCollectionsInput{}))},
-		"DescribeCollection":  {arn, last(c.DescribeCollection(ctx, &sdk.DescribeCollectionInput{CollectionId: people}))},
-		"DeleteCollection":    {arn, last(c.DeleteCollection(ctx, &sdk.DeleteCollectionInput{CollectionId: people}))},
-		"IndexFaces":          {arn, last(c.IndexFaces(ctx, &sdk.IndexFacesInput{CollectionId: people, Image: image}))},
-		"ListFaces":           {arn, last(c.ListFaces(ctx, &sdk.ListFacesInput{CollectionId: people}))},
-		"DeleteFaces":         {arn, last(c.DeleteFaces(ctx, &sdk.DeleteFacesInput{CollectionId: people, FaceIds: ids}))},
-		"SearchFaces":         {arn, last(c.SearchFaces(ctx, &sdk.SearchFacesInput{CollectionId: people, FaceId: &ids[0]}))},
-		"SearchFacesByImage":  {arn, last(c.SearchFacesByImage(ctx, &sdk.SearchFacesByImageInput{CollectionId: people, Image: image}))},
-		"DetectFaces":         {nil, last(c.DetectFaces(ctx, &sdk.DetectFacesInput{Image: image}))},
-		"CompareFaces":        {nil, last(c.CompareFaces(ctx, &sdk.CompareFacesInput{SourceImage: image, TargetImage: image}))},
-		"CreateUser":          {arn, last(c.CreateUser(ctx, &sdk.CreateUserInput{CollectionId: people, UserId: user}))},
-		"DeleteUser":          {arn, last(c.DeleteUser(ctx, &sdk.DeleteUserInput{CollectionId: people, UserId: user}))},
-		"ListUsers":           {arn, last(c.ListUsers(ctx, &sdk.ListUsersInput{CollectionId: people}))},
-		"AssociateFaces":      {arn, last(c.AssociateFaces(ctx, &sdk.AssociateFacesInput{CollectionId: people, UserId: user, FaceIds: ids}))},
-		"DisassociateFaces":   {arn, last(c.DisassociateFaces(ctx, &sdk.DisassociateFacesInput{CollectionId: people, UserId: user, FaceIds: ids}))},
-		"SearchUsers":         {arn, last(c.SearchUsers(ctx, &sdk.SearchUsersInput{CollectionId: people, UserId: user}))},
-		"SearchUsersByImage":  {arn, last(c.SearchUsersByImage(ctx, &sdk.SearchUsersByImageInput{CollectionId: people, Image: image}))},
-		"TagResource":         {arn, last(c.TagResource(ctx, &sdk.TagResourceInput{ResourceArn: arn, Tags: map[string]string{"a": "b"}}))},
-		"UntagResource":       {arn, last(c.UntagResource(ctx, &sdk.UntagResourceInput{ResourceArn: arn, TagKeys: []string{"a"}}))},
-		"ListTagsForResource": {arn, last(c.ListTagsForResource(ctx, &sdk.ListTagsForResourceInput{ResourceArn: short}))},
-		"DetectLabels":        {nil, last(c.DetectLabels(ctx, &sdk.DetectLabelsInput{Image: image}))}, // not built, and no exception
+		"CreateCollection": {nil,
+			last(c.CreateCollection(ctx, &sdk.CreateCollectionInput{CollectionId: people}))},
+		"ListCollections": {nil, last(c.ListCollections(ctx, &sdk.ListCollectionsInput{}))},
+		"DescribeCollection": {arn,
+			last(c.DescribeCollection(ctx, &sdk.DescribeCollectionInput{CollectionId: people}))},
+		"DeleteCollection": {arn,
+			last(c.DeleteCollection(ctx, &sdk.DeleteCollectionInput{CollectionId: people}))},
+		"IndexFaces": {arn,
+			last(c.IndexFaces(ctx, &sdk.IndexFacesInput{CollectionId: people, Image: image}))},
+		"ListFaces": {arn,
+			last(c.ListFaces(ctx, &sdk.ListFacesInput{CollectionId: people}))},
+		"DeleteFaces": {arn,
+			last(c.DeleteFaces(ctx, &sdk.DeleteFacesInput{CollectionId: people, FaceIds: ids}))},
+		"SearchFaces": {arn,
+			last(c.SearchFaces(ctx, &sdk.SearchFacesInput{CollectionId: people, FaceId: &ids[0]}))},
+		"SearchFacesByImage": {arn,
+			last(c.SearchFacesByImage(ctx,
+				&sdk.SearchFacesByImageInput{CollectionId: people, Image: image}))},
+		"DetectFaces": {nil, last(c.DetectFaces(ctx, &sdk.DetectFacesInput{Image: image}))},
+		"CompareFaces": {nil,
+			last(c.CompareFaces(ctx,
+				&sdk.CompareFacesInput{SourceImage: image, TargetImage: image}))},
+		"CreateUser": {arn,
+			last(c.CreateUser(ctx, &sdk.CreateUserInput{CollectionId: people, UserId: user}))},
+		"DeleteUser": {arn,
+			last(c.DeleteUser(ctx, &sdk.DeleteUserInput{CollectionId: people, UserId: user}))},
+		"ListUsers": {arn,
+			last(c.ListUsers(ctx, &sdk.ListUsersInput{CollectionId: people}))},
+		"AssociateFaces": {arn,
+			last(c.AssociateFaces(ctx,
+				&sdk.AssociateFacesInput{CollectionId: people, UserId: user, FaceIds: ids}))},
+		"DisassociateFaces": {arn,
+			last(c.DisassociateFaces(ctx,
+				&sdk.DisassociateFacesInput{CollectionId: people, UserId: user, FaceIds: ids}))},
+		"SearchUsers": {arn,
+			last(c.SearchUsers(ctx, &sdk.SearchUsersInput{CollectionId: people, UserId: user}))},
+		"SearchUsersByImage": {arn,
+			last(c.SearchUsersByImage(ctx,
+				&sdk.SearchUsersByImageInput{CollectionId: people, Image: image}))},
+		"TagResource": {arn,
+			last(c.TagResource(ctx,
+				&sdk.TagResourceInput{ResourceArn: arn, Tags: map[string]string{"a": "b"}}))},
+		"UntagResource": {arn,
+			last(c.UntagResource(ctx,
+				&sdk.UntagResourceInput{ResourceArn: arn, TagKeys: []string{"a"}}))},
+		"ListTagsForResource": {arn,
+			last(c.ListTagsForResource(ctx, &sdk.ListTagsForResourceInput{ResourceArn: short}))},
+		// not built, and no exception
+		"DetectLabels": {nil, last(c.DetectLabels(ctx, &sdk.DetectLabelsInput{Image: image}))},
 	} {
 		on := ""
 		if asked.resource != nil {
 			on = " on resource: " + *asked.resource
 		}
-		wantDenied(t, asked.err, "User: arn:aws:iam::123456789012:user/nobody is not authorized to perform: rekognition:"+action+on+
-			" with an explicit deny in an identity-based policy")
+		wantDenied(t, asked.err,
+			"User: arn:aws:iam::123456789012:user/nobody is not authorized to perform: "+
+				"rekognition:"+action+on+
+				" with an explicit deny in an identity-based policy")
 	}
 }
 
@@ -148,7 +194,9 @@ func TestTagsOfTheResourceDecide(t *testing.T) {
 	d, ctx := open(t), t.Context()
 	root := d.client()
 	for id, team := range map[string]string{"blue-1": "blue", "red-1": "red"} {
-		if _, err := root.CreateCollection(ctx, &sdk.CreateCollectionInput{CollectionId: &id, Tags: map[string]string{"Team": team}}); err != nil {
+		if _, err := root.CreateCollection(ctx,
+			&sdk.CreateCollectionInput{CollectionId: &id,
+				Tags: map[string]string{"Team": team}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -162,16 +210,22 @@ func TestTagsOfTheResourceDecide(t *testing.T) {
 		t.Errorf("a collection with the right tag: %v", err)
 	}
 	for _, id := range []string{"red-1", "absent"} { // the answer does not tell which one is there
-		wantDenied(t, describe(id), "User: arn:aws:iam::123456789012:user/blue is not authorized to perform: rekognition:DescribeCollection on resource: "+
-			"arn:aws:rekognition:us-east-1:123456789012:collection/"+id+" because no identity-based policy allows the rekognition:DescribeCollection action")
+		wantDenied(t, describe(id),
+			"User: arn:aws:iam::123456789012:user/blue is not authorized to perform: "+
+				"rekognition:DescribeCollection on resource: "+
+				"arn:aws:rekognition:us-east-1:123456789012:collection/"+id+
+				" because no identity-based policy allows the rekognition:DescribeCollection "+
+				"action")
 	}
 	arn := "arn:aws:rekognition:us-east-1:123456789012:collection/"
-	if _, err := blue.ListTagsForResource(ctx, &sdk.ListTagsForResourceInput{ResourceArn: aws.String(arn + "blue-1")}); err != nil {
+	if _, err := blue.ListTagsForResource(ctx,
+		&sdk.ListTagsForResourceInput{ResourceArn: aws.String(arn + "blue-1")}); err != nil {
 		t.Errorf("a resource named by its ARN: %v", err)
 	}
 
 	create := func(id string, tags map[string]string) error {
-		return last(blue.CreateCollection(ctx, &sdk.CreateCollectionInput{CollectionId: &id, Tags: tags}))
+		return last(blue.CreateCollection(ctx,
+			&sdk.CreateCollectionInput{CollectionId: &id, Tags: tags}))
 	}
 	if err := create("blue-2", map[string]string{"Team": "blue"}); err != nil {
 		t.Errorf("making a collection with the tag asked for: %v", err)
@@ -180,7 +234,9 @@ func TestTagsOfTheResourceDecide(t *testing.T) {
 	wantCode(t, create("none", nil), "AccessDeniedException")
 
 	// A tag that changes changes what is allowed, at once.
-	if _, err := root.TagResource(ctx, &sdk.TagResourceInput{ResourceArn: aws.String(arn + "red-1"), Tags: map[string]string{"Team": "blue"}}); err != nil {
+	if _, err := root.TagResource(ctx,
+		&sdk.TagResourceInput{ResourceArn: aws.String(arn + "red-1"),
+			Tags: map[string]string{"Team": "blue"}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := describe("red-1"); err != nil {
@@ -190,44 +246,60 @@ func TestTagsOfTheResourceDecide(t *testing.T) {
 
 func TestTaggingACollectionAtItsCreationIsTagging(t *testing.T) {
 	d, ctx := open(t), t.Context()
-	maker := d.user(t, "maker", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"rekognition:CreateCollection","Resource":"*"}}`)
-	if _, err := maker.CreateCollection(ctx, &sdk.CreateCollectionInput{CollectionId: aws.String("plain")}); err != nil {
+	maker := d.user(t, "maker",
+		`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"rekognition:CreateCollection","Resource":"*"}}`)
+	if _, err := maker.CreateCollection(ctx,
+		&sdk.CreateCollectionInput{CollectionId: aws.String("plain")}); err != nil {
 		t.Error(err)
 	}
-	_, err := maker.CreateCollection(ctx, &sdk.CreateCollectionInput{CollectionId: aws.String("tagged"), Tags: map[string]string{"a": "b"}})
-	wantDenied(t, err, "User: arn:aws:iam::123456789012:user/maker is not authorized to perform: rekognition:TagResource on resource: "+
-		"arn:aws:rekognition:us-east-1:123456789012:collection/tagged because no identity-based policy allows the rekognition:TagResource action")
-	_, err = d.client().DescribeCollection(ctx, &sdk.DescribeCollectionInput{CollectionId: aws.String("tagged")})
+	_, err := maker.CreateCollection(ctx,
+		&sdk.CreateCollectionInput{CollectionId: aws.String("tagged"),
+			Tags: map[string]string{"a": "b"}})
+	wantDenied(t, err,
+		"User: arn:aws:iam::123456789012:user/maker is not authorized to perform: "+
+			"rekognition:TagResource on resource: "+
+			"arn:aws:rekognition:us-east-1:123456789012:collection/tagged because no "+
+			"identity-based policy allows the rekognition:TagResource action")
+	_, err = d.client().DescribeCollection(ctx,
+		&sdk.DescribeCollectionInput{CollectionId: aws.String("tagged")})
 	wantCode(t, err, "ResourceNotFoundException")
 }
 
 func TestObjectsAreReadWithTheRightsOfTheCaller(t *testing.T) {
 	d, ctx := open(t), t.Context()
 	detect := func(c *sdk.Client, object *types.S3Object) error {
-		return last(c.DetectFaces(ctx, &sdk.DetectFacesInput{Image: &types.Image{S3Object: object}}))
+		return last(c.DetectFaces(ctx,
+			&sdk.DetectFacesInput{Image: &types.Image{S3Object: object}}))
 	}
 	two := &types.S3Object{Bucket: aws.String("pictures"), Name: aws.String("two.json")}
 	if err := detect(d.client(), two); err != nil {
 		t.Fatalf("the root: %v", err)
 	}
-	const message = "Unable to get object metadata from S3. Check object key, region and/or access permissions."
+	const message = "Unable to get object metadata from S3. Check object key, region and/or " +
+		"access permissions."
 	wantNone := func(err error) {
 		t.Helper()
-		if e, ok := errors.AsType[*types.InvalidS3ObjectException](err); !ok || e.ErrorMessage() != message {
+		if e, ok := errors.AsType[*types.InvalidS3ObjectException](err); !ok ||
+			e.ErrorMessage() != message {
 			t.Errorf("%v, want an InvalidS3ObjectException", err)
 		}
 	}
 	wantNone(detect(d.user(t, "full", "full-access"), two))
-	if log := d.log.String(); !strings.Contains(log, "s3:GetObject on resource: arn:aws:s3:::pictures/two.json") {
+	if log := d.log.String(); !strings.Contains(log,
+		"s3:GetObject on resource: arn:aws:s3:::pictures/two.json") {
 		t.Error("the log does not tell the operator which right is missing")
 	}
-	some := d.user(t, "some", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"rekognition:DetectFaces","Resource":"*"},
+	some := d.user(t, "some",
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"rekognition:DetectFaces","Resource":"*"},
 		{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::pictures/two.*"}]}`)
 	if err := detect(some, two); err != nil {
 		t.Errorf("a user who may read the object: %v", err)
 	}
-	wantNone(detect(some, &types.S3Object{Bucket: aws.String("pictures"), Name: aws.String("three.json")}))
-	wantNone(detect(some, &types.S3Object{Bucket: two.Bucket, Name: two.Name, Version: aws.String("1")})) // s3:GetObjectVersion is another right
+	wantNone(detect(some,
+		&types.S3Object{Bucket: aws.String("pictures"), Name: aws.String("three.json")}))
+	// s3:GetObjectVersion is another right
+	wantNone(detect(some,
+		&types.S3Object{Bucket: two.Bucket, Name: two.Name, Version: aws.String("1")}))
 	reader := d.newKey(t, account, "reader", "full-access")
 	builtin, _ := iam.BuiltinPolicy("s3-read")
 	if err := d.identities.PutUserPolicy(ctx, account, "reader", builtin); err != nil {
@@ -241,18 +313,24 @@ func TestObjectsAreReadWithTheRightsOfTheCaller(t *testing.T) {
 // An image that is given twice is told of as such, also to who may not read it in S3.
 func TestAnImageGivenTwice(t *testing.T) {
 	c := open(t).user(t, "anna", "full-access")
-	twice := &types.Image{Bytes: []byte("[]"), S3Object: &types.S3Object{Bucket: aws.String("pictures"), Name: aws.String("two.json")}}
-	wantCode(t, last(c.DetectFaces(t.Context(), &sdk.DetectFacesInput{Image: twice})), "InvalidParameterException")
+	twice := &types.Image{Bytes: []byte("[]"),
+		S3Object: &types.S3Object{Bucket: aws.String("pictures"), Name: aws.String("two.json")}}
+	wantCode(t, last(c.DetectFaces(t.Context(), &sdk.DetectFacesInput{Image: twice})),
+		"InvalidParameterException")
 }
 
 func TestAMissingCollectionIsToldBeforeAPictureIsFetched(t *testing.T) {
 	c, ctx := open(t).client(), t.Context()
-	image := &types.Image{S3Object: &types.S3Object{Bucket: aws.String("pictures"), Name: aws.String("none")}}
+	image := &types.Image{S3Object: &types.S3Object{Bucket: aws.String("pictures"),
+		Name: aws.String("none")}}
 	id := aws.String("absent")
 	for name, err := range map[string]error{
-		"IndexFaces":         last(c.IndexFaces(ctx, &sdk.IndexFacesInput{CollectionId: id, Image: image})),
-		"SearchFacesByImage": last(c.SearchFacesByImage(ctx, &sdk.SearchFacesByImageInput{CollectionId: id, Image: image})),
-		"SearchUsersByImage": last(c.SearchUsersByImage(ctx, &sdk.SearchUsersByImageInput{CollectionId: id, Image: image})),
+		"IndexFaces": last(c.IndexFaces(ctx,
+			&sdk.IndexFacesInput{CollectionId: id, Image: image})),
+		"SearchFacesByImage": last(c.SearchFacesByImage(ctx,
+			&sdk.SearchFacesByImageInput{CollectionId: id, Image: image})),
+		"SearchUsersByImage": last(c.SearchUsersByImage(ctx,
+			&sdk.SearchUsersByImageInput{CollectionId: id, Image: image})),
 	} {
 		if _, ok := errors.AsType[*types.ResourceNotFoundException](err); !ok {
 			t.Errorf("%s: %v, want a ResourceNotFoundException", name, err)
@@ -273,18 +351,23 @@ func TestRealmsAreApart(t *testing.T) {
 			realm := region + ":" + account
 			clients[realm] = d.clientIn(region, key)
 			for _, id := range []string{"a", "people"} {
-				if _, err := clients[realm].CreateCollection(ctx, &sdk.CreateCollectionInput{CollectionId: &id, Tags: map[string]string{"realm": realm}}); err != nil {
+				if _,
+					err := clients[realm].CreateCollection(ctx,
+					&sdk.CreateCollectionInput{CollectionId: &id,
+						Tags: map[string]string{"realm": realm}}); err != nil {
 					t.Fatalf("%s: %v", realm, err)
 				}
 			}
-			page, err := clients[realm].ListCollections(ctx, &sdk.ListCollectionsInput{MaxResults: aws.Int32(1)})
+			page, err := clients[realm].ListCollections(ctx,
+				&sdk.ListCollectionsInput{MaxResults: aws.Int32(1)})
 			if err != nil || page.NextToken == nil {
 				t.Fatalf("%s: %+v, %v", realm, page, err)
 			}
 			tokens[realm] = page.NextToken
 		}
 	}
-	if _, err := d.clientIn("ap-south-1", keys[account]).ListCollections(ctx, &sdk.ListCollectionsInput{}); err == nil {
+	if _, err := d.clientIn("ap-south-1", keys[account]).ListCollections(ctx,
+		&sdk.ListCollectionsInput{}); err == nil {
 		t.Error("a region is served that the server does not stand for")
 	}
 	for _, here := range slices.Sorted(maps.Keys(clients)) {
@@ -293,16 +376,21 @@ func TestRealmsAreApart(t *testing.T) {
 		if err != nil || len(list.CollectionIds) != 2 {
 			t.Fatalf("%s lists %+v, %v", here, list, err)
 		}
-		described, err := c.DescribeCollection(ctx, &sdk.DescribeCollectionInput{CollectionId: aws.String("people")})
-		if err != nil || *described.CollectionARN != "arn:aws:rekognition:"+here+":collection/people" {
+		described, err := c.DescribeCollection(ctx,
+			&sdk.DescribeCollectionInput{CollectionId: aws.String("people")})
+		if err != nil || *described.CollectionARN != "arn:aws:rekognition:"+here+
+			":collection/people" {
 			t.Errorf("%s: %+v, %v", here, described, err)
 		}
 		for there, token := range tokens {
 			_, err := c.ListCollections(ctx, &sdk.ListCollectionsInput{NextToken: token})
-			if _, refused := errors.AsType[*types.InvalidPaginationTokenException](err); refused != (here != there) {
+			if _, refused := errors.AsType[*types.InvalidPaginationTokenException](
+				err); refused != (here != there) {
 				t.Errorf("a token of %s in %s: %v", there, here, err)
 			}
-			tags, err := c.ListTagsForResource(ctx, &sdk.ListTagsForResourceInput{ResourceArn: aws.String("arn:aws:rekognition:" + there + ":collection/people")})
+			tags, err := c.ListTagsForResource(ctx,
+				&sdk.ListTagsForResourceInput{ResourceArn: aws.String("arn:aws:rekognition:" +
+					there + ":collection/people")})
 			_, hereAccount, _ := strings.Cut(here, ":")
 			switch {
 			case here == there:
@@ -315,7 +403,8 @@ func TestRealmsAreApart(t *testing.T) {
 				wantCode(t, err, "ResourceNotFoundException")
 			}
 		}
-		if _, err := c.DeleteCollection(ctx, &sdk.DeleteCollectionInput{CollectionId: aws.String("a")}); err != nil {
+		if _, err := c.DeleteCollection(ctx,
+			&sdk.DeleteCollectionInput{CollectionId: aws.String("a")}); err != nil {
 			t.Errorf("%s: %v", here, err)
 		}
 	}

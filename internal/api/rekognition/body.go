@@ -13,11 +13,14 @@ import (
 )
 
 const (
-	// maxBody holds two pictures of 5 MiB in base64, which is the most that an operation takes, and some more.
+	// maxBody holds two pictures of 5 MiB in base64, which is the most that an operation takes, and
+	// some more.
 	maxBody = 16 << 20
-	// bodyMemory bounds the bodies of all requests that are served at one moment. Who does not fit is turned away.
+	// bodyMemory bounds the bodies of all requests that are served at one moment. Who does not fit
+	// is turned away.
 	bodyMemory = 512 << 20
-	// freeBody is the size up to which a body is not counted: the bound on requests is bound enough.
+	// freeBody is the size up to which a body is not counted: the bound on requests is bound
+	// enough.
 	freeBody = 64 << 10
 )
 
@@ -44,7 +47,8 @@ func (b *budget) release() {
 	b.taken = 0
 }
 
-// readBody reads the body as it was sent, which is what is signed. A body whose size is not known takes memory as it grows.
+// readBody reads the body as it was sent, which is what is signed. A body whose size is not known
+// takes memory as it grows.
 func (s *Server) readBody(r *http.Request, memory *budget) ([]byte, error) {
 	if r.ContentLength > maxBody {
 		return nil, unread(errTooLarge)
@@ -94,9 +98,11 @@ func brokenBody(err error) error {
 	return unread(errBrokenBody)
 }
 
-// decompressed is the body that the operation reads. A body that unpacks to more than maxBody bytes is not unpacked further.
+// decompressed is the body that the operation reads. A body that unpacks to more than maxBody bytes
+// is not unpacked further.
 func decompressed(r *http.Request, body []byte, memory *budget) ([]byte, error) {
-	switch encoding := strings.ToLower(strings.TrimSpace(strings.Join(r.Header.Values("Content-Encoding"), ","))); encoding {
+	switch encoding := strings.ToLower(
+		strings.TrimSpace(strings.Join(r.Header.Values("Content-Encoding"), ","))); encoding {
 	case "", "identity":
 		return body, nil
 	case "gzip", "x-gzip":

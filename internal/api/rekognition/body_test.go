@@ -20,7 +20,8 @@ func TestBudget(t *testing.T) {
 	s := &Server{bodies: pool}
 	read := func(size, length int) (*budget, error) {
 		memory := &budget{pool: pool}
-		r := &http.Request{Header: http.Header{}, ContentLength: int64(length), Body: io.NopCloser(strings.NewReader(strings.Repeat("x", size)))}
+		r := &http.Request{Header: http.Header{}, ContentLength: int64(length),
+			Body: io.NopCloser(strings.NewReader(strings.Repeat("x", size)))}
 		body, err := s.readBody(r, memory)
 		if err == nil && len(body) != size {
 			t.Errorf("%d bytes of a body of %d", len(body), size)
@@ -58,7 +59,8 @@ func TestBudget(t *testing.T) {
 		t.Errorf("a growing body with room: %v, takes %d", err, growing.taken)
 	}
 	growing.release()
-	if short, err := read(100<<10, 200<<10); !errors.Is(err, errBrokenBody) || short.taken != 200<<10 {
+	if short, err := read(100<<10, 200<<10); !errors.Is(err, errBrokenBody) ||
+		short.taken != 200<<10 {
 		t.Errorf("a body that ends early: %v", err)
 	} else {
 		short.release()
@@ -70,9 +72,12 @@ func TestBudget(t *testing.T) {
 
 func TestReadAll(t *testing.T) {
 	enough := func() *budget { return &budget{pool: semaphore.NewWeighted(4 * maxBody)} }
-	for _, size := range []int{0, 1, 4<<10 - 1, 4 << 10, 4<<10 + 1, maxBody - 1, maxBody, maxBody + 1} {
+	for _, size := range []int{0, 1, 4<<10 - 1, 4 << 10, 4<<10 + 1, maxBody - 1, maxBody, maxBody +
+		1} {
 		want := bytes.Repeat([]byte("x"), size)
-		for name, r := range map[string]io.Reader{"whole": bytes.NewReader(want), "halves": iotest.HalfReader(bytes.NewReader(want)), "end with data": iotest.DataErrReader(bytes.NewReader(want))} {
+		for name, r := range map[string]io.Reader{"whole": bytes.NewReader(want),
+			"halves":        iotest.HalfReader(bytes.NewReader(want)),
+			"end with data": iotest.DataErrReader(bytes.NewReader(want))} {
 			got, err := readAll(r, enough())
 			if size > maxBody {
 				if !errors.Is(err, errTooLarge) {
@@ -83,12 +88,14 @@ func TestReadAll(t *testing.T) {
 			}
 		}
 	}
-	if _, err := readAll(iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("abc"))), enough()); !errors.Is(err, errBrokenBody) {
+	if _, err := readAll(iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("abc"))),
+		enough()); !errors.Is(err, errBrokenBody) {
 		t.Errorf("a body that breaks: %v", err)
 	}
 }
 
-// FuzzDecompressed: no body unpacks to more than a body may have, and what it says of it is fit to be shown.
+// FuzzDecompressed: no body unpacks to more than a body may have, and what it says of it is fit to
+// be shown.
 func FuzzDecompressed(f *testing.F) {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
@@ -101,7 +108,8 @@ func FuzzDecompressed(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte, encoding string) {
 		pool := semaphore.NewWeighted(4 * maxBody)
 		memory := &budget{pool: pool}
-		unpacked, err := decompressed(&http.Request{Header: http.Header{"Content-Encoding": {encoding}}}, body, memory)
+		unpacked, err := decompressed(
+			&http.Request{Header: http.Header{"Content-Encoding": {encoding}}}, body, memory)
 		if len(unpacked) > maxBody && len(unpacked) > len(body) {
 			t.Errorf("%d bytes", len(unpacked))
 		}
@@ -119,7 +127,8 @@ func FuzzAcceptsGzip(f *testing.F) {
 	f.Add("gzip;q=0.5, *;q=0")
 	f.Add(";,=q;q=;")
 	f.Fuzz(func(t *testing.T, value string) {
-		if acceptsGzip(http.Header{"Accept-Encoding": {value}}) && !strings.Contains(strings.ToLower(value), "gzip") && !strings.Contains(value, "*") {
+		if acceptsGzip(http.Header{"Accept-Encoding": {value}}) &&
+			!strings.Contains(strings.ToLower(value), "gzip") && !strings.Contains(value, "*") {
 			t.Errorf("%q does not name it", value)
 		}
 	})

@@ -11,7 +11,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-// operation runs one operation: input is of the type that the operation table makes, and so is the output.
+// operation runs one operation: input is of the type that the operation table makes, and so is the
+// output.
 type operation func(ctx context.Context, realm recollect.Realm, input any) (output any, err error)
 
 // bind makes an operation of a typed function.
@@ -52,7 +53,8 @@ func (s *Server) bindings() map[string]operation {
 	}
 }
 
-func (s *Server) createCollection(ctx context.Context, realm recollect.Realm, in *wire.CreateCollectionRequest) (*wire.CreateCollectionResponse, error) {
+func (s *Server) createCollection(ctx context.Context, realm recollect.Realm,
+	in *wire.CreateCollectionRequest) (*wire.CreateCollectionResponse, error) {
 	c, err := s.service.CreateCollection(ctx, realm, *in.CollectionId, in.Tags)
 	if err != nil {
 		return nil, err
@@ -70,7 +72,8 @@ func CollectionARN(realm recollect.Realm, id string) string {
 	return fmt.Sprintf("arn:aws:rekognition:%s:%s:collection/%s", realm.Region, realm.Account, id)
 }
 
-func (s *Server) listCollections(ctx context.Context, realm recollect.Realm, in *wire.ListCollectionsRequest) (*wire.ListCollectionsResponse, error) {
+func (s *Server) listCollections(ctx context.Context, realm recollect.Realm,
+	in *wire.ListCollectionsRequest) (*wire.ListCollectionsResponse, error) {
 	after, err := s.cursor(in.NextToken, "ListCollections", realm.Account, realm.Region)
 	if err != nil {
 		return nil, err
@@ -87,7 +90,8 @@ func (s *Server) listCollections(ctx context.Context, realm recollect.Realm, in 
 		out.CollectionIds[i], out.FaceModelVersions[i] = c.ID, c.FaceModelVersion
 	}
 	if more {
-		out.NextToken = new(s.tokens.seal(page[len(page)-1].ID, "ListCollections", realm.Account, realm.Region))
+		out.NextToken = new(s.tokens.seal(page[len(page)-1].ID, "ListCollections", realm.Account,
+			realm.Region))
 	}
 	return out, nil
 }
@@ -108,11 +112,13 @@ func pageSize(maxResults *int32) int {
 	return int(*maxResults)
 }
 
-func (s *Server) describeCollection(ctx context.Context, realm recollect.Realm, in *wire.DescribeCollectionRequest) (*wire.DescribeCollectionResponse, error) {
+func (s *Server) describeCollection(ctx context.Context, realm recollect.Realm,
+	in *wire.DescribeCollectionRequest) (*wire.DescribeCollectionResponse, error) {
 	c, err := s.service.Collection(ctx, realm, *in.CollectionId)
 	if recollect.CodeOf(err) == recollect.CodeNotFound {
 		// This operation words it in its own way.
-		err = &recollect.Error{Code: recollect.CodeNotFound, Message: fmt.Sprintf("Collection:%s not found!", *in.CollectionId), Err: err}
+		err = &recollect.Error{Code: recollect.CodeNotFound,
+			Message: fmt.Sprintf("Collection:%s not found!", *in.CollectionId), Err: err}
 	}
 	if err != nil {
 		return nil, err
@@ -126,7 +132,8 @@ func (s *Server) describeCollection(ctx context.Context, realm recollect.Realm, 
 	}, nil
 }
 
-func (s *Server) deleteCollection(ctx context.Context, realm recollect.Realm, in *wire.DeleteCollectionRequest) (*wire.DeleteCollectionResponse, error) {
+func (s *Server) deleteCollection(ctx context.Context, realm recollect.Realm,
+	in *wire.DeleteCollectionRequest) (*wire.DeleteCollectionResponse, error) {
 	if err := s.service.DeleteCollection(ctx, realm, *in.CollectionId); err != nil {
 		return nil, err
 	}

@@ -10,7 +10,8 @@ import (
 	"sync"
 )
 
-// compressFrom is the size of the least answer that is compressed: what fits one packet gains nothing.
+// compressFrom is the size of the least answer that is compressed: what fits one packet gains
+// nothing.
 const compressFrom = 1400
 
 // compressor makes gzip of answers. It keeps its writers, each of which takes some 800 KB.

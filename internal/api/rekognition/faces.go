@@ -16,7 +16,8 @@ const (
 	defaultMaxFaces           = 4096 // of a search: all that match, up to the most the API allows
 )
 
-func (s *Server) indexFaces(ctx context.Context, realm recollect.Realm, in *wire.IndexFacesRequest) (*wire.IndexFacesResponse, error) {
+func (s *Server) indexFaces(ctx context.Context, realm recollect.Realm,
+	in *wire.IndexFacesRequest) (*wire.IndexFacesResponse, error) {
 	picture, err := s.picture(in.Image)
 	if err != nil {
 		return nil, err
@@ -37,20 +38,26 @@ func (s *Server) indexFaces(ctx context.Context, realm recollect.Realm, in *wire
 		FaceModelVersion: new(result.FaceModelVersion),
 	}
 	for i, f := range result.Indexed {
-		f.Face.UserID = "" // this operation does not show it, of faces that were there already either
-		out.FaceRecords[i] = wire.FaceRecord{Face: new(faceOf(f.Face)), FaceDetail: new(faceDetail(f.Detail))}
+		// this operation does not show it, of faces that were there already either
+		f.Face.UserID = ""
+		out.FaceRecords[i] = wire.FaceRecord{Face: new(faceOf(f.Face)),
+			FaceDetail: new(faceDetail(f.Detail))}
 	}
 	for i, f := range result.Unindexed {
-		out.UnindexedFaces[i] = wire.UnindexedFace{Reasons: reasons(f.Reasons), FaceDetail: new(faceDetail(f.Detail))}
+		out.UnindexedFaces[i] = wire.UnindexedFace{Reasons: reasons(f.Reasons),
+			FaceDetail: new(faceDetail(f.Detail))}
 	}
 	return out, nil
 }
 
-func (s *Server) listFaces(ctx context.Context, realm recollect.Realm, in *wire.ListFacesRequest) (*wire.ListFacesResponse, error) {
+func (s *Server) listFaces(ctx context.Context, realm recollect.Realm,
+	in *wire.ListFacesRequest) (*wire.ListFacesResponse, error) {
 	binding := func(collection string) []string {
-		return []string{"ListFaces", realm.Account, realm.Region, collection, deref(in.UserId), strings.Join(in.FaceIds, ",")}
+		return []string{"ListFaces", realm.Account, realm.Region, collection, deref(in.UserId),
+			strings.Join(in.FaceIds, ",")}
 	}
-	// The token is bound to the collection itself, not to its name: a new one of the same name has other faces.
+	// The token is bound to the collection itself, not to its name: a new one of the same name has
+	// other faces.
 	c, err := s.service.Collection(ctx, realm, *in.CollectionId)
 	if err != nil {
 		return nil, err
@@ -65,7 +72,8 @@ func (s *Server) listFaces(ctx context.Context, realm recollect.Realm, in *wire.
 	if err != nil {
 		return nil, err
 	}
-	out := &wire.ListFacesResponse{Faces: make([]wire.Face, len(page)), FaceModelVersion: new(c.FaceModelVersion)}
+	out := &wire.ListFacesResponse{Faces: make([]wire.Face, len(page)),
+		FaceModelVersion: new(c.FaceModelVersion)}
 	for i, f := range page {
 		out.Faces[i] = faceOf(f)
 	}
@@ -75,7 +83,8 @@ func (s *Server) listFaces(ctx context.Context, realm recollect.Realm, in *wire.
 	return out, nil
 }
 
-func (s *Server) deleteFaces(ctx context.Context, realm recollect.Realm, in *wire.DeleteFacesRequest) (*wire.DeleteFacesResponse, error) {
+func (s *Server) deleteFaces(ctx context.Context, realm recollect.Realm,
+	in *wire.DeleteFacesRequest) (*wire.DeleteFacesResponse, error) {
 	deleted, kept, err := s.service.DeleteFaces(ctx, realm, *in.CollectionId, in.FaceIds)
 	if err != nil {
 		return nil, err
@@ -98,7 +107,8 @@ func (s *Server) deleteFaces(ctx context.Context, realm recollect.Realm, in *wir
 			continue
 		}
 		done[id] = true
-		failed := wire.UnsuccessfulFaceDeletion{FaceId: new(id), Reasons: []string{"FACE_NOT_FOUND"}}
+		failed := wire.UnsuccessfulFaceDeletion{FaceId: new(id),
+			Reasons: []string{"FACE_NOT_FOUND"}}
 		if user, ok := owner[id]; ok {
 			failed.UserId, failed.Reasons = new(user), []string{"ASSOCIATED_TO_AN_EXISTING_USER"}
 		}
@@ -107,8 +117,10 @@ func (s *Server) deleteFaces(ctx context.Context, realm recollect.Realm, in *wir
 	return out, nil
 }
 
-func (s *Server) searchFaces(ctx context.Context, realm recollect.Realm, in *wire.SearchFacesRequest) (*wire.SearchFacesResponse, error) {
-	c, matches, err := s.service.SearchFaces(ctx, realm, *in.CollectionId, *in.FaceId, searchRequest(in.FaceMatchThreshold, in.MaxFaces))
+func (s *Server) searchFaces(ctx context.Context, realm recollect.Realm,
+	in *wire.SearchFacesRequest) (*wire.SearchFacesResponse, error) {
+	c, matches, err := s.service.SearchFaces(ctx, realm, *in.CollectionId, *in.FaceId,
+		searchRequest(in.FaceMatchThreshold, in.MaxFaces))
 	if err != nil {
 		return nil, err
 	}
@@ -119,13 +131,15 @@ func (s *Server) searchFaces(ctx context.Context, realm recollect.Realm, in *wir
 	}, nil
 }
 
-func (s *Server) searchFacesByImage(ctx context.Context, realm recollect.Realm, in *wire.SearchFacesByImageRequest) (*wire.SearchFacesByImageResponse, error) {
+func (s *Server) searchFacesByImage(ctx context.Context, realm recollect.Realm,
+	in *wire.SearchFacesByImageRequest) (*wire.SearchFacesByImageResponse, error) {
 	picture, err := s.picture(in.Image)
 	if err != nil {
 		return nil, err
 	}
 	result, err := s.service.SearchFacesByImage(ctx, realm, *in.CollectionId, picture,
-		face.QualityFilter(deref(in.QualityFilter)), searchRequest(in.FaceMatchThreshold, in.MaxFaces))
+		face.QualityFilter(deref(in.QualityFilter)),
+		searchRequest(in.FaceMatchThreshold, in.MaxFaces))
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +165,8 @@ func searchRequest(threshold *wire.Float, maxFaces *int32) face.SearchRequest {
 func faceMatches(matches []face.Match) []wire.FaceMatch {
 	out := make([]wire.FaceMatch, len(matches))
 	for i, m := range matches {
-		out[i] = wire.FaceMatch{Similarity: new(wire.Float(m.Similarity)), Face: new(faceOf(m.Face))}
+		out[i] = wire.FaceMatch{Similarity: new(wire.Float(m.Similarity)),
+			Face: new(faceOf(m.Face))}
 	}
 	return out
 }

@@ -20,22 +20,29 @@ type fault struct {
 	status  int
 	name    string // of the exception
 	message string
-	// modelled exceptions are the service's own and have the larger of the two envelopes; those of the framework
-	// before it (authentication, decoding, validation) have the smaller.
+	// modelled exceptions are the service's own and have the larger of the two envelopes; those of
+	// the framework before it (authentication, decoding, validation) have the smaller.
 	modelled bool
 }
 
 func (f *fault) Error() string { return f.name + ": " + f.message }
 
 var (
-	errTooLarge   = &fault{status: http.StatusRequestEntityTooLarge, name: "RequestEntityTooLargeException", message: "The request is larger than 16 MiB."}
-	errBrokenBody = &fault{status: http.StatusBadRequest, name: "SerializationException", message: "The request body could not be read."}
+	errTooLarge = &fault{status: http.StatusRequestEntityTooLarge,
+		name: "RequestEntityTooLargeException", message: "The request is larger than 16 MiB."}
+	errBrokenBody = &fault{status: http.StatusBadRequest, name: "SerializationException",
+		message: "The request body could not be read."}
 	// The name is one that SDKs try again for.
-	errBodyTimeout     = &fault{status: http.StatusRequestTimeout, name: "RequestTimeoutException", message: "The request body did not arrive in time."}
-	errContentEncoding = &fault{status: http.StatusBadRequest, name: "SerializationException", message: "The content encoding is not supported."}
+	errBodyTimeout = &fault{status: http.StatusRequestTimeout, name: "RequestTimeoutException",
+		message: "The request body did not arrive in time."}
+	errContentEncoding = &fault{status: http.StatusBadRequest, name: "SerializationException",
+		message: "The content encoding is not supported."}
 
-	errSlowDown     = &fault{status: http.StatusBadRequest, name: "ThrottlingException", message: "Slow down; sudden increase in rate of requests.", modelled: true}
-	errRateExceeded = &fault{status: http.StatusBadRequest, name: "ProvisionedThroughputExceededException", message: "Provisioned rate exceeded", modelled: true}
+	errSlowDown = &fault{status: http.StatusBadRequest, name: "ThrottlingException",
+		message: "Slow down; sudden increase in rate of requests.", modelled: true}
+	errRateExceeded = &fault{status: http.StatusBadRequest,
+		name: "ProvisionedThroughputExceededException", message: "Provisioned rate exceeded",
+		modelled: true}
 
 	// errBodyUnread marks failures after which the connection cannot be used again.
 	errBodyUnread = errors.New("body not read")
@@ -47,7 +54,8 @@ func unknownOperation(status int) *fault {
 	return &fault{status: status, name: "UnknownOperationException"}
 }
 
-// faultOf maps every error to what the wire shows of it. An error that is not known shows nothing of itself.
+// faultOf maps every error to what the wire shows of it. An error that is not known shows nothing
+// of itself.
 func faultOf(err error) *fault {
 	if f, ok := errors.AsType[*fault](err); ok {
 		return f
@@ -56,25 +64,32 @@ func faultOf(err error) *fault {
 		return &fault{status: http.StatusBadRequest, name: e.Type, message: e.Message}
 	}
 	if e, ok := errors.AsType[*wire.SerializationError](err); ok {
-		return &fault{status: http.StatusBadRequest, name: "SerializationException", message: e.Error()}
+		return &fault{status: http.StatusBadRequest, name: "SerializationException",
+			message: e.Error()}
 	}
 	if e, ok := errors.AsType[*wire.ValidationError](err); ok {
-		return &fault{status: http.StatusBadRequest, name: "ValidationException", message: e.Error()}
+		return &fault{status: http.StatusBadRequest, name: "ValidationException",
+			message: e.Error()}
 	}
 	if e, ok := errors.AsType[*iam.DeniedError](err); ok {
-		return &fault{status: http.StatusBadRequest, name: "AccessDeniedException", message: e.Error(), modelled: true}
+		return &fault{status: http.StatusBadRequest, name: "AccessDeniedException",
+			message: e.Error(), modelled: true}
 	}
 	if e, ok := errors.AsType[*recollect.Error](err); ok && e.Code != recollect.CodeInternal {
-		return &fault{status: statusOf(e.Code), name: exceptionOf(e.Code), message: e.Message, modelled: e.Code != recollect.CodeNotImplemented}
+		return &fault{status: statusOf(e.Code), name: exceptionOf(e.Code), message: e.Message,
+			modelled: e.Code != recollect.CodeNotImplemented}
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		// The client is gone, or the server is stopping: whoever still listens may try again.
-		return &fault{status: http.StatusInternalServerError, name: "ThrottlingException", message: "Service Unavailable", modelled: true}
+		return &fault{status: http.StatusInternalServerError, name: "ThrottlingException",
+			message: "Service Unavailable", modelled: true}
 	}
-	return &fault{status: http.StatusInternalServerError, name: "InternalServerError", message: "Internal server error", modelled: true}
+	return &fault{status: http.StatusInternalServerError, name: "InternalServerError",
+		message: "Internal server error", modelled: true}
 }
 
-// WriteError answers a request with an error as the API shows it, for the doors beside the API. It returns what was shown.
+// WriteError answers a request with an error as the API shows it, for the doors beside the API. It
+// returns what was shown.
 func WriteError(w http.ResponseWriter, err error) (status int, exception string) {
 	f := faultOf(err)
 	body := f.body()

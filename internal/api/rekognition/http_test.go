@@ -102,12 +102,18 @@ func TestExpectContinue(t *testing.T) {
 		status int
 		want   string
 	}{
-		"unknown key":  {bytes.Replace(expecting, []byte(keyID), []byte("AKIDEXAMPLE00001"), 1), 400, "UnrecognizedClientException"},
-		"no signature": {bytes.Replace(expecting, []byte("Authorization:"), []byte("X-Other:"), 1), 400, "MissingAuthenticationTokenException"},
-		"other region": {bytes.Replace(expecting, []byte("us-east-1"), []byte("us-east-9"), 1), 400, "InvalidSignatureException"},
-		"old":          {bytes.Replace(expecting, []byte("X-Amz-Date: 20"), []byte("X-Amz-Date: 19"), 1), 400, "InvalidSignatureException"},
-		"too large":    {bytes.Replace(expecting, []byte("Content-Length: "), []byte("Content-Length: 9"), 1), 413, "RequestEntityTooLargeException"},
-		"another path": {bytes.Replace(expecting, []byte("POST / "), []byte("POST /x "), 1), 404, "UnknownOperationException"},
+		"unknown key": {bytes.Replace(expecting, []byte(keyID), []byte("AKIDEXAMPLE00001"), 1),
+			400, "UnrecognizedClientException"},
+		"no signature": {bytes.Replace(expecting, []byte("Authorization:"), []byte("X-Other:"), 1),
+			400, "MissingAuthenticationTokenException"},
+		"other region": {bytes.Replace(expecting, []byte("us-east-1"), []byte("us-east-9"), 1), 400,
+			"InvalidSignatureException"},
+		"old": {bytes.Replace(expecting, []byte("X-Amz-Date: 20"),
+			[]byte("X-Amz-Date: 19"), 1), 400, "InvalidSignatureException"},
+		"too large": {bytes.Replace(expecting, []byte("Content-Length: "),
+			[]byte("Content-Length: 9"), 1), 413, "RequestEntityTooLargeException"},
+		"another path": {bytes.Replace(expecting, []byte("POST / "), []byte("POST /x "), 1), 404,
+			"UnknownOperationException"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := d.dial(t)
@@ -146,7 +152,8 @@ func TestExpectContinueUnderOverload(t *testing.T) {
 	<-done
 }
 
-// TestOneConnection makes many requests on one connection, also after errors and one behind the other without waiting.
+// TestOneConnection makes many requests on one connection, also after errors and one behind the
+// other without waiting.
 func TestOneConnection(t *testing.T) {
 	d := open(t)
 	l := d.dial(t)
@@ -168,7 +175,8 @@ func TestOneConnection(t *testing.T) {
 			resp, answer := readAnswer(t, l.r)
 			wantAnswer(t, resp, answer, c.status, c.want)
 			if resp.Close || resp.ContentLength != int64(len(answer)) {
-				t.Fatalf("%s: close %v, length %d of %d", c.want, resp.Close, resp.ContentLength, len(answer))
+				t.Fatalf("%s: close %v, length %d of %d", c.want, resp.Close, resp.ContentLength,
+					len(answer))
 			}
 		}
 	}
@@ -201,9 +209,11 @@ func (d *door) chunked(t *testing.T, operation string, body []byte, chunk int) [
 func TestChunkedBody(t *testing.T) {
 	d := open(t)
 	l := d.dial(t)
-	for _, c := range []struct{ size, chunk int }{{200, 1}, {5000, 999}, {300_000, 4096}, {6 << 20, 1 << 20}} {
+	for _, c := range []struct{ size, chunk int }{{200, 1}, {5000, 999}, {300_000, 4096},
+		{6 << 20, 1 << 20}} {
 		request := d.chunked(t, "DetectFaces", large(c.size), c.chunk)
-		if !bytes.Contains(request, []byte("Transfer-Encoding: chunked")) || bytes.Contains(request, []byte("Content-Length")) {
+		if !bytes.Contains(request, []byte("Transfer-Encoding: chunked")) ||
+			bytes.Contains(request, []byte("Content-Length")) {
 			t.Fatalf("not a chunked request: %.500s", request)
 		}
 		l.send(t, request)
@@ -227,7 +237,9 @@ func TestGzipAnswers(t *testing.T) {
 	d := open(t)
 	client := d.client()
 	for i := range 100 {
-		if _, err := client.CreateCollection(t.Context(), &sdk.CreateCollectionInput{CollectionId: aws.String(fmt.Sprintf("a-collection-%03d", i))}); err != nil {
+		if _, err := client.CreateCollection(t.Context(),
+			&sdk.CreateCollectionInput{CollectionId: aws.String(fmt.Sprintf("a-collection-%03d",
+				i))}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -241,39 +253,48 @@ func TestGzipAnswers(t *testing.T) {
 		l.send(t, slices.Concat(head, b))
 		resp, answer := readAnswer(t, l.r)
 		if resp.ContentLength != int64(len(answer)) || resp.Close {
-			t.Errorf("%s: length %d of %d, close %v", accept, resp.ContentLength, len(answer), resp.Close)
+			t.Errorf("%s: length %d of %d, close %v", accept, resp.ContentLength, len(answer),
+				resp.Close)
 		}
 		return resp, answer
 	}
 	plain, want := ask(`{}`, "")
-	if plain.Header.Get("Content-Encoding") != "" || plain.Header.Get("Vary") != "Accept-Encoding" || len(want) < 1400 {
+	if plain.Header.Get("Content-Encoding") != "" ||
+		plain.Header.Get("Vary") != "Accept-Encoding" || len(want) < 1400 {
 		t.Errorf("plain: %v", plain.Header)
 	}
 	for _, accept := range []string{"gzip", "gzip, deflate, br", "*"} {
 		packed, answer := ask(`{}`, accept)
-		if packed.Header.Get("Content-Encoding") != "gzip" || packed.Header.Get("Vary") != "Accept-Encoding" || packed.Header.Get("Content-Type") != "application/x-amz-json-1.1" {
+		if packed.Header.Get("Content-Encoding") != "gzip" ||
+			packed.Header.Get("Vary") != "Accept-Encoding" ||
+			packed.Header.Get("Content-Type") != "application/x-amz-json-1.1" {
 			t.Fatalf("%s: %v", accept, packed.Header)
 		}
 		r, err := gzip.NewReader(strings.NewReader(answer))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if unpacked, err := io.ReadAll(r); err != nil || string(unpacked) != want || len(answer) > len(want)/3 {
-			t.Errorf("%s: %d bytes unpack to %d, want %d: %v", accept, len(answer), len(unpacked), len(want), err)
+		if unpacked, err := io.ReadAll(r); err != nil || string(unpacked) != want ||
+			len(answer) > len(want)/3 {
+			t.Errorf("%s: %d bytes unpack to %d, want %d: %v", accept, len(answer), len(unpacked),
+				len(want), err)
 		}
 	}
 	for _, accept := range []string{"identity", "gzip;q=0", "br"} {
-		if resp, answer := ask(`{}`, accept); resp.Header.Get("Content-Encoding") != "" || answer != want {
+		if resp, answer := ask(`{}`, accept); resp.Header.Get("Content-Encoding") != "" ||
+			answer != want {
 			t.Errorf("%s: %v", accept, resp.Header)
 		}
 	}
 	for _, body := range []string{`{"MaxResults":5}`, `{`} {
-		if resp, _ := ask(body, "gzip"); resp.Header.Get("Content-Encoding") != "" || resp.Header.Get("Vary") != "" {
+		if resp, _ := ask(body, "gzip"); resp.Header.Get("Content-Encoding") != "" ||
+			resp.Header.Get("Vary") != "" {
 			t.Errorf("a small answer: %v", resp.Header)
 		}
 	}
 	// Go's SDK asks for gzip and unpacks by itself.
-	if list, err := client.ListCollections(t.Context(), &sdk.ListCollectionsInput{}); err != nil || len(list.CollectionIds) != 100 {
+	if list, err := client.ListCollections(t.Context(), &sdk.ListCollectionsInput{}); err != nil ||
+		len(list.CollectionIds) != 100 {
 		t.Errorf("the SDK lists %v, %v", list, err)
 	}
 }
@@ -304,22 +325,50 @@ func TestGzipBodies(t *testing.T) {
 		status    int
 		want      string
 	}{
-		"small":           {"ListCollections", d.raw(t, "ListCollections", small, encoding("gzip")), 200, "CollectionIds"},
-		"upper case":      {"ListCollections", d.raw(t, "ListCollections", small, encoding("GZIP")), 200, "CollectionIds"},
-		"a picture":       {"DetectFaces", d.raw(t, "DetectFaces", packed(t, large(6<<20)), encoding("gzip")), 200, "FaceDetails"},
-		"two members":     {"ListCollections", d.raw(t, "ListCollections", append(packed(t, []byte(`{"Max`)), packed(t, []byte(`Results":1}`))...), encoding("gzip")), 200, "CollectionIds"},
-		"identity":        {"ListCollections", d.raw(t, "ListCollections", []byte(`{}`), encoding("identity")), 200, "CollectionIds"},
-		"not packed":      {"ListCollections", d.raw(t, "ListCollections", []byte(`{}`), encoding("gzip")), 400, "SerializationException"},
-		"nothing":         {"ListCollections", d.raw(t, "ListCollections", nil, encoding("gzip")), 400, "SerializationException"},
-		"cut off":         {"ListCollections", d.raw(t, "ListCollections", small[:len(small)-4], encoding("gzip")), 400, "SerializationException"},
-		"wrong checksum":  {"ListCollections", d.raw(t, "ListCollections", append(bytes.Clone(small[:len(small)-8]), "checksum"...), encoding("gzip")), 400, "SerializationException"},
-		"rubbish behind":  {"ListCollections", d.raw(t, "ListCollections", append(bytes.Clone(small), "rubbish"...), encoding("gzip")), 400, "SerializationException"},
-		"brotli":          {"ListCollections", d.raw(t, "ListCollections", small, encoding("br")), 400, "The content encoding is not supported."},
-		"twice":           {"ListCollections", d.raw(t, "ListCollections", packed(t, small), encoding("gzip, gzip")), 400, "The content encoding is not supported."},
-		"packed unsaid":   {"ListCollections", d.raw(t, "ListCollections", small), 400, "SerializationException"},
-		"just fits":       {"ListCollections", d.raw(t, "ListCollections", packed(t, append([]byte(`{}`), bytes.Repeat([]byte(" "), 16<<20-2)...)), encoding("gzip")), 200, "CollectionIds"},
-		"just too large":  {"ListCollections", d.raw(t, "ListCollections", packed(t, append([]byte(`{}`), bytes.Repeat([]byte(" "), 16<<20-1)...)), encoding("gzip")), 413, "RequestEntityTooLargeException"},
-		"signed unpacked": {"ListCollections", swapBody(d.raw(t, "ListCollections", []byte(`{}`), encoding("gzip")), small), 400, "InvalidSignatureException"},
+		"small": {"ListCollections", d.raw(t, "ListCollections", small, encoding("gzip")),
+			200, "CollectionIds"},
+		"upper case": {"ListCollections", d.raw(t, "ListCollections", small, encoding("GZIP")),
+			200, "CollectionIds"},
+		"a picture": {"DetectFaces",
+			d.raw(t, "DetectFaces", packed(t, large(6<<20)), encoding("gzip")), 200, "FaceDetails"},
+		"two members": {"ListCollections",
+			d.raw(t, "ListCollections",
+				append(packed(t, []byte(`{"Max`)), packed(t, []byte(`Results":1}`))...),
+				encoding("gzip")), 200, "CollectionIds"},
+		"identity": {"ListCollections",
+			d.raw(t, "ListCollections", []byte(`{}`), encoding("identity")), 200, "CollectionIds"},
+		"not packed": {"ListCollections",
+			d.raw(t, "ListCollections", []byte(`{}`), encoding("gzip")), 400,
+			"SerializationException"},
+		"nothing": {"ListCollections", d.raw(t, "ListCollections", nil, encoding("gzip")),
+			400, "SerializationException"},
+		"cut off": {"ListCollections",
+			d.raw(t, "ListCollections", small[:len(small)-4], encoding("gzip")), 400,
+			"SerializationException"},
+		"wrong checksum": {"ListCollections",
+			d.raw(t, "ListCollections", append(bytes.Clone(small[:len(small)-8]), "checksum"...),
+				encoding("gzip")), 400, "SerializationException"},
+		"rubbish behind": {"ListCollections",
+			d.raw(t, "ListCollections", append(bytes.Clone(small), "rubbish"...), encoding("gzip")),
+			400, "SerializationException"},
+		"brotli": {"ListCollections", d.raw(t, "ListCollections", small, encoding("br")),
+			400, "The content encoding is not supported."},
+		"twice": {"ListCollections",
+			d.raw(t, "ListCollections", packed(t, small), encoding("gzip, gzip")), 400,
+			"The content encoding is not supported."},
+		"packed unsaid": {"ListCollections", d.raw(t, "ListCollections", small), 400,
+			"SerializationException"},
+		"just fits": {"ListCollections",
+			d.raw(t, "ListCollections",
+				packed(t, append([]byte(`{}`), bytes.Repeat([]byte(" "), 16<<20-2)...)),
+				encoding("gzip")), 200, "CollectionIds"},
+		"just too large": {"ListCollections",
+			d.raw(t, "ListCollections",
+				packed(t, append([]byte(`{}`), bytes.Repeat([]byte(" "), 16<<20-1)...)),
+				encoding("gzip")), 413, "RequestEntityTooLargeException"},
+		"signed unpacked": {"ListCollections",
+			swapBody(d.raw(t, "ListCollections", []byte(`{}`), encoding("gzip")), small), 400,
+			"InvalidSignatureException"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l.send(t, c.request)
@@ -332,7 +381,8 @@ func TestGzipBodies(t *testing.T) {
 // swapBody puts another body into a signed request.
 func swapBody(request, body []byte) []byte {
 	head, old := split(request)
-	head = bytes.Replace(head, []byte("Content-Length: "+strconv.Itoa(len(old))+"\r\n"), []byte("Content-Length: "+strconv.Itoa(len(body))+"\r\n"), 1)
+	head = bytes.Replace(head, []byte("Content-Length: "+strconv.Itoa(len(old))+"\r\n"),
+		[]byte("Content-Length: "+strconv.Itoa(len(body))+"\r\n"), 1)
 	return slices.Concat(head, body)
 }
 
@@ -349,7 +399,8 @@ func TestGzipBomb(t *testing.T) {
 		w.Write(zeros)
 	}
 	w.Close()
-	request := d.raw(t, "ListCollections", b.Bytes(), func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") })
+	request := d.raw(t, "ListCollections", b.Bytes(),
+		func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") })
 	l := d.dial(t)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -359,7 +410,8 @@ func TestGzipBomb(t *testing.T) {
 	wantAnswer(t, resp, answer, 413, "RequestEntityTooLargeException")
 	runtime.ReadMemStats(&after)
 	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 64<<20 {
-		t.Errorf("a bomb of %d KB that unpacks to 256 MiB had %d MiB allocated", b.Len()>>10, allocated>>20)
+		t.Errorf("a bomb of %d KB that unpacks to 256 MiB had %d MiB allocated", b.Len()>>10,
+			allocated>>20)
 	}
 	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("it took %v", took)
@@ -409,14 +461,23 @@ func TestOldAndOtherRequests(t *testing.T) {
 		want      string
 		wantClose bool
 	}{
-		"HTTP/1.0":            {bytes.Replace(d.raw(t, "ListCollections", []byte(`{}`)), []byte("HTTP/1.1"), []byte("HTTP/1.0"), 1), 200, "CollectionIds", true},
-		"HTTP/1.0 keep-alive": {bytes.Replace(bytes.Replace(d.raw(t, "ListCollections", []byte(`{}`)), []byte("HTTP/1.1"), []byte("HTTP/1.0"), 1), []byte("Host:"), []byte("Connection: keep-alive\r\nHost:"), 1), 200, "CollectionIds", false},
-		"Connection: close":   {bytes.Replace(d.raw(t, "ListCollections", []byte(`{}`)), []byte("Host:"), []byte("Connection: close\r\nHost:"), 1), 200, "CollectionIds", true},
-		"OPTIONS":             {[]byte("OPTIONS / HTTP/1.1\r\nHost: x\r\n\r\n"), 404, "UnknownOperationException", false},
-		"OPTIONS of all":      {[]byte("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n"), 404, "UnknownOperationException", false},
-		"GET":                 {[]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), 404, "UnknownOperationException", false},
-		"PUT":                 {[]byte("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"), 404, "UnknownOperationException", false},
-		"a method of its own": {[]byte("REKOGNISE / HTTP/1.1\r\nHost: x\r\n\r\n"), 404, "UnknownOperationException", false},
+		"HTTP/1.0": {bytes.Replace(d.raw(t, "ListCollections", []byte(`{}`)),
+			[]byte("HTTP/1.1"), []byte("HTTP/1.0"), 1), 200, "CollectionIds", true},
+		"HTTP/1.0 keep-alive": {bytes.Replace(bytes.Replace(d.raw(t, "ListCollections",
+			[]byte(`{}`)), []byte("HTTP/1.1"), []byte("HTTP/1.0"), 1), []byte("Host:"),
+			[]byte("Connection: keep-alive\r\nHost:"), 1), 200, "CollectionIds", false},
+		"Connection: close": {bytes.Replace(d.raw(t, "ListCollections", []byte(`{}`)),
+			[]byte("Host:"), []byte("Connection: close\r\nHost:"), 1), 200, "CollectionIds", true},
+		"OPTIONS": {[]byte("OPTIONS / HTTP/1.1\r\nHost: x\r\n\r\n"), 404,
+			"UnknownOperationException", false},
+		"OPTIONS of all": {[]byte("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n"), 404,
+			"UnknownOperationException", false},
+		"GET": {[]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), 404,
+			"UnknownOperationException", false},
+		"PUT": {[]byte("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"),
+			404, "UnknownOperationException", false},
+		"a method of its own": {[]byte("REKOGNISE / HTTP/1.1\r\nHost: x\r\n\r\n"), 404,
+			"UnknownOperationException", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := d.dial(t)

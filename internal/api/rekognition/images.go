@@ -14,7 +14,8 @@ const defaultSimilarityThreshold = 80
 // maxS3Object is the size of the largest picture that is read from S3, in bytes.
 const maxS3Object = 15 << 20
 
-func (s *Server) detectFaces(ctx context.Context, _ recollect.Realm, in *wire.DetectFacesRequest) (*wire.DetectFacesResponse, error) {
+func (s *Server) detectFaces(ctx context.Context, _ recollect.Realm,
+	in *wire.DetectFacesRequest) (*wire.DetectFacesResponse, error) {
 	picture, err := s.picture(in.Image)
 	if err != nil {
 		return nil, err
@@ -30,7 +31,8 @@ func (s *Server) detectFaces(ctx context.Context, _ recollect.Realm, in *wire.De
 	return out, nil
 }
 
-func (s *Server) compareFaces(ctx context.Context, _ recollect.Realm, in *wire.CompareFacesRequest) (*wire.CompareFacesResponse, error) {
+func (s *Server) compareFaces(ctx context.Context, _ recollect.Realm,
+	in *wire.CompareFacesRequest) (*wire.CompareFacesResponse, error) {
 	source, err := s.picture(in.SourceImage)
 	if err != nil {
 		return nil, err
@@ -43,7 +45,8 @@ func (s *Server) compareFaces(ctx context.Context, _ recollect.Realm, in *wire.C
 	if in.SimilarityThreshold != nil {
 		threshold = float32(*in.SimilarityThreshold)
 	}
-	result, err := s.service.CompareFaces(ctx, source, target, threshold, face.QualityFilter(deref(in.QualityFilter)))
+	result, err := s.service.CompareFaces(ctx, source, target, threshold,
+		face.QualityFilter(deref(in.QualityFilter)))
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +59,8 @@ func (s *Server) compareFaces(ctx context.Context, _ recollect.Realm, in *wire.C
 		UnmatchedFaces: make([]wire.ComparedFace, len(result.Unmatched)),
 	}
 	for i, m := range result.Matches {
-		out.FaceMatches[i] = wire.CompareFacesMatch{Similarity: new(wire.Float(m.Similarity)), Face: new(comparedFace(m.Detail))}
+		out.FaceMatches[i] = wire.CompareFacesMatch{Similarity: new(wire.Float(m.Similarity)),
+			Face: new(comparedFace(m.Detail))}
 	}
 	for i, f := range result.Unmatched {
 		out.UnmatchedFaces[i] = comparedFace(f)
@@ -64,20 +68,24 @@ func (s *Server) compareFaces(ctx context.Context, _ recollect.Realm, in *wire.C
 	return out, nil
 }
 
-// picture is where an operation gets an image from, once it wants it. An image is given either as bytes or as an object in S3.
+// picture is where an operation gets an image from, once it wants it. An image is given either as
+// bytes or as an object in S3.
 func (s *Server) picture(image *wire.Image) (recollect.Picture, error) {
 	if (image.Bytes != nil) == (image.S3Object != nil) {
-		return nil, recollect.Errorf(recollect.CodeInvalidParameter, "Request has invalid parameters")
+		return nil, recollect.Errorf(recollect.CodeInvalidParameter,
+			"Request has invalid parameters")
 	}
 	if image.Bytes != nil {
 		return recollect.Bytes(image.Bytes), nil
 	}
 	object := image.S3Object
 	if object.Bucket == nil || object.Name == nil {
-		return nil, recollect.Errorf(recollect.CodeInvalidS3Object, "Request has invalid S3 object.")
+		return nil, recollect.Errorf(recollect.CodeInvalidS3Object,
+			"Request has invalid S3 object.")
 	}
 	return func(ctx context.Context) ([]byte, error) {
-		picture, err := s.images.Get(ctx, *object.Bucket, *object.Name, deref(object.Version), maxS3Object)
+		picture, err := s.images.Get(ctx, *object.Bucket, *object.Name, deref(object.Version),
+			maxS3Object)
 		if err != nil && ctx.Err() == nil && recollect.CodeOf(err) == recollect.CodeInternal {
 			err = noObject(err)
 		}
@@ -88,7 +96,8 @@ func (s *Server) picture(image *wire.Image) (recollect.Picture, error) {
 // noObject says that an object cannot be had, and to the log alone why.
 func noObject(err error) error {
 	return &recollect.Error{Code: recollect.CodeInvalidS3Object, Err: err,
-		Message: "Unable to get object metadata from S3. Check object key, region and/or access permissions."}
+		Message: "Unable to get object metadata from S3. Check object key, region and/or access " +
+			"permissions."}
 }
 
 // noImages has no object.
@@ -139,11 +148,13 @@ func landmarks(points []face.Landmark) []wire.Landmark {
 }
 
 func pose(p face.Pose) *wire.Pose {
-	return &wire.Pose{Roll: new(wire.Float(p.Roll)), Yaw: new(wire.Float(p.Yaw)), Pitch: new(wire.Float(p.Pitch))}
+	return &wire.Pose{Roll: new(wire.Float(p.Roll)), Yaw: new(wire.Float(p.Yaw)),
+		Pitch: new(wire.Float(p.Pitch))}
 }
 
 func quality(q face.Quality) *wire.ImageQuality {
-	return &wire.ImageQuality{Brightness: new(wire.Float(q.Brightness)), Sharpness: new(wire.Float(q.Sharpness))}
+	return &wire.ImageQuality{Brightness: new(wire.Float(q.Brightness)),
+		Sharpness: new(wire.Float(q.Sharpness))}
 }
 
 func faceDetail(d face.FaceDetail) wire.FaceDetail {
@@ -161,13 +172,15 @@ func faceDetail(d face.FaceDetail) wire.FaceDetail {
 		out.Gender = &wire.Gender{Value: new(g.Value), Confidence: new(wire.Float(g.Confidence))}
 	}
 	for _, e := range d.Emotions {
-		out.Emotions = append(out.Emotions, wire.Emotion{Type: new(e.Type), Confidence: new(wire.Float(e.Confidence))})
+		out.Emotions = append(out.Emotions,
+			wire.Emotion{Type: new(e.Type), Confidence: new(wire.Float(e.Confidence))})
 	}
 	if j := d.EyesOpen; j != nil {
 		out.EyesOpen = &wire.EyeOpen{Value: new(j.Value), Confidence: new(wire.Float(j.Confidence))}
 	}
 	if j := d.MouthOpen; j != nil {
-		out.MouthOpen = &wire.MouthOpen{Value: new(j.Value), Confidence: new(wire.Float(j.Confidence))}
+		out.MouthOpen = &wire.MouthOpen{Value: new(j.Value),
+			Confidence: new(wire.Float(j.Confidence))}
 	}
 	if j := d.Smile; j != nil {
 		out.Smile = &wire.Smile{Value: new(j.Value), Confidence: new(wire.Float(j.Confidence))}

@@ -37,7 +37,12 @@ func TestManagedPolicies(t *testing.T) {
 		reader bool // may, too
 		call   func(*sdk.Client) error
 	}{
-		"ListCollections": {true, func(c *sdk.Client) error { _, err := c.ListCollections(ctx, &sdk.ListCollectionsInput{}); return err }},
+		"ListCollections": {true,
+			func(c *sdk.Client) error {
+				_,
+					err := c.ListCollections(ctx, &sdk.ListCollectionsInput{})
+				return err
+			}},
 		"ListFaces": {true, func(c *sdk.Client) error {
 			_, err := c.ListFaces(ctx, &sdk.ListFacesInput{CollectionId: id})
 			return err
@@ -47,7 +52,8 @@ func TestManagedPolicies(t *testing.T) {
 			return err
 		}},
 		"SearchFacesByImage": {true, func(c *sdk.Client) error {
-			_, err := c.SearchFacesByImage(ctx, &sdk.SearchFacesByImageInput{CollectionId: id, Image: shot(1, 2)})
+			_, err := c.SearchFacesByImage(ctx,
+				&sdk.SearchFacesByImageInput{CollectionId: id, Image: shot(1, 2)})
 			return err
 		}},
 		"DetectFaces": {true, func(c *sdk.Client) error {
@@ -55,7 +61,8 @@ func TestManagedPolicies(t *testing.T) {
 			return err
 		}},
 		"CompareFaces": {true, func(c *sdk.Client) error {
-			_, err := c.CompareFaces(ctx, &sdk.CompareFacesInput{SourceImage: shot(1, 1), TargetImage: shot(1, 2)})
+			_, err := c.CompareFaces(ctx,
+				&sdk.CompareFacesInput{SourceImage: shot(1, 1), TargetImage: shot(1, 2)})
 			return err
 		}},
 		"DescribeCollection": {false, func(c *sdk.Client) error {
@@ -63,7 +70,8 @@ func TestManagedPolicies(t *testing.T) {
 			return err
 		}},
 		"CreateCollection": {false, func(c *sdk.Client) error {
-			_, err := c.CreateCollection(ctx, &sdk.CreateCollectionInput{CollectionId: aws.String("more")})
+			_, err := c.CreateCollection(ctx,
+				&sdk.CreateCollectionInput{CollectionId: aws.String("more")})
 			return err
 		}},
 		"IndexFaces": {false, func(c *sdk.Client) error {
@@ -71,7 +79,8 @@ func TestManagedPolicies(t *testing.T) {
 			return err
 		}},
 		"CreateUser": {false, func(c *sdk.Client) error {
-			_, err := c.CreateUser(ctx, &sdk.CreateUserInput{CollectionId: id, UserId: aws.String("u")})
+			_, err := c.CreateUser(ctx,
+				&sdk.CreateUserInput{CollectionId: id, UserId: aws.String("u")})
 			return err
 		}},
 		"ListUsers": {false, func(c *sdk.Client) error {
@@ -83,18 +92,24 @@ func TestManagedPolicies(t *testing.T) {
 			return err
 		}},
 		"SearchUsersByImage": {false, func(c *sdk.Client) error {
-			_, err := c.SearchUsersByImage(ctx, &sdk.SearchUsersByImageInput{CollectionId: id, Image: shot(1, 2)})
+			_, err := c.SearchUsersByImage(ctx,
+				&sdk.SearchUsersByImageInput{CollectionId: id, Image: shot(1, 2)})
 			return err
 		}},
 		"DeleteFaces": {false, func(c *sdk.Client) error {
-			_, err := c.DeleteFaces(ctx, &sdk.DeleteFacesInput{CollectionId: id, FaceIds: faces[1:]})
+			_, err := c.DeleteFaces(ctx,
+				&sdk.DeleteFacesInput{CollectionId: id, FaceIds: faces[1:]})
 			return err
 		}},
 	} {
 		switch name, message := exceptionOf(c.call(reader)); {
 		case c.reader && name != "":
 			t.Errorf("a reader's call fails: %s %s", name, message)
-		case !c.reader && (name != "AccessDeniedException" || !strings.HasPrefix(message, "User: arn:aws:iam::123456789012:user/reader is not authorized to perform: rekognition:")):
+		case !c.reader &&
+			(name != "AccessDeniedException" ||
+				!strings.HasPrefix(message,
+					"User: arn:aws:iam::123456789012:user/reader is not authorized to perform: "+
+						"rekognition:")):
 			t.Errorf("%s by a reader: %q %s", name, name, message)
 		}
 		if err := c.call(full); err != nil {

@@ -2,7 +2,8 @@ package rekognition
 
 import "time"
 
-// Observer is told how every request ended, on the request's own goroutine: it must be quick, and safe for concurrent use.
+// Observer is told how every request ended, on the request's own goroutine: it must be quick, and
+// safe for concurrent use.
 type Observer interface {
 	Observe(o Outcome)
 }

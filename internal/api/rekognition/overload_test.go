@@ -38,7 +38,8 @@ type gate struct {
 
 func newGate() *gate { return &gate{Engine: enginetest.Engine("1.0"), opened: make(chan struct{})} }
 
-func (g *gate) Detect(ctx context.Context, picture []byte, want face.Attributes) (face.Photo, error) {
+func (g *gate) Detect(ctx context.Context, picture []byte, want face.Attributes) (face.Photo,
+	error) {
 	if g.panics.Load() {
 		panic("a fault of the engine")
 	}
@@ -55,7 +56,8 @@ func (g *gate) Detect(ctx context.Context, picture []byte, want face.Attributes)
 
 func (g *gate) await(t *testing.T, what string, counter *atomic.Int64, want int64) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); counter.Load() != want; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); counter.Load() != want; time.Sleep(
+		time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%d %s, want %d", counter.Load(), what, want)
 		}
@@ -66,18 +68,22 @@ func bounds(requests, pictures int) func(*rekognition.Config) {
 	return func(cfg *rekognition.Config) { cfg.MaxRequests, cfg.MaxPictures = requests, pictures }
 }
 
-var detectOne = []byte(`{"Image":{"Bytes":"W3siUGVyc29uIjoxLCJTaXplIjowLjV9XQ=="}}`) // [{"Person":1,"Size":0.5}]
+// [{"Person":1,"Size":0.5}]
+var detectOne = []byte(`{"Image":{"Bytes":"W3siUGVyc29uIjoxLCJTaXplIjowLjV9XQ=="}}`)
 
 func wantAnswer(t *testing.T, resp *http.Response, body string, status int, part string) {
 	t.Helper()
-	if resp.StatusCode != status || !strings.Contains(body, part) || resp.Header.Get("x-amzn-RequestId") == "" {
-		t.Errorf("answered %d %s (request id %q), want %d with %s", resp.StatusCode, body, resp.Header.Get("x-amzn-RequestId"), status, part)
+	if resp.StatusCode != status || !strings.Contains(body, part) ||
+		resp.Header.Get("x-amzn-RequestId") == "" {
+		t.Errorf("answered %d %s (request id %q), want %d with %s", resp.StatusCode, body,
+			resp.Header.Get("x-amzn-RequestId"), status, part)
 	}
 }
 
 const slowDown = `"Message":"Slow down; sudden increase in rate of requests."`
 
-// TestOverloadIsShed: the excess is refused at once, those admitted succeed, and the bounds are free afterwards.
+// TestOverloadIsShed: the excess is refused at once, those admitted succeed, and the bounds are
+// free afterwards.
 func TestOverloadIsShed(t *testing.T) {
 	g := newGate()
 	d := openWith(t, g, bounds(5, 3), func(*httptest.Server) {})
@@ -94,10 +100,12 @@ func TestOverloadIsShed(t *testing.T) {
 	}
 	g.await(t, "pictures at work", &g.waiting, 3)
 
-	for _, operation := range []string{"IndexFaces", "SearchFacesByImage", "SearchUsersByImage", "DetectFaces", "CompareFaces"} {
+	for _, operation := range []string{"IndexFaces", "SearchFacesByImage", "SearchUsersByImage",
+		"DetectFaces", "CompareFaces"} {
 		start := time.Now()
 		resp, body := d.post(t, operation, detectOne)
-		wantAnswer(t, resp, body, 400, `{"__type":"ThrottlingException","Code":"ThrottlingException","Logref":"`)
+		wantAnswer(t, resp, body, 400,
+			`{"__type":"ThrottlingException","Code":"ThrottlingException","Logref":"`)
 		wantAnswer(t, resp, body, 400, slowDown)
 		if took := time.Since(start); took > 5*time.Second {
 			t.Errorf("%s was refused after %v", operation, took)
@@ -136,7 +144,8 @@ func wantFree(t *testing.T, d *door, g *gate, n int64) {
 	group.Wait()
 }
 
-// TestAllRequestsAreBounded: the bound on requests holds for those without networks too, and before authentication.
+// TestAllRequestsAreBounded: the bound on requests holds for those without networks too, and before
+// authentication.
 func TestAllRequestsAreBounded(t *testing.T) {
 	g := newGate()
 	d := openWith(t, g, bounds(3, 3), func(*httptest.Server) {})
@@ -156,7 +165,8 @@ func TestAllRequestsAreBounded(t *testing.T) {
 	wantFree(t, d, g, 3)
 }
 
-// TestPlacesOfLostRequestsAreFree: clients that go away, panics and every kind of refusal give their places back.
+// TestPlacesOfLostRequestsAreFree: clients that go away, panics and every kind of refusal give
+// their places back.
 func TestPlacesOfLostRequestsAreFree(t *testing.T) {
 	g := newGate()
 	d := openWith(t, g, bounds(8, 2), func(*httptest.Server) {})
@@ -165,7 +175,9 @@ func TestPlacesOfLostRequestsAreFree(t *testing.T) {
 		var group sync.WaitGroup
 		for range 2 {
 			group.Go(func() {
-				_, err := d.client().DetectFaces(ctx, &sdk.DetectFacesInput{Image: &types.Image{Bytes: enginetest.Picture(enginetest.Face{Size: 0.5})}})
+				_, err := d.client().DetectFaces(ctx,
+					&sdk.DetectFacesInput{Image: &types.Image{Bytes: enginetest.Picture(
+						enginetest.Face{Size: 0.5})}})
 				if err == nil {
 					t.Error("answered though the client went away")
 				}
@@ -186,8 +198,10 @@ func TestPlacesOfLostRequestsAreFree(t *testing.T) {
 	for range 20 {
 		d.post(t, "DetectFaces", []byte(`{`))
 		d.post(t, "DetectFaces", []byte(`{}`))
-		d.post(t, "DetectFaces", detectOne, func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") })
-		d.post(t, "DetectFaces", detectOne, func(r *http.Request) { r.Header.Set("Content-Encoding", "br") })
+		d.post(t, "DetectFaces", detectOne,
+			func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") })
+		d.post(t, "DetectFaces", detectOne,
+			func(r *http.Request) { r.Header.Set("Content-Encoding", "br") })
 		d.post(t, "SearchUsersByImage", []byte(`{}`))
 	}
 	for range 5 { // half a body, and gone
@@ -195,17 +209,20 @@ func TestPlacesOfLostRequestsAreFree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		io.WriteString(conn, string(d.raw(t, "DetectFaces", detectOne))[:len(d.raw(t, "DetectFaces", detectOne))-10])
+		io.WriteString(conn,
+			string(d.raw(t, "DetectFaces", detectOne))[:len(d.raw(t, "DetectFaces", detectOne))-10])
 		conn.Close()
 	}
 	// The server learns of those a moment later.
-	for end := time.Now().Add(20 * time.Second); strings.Count(d.log.String(), "SerializationException") < 20+20+5 && time.Now().Before(end); {
+	for end := time.Now().Add(20 * time.Second); strings.Count(d.log.String(),
+		"SerializationException") < 20+20+5 && time.Now().Before(end); {
 		time.Sleep(time.Millisecond)
 	}
 	wantFree(t, d, g, 2)
 }
 
-// TestOverloadIsRefusedUnread: a refused picture is not read, and its connection is closed if it is a large one.
+// TestOverloadIsRefusedUnread: a refused picture is not read, and its connection is closed if it is
+// a large one.
 func TestOverloadIsRefusedUnread(t *testing.T) {
 	g := newGate()
 	d := openWith(t, g, bounds(8, 1), func(*httptest.Server) {})
@@ -231,7 +248,8 @@ func TestOverloadIsRefusedUnread(t *testing.T) {
 		resp, answer := readAnswer(t, bufio.NewReader(conn))
 		wantAnswer(t, resp, answer, 400, slowDown)
 		if resp.Close != wantClose {
-			t.Errorf("a body of %d bytes: the connection is closed: %v, want %v", size, resp.Close, wantClose)
+			t.Errorf("a body of %d bytes: the connection is closed: %v, want %v", size, resp.Close,
+				wantClose)
 		}
 	}
 	close(g.opened)
@@ -240,7 +258,8 @@ func TestOverloadIsRefusedUnread(t *testing.T) {
 
 // fast is a client whose retries do not wait for seconds.
 func (d *door) fast(r aws.Retryer) *sdk.Client {
-	return sdk.New(d.client().Options(), func(o *sdk.Options) { o.Retryer, o.RetryMaxAttempts = r, 0 })
+	return sdk.New(d.client().Options(),
+		func(o *sdk.Options) { o.Retryer, o.RetryMaxAttempts = r, 0 })
 }
 
 func TestSDKsRideOutTheRate(t *testing.T) {
@@ -255,7 +274,9 @@ func TestSDKsRideOutTheRate(t *testing.T) {
 				_, err := client.ListCollections(t.Context(), &sdk.ListCollectionsInput{})
 				mu.Lock()
 				defer mu.Unlock()
-				if e, ok := errors.AsType[*types.ProvisionedThroughputExceededException](err); ok && e.ErrorMessage() == "Provisioned rate exceeded" && *e.Code == "ProvisionedThroughputExceededException" && *e.Logref != "" {
+				if e, ok := errors.AsType[*types.ProvisionedThroughputExceededException](err); ok &&
+					e.ErrorMessage() == "Provisioned rate exceeded" &&
+					*e.Code == "ProvisionedThroughputExceededException" && *e.Logref != "" {
 					refused++
 				} else if err != nil {
 					other = err
@@ -265,10 +286,17 @@ func TestSDKsRideOutTheRate(t *testing.T) {
 		group.Wait()
 		return refused, other
 	}
-	standard := func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 10, 500*time.Millisecond }
+	standard := func(o *retry.StandardOptions) {
+		o.MaxAttempts, o.MaxBackoff = 10,
+			500*time.Millisecond
+	}
 	for name, r := range map[string]aws.Retryer{
 		"standard": retry.NewStandard(standard),
-		"adaptive": retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) { o.StandardOptions = append(o.StandardOptions, standard) }),
+		"adaptive": retry.NewAdaptiveMode(
+			func(o *retry.AdaptiveModeOptions) {
+				o.StandardOptions = append(o.StandardOptions,
+					standard)
+			}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := openWith(t, enginetest.Engine("1.0"), rates, func(*httptest.Server) {})
@@ -287,16 +315,18 @@ func TestSDKsRideOutTheRate(t *testing.T) {
 		}
 		// Another operation has no rate.
 		for range 20 {
-			_, err := d.client().DescribeCollection(t.Context(), &sdk.DescribeCollectionInput{CollectionId: aws.String("absent")})
-			if e, ok := errors.AsType[smithy.APIError](err); !ok || e.ErrorCode() != "ResourceNotFoundException" {
+			_, err := d.client().DescribeCollection(t.Context(),
+				&sdk.DescribeCollectionInput{CollectionId: aws.String("absent")})
+			if e, ok := errors.AsType[smithy.APIError](err); !ok ||
+				e.ErrorCode() != "ResourceNotFoundException" {
 				t.Error(err)
 			}
 		}
 	})
 }
 
-// TestRatesCountAuthenticatedCallsAlone: neither strangers nor forgers can use up an account's rate, and what is over the rate is
-// not even decoded.
+// TestRatesCountAuthenticatedCallsAlone: neither strangers nor forgers can use up an account's
+// rate, and what is over the rate is not even decoded.
 func TestRatesCountAuthenticatedCallsAlone(t *testing.T) {
 	d := openWith(t, enginetest.Engine("1.0"), func(cfg *rekognition.Config) {
 		cfg.Rates = rekognition.Rates{Operations: map[string]rekognition.Rate{rekognition.AnyOperation: {PerSecond: 0.001, Burst: 2}}}
@@ -304,7 +334,8 @@ func TestRatesCountAuthenticatedCallsAlone(t *testing.T) {
 	for range 10 {
 		resp, body := d.post(t, "ListCollections", []byte(`{}`), replace(keyID, "AKIDEXAMPLE00001"))
 		wantAnswer(t, resp, body, 400, "UnrecognizedClientException")
-		resp, body = d.post(t, "ListCollections", []byte(`{}`), func(r *http.Request) { r.Header.Set("Content-Type", "x") })
+		resp, body = d.post(t, "ListCollections", []byte(`{}`),
+			func(r *http.Request) { r.Header.Set("Content-Type", "x") })
 		wantAnswer(t, resp, body, 400, "InvalidSignatureException")
 		resp, body = d.post(t, "NoSuchOperation", []byte(`{}`))
 		wantAnswer(t, resp, body, 400, "UnknownOperationException")

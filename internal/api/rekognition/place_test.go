@@ -16,7 +16,8 @@ func (a *admission) freePictures() (n int) {
 	return n
 }
 
-// TestPlace: a request has its place but for the time that a slow body takes, and gives it back once, whatever comes between.
+// TestPlace: a request has its place but for the time that a slow body takes, and gives it back
+// once, whatever comes between.
 func TestPlace(t *testing.T) {
 	enter := func(t *testing.T, a *admission) *place {
 		t.Helper()
@@ -40,7 +41,8 @@ func TestPlace(t *testing.T) {
 			if _, err := a.enter("IndexFaces", 100); !errors.Is(err, errSlowDown) {
 				t.Errorf("a second one: %v", err)
 			}
-			if p, err := a.enter("ListFaces", 100); p != nil || err != nil || p.settle(t.Context()) != nil {
+			if p, err := a.enter("ListFaces", 100); p != nil || err != nil ||
+				p.settle(t.Context()) != nil {
 				t.Errorf("an operation without networks: %v, %v", p, err)
 			}
 			if err := p.settle(t.Context()); err != nil {
@@ -55,13 +57,15 @@ func TestPlace(t *testing.T) {
 	t.Run("large bodies", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			a := newAdmission(0, 10)
-			for bytes, want := range map[int64]int{0: 9, bytesPerPlace - 1: 9, bytesPerPlace: 8, 8*bytesPerPlace + 1: 1, maxBody: 0, -1: 0} {
+			for bytes, want := range map[int64]int{0: 9, bytesPerPlace - 1: 9, bytesPerPlace: 8,
+				8*bytesPerPlace + 1: 1, maxBody: 0, -1: 0} {
 				p, err := a.enter("IndexFaces", bytes)
 				if err != nil {
 					t.Fatalf("%d bytes alone: %v", bytes, err)
 				}
 				free(t, a, want)
-				time.Sleep(2 * slowBody) // it gives up as many as it has taken, and takes as many again
+				// it gives up as many as it has taken, and takes as many again
+				time.Sleep(2 * slowBody)
 				free(t, a, 10)
 				if err := p.settle(t.Context()); err != nil {
 					t.Error(err)
@@ -109,7 +113,8 @@ func TestPlace(t *testing.T) {
 			other := enter(t, a)
 			other.settle(t.Context())
 			start := time.Now()
-			if err := slow.settle(t.Context()); !errors.Is(err, errSlowDown) || time.Since(start) != patience {
+			if err := slow.settle(t.Context()); !errors.Is(err, errSlowDown) ||
+				time.Since(start) != patience {
 				t.Errorf("after %v: %v", time.Since(start), err)
 			}
 			gone, cancel := context.WithCancel(t.Context())
@@ -143,8 +148,10 @@ func TestPlace(t *testing.T) {
 
 func TestAcceptsGzip(t *testing.T) {
 	for value, want := range map[string]bool{
-		"": false, "identity": false, "gzip": true, "GZIP": true, "deflate, gzip;q=1.0, *;q=0.5": true, "gzip;q=0": false, "gzip; q=0.000": false,
-		"*": true, "*;q=0": false, "*, gzip;q=0": false, "br": false, "x-gzip": true, "gzip;q=": false, "gzip;q=x": false, " , ,gzip ; Q = 0.1": true, ";;;=": false,
+		"": false, "identity": false, "gzip": true, "GZIP": true,
+		"deflate, gzip;q=1.0, *;q=0.5": true, "gzip;q=0": false, "gzip; q=0.000": false,
+		"*": true, "*;q=0": false, "*, gzip;q=0": false, "br": false, "x-gzip": true,
+		"gzip;q=": false, "gzip;q=x": false, " , ,gzip ; Q = 0.1": true, ";;;=": false,
 	} {
 		if got := acceptsGzip(map[string][]string{"Accept-Encoding": {value}}); got != want {
 			t.Errorf("%q: %v, want %v", value, got, want)

@@ -24,13 +24,13 @@ type Rate struct {
 	Burst     int     // calls at one moment after a rest, 1 or more
 }
 
-// Rates are the rates of operations, by name or [AnyOperation]. Each account has each of its operations counted
-// apart. An operation without a rate is not limited.
+// Rates are the rates of operations, by name or [AnyOperation]. Each account has each of its
+// operations counted apart. An operation without a rate is not limited.
 type Rates struct {
 	Operations map[string]Rate
 
-	// Accounts has rates of single accounts, by twelve digits. What an account has for an operation, by its name or by AnyOperation, stands
-	// instead of what Operations has.
+	// Accounts has rates of single accounts, by twelve digits. What an account has for an
+	// operation, by its name or by AnyOperation, stands instead of what Operations has.
 	Accounts map[string]map[string]Rate
 }
 
@@ -63,7 +63,8 @@ func newLimiter(rates Rates) *limiter {
 	return &limiter{rates: rates, buckets: make(map[bucketKey]*rate.Limiter), sweepAt: minBuckets}
 }
 
-// allow takes a token, if there is one. The account is known and the operation real, so that nobody can fill the memory.
+// allow takes a token, if there is one. The account is known and the operation real, so that nobody
+// can fill the memory.
 func (l *limiter) allow(account, operation string, now time.Time) bool {
 	r, ok := l.rates.of(account, operation)
 	if !ok {

@@ -9,7 +9,8 @@ import (
 func TestLimiter(t *testing.T) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	l := newLimiter(Rates{
-		Operations: map[string]Rate{AnyOperation: {PerSecond: 2, Burst: 3}, "IndexFaces": {PerSecond: 1, Burst: 1}},
+		Operations: map[string]Rate{AnyOperation: {PerSecond: 2, Burst: 3},
+			"IndexFaces": {PerSecond: 1, Burst: 1}},
 		Accounts: map[string]map[string]Rate{
 			"2": {"IndexFaces": {PerSecond: 10, Burst: 10}},
 			"3": {AnyOperation: {PerSecond: 0.5, Burst: 1}},
@@ -41,7 +42,8 @@ func TestLimiter(t *testing.T) {
 		{"3", "IndexFaces", 2 * time.Second, 1},
 	} {
 		if n := allowed(c.account, c.operation, c.after); n != c.want {
-			t.Errorf("account %s may call %s %d times after %v, want %d", c.account, c.operation, n, c.after, c.want)
+			t.Errorf("account %s may call %s %d times after %v, want %d", c.account, c.operation, n,
+				c.after, c.want)
 		}
 	}
 	if n := newLimiter(Rates{}); !n.allow("1", "ListFaces", start) || len(n.buckets) != 0 {
@@ -49,7 +51,8 @@ func TestLimiter(t *testing.T) {
 	}
 }
 
-// TestLimiterForgetsIdleBuckets: memory follows the accounts that are active, not those that ever were; nobody gains by it.
+// TestLimiterForgetsIdleBuckets: memory follows the accounts that are active, not those that ever
+// were; nobody gains by it.
 func TestLimiterForgetsIdleBuckets(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	l := newLimiter(Rates{Operations: map[string]Rate{AnyOperation: {PerSecond: 1, Burst: 1}}})

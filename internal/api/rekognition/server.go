@@ -1,8 +1,9 @@
 // Package rekognition is the front door: it speaks Amazon Rekognition's wire protocol over HTTP.
 //
-// A request passes these stations, and any of them may answer it with an error: find room for it, read the signature's claim, look the
-// access key up, read the body, verify the signature, find the operation, count it, decode, validate, authorise, run the operation, encode.
-// What costs memory or time comes after what is cheap, and nothing is read from a caller who names no known key.
+// A request passes these stations, and any of them may answer it with an error: find room for it,
+// read the signature's claim, look the access key up, read the body, verify the signature, find the
+// operation, count it, decode, validate, authorise, run the operation, encode. What costs memory or
+// time comes after what is cheap, and nothing is read from a caller who names no known key.
 package rekognition
 
 import (
@@ -39,8 +40,9 @@ type Identities interface {
 
 // Images finds the pictures that callers name instead of sending them.
 type Images interface {
-	// Get returns an object of at most maxBytes; an empty version stands for the newest. CodeImageTooLarge if it is larger; any
-	// error without a code means that the object cannot be had, and its text goes to the log alone.
+	// Get returns an object of at most maxBytes; an empty version stands for the newest.
+	// CodeImageTooLarge if it is larger; any error without a code means that the object cannot be
+	// had, and its text goes to the log alone.
 	Get(ctx context.Context, bucket, name, version string, maxBytes int64) ([]byte, error)
 }
 
@@ -56,7 +58,9 @@ type Config struct {
 	Observer    Observer // nil: nobody is told
 	Rates       Rates    // the zero value limits nothing
 	MaxRequests int      // served at one moment; 0: 256 for each core
-	MaxPictures int      // of them, those whose operations run networks, a large body counting for several; 0: 128 for each core
+	// of them, those whose operations run networks, a large body counting for several; 0: 128 for
+	// each core
+	MaxPictures int
 }
 
 // Server answers the API's requests. It is safe for concurrent use.
@@ -204,7 +208,8 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := signature.Verify(r, sha256.Sum256(body), key.Secret, s.scope(signature), x.start); err != nil {
+	if err := signature.Verify(r, sha256.Sum256(body), key.Secret, s.scope(signature),
+		x.start); err != nil {
 		return nil, err
 	}
 	x.principal = key.Principal
@@ -237,7 +242,8 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 	}
 	run, ok := s.operations[name]
 	if !ok {
-		return nil, recollect.Errorf(recollect.CodeNotImplemented, "Recollect does not implement %s.", name)
+		return nil, recollect.Errorf(recollect.CodeNotImplemented,
+			"Recollect does not implement %s.", name)
 	}
 	return run(r.Context(), realm, input)
 }

@@ -76,11 +76,13 @@ func (l *lockedBuffer) String() string {
 
 func open(t testing.TB) *door {
 	t.Helper()
-	return openWith(t, enginetest.Engine("1.0"), func(*rekognition.Config) {}, func(*httptest.Server) {})
+	return openWith(t, enginetest.Engine("1.0"), func(*rekognition.Config) {},
+		func(*httptest.Server) {})
 }
 
 // openWith opens a server whose parts may be changed before it starts.
-func openWith(t testing.TB, engine face.Engine, change func(*rekognition.Config), changeHTTP func(*httptest.Server)) *door {
+func openWith(t testing.TB, engine face.Engine, change func(*rekognition.Config),
+	changeHTTP func(*httptest.Server)) *door {
 	t.Helper()
 	dir := t.TempDir()
 	store, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
@@ -93,7 +95,8 @@ func openWith(t testing.TB, engine face.Engine, change func(*rekognition.Config)
 		t.Fatal(err)
 	}
 	d := &door{log: new(lockedBuffer)}
-	key := iam.AccessKey{ID: keyID, Secret: secret, Principal: iam.Principal{Account: "123456789012", ARN: "arn:aws:iam::123456789012:root"}}
+	key := iam.AccessKey{ID: keyID, Secret: secret,
+		Principal: iam.Principal{Account: "123456789012", ARN: "arn:aws:iam::123456789012:root"}}
 	sealer, err := iam.OpenSealer(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -102,10 +105,11 @@ func openWith(t testing.TB, engine face.Engine, change func(*rekognition.Config)
 	cfg := rekognition.Config{
 		Service:    service,
 		Identities: d.identities,
-		Images:     bucket{"two.json": enginetest.Picture(enginetest.Face{Person: 1, Size: 0.5}, enginetest.Face{Person: 2, Size: 0.25})},
-		Regions:    []string{"us-east-1", "eu-west-1"},
-		TokenKey:   []byte("a key for the tokens of this test"),
-		Log:        slog.New(slog.NewJSONHandler(d.log, nil)),
+		Images: bucket{"two.json": enginetest.Picture(enginetest.Face{Person: 1, Size: 0.5},
+			enginetest.Face{Person: 2, Size: 0.25})},
+		Regions:  []string{"us-east-1", "eu-west-1"},
+		TokenKey: []byte("a key for the tokens of this test"),
+		Log:      slog.New(slog.NewJSONHandler(d.log, nil)),
 	}
 	change(&cfg)
 	server := httptest.NewUnstartedServer(rekognition.New(cfg))
@@ -137,9 +141,11 @@ func (d *door) clientIn(region string, key iam.AccessKey) *sdk.Client {
 }
 
 // request makes a signed request with any body.
-func (d *door) request(t testing.TB, operation string, body []byte, before ...func(*http.Request)) *http.Request {
+func (d *door) request(t testing.TB, operation string, body []byte,
+	before ...func(*http.Request)) *http.Request {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.url+"/", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.url+"/",
+		bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,14 +156,16 @@ func (d *door) request(t testing.TB, operation string, body []byte, before ...fu
 	}
 	sum := sha256.Sum256(body)
 	credentials := aws.Credentials{AccessKeyID: keyID, SecretAccessKey: secret}
-	if err := v4.NewSigner().SignHTTP(t.Context(), credentials, req, hex.EncodeToString(sum[:]), "rekognition", "us-east-1", time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(t.Context(), credentials, req, hex.EncodeToString(sum[:]),
+		"rekognition", "us-east-1", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	return req
 }
 
 // raw is a signed request as bytes.
-func (d *door) raw(t testing.TB, operation string, body []byte, before ...func(*http.Request)) []byte {
+func (d *door) raw(t testing.TB, operation string, body []byte,
+	before ...func(*http.Request)) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	if err := d.request(t, operation, body, before...).Write(&b); err != nil {
@@ -167,7 +175,8 @@ func (d *door) raw(t testing.TB, operation string, body []byte, before ...func(*
 }
 
 // post sends a signed request with any body, and returns the answer with its body.
-func (d *door) post(t testing.TB, operation string, body []byte, change ...func(*http.Request)) (*http.Response, string) {
+func (d *door) post(t testing.TB, operation string, body []byte,
+	change ...func(*http.Request)) (*http.Response, string) {
 	t.Helper()
 	req := d.request(t, operation, body)
 	for _, f := range change {
@@ -187,19 +196,27 @@ func (d *door) post(t testing.TB, operation string, body []byte, change ...func(
 
 func TestUnmodifiedSDK(t *testing.T) {
 	client, ctx := open(t).client(), t.Context()
-	created, err := client.CreateCollection(ctx, &sdk.CreateCollectionInput{CollectionId: aws.String("people")})
+	created, err := client.CreateCollection(ctx,
+		&sdk.CreateCollectionInput{CollectionId: aws.String("people")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := aws.ToString(created.CollectionArn); got != "aws:rekognition:us-east-1:123456789012:collection/people" || *created.StatusCode != 200 || *created.FaceModelVersion != "1.0" {
-		t.Errorf("CreateCollection = %s, %d, %s", got, *created.StatusCode, *created.FaceModelVersion)
+	if got := aws.ToString(
+		created.CollectionArn); got != "aws:rekognition:us-east-1:123456789012:collection/people" ||
+		*created.StatusCode != 200 || *created.FaceModelVersion != "1.0" {
+		t.Errorf("CreateCollection = %s, %d, %s", got, *created.StatusCode,
+			*created.FaceModelVersion)
 	}
-	image := &types.Image{Bytes: enginetest.Picture(enginetest.Face{Person: 1, Size: 0.5}, enginetest.Face{Person: 2, Size: 0.25, Poor: true})}
-	indexed, err := client.IndexFaces(ctx, &sdk.IndexFacesInput{CollectionId: aws.String("people"), Image: image, ExternalImageId: aws.String("a:1")})
+	image := &types.Image{Bytes: enginetest.Picture(enginetest.Face{Person: 1, Size: 0.5},
+		enginetest.Face{Person: 2, Size: 0.25, Poor: true})}
+	indexed, err := client.IndexFaces(ctx,
+		&sdk.IndexFacesInput{CollectionId: aws.String("people"), Image: image,
+			ExternalImageId: aws.String("a:1")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(indexed.FaceRecords) != 1 || len(indexed.UnindexedFaces) != 1 || indexed.UnindexedFaces[0].Reasons[0] != types.ReasonLowBrightness {
+	if len(indexed.FaceRecords) != 1 || len(indexed.UnindexedFaces) != 1 ||
+		indexed.UnindexedFaces[0].Reasons[0] != types.ReasonLowBrightness {
 		t.Fatalf("IndexFaces = %+v", indexed)
 	}
 	if left := *indexed.FaceRecords[0].Face.BoundingBox.Left; left != float32(0.24770642817020416) {
@@ -209,50 +226,69 @@ func TestUnmodifiedSDK(t *testing.T) {
 	if err != nil || len(listed.Faces) != 1 {
 		t.Fatalf("ListFaces = %+v, %v", listed, err)
 	}
-	if f := listed.Faces[0]; *f.BoundingBox.Left != 0.247706 || *f.Confidence != 99.9934 || *f.ExternalImageId != "a:1" || f.UserId != nil {
-		t.Errorf("ListFaces answers Left %v, Confidence %v: want six digits", *f.BoundingBox.Left, *f.Confidence)
+	if f := listed.Faces[0]; *f.BoundingBox.Left != 0.247706 || *f.Confidence != 99.9934 ||
+		*f.ExternalImageId != "a:1" || f.UserId != nil {
+		t.Errorf("ListFaces answers Left %v, Confidence %v: want six digits", *f.BoundingBox.Left,
+			*f.Confidence)
 	}
-	found, err := client.SearchFacesByImage(ctx, &sdk.SearchFacesByImageInput{CollectionId: aws.String("people"), Image: image})
-	if err != nil || len(found.FaceMatches) != 1 || *found.FaceMatches[0].Face.FaceId != *listed.Faces[0].FaceId {
+	found, err := client.SearchFacesByImage(ctx,
+		&sdk.SearchFacesByImageInput{CollectionId: aws.String("people"), Image: image})
+	if err != nil || len(found.FaceMatches) != 1 ||
+		*found.FaceMatches[0].Face.FaceId != *listed.Faces[0].FaceId {
 		t.Fatalf("SearchFacesByImage = %+v, %v", found, err)
 	}
-	compared, err := client.CompareFaces(ctx, &sdk.CompareFacesInput{SourceImage: image, TargetImage: image})
+	compared, err := client.CompareFaces(ctx,
+		&sdk.CompareFacesInput{SourceImage: image, TargetImage: image})
 	if err != nil || len(compared.FaceMatches) != 1 || len(compared.UnmatchedFaces) != 1 {
 		t.Fatalf("CompareFaces = %+v, %v", compared, err)
 	}
-	detected, err := client.DetectFaces(ctx, &sdk.DetectFacesInput{Image: image, Attributes: []types.Attribute{types.AttributeAll}})
-	if err != nil || len(detected.FaceDetails) != 2 || detected.FaceDetails[0].Pose == nil || detected.FaceDetails[0].AgeRange == nil {
+	detected, err := client.DetectFaces(ctx,
+		&sdk.DetectFacesInput{Image: image, Attributes: []types.Attribute{types.AttributeAll}})
+	if err != nil || len(detected.FaceDetails) != 2 || detected.FaceDetails[0].Pose == nil ||
+		detected.FaceDetails[0].AgeRange == nil {
 		t.Fatalf("DetectFaces = %+v, %v", detected, err)
 	}
 	unknown := "00000000-0000-4000-8000-000000000000"
-	deleted, err := client.DeleteFaces(ctx, &sdk.DeleteFacesInput{CollectionId: aws.String("people"), FaceIds: []string{unknown, *listed.Faces[0].FaceId, unknown}})
-	if err != nil || len(deleted.DeletedFaces) != 1 || len(deleted.UnsuccessfulFaceDeletions) != 1 ||
+	deleted, err := client.DeleteFaces(ctx,
+		&sdk.DeleteFacesInput{CollectionId: aws.String("people"),
+			FaceIds: []string{unknown, *listed.Faces[0].FaceId, unknown}})
+	if err != nil || len(deleted.DeletedFaces) != 1 ||
+		len(deleted.UnsuccessfulFaceDeletions) != 1 ||
 		deleted.UnsuccessfulFaceDeletions[0].Reasons[0] != types.UnsuccessfulFaceDeletionReasonFaceNotFound {
 		t.Fatalf("DeleteFaces = %+v, %v", deleted, err)
 	}
-	described, err := client.DescribeCollection(ctx, &sdk.DescribeCollectionInput{CollectionId: aws.String("people")})
-	if err != nil || *described.FaceCount != 0 || time.Since(*described.CreationTimestamp) > time.Minute || !strings.HasPrefix(*described.CollectionARN, "arn:aws:") {
+	described, err := client.DescribeCollection(ctx,
+		&sdk.DescribeCollectionInput{CollectionId: aws.String("people")})
+	if err != nil || *described.FaceCount != 0 ||
+		time.Since(*described.CreationTimestamp) > time.Minute ||
+		!strings.HasPrefix(*described.CollectionARN, "arn:aws:") {
 		t.Fatalf("DescribeCollection = %+v, %v", described, err)
 	}
-	if _, err := client.DeleteCollection(ctx, &sdk.DeleteCollectionInput{CollectionId: aws.String("people")}); err != nil {
+	if _, err := client.DeleteCollection(ctx,
+		&sdk.DeleteCollectionInput{CollectionId: aws.String("people")}); err != nil {
 		t.Fatal(err)
 	}
-	_, err = client.DescribeCollection(ctx, &sdk.DescribeCollectionInput{CollectionId: aws.String("people")})
-	if _, ok := errors.AsType[*types.ResourceNotFoundException](err); !ok || !strings.Contains(err.Error(), "Collection:people not found!") {
+	_, err = client.DescribeCollection(ctx,
+		&sdk.DescribeCollectionInput{CollectionId: aws.String("people")})
+	if _, ok := errors.AsType[*types.ResourceNotFoundException](err); !ok ||
+		!strings.Contains(err.Error(), "Collection:people not found!") {
 		t.Errorf("DescribeCollection of none: %v", err)
 	}
 }
 
 func TestListingsPage(t *testing.T) {
 	client, ctx := open(t).client(), t.Context()
-	want := []string{strings.Repeat("a", 255), strings.Repeat("b", 254) + "1", strings.Repeat("b", 254) + "2", "c", "d"}
+	want := []string{strings.Repeat("a", 255), strings.Repeat("b", 254) + "1",
+		strings.Repeat("b", 254) + "2", "c", "d"}
 	for _, id := range want {
-		if _, err := client.CreateCollection(ctx, &sdk.CreateCollectionInput{CollectionId: &id}); err != nil {
+		if _, err := client.CreateCollection(ctx,
+			&sdk.CreateCollectionInput{CollectionId: &id}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var got []string
-	pages := sdk.NewListCollectionsPaginator(client, &sdk.ListCollectionsInput{MaxResults: aws.Int32(1)})
+	pages := sdk.NewListCollectionsPaginator(client,
+		&sdk.ListCollectionsInput{MaxResults: aws.Int32(1)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -269,19 +305,23 @@ func TestListingsPage(t *testing.T) {
 
 	for i := range 5 {
 		picture := enginetest.Picture(enginetest.Face{Person: i, Size: 0.5})
-		if _, err := client.IndexFaces(ctx, &sdk.IndexFacesInput{CollectionId: aws.String("c"), Image: &types.Image{Bytes: picture}}); err != nil {
+		if _, err := client.IndexFaces(ctx,
+			&sdk.IndexFacesInput{CollectionId: aws.String("c"),
+				Image: &types.Image{Bytes: picture}}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	first, err := client.ListFaces(ctx, &sdk.ListFacesInput{CollectionId: aws.String("c"), MaxResults: aws.Int32(2)})
+	first, err := client.ListFaces(ctx,
+		&sdk.ListFacesInput{CollectionId: aws.String("c"), MaxResults: aws.Int32(2)})
 	if err != nil || len(first.Faces) != 2 || first.NextToken == nil {
 		t.Fatalf("ListFaces = %+v, %v", first, err)
 	}
 	foreign := map[string]*sdk.ListFacesInput{
 		"another collection": {CollectionId: aws.String("d"), NextToken: first.NextToken},
-		"another filter":     {CollectionId: aws.String("c"), NextToken: first.NextToken, FaceIds: []string{*first.Faces[0].FaceId}},
-		"forged":             {CollectionId: aws.String("c"), NextToken: aws.String("Zm9yZ2Vk")},
-		"empty":              {CollectionId: aws.String("c"), NextToken: aws.String("")},
+		"another filter": {CollectionId: aws.String("c"), NextToken: first.NextToken,
+			FaceIds: []string{*first.Faces[0].FaceId}},
+		"forged": {CollectionId: aws.String("c"), NextToken: aws.String("Zm9yZ2Vk")},
+		"empty":  {CollectionId: aws.String("c"), NextToken: aws.String("")},
 	}
 	for name, in := range foreign {
 		_, err := client.ListFaces(ctx, in)
@@ -289,10 +329,13 @@ func TestListingsPage(t *testing.T) {
 			t.Errorf("%s: %v, want an InvalidPaginationTokenException", name, err)
 		}
 	}
-	if _, err := client.ListCollections(ctx, &sdk.ListCollectionsInput{NextToken: first.NextToken}); err == nil {
+	if _, err := client.ListCollections(ctx,
+		&sdk.ListCollectionsInput{NextToken: first.NextToken}); err == nil {
 		t.Error("ListCollections took a token of ListFaces")
 	}
-	if page, err := client.ListFaces(ctx, &sdk.ListFacesInput{CollectionId: aws.String("c"), MaxResults: aws.Int32(0)}); err != nil || len(page.Faces) != 5 {
+	if page, err := client.ListFaces(ctx,
+		&sdk.ListFacesInput{CollectionId: aws.String("c"), MaxResults: aws.Int32(0)}); err != nil ||
+		len(page.Faces) != 5 {
 		t.Errorf("MaxResults 0: %+v, %v; want the default", page, err)
 	}
 }
@@ -307,34 +350,56 @@ func TestErrorsOnTheWire(t *testing.T) {
 		answer          string // a regular expression
 	}{
 		"a modelled error": {"DeleteCollection", `{"CollectionId":"x"}`, nil, 400,
-			`{"__type":"ResourceNotFoundException","Code":"ResourceNotFoundException","Logref":"` + uuid + `","Message":"The collection id: x does not exist"}`},
+			`{"__type":"ResourceNotFoundException","Code":"ResourceNotFoundException","Logref":"` +
+				uuid + `","Message":"The collection id: x does not exist"}`},
 		"a constraint": {"DeleteCollection", `{"CollectionId":"x y"}`, nil, 400,
 			`{"__type":"ValidationException","message":"1 validation error detected: Value 'x y' at 'collectionId' failed to satisfy constraint: .*"}`},
 		"a missing member": {"DeleteCollection", `{}`, nil, 400,
 			`{"__type":"ValidationException","message":"1 validation error detected: Value null at 'collectionId' failed to satisfy constraint: Member must not be null"}`},
-		"no JSON":        {"ListCollections", `{`, nil, 400, `{"__type":"SerializationException".*}`},
-		"wrong type":     {"ListCollections", `{"MaxResults":"many"}`, nil, 400, `{"__type":"SerializationException".*}`},
-		"unknown member": {"ListCollections", `{"Unknown":{"a":[1]}}`, nil, 200, `{"CollectionIds":\[\],"FaceModelVersions":\[\]}`},
-		"no image given": {"DetectFaces", `{"Image":{}}`, nil, 400, `{"__type":"InvalidParameterException",.*"Message":"Request has invalid parameters"}`},
-		"two images given": {"DetectFaces", `{"Image":{"Bytes":"W10=","S3Object":{"Bucket":"bucket","Name":"x"}}}`, nil, 400,
+		"no JSON": {"ListCollections", `{`, nil, 400,
+			`{"__type":"SerializationException".*}`},
+		"wrong type": {"ListCollections", `{"MaxResults":"many"}`, nil, 400,
+			`{"__type":"SerializationException".*}`},
+		"unknown member": {"ListCollections", `{"Unknown":{"a":[1]}}`, nil, 200,
+			`{"CollectionIds":\[\],"FaceModelVersions":\[\]}`},
+		"no image given": {"DetectFaces", `{"Image":{}}`, nil, 400,
 			`{"__type":"InvalidParameterException",.*"Message":"Request has invalid parameters"}`},
-		"an image in S3": {"DetectFaces", `{"Image":{"S3Object":{"Bucket":"bucket","Name":"x"}}}`, nil, 400,
+		"two images given": {"DetectFaces",
+			`{"Image":{"Bytes":"W10=","S3Object":{"Bucket":"bucket","Name":"x"}}}`, nil, 400,
+			`{"__type":"InvalidParameterException",.*"Message":"Request has invalid parameters"}`},
+		"an image in S3": {"DetectFaces", `{"Image":{"S3Object":{"Bucket":"bucket","Name":"x"}}}`,
+			nil, 400,
 			`{"__type":"InvalidS3ObjectException",.*"Message":"Unable to get object metadata from S3. Check object key, region and/or access permissions."}`},
-		"not an image":            {"DetectFaces", `{"Image":{"Bytes":"bm8="}}`, nil, 400, `{"__type":"InvalidImageFormatException",.*"Message":"Request has invalid image format"}`},
-		"a picture without faces": {"IndexFaces", `{"CollectionId":"x","Image":{"Bytes":"W10="}}`, nil, 400, `{"__type":"ResourceNotFoundException",.*}`},
-		"no ARN":                  {"ListTagsForResource", `{"ResourceArn":"collection/anything-at-all"}`, nil, 400, `{"__type":"InvalidParameterException",.*}`},
-		"not built":               {"DetectLabels", `{"Image":{"Bytes":"W10="}}`, nil, 501, `{"__type":"NotImplementedException","message":".*DetectLabels.*"}`},
-		"unknown operation":       {"Detect", `{}`, nil, 400, `{"__type":"UnknownOperationException"}`},
-		"another service": {"ListCollections", `{}`, func(r *http.Request) { r.Header.Set("X-Amz-Target", "x") }, 400,
+		"not an image": {"DetectFaces", `{"Image":{"Bytes":"bm8="}}`, nil, 400,
+			`{"__type":"InvalidImageFormatException",.*"Message":"Request has invalid image format"}`},
+		"a picture without faces": {"IndexFaces", `{"CollectionId":"x","Image":{"Bytes":"W10="}}`,
+			nil, 400, `{"__type":"ResourceNotFoundException",.*}`},
+		"no ARN": {"ListTagsForResource", `{"ResourceArn":"collection/anything-at-all"}`,
+			nil, 400, `{"__type":"InvalidParameterException",.*}`},
+		"not built": {"DetectLabels", `{"Image":{"Bytes":"W10="}}`, nil, 501,
+			`{"__type":"NotImplementedException","message":".*DetectLabels.*"}`},
+		"unknown operation": {"Detect", `{}`, nil, 400, `{"__type":"UnknownOperationException"}`},
+		"another service": {"ListCollections", `{}`,
+			func(r *http.Request) { r.Header.Set("X-Amz-Target", "x") }, 400,
 			`{"__type":"InvalidSignatureException".*}`},
-		"GET":          {"ListCollections", ``, func(r *http.Request) { r.Method = http.MethodGet }, 404, `{"__type":"UnknownOperationException"}`},
-		"another path": {"ListCollections", `{}`, func(r *http.Request) { r.URL.Path = "/x" }, 404, `{"__type":"UnknownOperationException"}`},
-		"no signature": {"ListCollections", `{}`, func(r *http.Request) { r.Header.Del("Authorization") }, 400, `{"__type":"MissingAuthenticationTokenException","message":"Missing Authentication Token"}`},
-		"unknown key":  {"ListCollections", `{}`, replace(keyID, "AKIDEXAMPLE00001"), 400, `{"__type":"UnrecognizedClientException","message":"The security token included in the request is invalid."}`},
-		"other region": {"ListCollections", `{}`, replace("us-east-1", "eu-west-1"), 400, `{"__type":"InvalidSignatureException","message":".*"}`},
-		"a token":      {"ListCollections", `{}`, func(r *http.Request) { r.Header.Set("X-Amz-Security-Token", "t") }, 400, `{"__type":"InvalidSignatureException","message":".*"}`},
-		"too large":    {"ListCollections", strings.Repeat(" ", 16<<20+1), nil, 413, `{"__type":"RequestEntityTooLargeException","message":".*"}`},
-		"too large, size unknown": {"ListCollections", strings.Repeat(" ", 16<<20+1), func(r *http.Request) { r.ContentLength = -1 }, 413,
+		"GET": {"ListCollections", ``, func(r *http.Request) { r.Method = http.MethodGet },
+			404, `{"__type":"UnknownOperationException"}`},
+		"another path": {"ListCollections", `{}`, func(r *http.Request) { r.URL.Path = "/x" }, 404,
+			`{"__type":"UnknownOperationException"}`},
+		"no signature": {"ListCollections", `{}`,
+			func(r *http.Request) { r.Header.Del("Authorization") }, 400,
+			`{"__type":"MissingAuthenticationTokenException","message":"Missing Authentication Token"}`},
+		"unknown key": {"ListCollections", `{}`, replace(keyID, "AKIDEXAMPLE00001"), 400,
+			`{"__type":"UnrecognizedClientException","message":"The security token included in the request is invalid."}`},
+		"other region": {"ListCollections", `{}`, replace("us-east-1", "eu-west-1"), 400,
+			`{"__type":"InvalidSignatureException","message":".*"}`},
+		"a token": {"ListCollections", `{}`,
+			func(r *http.Request) { r.Header.Set("X-Amz-Security-Token", "t") }, 400,
+			`{"__type":"InvalidSignatureException","message":".*"}`},
+		"too large": {"ListCollections", strings.Repeat(" ", 16<<20+1), nil, 413,
+			`{"__type":"RequestEntityTooLargeException","message":".*"}`},
+		"too large, size unknown": {"ListCollections", strings.Repeat(" ", 16<<20+1),
+			func(r *http.Request) { r.ContentLength = -1 }, 413,
 			`{"__type":"RequestEntityTooLargeException","message":".*"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -343,10 +408,12 @@ func TestErrorsOnTheWire(t *testing.T) {
 				change = append(change, c.change)
 			}
 			resp, answer := d.post(t, c.operation, []byte(c.body), change...)
-			if resp.StatusCode != c.status || !regexp.MustCompile("^"+c.answer+"$").MatchString(answer) {
+			if resp.StatusCode != c.status ||
+				!regexp.MustCompile("^"+c.answer+"$").MatchString(answer) {
 				t.Errorf("answered %d %s\nwant %d %s", resp.StatusCode, answer, c.status, c.answer)
 			}
-			if id := resp.Header.Get("x-amzn-RequestId"); !regexp.MustCompile("^" + uuid + "$").MatchString(id) {
+			if id := resp.Header.Get("x-amzn-RequestId"); !regexp.MustCompile("^" + uuid +
+				"$").MatchString(id) {
 				t.Errorf("request id %q", id)
 			}
 			if ct := resp.Header.Get("Content-Type"); ct != "application/x-amz-json-1.1" {
@@ -379,21 +446,26 @@ func TestEveryOperationAnswers(t *testing.T) {
 		}
 	}
 	if built != 1 {
-		t.Errorf("%d operations without required members are built, want ListCollections alone", built)
+		t.Errorf("%d operations without required members are built, want ListCollections alone",
+			built)
 	}
 }
 
 func TestLogTellsWhatHappenedAndNoMore(t *testing.T) {
 	d := open(t)
 	client := d.client()
-	if _, err := client.CreateCollection(t.Context(), &sdk.CreateCollectionInput{CollectionId: aws.String("people")}); err != nil {
+	if _, err := client.CreateCollection(t.Context(),
+		&sdk.CreateCollectionInput{CollectionId: aws.String("people")}); err != nil {
 		t.Fatal(err)
 	}
 	picture := enginetest.Picture(enginetest.Face{Person: 1, Size: 0.5})
-	if _, err := client.IndexFaces(t.Context(), &sdk.IndexFacesInput{CollectionId: aws.String("people"), Image: &types.Image{Bytes: picture}}); err != nil {
+	if _, err := client.IndexFaces(t.Context(),
+		&sdk.IndexFacesInput{CollectionId: aws.String("people"),
+			Image: &types.Image{Bytes: picture}}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := client.DeleteCollection(t.Context(), &sdk.DeleteCollectionInput{CollectionId: aws.String("absent")})
+	_, err := client.DeleteCollection(t.Context(),
+		&sdk.DeleteCollectionInput{CollectionId: aws.String("absent")})
 	if _, ok := errors.AsType[smithy.APIError](err); !ok {
 		t.Fatal(err)
 	}
@@ -406,7 +478,8 @@ func TestLogTellsWhatHappenedAndNoMore(t *testing.T) {
 	if err := json.Unmarshal([]byte(lines[2]), &last); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]any{"operation": "DeleteCollection", "account": "123456789012", "status": 400.0, "error_code": "ResourceNotFoundException"} {
+	for name, want := range map[string]any{"operation": "DeleteCollection",
+		"account": "123456789012", "status": 400.0, "error_code": "ResourceNotFoundException"} {
 		if last[name] != want {
 			t.Errorf("the log says %s %v, want %v", name, last[name], want)
 		}
@@ -425,13 +498,17 @@ func BenchmarkListCollections(b *testing.B) {
 	d := open(b)
 	client := d.client()
 	for i := range 100 {
-		if _, err := client.CreateCollection(b.Context(), &sdk.CreateCollectionInput{CollectionId: aws.String(fmt.Sprintf("c%d", i))}); err != nil {
+		if _, err := client.CreateCollection(b.Context(),
+			&sdk.CreateCollectionInput{CollectionId: aws.String(fmt.Sprintf("c%d",
+				i))}); err != nil {
 			b.Fatal(err)
 		}
 	}
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if resp, answer := d.post(b, "ListCollections", []byte(`{"MaxResults":10}`)); resp.StatusCode != 200 {
+			if resp,
+				answer := d.post(b, "ListCollections",
+				[]byte(`{"MaxResults":10}`)); resp.StatusCode != 200 {
 				b.Error(answer)
 			}
 		}

@@ -8,7 +8,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-func (s *Server) tagResource(ctx context.Context, realm recollect.Realm, in *wire.TagResourceRequest) (*wire.TagResourceResponse, error) {
+func (s *Server) tagResource(ctx context.Context, realm recollect.Realm,
+	in *wire.TagResourceRequest) (*wire.TagResourceResponse, error) {
 	collection, err := taggedCollection(realm, *in.ResourceArn)
 	if err != nil {
 		return nil, err
@@ -19,7 +20,8 @@ func (s *Server) tagResource(ctx context.Context, realm recollect.Realm, in *wir
 	return &wire.TagResourceResponse{}, nil
 }
 
-func (s *Server) untagResource(ctx context.Context, realm recollect.Realm, in *wire.UntagResourceRequest) (*wire.UntagResourceResponse, error) {
+func (s *Server) untagResource(ctx context.Context, realm recollect.Realm,
+	in *wire.UntagResourceRequest) (*wire.UntagResourceResponse, error) {
 	collection, err := taggedCollection(realm, *in.ResourceArn)
 	if err != nil {
 		return nil, err
@@ -30,7 +32,8 @@ func (s *Server) untagResource(ctx context.Context, realm recollect.Realm, in *w
 	return &wire.UntagResourceResponse{}, nil
 }
 
-func (s *Server) listTagsForResource(ctx context.Context, realm recollect.Realm, in *wire.ListTagsForResourceRequest) (*wire.ListTagsForResourceResponse, error) {
+func (s *Server) listTagsForResource(ctx context.Context, realm recollect.Realm,
+	in *wire.ListTagsForResourceRequest) (*wire.ListTagsForResourceResponse, error) {
 	collection, err := taggedCollection(realm, *in.ResourceArn)
 	if err != nil {
 		return nil, err
@@ -50,15 +53,18 @@ func fullARN(arn string) string {
 	return arn
 }
 
-// taggedCollection returns the collection that an ARN names. Collections are all that has tags here.
+// taggedCollection returns the collection that an ARN names. Collections are all that has tags
+// here.
 func taggedCollection(realm recollect.Realm, arn string) (id string, err error) {
 	full := fullARN(arn)
 	if !strings.HasPrefix(full, "arn:aws:rekognition:") || strings.Count(full, ":") < 5 {
-		return "", recollect.Errorf(recollect.CodeInvalidParameter, "Request has invalid parameters")
+		return "", recollect.Errorf(recollect.CodeInvalidParameter,
+			"Request has invalid parameters")
 	}
 	id, ok := strings.CutPrefix(full, CollectionARN(realm, ""))
 	if !ok || id == "" {
-		return "", resourceError(recollect.Errorf(recollect.CodeNotFound, "The ARN names no collection of the caller's"), arn)
+		return "", resourceError(recollect.Errorf(recollect.CodeNotFound,
+			"The ARN names no collection of the caller's"), arn)
 	}
 	return id, nil
 }
@@ -68,5 +74,6 @@ func resourceError(err error, arn string) error {
 	if recollect.CodeOf(err) != recollect.CodeNotFound {
 		return err
 	}
-	return &recollect.Error{Code: recollect.CodeNotFound, Message: "The resource: " + arn + " does not exist", Err: err}
+	return &recollect.Error{Code: recollect.CodeNotFound, Message: "The resource: " + arn +
+		" does not exist", Err: err}
 }

@@ -14,7 +14,9 @@ import (
 
 func TestTags(t *testing.T) {
 	c, ctx := open(t).client(), t.Context()
-	created, err := c.CreateCollection(ctx, &sdk.CreateCollectionInput{CollectionId: aws.String("people"), Tags: map[string]string{"Team": "blue"}})
+	created, err := c.CreateCollection(ctx,
+		&sdk.CreateCollectionInput{CollectionId: aws.String("people"),
+			Tags: map[string]string{"Team": "blue"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,23 +30,28 @@ func TestTags(t *testing.T) {
 		return out.Tags
 	}
 	// The ARN that CreateCollection gives is good for tagging, though it lacks its first part.
-	if _, err := c.TagResource(ctx, &sdk.TagResourceInput{ResourceArn: created.CollectionArn, Tags: map[string]string{"Team": "red", "cost": "0"}}); err != nil {
+	if _, err := c.TagResource(ctx,
+		&sdk.TagResourceInput{ResourceArn: created.CollectionArn,
+			Tags: map[string]string{"Team": "red", "cost": "0"}}); err != nil {
 		t.Error(err)
 	}
 	if got := tags(); !maps.Equal(got, map[string]string{"Team": "red", "cost": "0"}) {
 		t.Errorf("tags: %v", got)
 	}
-	if _, err := c.UntagResource(ctx, &sdk.UntagResourceInput{ResourceArn: &arn, TagKeys: []string{"Team", "none"}}); err != nil {
+	if _, err := c.UntagResource(ctx,
+		&sdk.UntagResourceInput{ResourceArn: &arn, TagKeys: []string{"Team", "none"}}); err != nil {
 		t.Error(err)
 	}
 	many := map[string]string{}
 	for i := range 49 {
 		many[fmt.Sprint(i)] = ""
 	}
-	if _, err := c.TagResource(ctx, &sdk.TagResourceInput{ResourceArn: &arn, Tags: many}); err != nil {
+	if _, err := c.TagResource(ctx,
+		&sdk.TagResourceInput{ResourceArn: &arn, Tags: many}); err != nil {
 		t.Errorf("the 50th tag: %v", err)
 	}
-	_, err = c.TagResource(ctx, &sdk.TagResourceInput{ResourceArn: &arn, Tags: map[string]string{"one": "more"}})
+	_, err = c.TagResource(ctx,
+		&sdk.TagResourceInput{ResourceArn: &arn, Tags: map[string]string{"one": "more"}})
 	if _, ok := errors.AsType[*types.ServiceQuotaExceededException](err); !ok {
 		t.Errorf("the 51st tag: %v, want a ServiceQuotaExceededException", err)
 	}
@@ -53,20 +60,26 @@ func TestTags(t *testing.T) {
 	}
 
 	for arn, want := range map[string]string{
-		"arn:aws:rekognition:us-east-1:123456789012:collection/absent":            "ResourceNotFoundException",
-		"arn:aws:rekognition:us-east-1:123456789012:collection/":                  "ResourceNotFoundException",
-		"arn:aws:rekognition:us-east-1:123456789012:project/people/1":             "ResourceNotFoundException",
-		"arn:aws:rekognition:eu-west-1:123456789012:collection/people":            "ResourceNotFoundException",
-		"arn:aws:rekognition:us-east-1:210987654321:collection/people":            "AccessDeniedException",
-		"arn:aws:s3:::people/of/the/collection":                                   "InvalidParameterException",
-		"people and their tags":                                                   "InvalidParameterException",
-		"arn:aws:rekognition:collection/people":                                   "InvalidParameterException",
-		"short":                                                                   "ValidationException",
-		"arn:aws:rekognition:us-east-1:123456789012:" + strings.Repeat("x", 2048): "ValidationException",
+		"arn:aws:rekognition:us-east-1:123456789012:collection/absent": "ResourceNotFoundException",
+		"arn:aws:rekognition:us-east-1:123456789012:collection/":       "ResourceNotFoundException",
+		"arn:aws:rekognition:us-east-1:123456789012:project/people/1":  "ResourceNotFoundException",
+		"arn:aws:rekognition:eu-west-1:123456789012:collection/people": "ResourceNotFoundException",
+		"arn:aws:rekognition:us-east-1:210987654321:collection/people": "AccessDeniedException",
+		"arn:aws:s3:::people/of/the/collection":                        "InvalidParameterException",
+		"people and their tags":                                        "InvalidParameterException",
+		"arn:aws:rekognition:collection/people":                        "InvalidParameterException",
+		"short":                                                        "ValidationException",
+		"arn:aws:rekognition:us-east-1:123456789012:" +
+			strings.Repeat("x", 2048): "ValidationException",
 	} {
-		wantCode(t, last(c.ListTagsForResource(ctx, &sdk.ListTagsForResourceInput{ResourceArn: &arn})), want)
-		wantCode(t, last(c.TagResource(ctx, &sdk.TagResourceInput{ResourceArn: &arn, Tags: map[string]string{"a": "b"}})), want)
-		wantCode(t, last(c.UntagResource(ctx, &sdk.UntagResourceInput{ResourceArn: &arn, TagKeys: []string{"a"}})), want)
+		wantCode(t, last(c.ListTagsForResource(ctx,
+			&sdk.ListTagsForResourceInput{ResourceArn: &arn})), want)
+		wantCode(t, last(c.TagResource(ctx,
+			&sdk.TagResourceInput{ResourceArn: &arn, Tags: map[string]string{"a": "b"}})), want)
+		wantCode(t, last(c.UntagResource(ctx,
+			&sdk.UntagResourceInput{ResourceArn: &arn, TagKeys: []string{"a"}})), want)
 	}
-	wantCode(t, last(c.TagResource(ctx, &sdk.TagResourceInput{ResourceArn: &arn, Tags: map[string]string{"aws:mine": "x"}})), "ValidationException")
+	wantCode(t, last(c.TagResource(ctx,
+		&sdk.TagResourceInput{ResourceArn: &arn, Tags: map[string]string{"aws:mine": "x"}})),
+		"ValidationException")
 }

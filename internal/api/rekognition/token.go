@@ -12,13 +12,14 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-// tokens makes and reads the NextTokens of listings. A token is the last id of a page, so that the next page starts
-// behind it whatever was created or deleted meanwhile, with a MAC that binds it to the operation, the realm and
-// whatever else the listing depends on. It needs no memory and no time on the server.
+// tokens makes and reads the NextTokens of listings. A token is the last id of a page, so that the
+// next page starts behind it whatever was created or deleted meanwhile, with a MAC that binds it to
+// the operation, the realm and whatever else the listing depends on. It needs no memory and no time
+// on the server.
 //
-// The API allows a token 255 characters, and an id has up to 255 itself. Short ids are written as they are, in base64. Long
-// ones are packed as a number in base 65, the size of their alphabet: 255 characters become at most 192 bytes, which
-// with a MAC of 12 bytes are 255 characters of Ascii85.
+// The API allows a token 255 characters, and an id has up to 255 itself. Short ids are written as
+// they are, in base64. Long ones are packed as a number in base 65, the size of their alphabet: 255
+// characters become at most 192 bytes, which with a MAC of 12 bytes are 255 characters of Ascii85.
 type tokens struct {
 	key []byte
 }
@@ -43,7 +44,8 @@ func (t tokens) mac(lastID string, binding []string) []byte {
 // seal returns the token of a page that ends with lastID, which is made of idAlphabet.
 func (t tokens) seal(lastID string, binding ...string) string {
 	mac := t.mac(lastID, binding)
-	if token := base64.RawURLEncoding.EncodeToString(append(mac[:macSize:macSize], lastID...)); len(token) <= maxToken {
+	if token := base64.RawURLEncoding.EncodeToString(append(mac[:macSize:macSize],
+		lastID...)); len(token) <= maxToken {
 		return token
 	}
 	packed := packID(lastID)
@@ -52,13 +54,15 @@ func (t tokens) seal(lastID string, binding ...string) string {
 	return string(token[:ascii85.Encode(token, dense)])
 }
 
-// open returns the last id of the page before. CodeInvalidPaginationToken unless seal made the token with the same binding.
+// open returns the last id of the page before. CodeInvalidPaginationToken unless seal made the
+// token with the same binding.
 func (t tokens) open(token string, binding ...string) (string, error) {
 	invalid := recollect.Errorf(recollect.CodeInvalidPaginationToken, "Invalid Pagination Token")
 	if len(token) > maxToken {
 		return "", invalid
 	}
-	// Sealing the id again tells whether the MAC is right and the spelling is the one that was given out.
+	// Sealing the id again tells whether the MAC is right and the spelling is the one that was
+	// given out.
 	if raw, err := base64.RawURLEncoding.DecodeString(token); err == nil && len(raw) > macSize {
 		lastID := string(raw[macSize:])
 		if hmac.Equal([]byte(token), []byte(t.seal(lastID, binding...))) {
@@ -66,7 +70,8 @@ func (t tokens) open(token string, binding ...string) (string, error) {
 		}
 	}
 	var dense [maxToken]byte
-	if n, _, err := ascii85.Decode(dense[:], []byte(token), true); err == nil && n == denseMACSize+idSize {
+	if n, _, err := ascii85.Decode(dense[:], []byte(token), true); err == nil && n == denseMACSize+
+		idSize {
 		lastID := unpackID(dense[denseMACSize:n])
 		if hmac.Equal([]byte(token), []byte(t.seal(lastID, binding...))) {
 			return lastID, nil
@@ -86,7 +91,8 @@ func packID(id string) (packed [idSize]byte) {
 }
 
 func unpackID(packed []byte) string {
-	n, base, digit := new(big.Int).SetBytes(packed), big.NewInt(int64(len(idAlphabet))), new(big.Int)
+	n, base, digit := new(big.Int).SetBytes(packed), big.NewInt(int64(len(idAlphabet))),
+		new(big.Int)
 	var id []byte
 	for n.Sign() > 0 {
 		n.Sub(n, big.NewInt(1)).DivMod(n, base, digit)

@@ -20,7 +20,8 @@ func TestTokensOfEveryLengthFitAndOpen(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	tok := tokens{key: []byte("a key")}
 	for n := 1; n <= 255; n++ {
-		for _, id := range []string{randomID(r, n), strings.Repeat("z", n), strings.Repeat("-", n)} {
+		for _, id := range []string{randomID(r, n), strings.Repeat("z", n),
+			strings.Repeat("-", n)} {
 			token := tok.seal(id, "ListCollections", "1", "r")
 			if len(token) > maxToken {
 				t.Fatalf("the token of an id of %d characters has %d", n, len(token))
@@ -39,7 +40,8 @@ func TestTokensRefuseWhatTheyDidNotMake(t *testing.T) {
 	for _, n := range []int{1, 36, 174, 175, 176, 255} {
 		token := tok.seal(randomID(r, n), "ListCollections", "1", "r")
 		refused := map[string]string{
-			"empty": "", "garbage": "abc", "cut": token[:len(token)-1], "longer": token + "A", "spaces": "   ",
+			"empty": "", "garbage": "abc", "cut": token[:len(token)-1], "longer": token + "A",
+			"spaces": "   ",
 		}
 		for i := range token {
 			b := []byte(token)
@@ -47,7 +49,8 @@ func TestTokensRefuseWhatTheyDidNotMake(t *testing.T) {
 			refused["altered "+string(b)] = string(b)
 		}
 		for name, bad := range refused {
-			if id, err := tok.open(bad, "ListCollections", "1", "r"); recollect.CodeOf(err) != recollect.CodeInvalidPaginationToken {
+			if id, err := tok.open(bad, "ListCollections", "1",
+				"r"); recollect.CodeOf(err) != recollect.CodeInvalidPaginationToken {
 				t.Errorf("%d characters, %s: %q opened as %q, %v", n, name, bad, id, err)
 			}
 		}
@@ -57,7 +60,8 @@ func TestTokensRefuseWhatTheyDidNotMake(t *testing.T) {
 		if _, err := tok.open(token, "ListCollections", "1r", ""); err == nil {
 			t.Error("a token with a shifted binding opened")
 		}
-		if _, err := (tokens{key: []byte("another")}).open(token, "ListCollections", "1", "r"); err == nil {
+		if _, err := (tokens{key: []byte("another")}).open(token, "ListCollections", "1",
+			"r"); err == nil {
 			t.Error("a token of another server opened")
 		}
 	}

@@ -16,26 +16,32 @@ const (
 	defaultMaxUsers             = 500 // of a search: all that match, up to the most the API allows
 )
 
-func (s *Server) createUser(ctx context.Context, realm recollect.Realm, in *wire.CreateUserRequest) (*wire.CreateUserResponse, error) {
-	if err := s.service.CreateUser(ctx, realm, *in.CollectionId, *in.UserId, deref(in.ClientRequestToken)); err != nil {
+func (s *Server) createUser(ctx context.Context, realm recollect.Realm,
+	in *wire.CreateUserRequest) (*wire.CreateUserResponse, error) {
+	if err := s.service.CreateUser(ctx, realm, *in.CollectionId, *in.UserId,
+		deref(in.ClientRequestToken)); err != nil {
 		return nil, err
 	}
 	return &wire.CreateUserResponse{}, nil
 }
 
-func (s *Server) deleteUser(ctx context.Context, realm recollect.Realm, in *wire.DeleteUserRequest) (*wire.DeleteUserResponse, error) {
-	if err := s.service.DeleteUser(ctx, realm, *in.CollectionId, *in.UserId, deref(in.ClientRequestToken)); err != nil {
+func (s *Server) deleteUser(ctx context.Context, realm recollect.Realm,
+	in *wire.DeleteUserRequest) (*wire.DeleteUserResponse, error) {
+	if err := s.service.DeleteUser(ctx, realm, *in.CollectionId, *in.UserId,
+		deref(in.ClientRequestToken)); err != nil {
 		return nil, err
 	}
 	return &wire.DeleteUserResponse{}, nil
 }
 
-func (s *Server) listUsers(ctx context.Context, realm recollect.Realm, in *wire.ListUsersRequest) (*wire.ListUsersResponse, error) {
+func (s *Server) listUsers(ctx context.Context, realm recollect.Realm,
+	in *wire.ListUsersRequest) (*wire.ListUsersResponse, error) {
 	c, err := s.service.Collection(ctx, realm, *in.CollectionId)
 	if err != nil {
 		return nil, err
 	}
-	binding := []string{"ListUsers", realm.Account, realm.Region, strconv.FormatInt(int64(c.Key), 10)}
+	binding := []string{"ListUsers", realm.Account, realm.Region,
+		strconv.FormatInt(int64(c.Key), 10)}
 	after, err := s.cursor(in.NextToken, binding...)
 	if err != nil {
 		return nil, err
@@ -58,12 +64,14 @@ func (s *Server) listUsers(ctx context.Context, realm recollect.Realm, in *wire.
 	return out, nil
 }
 
-func (s *Server) associateFaces(ctx context.Context, realm recollect.Realm, in *wire.AssociateFacesRequest) (*wire.AssociateFacesResponse, error) {
+func (s *Server) associateFaces(ctx context.Context, realm recollect.Realm,
+	in *wire.AssociateFacesRequest) (*wire.AssociateFacesResponse, error) {
 	threshold := float32(defaultAssociationThreshold)
 	if in.UserMatchThreshold != nil {
 		threshold = float32(*in.UserMatchThreshold)
 	}
-	result, err := s.service.AssociateFaces(ctx, realm, *in.CollectionId, *in.UserId, in.FaceIds, threshold, deref(in.ClientRequestToken))
+	result, err := s.service.AssociateFaces(ctx, realm, *in.CollectionId, *in.UserId, in.FaceIds,
+		threshold, deref(in.ClientRequestToken))
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +84,8 @@ func (s *Server) associateFaces(ctx context.Context, realm recollect.Realm, in *
 		out.AssociatedFaces[i].FaceId = new(id)
 	}
 	for i, f := range result.Failed {
-		failed := wire.UnsuccessfulFaceAssociation{FaceId: new(f.FaceID), UserId: optional(f.UserID), Reasons: []string{string(f.Reason)}}
+		failed := wire.UnsuccessfulFaceAssociation{FaceId: new(f.FaceID),
+			UserId: optional(f.UserID), Reasons: []string{string(f.Reason)}}
 		if f.Reason == face.ReasonLowMatchConfidence {
 			failed.Confidence = new(wire.Float(f.Confidence))
 		}
@@ -85,15 +94,18 @@ func (s *Server) associateFaces(ctx context.Context, realm recollect.Realm, in *
 	return out, nil
 }
 
-func (s *Server) disassociateFaces(ctx context.Context, realm recollect.Realm, in *wire.DisassociateFacesRequest) (*wire.DisassociateFacesResponse, error) {
-	result, err := s.service.DisassociateFaces(ctx, realm, *in.CollectionId, *in.UserId, in.FaceIds, deref(in.ClientRequestToken))
+func (s *Server) disassociateFaces(ctx context.Context, realm recollect.Realm,
+	in *wire.DisassociateFacesRequest) (*wire.DisassociateFacesResponse, error) {
+	result, err := s.service.DisassociateFaces(ctx, realm, *in.CollectionId, *in.UserId, in.FaceIds,
+		deref(in.ClientRequestToken))
 	if err != nil {
 		return nil, err
 	}
 	out := &wire.DisassociateFacesResponse{
-		DisassociatedFaces:              make([]wire.DisassociatedFace, len(result.Changed)),
-		UnsuccessfulFaceDisassociations: make([]wire.UnsuccessfulFaceDisassociation, len(result.Failed)),
-		UserStatus:                      new(string(result.Status)),
+		DisassociatedFaces: make([]wire.DisassociatedFace, len(result.Changed)),
+		UnsuccessfulFaceDisassociations: make([]wire.UnsuccessfulFaceDisassociation,
+			len(result.Failed)),
+		UserStatus: new(string(result.Status)),
 	}
 	for i, id := range result.Changed {
 		out.DisassociatedFaces[i].FaceId = new(id)
@@ -106,13 +118,16 @@ func (s *Server) disassociateFaces(ctx context.Context, realm recollect.Realm, i
 	return out, nil
 }
 
-func (s *Server) searchUsers(ctx context.Context, realm recollect.Realm, in *wire.SearchUsersRequest) (*wire.SearchUsersResponse, error) {
-	c, matches, err := s.service.SearchUsers(ctx, realm, *in.CollectionId, deref(in.UserId), deref(in.FaceId),
+func (s *Server) searchUsers(ctx context.Context, realm recollect.Realm,
+	in *wire.SearchUsersRequest) (*wire.SearchUsersResponse, error) {
+	c, matches, err := s.service.SearchUsers(ctx, realm, *in.CollectionId, deref(in.UserId),
+		deref(in.FaceId),
 		userSearchRequest(in.UserMatchThreshold, in.MaxUsers))
 	if err != nil {
 		return nil, err
 	}
-	out := &wire.SearchUsersResponse{UserMatches: userMatches(matches), FaceModelVersion: new(c.FaceModelVersion)}
+	out := &wire.SearchUsersResponse{UserMatches: userMatches(matches),
+		FaceModelVersion: new(c.FaceModelVersion)}
 	if in.UserId != nil {
 		out.SearchedUser = &wire.SearchedUser{UserId: in.UserId}
 	} else {
@@ -121,13 +136,15 @@ func (s *Server) searchUsers(ctx context.Context, realm recollect.Realm, in *wir
 	return out, nil
 }
 
-func (s *Server) searchUsersByImage(ctx context.Context, realm recollect.Realm, in *wire.SearchUsersByImageRequest) (*wire.SearchUsersByImageResponse, error) {
+func (s *Server) searchUsersByImage(ctx context.Context, realm recollect.Realm,
+	in *wire.SearchUsersByImageRequest) (*wire.SearchUsersByImageResponse, error) {
 	picture, err := s.picture(in.Image)
 	if err != nil {
 		return nil, err
 	}
 	result, err := s.service.SearchUsersByImage(ctx, realm, *in.CollectionId, picture,
-		face.QualityFilter(deref(in.QualityFilter)), userSearchRequest(in.UserMatchThreshold, in.MaxUsers))
+		face.QualityFilter(deref(in.QualityFilter)),
+		userSearchRequest(in.UserMatchThreshold, in.MaxUsers))
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +157,8 @@ func (s *Server) searchUsersByImage(ctx context.Context, realm recollect.Realm, 
 		out.SearchedFace = &wire.SearchedFaceDetails{FaceDetail: new(faceDetail(*result.Searched))}
 	}
 	for i, f := range result.Unsearched {
-		out.UnsearchedFaces[i] = wire.UnsearchedFace{FaceDetails: new(faceDetail(f.Detail)), Reasons: reasons(f.Reasons)}
+		out.UnsearchedFaces[i] = wire.UnsearchedFace{FaceDetails: new(faceDetail(f.Detail)),
+			Reasons: reasons(f.Reasons)}
 	}
 	return out, nil
 }
@@ -161,7 +179,8 @@ func userMatches(matches []face.UserMatch) []wire.UserMatch {
 	for i, m := range matches {
 		out[i] = wire.UserMatch{
 			Similarity: new(wire.Float(m.Similarity)),
-			User:       &wire.MatchedUser{UserId: new(m.User.ID), UserStatus: new(string(m.User.Status()))},
+			User: &wire.MatchedUser{UserId: new(m.User.ID),
+				UserStatus: new(string(m.User.Status()))},
 		}
 	}
 	return out

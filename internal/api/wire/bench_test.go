@@ -11,7 +11,8 @@ import (
 
 func BenchmarkDecodeImage(b *testing.B) {
 	for _, size := range []int{20 << 10, 5 << 20} {
-		body := []byte(`{"Image":{"Bytes":"` + base64.StdEncoding.EncodeToString(make([]byte, size)) + `"}}`)
+		body := []byte(`{"Image":{"Bytes":"` +
+			base64.StdEncoding.EncodeToString(make([]byte, size)) + `"}}`)
 		for name, body := range map[string][]byte{
 			"plain":   body,
 			"escaped": []byte(strings.ReplaceAll(string(body), "AAAAAAAA", `AAAAAAA\/`)),
@@ -35,7 +36,8 @@ func listFaces(ids int) []byte {
 	for i := range ids {
 		list = append(list, fmt.Sprintf(`"01234567-89ab-cdef-0123-%012x"`, i))
 	}
-	return []byte(`{"CollectionId":"family","MaxResults":10,"FaceIds":[` + strings.Join(list, ",") + `]}`)
+	return []byte(`{"CollectionId":"family","MaxResults":10,"FaceIds":[` + strings.Join(list, ",") +
+		`]}`)
 }
 
 func BenchmarkListFaces(b *testing.B) {
@@ -79,9 +81,11 @@ func BenchmarkEncodeListCollections(b *testing.B) {
 
 func BenchmarkEncodeFaces(b *testing.B) {
 	f := wire.FaceMatch{Similarity: new(wire.Float(99.5)), Face: &wire.Face{
-		FaceId: new("01234567-89ab-cdef-0123-456789abcdef"), ImageId: new("01234567-89ab-cdef-0123-456789abcdef"),
+		FaceId:     new("01234567-89ab-cdef-0123-456789abcdef"),
+		ImageId:    new("01234567-89ab-cdef-0123-456789abcdef"),
 		Confidence: new(wire.Float(99.99)), BoundingBox: &wire.BoundingBox{
-			Left: new(wire.Float(0.1)), Top: new(wire.Float(0.2)), Width: new(wire.Float(0.3)), Height: new(wire.Float(0.4))}}}
+			Left: new(wire.Float(0.1)), Top: new(wire.Float(0.2)), Width: new(wire.Float(0.3)),
+			Height: new(wire.Float(0.4))}}}
 	out := &wire.SearchFacesResponse{FaceMatches: make([]wire.FaceMatch, 100)}
 	for i := range out.FaceMatches {
 		out.FaceMatches[i] = f
@@ -95,8 +99,9 @@ func BenchmarkEncodeFaces(b *testing.B) {
 
 func BenchmarkValidateTypical(b *testing.B) {
 	in := &wire.IndexFacesRequest{CollectionId: new("family"), ExternalImageId: new("photo-1.jpg"),
-		Image: &wire.Image{Bytes: make([]byte, 1000)}, DetectionAttributes: []string{wire.AttributeAll},
-		MaxFaces: new(int32(5)), QualityFilter: new(wire.QualityFilterAuto)}
+		Image:               &wire.Image{Bytes: make([]byte, 1000)},
+		DetectionAttributes: []string{wire.AttributeAll},
+		MaxFaces:            new(int32(5)), QualityFilter: new(wire.QualityFilterAuto)}
 	for b.Loop() {
 		if err := wire.Validate(in); err != nil {
 			b.Fatal(err)

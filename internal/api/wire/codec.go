@@ -11,22 +11,23 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// SerializationError says why a body is not an operation's input. Message is safe to show to the client: it
-// holds nothing of the body.
+// SerializationError says why a body is not an operation's input. Message is safe to show to the
+// client: it holds nothing of the body.
 type SerializationError struct {
 	Message string
 }
 
 func (e *SerializationError) Error() string { return e.Message }
 
-// Decode reads a request's body, which must be one JSON object, into input, a structure that [Operation].NewInput
-// made. Every error is a [*SerializationError], and leaves input half filled.
+// Decode reads a request's body, which must be one JSON object, into input, a structure that
+// [Operation].NewInput made. Every error is a [*SerializationError], and leaves input half filled.
 //
-// Names are case-sensitive, unknown members are passed over, null is the same as absent, and of members with the same
-// name the last one counts. An element of a list or map cannot be null. Integers may be written with a fraction
-// or an exponent if they are whole (5.0, 5e0). Blobs are standard base64 with padding; line breaks in it are passed over,
-// because the usual tools make them. Values nest at most 10,000 deep. Data is not kept, and a blob costs no
-// more memory than its decoded size, plus a copy of its text if that has escapes (as PHP writes the slash).
+// Names are case-sensitive, unknown members are passed over, null is the same as absent, and of
+// members with the same name the last one counts. An element of a list or map cannot be null.
+// Integers may be written with a fraction or an exponent if they are whole (5.0, 5e0). Blobs are
+// standard base64 with padding; line breaks in it are passed over, because the usual tools make
+// them. Values nest at most 10,000 deep. Data is not kept, and a blob costs no more memory than its
+// decoded size, plus a copy of its text if that has escapes (as PHP writes the slash).
 func Decode(data []byte, input any) error {
 	if _, ok := input.(structure); !ok {
 		return &SerializationError{"Unknown operation input"}
@@ -39,7 +40,8 @@ func Decode(data []byte, input any) error {
 		return own
 	}
 	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return &SerializationError{fmt.Sprintf("The request body is not valid JSON, at byte %d", syntax.ByteOffset)}
+		return &SerializationError{fmt.Sprintf("The request body is not valid JSON, at byte %d",
+			syntax.ByteOffset)}
 	}
 	if semantic, ok := errors.AsType[*json.SemanticError](err); ok && semantic.GoType != nil {
 		return mismatch(semantic.JSONKind, typeName(semantic.GoType))
@@ -47,8 +49,8 @@ func Decode(data []byte, input any) error {
 	return &SerializationError{"The request body is not valid JSON"}
 }
 
-// Encode writes a response's body: compact JSON of output, a structure that [Operation].NewOutput made.
-// It fails if a float is not finite, a timestamp out of range or a string not UTF-8.
+// Encode writes a response's body: compact JSON of output, a structure that [Operation].NewOutput
+// made. It fails if a float is not finite, a timestamp out of range or a string not UTF-8.
 func Encode(output any) ([]byte, error) {
 	if s, ok := output.(structure); !ok || reflect.ValueOf(s).IsNil() {
 		return nil, fmt.Errorf("encoding %T: not an operation's output", output)
@@ -60,7 +62,8 @@ func Encode(output any) ([]byte, error) {
 	return data, nil
 }
 
-// decoding holds what differs from the package's own rules. A function that returns ErrUnsupported leaves the value to them.
+// decoding holds what differs from the package's own rules. A function that returns ErrUnsupported
+// leaves the value to them.
 var decoding = json.JoinOptions(
 	jsontext.AllowDuplicateNames(true),
 	json.WithUnmarshalers(json.JoinUnmarshalers(
@@ -125,7 +128,8 @@ func readBlob(dec *jsontext.Decoder, v *[]byte) error {
 	return nil
 }
 
-// unexpected is the error for a value of the wrong kind. Where there is no value the decoder knows better.
+// unexpected is the error for a value of the wrong kind. Where there is no value the decoder knows
+// better.
 func unexpected(dec *jsontext.Decoder, kind jsontext.Kind, target string) error {
 	if kind == jsontext.KindInvalid {
 		_, err := dec.ReadToken()

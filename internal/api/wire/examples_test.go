@@ -49,8 +49,8 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// notOnTheWire are the examples that show a value as the CLI takes or prints it, not as it is in a body, and
-// the error that they rightly get.
+// notOnTheWire are the examples that show a value as the CLI takes or prints it, not as it is in a
+// body, and the error that they rightly get.
 var notOnTheWire = map[string]string{
 	"getmediaanalysisjob-1697650068124 output":                                                  timestampAsText,
 	"listmediaanalysisjobs-1697650653077 output":                                                timestampAsText,
@@ -91,8 +91,8 @@ func comparison(t *testing.T, what string, body []byte, into any) {
 	difference(t, what, want, got)
 }
 
-// difference reports where two JSON values differ. Numbers may differ by the rounding to 32 bits that the service
-// does itself; the examples were in part written by hand with more digits.
+// difference reports where two JSON values differ. Numbers may differ by the rounding to 32 bits
+// that the service does itself; the examples were in part written by hand with more digits.
 func difference(t *testing.T, path string, want, got any) {
 	t.Helper()
 	switch w := want.(type) {
@@ -116,7 +116,8 @@ func difference(t *testing.T, path string, want, got any) {
 			difference(t, fmt.Sprintf("%s[%d]", path, i), w[i], g[i])
 		}
 	case float64:
-		if g, ok := got.(float64); !ok || g != w && math.Float32bits(float32(g)) != math.Float32bits(float32(w)) {
+		if g, ok := got.(float64); !ok || g != w &&
+			math.Float32bits(float32(g)) != math.Float32bits(float32(w)) {
 			t.Errorf("%s: %v, want %v", path, got, want)
 		}
 	default:

@@ -15,7 +15,8 @@ import (
 func TestGeneratedCodeIsUpToDate(t *testing.T) {
 	modelFile(t, "api-2.json") // skips the test if the generator could not run
 	dir := t.TempDir()
-	if out, err := exec.CommandContext(t.Context(), "go", "run", "-C", "gen", ".", "-out", dir).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "go", "run", "-C", "gen", ".", "-out",
+		dir).CombinedOutput(); err != nil {
 		t.Fatalf("running the generator: %v\n%s", err, out)
 	}
 	fresh, _ := filepath.Glob(filepath.Join(dir, "*"))
@@ -33,7 +34,8 @@ func TestGeneratedCodeIsUpToDate(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(got, want) {
-			t.Errorf("%s is not what the generator writes; run go generate ./wire", filepath.Base(path))
+			t.Errorf("%s is not what the generator writes; run go generate ./wire",
+				filepath.Base(path))
 		}
 	}
 }
@@ -75,13 +77,16 @@ func TestOperations(t *testing.T) {
 	if _, ok := op.NewOutput().(*wire.ListCollectionsResponse); !ok {
 		t.Errorf("output of ListCollections is %T", op.NewOutput())
 	}
-	want := []string{"AccessDeniedException", "InternalServerError", "InvalidPaginationTokenException",
-		"InvalidParameterException", "ProvisionedThroughputExceededException", "ResourceNotFoundException", "ThrottlingException"}
+	want := []string{"AccessDeniedException", "InternalServerError",
+		"InvalidPaginationTokenException",
+		"InvalidParameterException", "ProvisionedThroughputExceededException",
+		"ResourceNotFoundException", "ThrottlingException"}
 	if !slices.Equal(op.Errors, want) {
 		t.Errorf("ListCollections declares %v, want %v", op.Errors, want)
 	}
 	op.Name, op.Errors[0], op.NewInput = "changed", "changed", nil
-	if again, ok := wire.Lookup("ListCollections"); !ok || again.Errors[0] == "changed" || again.NewInput == nil {
+	if again, ok := wire.Lookup("ListCollections"); !ok || again.Errors[0] == "changed" ||
+		again.NewInput == nil {
 		t.Error("a caller can change the table")
 	}
 }

@@ -29,13 +29,15 @@ type model struct {
 	Shapes     map[string]modelShape
 }
 
-// sample makes texts that match a pattern: the prefix, then the filling as often as wanted. Wrong does not match.
+// sample makes texts that match a pattern: the prefix, then the filling as often as wanted. Wrong
+// does not match.
 type sample struct{ prefix, filling, wrong string }
 
 var (
 	plain  = sample{"", "a", "a b"}
 	number = sample{"", "7", "7a"}
-	uuid   = sample{"01234567-89ab-cdef-0123-456789abcdef", "", "01234567-89AB-cdef-0123-456789abcdef"}
+	uuid   = sample{"01234567-89ab-cdef-0123-456789abcdef", "",
+		"01234567-89AB-cdef-0123-456789abcdef"}
 )
 
 var samples = map[string]sample{
@@ -55,12 +57,15 @@ var samples = map[string]sample{
 	`[a-zA-Z0-9-_. ()':,;?]+`:            {"", "?", "a/b"},
 	`^[a-z0-9](-*[a-z0-9])*`:             {"", "0", "a-"},
 	`[\u0009\u000A\u000D\u0020-\u00FF]+`: {"\t\n\r", "ÿ", "aĀ"},
-	`^[A-Za-z0-9][A-Za-z0-9:_/+=,@.-]{0,2048}$`:        {"", "0", "-a"},
-	`^(?!aws:)[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`:            {"", "ß", "aws:a"},
-	`^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$`:                  {"", "ß", "a#"},
-	`arn:aws:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+`: {"arn:aws:iam::123456789012:role", "x", "arn:aws:iam::12345678901:role/x"},
-	`(^arn:aws:sns:.*:\w{12}:.+$)`:                     {"arn:aws:sns:us-east-1:123456789012:", "t", "arn:aws:sqs:us-east-1:123456789012:t"},
-	`(^arn:([a-z\d-]+):kinesis:([a-z\d-]+):\d{12}:.+$)`: {"arn:aws:kinesis:us-east-1:123456789012:", "s",
+	`^[A-Za-z0-9][A-Za-z0-9:_/+=,@.-]{0,2048}$`: {"", "0", "-a"},
+	`^(?!aws:)[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`:     {"", "ß", "aws:a"},
+	`^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$`:           {"", "ß", "a#"},
+	`arn:aws:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+`: {"arn:aws:iam::123456789012:role", "x",
+		"arn:aws:iam::12345678901:role/x"},
+	`(^arn:aws:sns:.*:\w{12}:.+$)`: {"arn:aws:sns:us-east-1:123456789012:", "t",
+		"arn:aws:sqs:us-east-1:123456789012:t"},
+	`(^arn:([a-z\d-]+):kinesis:([a-z\d-]+):\d{12}:.+$)`: {"arn:aws:kinesis:us-east-1:123456789012:",
+		"s",
 		"arn:aws:kinesis:us-east-1:123456789012:"},
 	`(^arn:([a-z\d-]+):kinesisvideo:([a-z\d-]+):\d{12}:.+$)`: {"arn:aws:kinesisvideo:us-east-1:123456789012:", "s",
 		"arn:aws:kinesisvideo:us-east-1:123456789012:"},
@@ -137,11 +142,13 @@ func (m *model) variants(t *testing.T, shape string) []variant {
 	length := func(of func(n int) any) {
 		if s.Max != nil {
 			vs = append(vs, variant{of(*s.Max), ""},
-				variant{of(*s.Max + 1), fmt.Sprintf("Member must have length less than or equal to %d", *s.Max)})
+				variant{of(*s.Max + 1),
+					fmt.Sprintf("Member must have length less than or equal to %d", *s.Max)})
 		}
 		if s.Min != nil && *s.Min > 0 {
 			vs = append(vs, variant{of(*s.Min), ""},
-				variant{of(*s.Min - 1), fmt.Sprintf("Member must have length greater than or equal to %d", *s.Min)})
+				variant{of(*s.Min - 1),
+					fmt.Sprintf("Member must have length greater than or equal to %d", *s.Min)})
 		}
 	}
 	switch s.Type {
@@ -150,7 +157,9 @@ func (m *model) variants(t *testing.T, shape string) []variant {
 			vs = append(vs, variant{value, ""})
 		}
 		if s.Enum != nil {
-			return append(vs, variant{"bogus", "Member must satisfy enum value set: [" + strings.Join(s.Enum, ", ") + "]"})
+			return append(vs,
+				variant{"bogus", "Member must satisfy enum value set: [" +
+					strings.Join(s.Enum, ", ") + "]"})
 		}
 		filler := samples[s.Pattern]
 		length(func(n int) any {
@@ -167,18 +176,22 @@ func (m *model) variants(t *testing.T, shape string) []variant {
 			return v.constraint == "" && len(v.value.(string)) < len(filler.prefix)
 		})
 		if s.Pattern != "" {
-			vs = append(vs, variant{filler.wrong, "Member must satisfy regular expression pattern: " + s.Pattern})
+			vs = append(vs,
+				variant{filler.wrong, "Member must satisfy regular expression pattern: " +
+					s.Pattern})
 		}
 	case "blob":
 		length(func(n int) any { return blob(n) })
 	case "integer", "long", "float":
 		if s.Max != nil {
 			vs = append(vs, variant{*s.Max, ""},
-				variant{beyond(s.Type, *s.Max, 1), fmt.Sprintf("Member must have value less than or equal to %d", *s.Max)})
+				variant{beyond(s.Type, *s.Max, 1),
+					fmt.Sprintf("Member must have value less than or equal to %d", *s.Max)})
 		}
 		if s.Min != nil {
 			vs = append(vs, variant{*s.Min, ""},
-				variant{beyond(s.Type, *s.Min, -1), fmt.Sprintf("Member must have value greater than or equal to %d", *s.Min)})
+				variant{beyond(s.Type, *s.Min, -1),
+					fmt.Sprintf("Member must have value greater than or equal to %d", *s.Min)})
 		}
 	case "list":
 		element := m.valid(t, s.Member.Shape)
@@ -199,10 +212,12 @@ func (m *model) variants(t *testing.T, shape string) []variant {
 			return pairs
 		})
 		for _, v := range m.variants(t, s.Key.Shape) {
-			vs = append(vs, variant{map[string]any{v.value.(string): "v"}, within("Map keys", v.constraint)})
+			vs = append(vs,
+				variant{map[string]any{v.value.(string): "v"}, within("Map keys", v.constraint)})
 		}
 		for _, v := range m.variants(t, s.Value.Shape) {
-			vs = append(vs, variant{map[string]any{"k": v.value}, within("Map value", v.constraint)})
+			vs = append(vs,
+				variant{map[string]any{"k": v.value}, within("Map value", v.constraint)})
 		}
 	}
 	return vs
@@ -223,7 +238,8 @@ func beyond(kind string, limit, direction int) any {
 	return limit + direction
 }
 
-// TestLimits walks every member of every input and holds it against both sides of each of its limits.
+// TestLimits walks every member of every input and holds it against both sides of each of its
+// limits.
 func TestLimits(t *testing.T) {
 	var m model
 	if err := json.Unmarshal(modelFile(t, "api-2.json"), &m); err != nil {
@@ -247,7 +263,8 @@ func TestLimits(t *testing.T) {
 				} else {
 					wrong++
 				}
-				attempt(t, name, path+strings.ToLower(member[:1])+member[1:], build(body), v.constraint)
+				attempt(t, name, path+strings.ToLower(member[:1])+member[1:], build(body),
+					v.constraint)
 			}
 			for member, ref := range s.Members {
 				if slices.Contains(s.Required, member) {
@@ -272,11 +289,12 @@ func TestLimits(t *testing.T) {
 				case "list":
 					if m.Shapes[target.Member.Shape].Type == "structure" {
 						n := max(least(target), 1)
-						walk(target.Member.Shape, fmt.Sprintf("%s.%d.member.", below, n), deeper(below, func(inner any) any {
-							list := slices.Repeat([]any{m.valid(t, target.Member.Shape)}, n)
-							list[n-1] = inner
-							return list
-						}))
+						walk(target.Member.Shape, fmt.Sprintf("%s.%d.member.", below, n),
+							deeper(below, func(inner any) any {
+								list := slices.Repeat([]any{m.valid(t, target.Member.Shape)}, n)
+								list[n-1] = inner
+								return list
+							}))
 					}
 				}
 			}

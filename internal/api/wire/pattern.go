@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// pattern is a regular expression that a whole text must match. The generator makes it from the model's, which
-// is Java's; what Go's cannot say stands in notPrefix and maxLength.
+// pattern is a regular expression that a whole text must match. The generator makes it from the
+// model's, which is Java's; what Go's cannot say stands in notPrefix and maxLength.
 type pattern struct {
 	source    string // as the model has it and messages show it
 	expr      string // the same for Go, if it differs
@@ -19,8 +19,9 @@ type pattern struct {
 	compiled *regexp.Regexp
 }
 
-// maxMatched is the longest text, in bytes, that is held against a pattern; a longer one does not match. The model's longest
-// limit beside a pattern is 2,048 characters, and where it sets none (ARNs) this bounds the time.
+// maxMatched is the longest text, in bytes, that is held against a pattern; a longer one does not
+// match. The model's longest limit beside a pattern is 2,048 characters, and where it sets none
+// (ARNs) this bounds the time.
 const maxMatched = 64 << 10
 
 func (p *pattern) matches(text string) bool {

@@ -10,9 +10,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Float is a floating-point number of the API. It is written as the service writes it: widened to 64 bits
-// and then shortest, in the notation of Java's Double.toString. So there always is a fraction (100.0), and numbers
-// below 0.001 or from 10,000,000 have an exponent (1.0E-4). Infinity and NaN cannot be written.
+// Float is a floating-point number of the API. It is written as the service writes it: widened to
+// 64 bits and then shortest, in the notation of Java's Double.toString. So there always is a
+// fraction (100.0), and numbers below 0.001 or from 10,000,000 have an exponent (1.0E-4). Infinity
+// and NaN cannot be written.
 type Float float32
 
 // MarshalJSONTo writes the number.
@@ -38,8 +39,8 @@ func (f *Float) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return nil
 }
 
-// appendFloat writes a finite number in the notation of Java's Double.toString (or, for 32 bits, Float.toString): plain
-// with a fraction from 1e-3 to 1e7, with an exponent elsewhere.
+// appendFloat writes a finite number in the notation of Java's Double.toString (or, for 32 bits,
+// Float.toString): plain with a fraction from 1e-3 to 1e7, with an exponent elsewhere.
 func appendFloat(b []byte, v float64, bits int) []byte {
 	start := len(b)
 	if size := math.Abs(v); size == 0 || size >= 1e-3 && size < 1e7 {
@@ -62,8 +63,8 @@ func appendFloat(b []byte, v float64, bits int) []byte {
 	return append(b, bytes.TrimLeft(exponent, "+-0")...)
 }
 
-// Timestamp is a moment of the API, written as seconds since 1970 with a fraction of up to three digits
-// (1569444828.274), rounded down to milliseconds.
+// Timestamp is a moment of the API, written as seconds since 1970 with a fraction of up to three
+// digits (1569444828.274), rounded down to milliseconds.
 type Timestamp time.Time
 
 // The moments that a Timestamp can have on the wire: years 1 to 9999.
@@ -91,7 +92,8 @@ func (t Timestamp) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return enc.WriteValue(b)
 }
 
-// UnmarshalJSONFrom reads a number of seconds, rounded to the nearest millisecond, as a moment in UTC.
+// UnmarshalJSONFrom reads a number of seconds, rounded to the nearest millisecond, as a moment in
+// UTC.
 func (t *Timestamp) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	number, err := readNumber(dec, "Timestamp")
 	if err != nil {
@@ -122,7 +124,8 @@ func readInteger(dec *jsontext.Decoder, bits int, target string) (int64, error) 
 	}
 	digits, whole := wholeDigits(number)
 	if !whole {
-		return 0, &SerializationError{"NUMBER_VALUE with a fraction cannot be converted to " + target}
+		return 0, &SerializationError{"NUMBER_VALUE with a fraction cannot be converted to " +
+			target}
 	}
 	v, err := strconv.ParseInt(digits, 10, bits)
 	if err != nil {
@@ -131,8 +134,8 @@ func readInteger(dec *jsontext.Decoder, bits int, target string) (int64, error) 
 	return v, nil
 }
 
-// wholeDigits returns the plain decimal digits of a JSON number, and false if it is not whole. A number
-// of more than maxDigits digits comes back as one that is too large for any integer.
+// wholeDigits returns the plain decimal digits of a JSON number, and false if it is not whole. A
+// number of more than maxDigits digits comes back as one that is too large for any integer.
 func wholeDigits(number []byte) (string, bool) {
 	const maxDigits = 20
 	mantissa, exponent := number, 0
@@ -158,5 +161,6 @@ func wholeDigits(number []byte) (string, bool) {
 		return "", false
 	}
 	zeros := min(exponent, maxDigits)
-	return sign + string(significant[:min(len(significant), maxDigits)]) + string(bytes.Repeat([]byte("0"), zeros)), true
+	return sign + string(significant[:min(len(significant), maxDigits)]) +
+		string(bytes.Repeat([]byte("0"), zeros)), true
 }

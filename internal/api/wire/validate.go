@@ -9,8 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// ValidationError says which members of a request break the model's constraints, in the model's order of members. Its
-// text is the service's and safe to show: a blob is described, and of a long value only the beginning is there.
+// ValidationError says which members of a request break the model's constraints, in the model's
+// order of members. Its text is the service's and safe to show: a blob is described, and of a long
+// value only the beginning is there.
 type ValidationError struct {
 	Violations []string // at least one
 }
@@ -20,7 +21,8 @@ func (e *ValidationError) Error() string {
 	if len(e.Violations) == 1 {
 		noun = "error"
 	}
-	return fmt.Sprintf("%d validation %s detected: %s", len(e.Violations), noun, strings.Join(e.Violations, "; "))
+	return fmt.Sprintf("%d validation %s detected: %s", len(e.Violations), noun,
+		strings.Join(e.Violations, "; "))
 }
 
 // How much of a request a message gives back.
@@ -29,11 +31,12 @@ const (
 	maxShown      = 1024 // bytes of a value; "..." follows if there are more
 )
 
-// Validate holds input, a structure that [Operation].NewInput made, against the model's constraints. It returns nil or
-// a [*ValidationError].
+// Validate holds input, a structure that [Operation].NewInput made, against the model's
+// constraints. It returns nil or a [*ValidationError].
 //
-// Texts are measured in Unicode characters (code points), blobs in bytes. A pattern must match the whole text.
-// A list or map with wrong elements is reported once, with all constraints of the elements.
+// Texts are measured in Unicode characters (code points), blobs in bytes. A pattern must match the
+// whole text. A list or map with wrong elements is reported once, with all constraints of the
+// elements.
 func Validate(input any) error {
 	v, ok := input.(checked)
 	if !ok {
@@ -50,8 +53,8 @@ func Validate(input any) error {
 // checked is a structure that can break constraints.
 type checked interface{ check(*checker) }
 
-// rule is what the model demands of a shape. Min and max, inclusive, bound a text's characters, a blob's bytes, a
-// list's elements, a map's pairs or a number's value.
+// rule is what the model demands of a shape. Min and max, inclusive, bound a text's characters, a
+// blob's bytes, a list's elements, a map's pairs or a number's value.
 type rule struct {
 	min, max int64
 	pattern  *pattern
@@ -78,7 +81,8 @@ func (c *checker) report(value, member, constraint string) {
 		return
 	}
 	path := strings.Join(append(slices.Clip(c.path), member), ".")
-	c.violations = append(c.violations, "Value "+value+" at '"+path+"' failed to satisfy constraint: "+constraint)
+	c.violations = append(c.violations, "Value "+value+" at '"+path+
+		"' failed to satisfy constraint: "+constraint)
 }
 
 func (c *checker) required(member string, present bool) {
@@ -88,7 +92,10 @@ func (c *checker) required(member string, present bool) {
 }
 
 // The constraints' wording.
-func longest(n int64) string { return "Member must have length less than or equal to " + fmt.Sprint(n) }
+func longest(n int64) string {
+	return "Member must have length less than or equal to " +
+		fmt.Sprint(n)
+}
 func shortest(n int64) string {
 	return "Member must have length greater than or equal to " + fmt.Sprint(n)
 }
@@ -174,10 +181,12 @@ func checkNumber[T int32 | int64 | Float](c *checker, member string, value *T, r
 	}
 	// The bounds are small whole numbers, which every T holds exactly, or none.
 	if r.max != noMax && *value > T(r.max) {
-		c.report(show(), member, fmt.Sprintf("Member must have value less than or equal to %d", r.max))
+		c.report(show(), member,
+			fmt.Sprintf("Member must have value less than or equal to %d", r.max))
 	}
 	if r.min != noMin && *value < T(r.min) {
-		c.report(show(), member, fmt.Sprintf("Member must have value greater than or equal to %d", r.min))
+		c.report(show(), member,
+			fmt.Sprintf("Member must have value greater than or equal to %d", r.min))
 	}
 }
 

@@ -1,11 +1,13 @@
-// Package wire is the API on the wire: the types of its 75 operations, the JSON 1.1 codec and the validation of
-// requests. Types, constraints and the table of operations are generated from the service's own model.
+// Package wire is the API on the wire: the types of its 75 operations, the JSON 1.1 codec and the
+// validation of requests. Types, constraints and the table of operations are generated from the
+// service's own model.
 //
-// A request goes through [Lookup], [Operation].NewInput, [Decode] and [Validate]; its answer through [Encode].
+// A request goes through [Lookup], [Operation].NewInput, [Decode] and [Validate]; its answer
+// through [Encode].
 //
-// In the types a nil pointer, list, map or blob is a member that is absent. A list that is empty but not nil is
-// there, and is written as []. Integers are *int32 or *int64, floats *[Float], moments *[Timestamp], and
-// enumerations strings with constants.
+// In the types a nil pointer, list, map or blob is a member that is absent. A list that is empty
+// but not nil is there, and is written as []. Integers are *int32 or *int64, floats *[Float],
+// moments *[Timestamp], and enumerations strings with constants.
 package wire
 
 import (

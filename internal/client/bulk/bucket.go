@@ -8,7 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rekognition/types"
 )
 
-// Bucket is a [Source]: the objects of a bucket of S3 whose keys begin with a prefix. The server reads them itself; only their names are sent.
+// Bucket is a [Source]: the objects of a bucket of S3 whose keys begin with a prefix. The server
+// reads them itself; only their names are sent.
 type Bucket struct {
 	Bucket string
 	Prefix string

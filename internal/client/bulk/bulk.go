@@ -1,8 +1,10 @@
-// Package bulk imports pictures into a collection by the thousand, as any client of the API would: several at a time, trying again what the
-// server turned away, with a report that says of each picture what became of it, and from which a later run goes on.
+// Package bulk imports pictures into a collection by the thousand, as any client of the API would:
+// several at a time, trying again what the server turned away, with a report that says of each
+// picture what became of it, and from which a later run goes on.
 //
-// Nothing is kept but the report. A picture whose row was lost in a crash is sent again, which changes nothing: IndexFaces of the
-// same picture under the same external image id answers the faces that are there.
+// Nothing is kept but the report. A picture whose row was lost in a crash is sent again, which
+// changes nothing: IndexFaces of the same picture under the same external image id answers the
+// faces that are there.
 package bulk
 
 import (
@@ -19,9 +21,12 @@ import (
 
 // API is what an import asks of the server. Its calls must not try again by themselves: [Run] does.
 type API interface {
-	IndexFaces(context.Context, *rekognition.IndexFacesInput, ...func(*rekognition.Options)) (*rekognition.IndexFacesOutput, error)
-	CreateUser(context.Context, *rekognition.CreateUserInput, ...func(*rekognition.Options)) (*rekognition.CreateUserOutput, error)
-	AssociateFaces(context.Context, *rekognition.AssociateFacesInput, ...func(*rekognition.Options)) (*rekognition.AssociateFacesOutput, error)
+	IndexFaces(context.Context, *rekognition.IndexFacesInput,
+		...func(*rekognition.Options)) (*rekognition.IndexFacesOutput, error)
+	CreateUser(context.Context, *rekognition.CreateUserInput,
+		...func(*rekognition.Options)) (*rekognition.CreateUserOutput, error)
+	AssociateFaces(context.Context, *rekognition.AssociateFacesInput,
+		...func(*rekognition.Options)) (*rekognition.AssociateFacesOutput, error)
 }
 
 // Picture is one that a [Source] has.
@@ -36,7 +41,8 @@ type Picture struct {
 type Source interface {
 	// Name says what the source is, in a way that is the same in each run.
 	Name() string
-	// List returns all pictures in ascending order of their paths, and what is no picture with the reason in Skip.
+	// List returns all pictures in ascending order of their paths, and what is no picture with the
+	// reason in Skip.
 	List(context.Context) ([]Picture, error)
 	// Image returns what is sent for a picture.
 	Image(context.Context, Picture) (*types.Image, error)
@@ -57,9 +63,11 @@ type Config struct {
 
 	RequestTimeout time.Duration // 2 minutes
 	Patience       time.Duration // how long to try to reach a server that does not answer: 20 s
-	Throttled      time.Duration // how long to go on while the server turns everything away: 5 minutes
+	// how long to go on while the server turns everything away: 5 minutes
+	Throttled time.Duration
 
-	// Begin and Step, if not nil, hear of the number of pictures to send, and of each once it is done. They are called by one goroutine.
+	// Begin and Step, if not nil, hear of the number of pictures to send, and of each once it is
+	// done. They are called by one goroutine.
 	Begin func(pictures int)
 	Step  func()
 }
@@ -88,11 +96,13 @@ type Summary struct {
 	Refused    int // faces that the server did not associate
 }
 
-// errUnsent says that a picture was not sent, or that it is not known what became of it, because the run ends.
+// errUnsent says that a picture was not sent, or that it is not known what became of it, because
+// the run ends.
 var errUnsent = errors.New("not sent")
 
-// Run imports. When ctx ends it sends no more, waits for what is in flight, and returns ctx's error; so it does at the first failure that
-// would be that of all pictures. The summary is of what was done, in any case.
+// Run imports. When ctx ends it sends no more, waits for what is in flight, and returns ctx's
+// error; so it does at the first failure that would be that of all pictures. The summary is of what
+// was done, in any case.
 func Run(ctx context.Context, cfg Config) (summary Summary, err error) {
 	cfg = cfg.withDefaults()
 	identity := cfg.Identity
@@ -108,7 +118,8 @@ func Run(ctx context.Context, cfg Config) (summary Summary, err error) {
 	if err != nil {
 		return summary, fmt.Errorf("list the pictures of %s: %w", cfg.Source.Name(), err)
 	}
-	r := &run{cfg: cfg, report: report, plan: newPlan(pictures, rows, cfg.Users), sender: &sender{cfg: cfg, lastAnswer: time.Now()}}
+	r := &run{cfg: cfg, report: report, plan: newPlan(pictures, rows, cfg.Users),
+		sender: &sender{cfg: cfg, lastAnswer: time.Now()}}
 	r.summary.Pictures, r.summary.Before = len(pictures), r.plan.before
 	if cfg.Begin != nil {
 		cfg.Begin(len(r.plan.jobs))
@@ -167,7 +178,8 @@ func (r *run) send(ctx context.Context) <-chan result {
 	return results
 }
 
-// record writes down what became of a picture, and gives a folder that is done to its user. An error ends the run.
+// record writes down what became of a picture, and gives a folder that is done to its user. An
+// error ends the run.
 func (r *run) record(ctx context.Context, res result) error {
 	if errors.Is(res.err, errUnsent) {
 		return nil
@@ -185,13 +197,15 @@ func (r *run) record(ctx context.Context, res result) error {
 		r.failures = 0
 	}
 	if r.failures >= maxFailures {
-		return fmt.Errorf("%d pictures in a row failed, the last with: %s", r.failures, res.row.Reason)
+		return fmt.Errorf("%d pictures in a row failed, the last with: %s", r.failures,
+			res.row.Reason)
 	}
 	r.plan.finished(res.row)
 	return r.associate(ctx)
 }
 
-// associate gives the folders that are done to their users. There are few, each with many faces: one at a time is enough.
+// associate gives the folders that are done to their users. There are few, each with many faces:
+// one at a time is enough.
 func (r *run) associate(ctx context.Context) error {
 	for _, g := range r.plan.complete() {
 		if ctx.Err() != nil {
@@ -219,7 +233,8 @@ func (r *run) add(row Row) error {
 	return nil
 }
 
-// maxFailures is how many pictures may fail one after the other: a cause that is not theirs is likely then.
+// maxFailures is how many pictures may fail one after the other: a cause that is not theirs is
+// likely then.
 const maxFailures = 20
 
 func (s *Summary) count(r Row) {

@@ -30,7 +30,8 @@ func TestNames(t *testing.T) {
 		{"x" + long, ExternalID("x" + long)[:246] + "-"},
 	} {
 		got := n.of(c.path)
-		if !allowed.MatchString(got) || !strings.HasPrefix(got, c.want) || strings.HasSuffix(c.want, "-") != (len(got) == len(c.want)+8) {
+		if !allowed.MatchString(got) || !strings.HasPrefix(got, c.want) ||
+			strings.HasSuffix(c.want, "-") != (len(got) == len(c.want)+8) {
 			t.Errorf("%q is %q", c.path, got)
 		}
 		if other, ok := seen[got]; ok {
@@ -44,10 +45,14 @@ func TestNames(t *testing.T) {
 }
 
 var sample = []Row{
-	{Status: StatusIndexed, Picture: "a/1.jpg", Bytes: 3, Modified: time.Unix(1, 5), ExternalID: "a:1.jpg", User: "a", Faces: 2, FaceIDs: []string{"f1", "f2"}},
-	{Status: StatusSkipped, Picture: "a/new\nline \"quoted\", b.jpg", ExternalID: "x", Reason: "no face"},
-	{Status: StatusFailed, Picture: "b/2.jpg", ExternalID: "b:2.jpg", User: "b", Reason: "InternalServerError: Internal server error"},
-	{Status: StatusUser, Picture: "a", User: "a", Faces: 1, FaceIDs: []string{"f1", "f2"}, Reason: "1 not associated: LOW_MATCH_CONFIDENCE"},
+	{Status: StatusIndexed, Picture: "a/1.jpg", Bytes: 3, Modified: time.Unix(1, 5),
+		ExternalID: "a:1.jpg", User: "a", Faces: 2, FaceIDs: []string{"f1", "f2"}},
+	{Status: StatusSkipped, Picture: "a/new\nline \"quoted\", b.jpg", ExternalID: "x",
+		Reason: "no face"},
+	{Status: StatusFailed, Picture: "b/2.jpg", ExternalID: "b:2.jpg", User: "b",
+		Reason: "InternalServerError: Internal server error"},
+	{Status: StatusUser, Picture: "a", User: "a", Faces: 1, FaceIDs: []string{"f1", "f2"},
+		Reason: "1 not associated: LOW_MATCH_CONFIDENCE"},
 }
 
 // TestReportCut cuts a report after each byte, as a crash may, and goes on with it.
@@ -62,7 +67,8 @@ func TestReportCut(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, _, err := OpenReport(path, "pictures", "people"); err == nil || !strings.Contains(err.Error(), "another import") {
+	if _, _, err := OpenReport(path, "pictures", "people"); err == nil ||
+		!strings.Contains(err.Error(), "another import") {
 		t.Errorf("two imports write one report: %v", err)
 	}
 	r.Close()
@@ -83,18 +89,23 @@ func TestReportCut(t *testing.T) {
 			t.Fatalf("cut after %d bytes: %v", n, err)
 		}
 		if len(rows) < previous {
-			t.Fatalf("cut after %d bytes it has %d rows, one byte before %d", n, len(rows), previous)
+			t.Fatalf("cut after %d bytes it has %d rows, one byte before %d", n, len(rows),
+				previous)
 		}
 		previous = len(rows)
 		for i, row := range rows[min(1, len(rows)):] {
-			if want := sample[i]; row.Status != want.Status || row.Picture != want.Picture || row.Reason != want.Reason || !slices.Equal(row.FaceIDs, want.FaceIDs) ||
-				!row.Modified.Equal(want.Modified) || row.Bytes != want.Bytes || row.User != want.User || row.ExternalID != want.ExternalID {
+			if want := sample[i]; row.Status != want.Status || row.Picture != want.Picture ||
+				row.Reason != want.Reason || !slices.Equal(row.FaceIDs, want.FaceIDs) ||
+				!row.Modified.Equal(want.Modified) || row.Bytes != want.Bytes ||
+				row.User != want.User || row.ExternalID != want.ExternalID {
 				t.Errorf("cut after %d bytes, row %d is %+v, want %+v", n, i, row, want)
 			}
 		}
 		r.Close()
-		if r, rows, err = OpenReport(path, "pictures", "people"); err != nil || len(rows) != previous+1 {
-			t.Fatalf("cut after %d bytes and gone on with it has %d rows, want %d: %v", n, len(rows), previous+1, err)
+		if r, rows, err = OpenReport(path, "pictures", "people"); err != nil ||
+			len(rows) != previous+1 {
+			t.Fatalf("cut after %d bytes and gone on with it has %d rows, want %d: %v", n,
+				len(rows), previous+1, err)
 		}
 		r.Close()
 	}
@@ -111,15 +122,18 @@ func TestReportOfAnother(t *testing.T) {
 	}
 	r.Close()
 	for _, c := range [][2]string{{"others", "people"}, {"pictures", "people, made later"}} {
-		if _, _, err := OpenReport(path, c[0], c[1]); err == nil || !strings.Contains(err.Error(), "another import") {
+		if _, _, err := OpenReport(path, c[0], c[1]); err == nil ||
+			!strings.Contains(err.Error(), "another import") {
 			t.Errorf("%v: %v", c, err)
 		}
 	}
-	for _, text := range []string{"name,size\n1,2\n", "a picture\x00\xff\n", strings.Repeat("x,", 9) + "x\n" + strings.Repeat("x,", 9) + "x\n"} {
+	for _, text := range []string{"name,size\n1,2\n", "a picture\x00\xff\n",
+		strings.Repeat("x,", 9) + "x\n" + strings.Repeat("x,", 9) + "x\n"} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := OpenReport(path, "pictures", "people"); err == nil || !strings.Contains(err.Error(), "--report") {
+		if _, _, err := OpenReport(path, "pictures", "people"); err == nil ||
+			!strings.Contains(err.Error(), "--report") {
 			t.Errorf("%q is a report: %v", text, err)
 		}
 		if left, err := os.ReadFile(path); err != nil || string(left) != text {
@@ -142,7 +156,8 @@ func TestPlan(t *testing.T) {
 		}
 		return paths
 	}
-	if got := paths(newPlan(pictures, sample, true)); !slices.Equal(got, []string{"a/2.jpg", "b/2.jpg", "c.jpg", "d.txt"}) {
+	if got := paths(newPlan(pictures, sample, true)); !slices.Equal(got,
+		[]string{"a/2.jpg", "b/2.jpg", "c.jpg", "d.txt"}) {
 		t.Errorf("what is new or failed is %v", got)
 	}
 	changed := slices.Clone(pictures)
@@ -154,7 +169,8 @@ func TestPlan(t *testing.T) {
 	// A run that ended between indexing and associating: the next one associates.
 	p := newPlan(pictures[:1], sample[:1], true)
 	due := p.complete()
-	if len(p.jobs) != 0 || len(due) != 1 || due[0].user != "a" || !slices.Equal(due[0].faces, []string{"f1", "f2"}) {
+	if len(p.jobs) != 0 || len(due) != 1 || due[0].user != "a" ||
+		!slices.Equal(due[0].faces, []string{"f1", "f2"}) {
 		t.Errorf("%d jobs, due are %+v", len(p.jobs), due)
 	}
 	if due := newPlan(pictures[:1], sample, true).complete(); len(due) != 0 {
@@ -187,7 +203,8 @@ func TestJudge(t *testing.T) {
 		"AccessDeniedException":       verdictAll,
 		"UnrecognizedClientException": verdictAll,
 	} {
-		if got := judge(fmt.Errorf("operation error: %w", &smithy.GenericAPIError{Code: code})); got != want {
+		if got := judge(fmt.Errorf("operation error: %w",
+			&smithy.GenericAPIError{Code: code})); got != want {
 			t.Errorf("%s is %v, want %v", code, got, want)
 		}
 	}

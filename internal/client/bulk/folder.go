@@ -27,12 +27,14 @@ func skip(name string, size, most int64) string {
 	case size == 0:
 		return "empty"
 	case size > most:
-		return fmt.Sprintf("%.1f MiB, of which the server takes at most %d", float64(size)/(1<<20), most>>20)
+		return fmt.Sprintf("%.1f MiB, of which the server takes at most %d", float64(size)/(1<<20),
+			most>>20)
 	}
 	return ""
 }
 
-// Folder is a [Source]: the pictures of a folder and of those in it. What begins with a dot is passed over, and links to folders are not followed.
+// Folder is a [Source]: the pictures of a folder and of those in it. What begins with a dot is
+// passed over, and links to folders are not followed.
 type Folder struct {
 	name string
 	root *os.Root
@@ -102,7 +104,10 @@ func (f *Folder) look(path string) Picture {
 }
 
 // Read reads a picture.
-func (f *Folder) Read(_ context.Context, p Picture) ([]byte, error) { return f.root.ReadFile(p.Path) }
+func (f *Folder) Read(_ context.Context, p Picture) ([]byte,
+	error) {
+	return f.root.ReadFile(p.Path)
+}
 
 // Image reads a picture to be sent.
 func (f *Folder) Image(ctx context.Context, p Picture) (*types.Image, error) {

@@ -28,8 +28,9 @@ func (n *names) keep(path, name string) {
 	n.taken[name], n.given[path] = path, name
 }
 
-// of returns the name of a path: the path with ":" for each slash and "_" for each other character that the API does not take. One that is too long, or
-// whose name another path has, gets a dash and eight hexadecimal digits of its SHA-256 at the end.
+// of returns the name of a path: the path with ":" for each slash and "_" for each other character
+// that the API does not take. One that is too long, or whose name another path has, gets a dash and
+// eight hexadecimal digits of its SHA-256 at the end.
 func (n *names) of(path string) string {
 	if name, ok := n.given[path]; ok {
 		return name
@@ -43,14 +44,16 @@ func (n *names) of(path string) string {
 	return name
 }
 
-// ExternalID is the external image id that an import gives the picture with a path: ":" for each slash and "_" for each other character that the API does not
-// take. One that is too long, or another path's, gets another.
+// ExternalID is the external image id that an import gives the picture with a path: ":" for each
+// slash and "_" for each other character that the API does not take. One that is too long, or
+// another path's, gets another.
 func ExternalID(path string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '/':
 			return ':'
-		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', strings.ContainsRune("_.-:", r):
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9',
+			strings.ContainsRune("_.-:", r):
 			return r
 		}
 		return '_'

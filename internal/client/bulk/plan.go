@@ -29,7 +29,8 @@ type plan struct {
 	due    []*group          // whose pictures are done
 }
 
-// newPlan compares what the source has with the rows of earlier runs. A picture that has changed since is sent again.
+// newPlan compares what the source has with the rows of earlier runs. A picture that has changed
+// since is sent again.
 func newPlan(pictures []Picture, rows []Row, users bool) *plan {
 	p := &plan{groups: map[string]*group{}}
 	ids, userIDs := newNames(maxExternalID), newNames(maxUserID)
@@ -63,7 +64,8 @@ func newPlan(pictures []Picture, rows []Row, users bool) *plan {
 			p.groups[j.folder] = g
 		}
 		row, known := done[picture.Path]
-		if known && row.Status != StatusFailed && row.Bytes == picture.Bytes && row.Modified.Equal(picture.Modified) {
+		if known && row.Status != StatusFailed && row.Bytes == picture.Bytes &&
+			row.Modified.Equal(picture.Modified) {
 			p.before++
 			if g != nil {
 				g.faces = append(g.faces, row.FaceIDs...)
@@ -78,7 +80,8 @@ func newPlan(pictures []Picture, rows []Row, users bool) *plan {
 	// Faces that an earlier run associated, or that the server refused to.
 	for _, row := range rows {
 		if g := p.groups[row.Picture]; g != nil && row.Status == StatusUser {
-			g.faces = slices.DeleteFunc(g.faces, func(id string) bool { return slices.Contains(row.FaceIDs, id) })
+			g.faces = slices.DeleteFunc(g.faces,
+				func(id string) bool { return slices.Contains(row.FaceIDs, id) })
 		}
 	}
 	for _, g := range p.groups {
@@ -116,5 +119,6 @@ func (p *plan) complete() (due []*group) {
 
 // row begins the row of a job.
 func (j job) row() Row {
-	return Row{Time: time.Now(), Picture: j.picture.Path, Bytes: j.picture.Bytes, Modified: j.picture.Modified, ExternalID: j.externalID, User: j.user}
+	return Row{Time: time.Now(), Picture: j.picture.Path, Bytes: j.picture.Bytes,
+		Modified: j.picture.Modified, ExternalID: j.externalID, User: j.user}
 }

@@ -17,11 +17,13 @@ import (
 
 // What became of a picture, and the other kinds of rows.
 const (
-	StatusRun     = "run"     // a run began: Picture is the source, Reason the collection's identity
+	// a run began: Picture is the source, Reason the collection's identity
+	StatusRun     = "run"
 	StatusIndexed = "indexed" // at least one face is in the collection
-	StatusSkipped = "skipped" // it has no face that can be used, or is no picture: sending it again would change nothing
-	StatusFailed  = "failed"  // the next run tries again
-	StatusUser    = "user"    // faces of a folder, which is Picture, were associated to a user
+	// it has no face that can be used, or is no picture: sending it again would change nothing
+	StatusSkipped = "skipped"
+	StatusFailed  = "failed" // the next run tries again
+	StatusUser    = "user"   // faces of a folder, which is Picture, were associated to a user
 )
 
 // Row is a row of a report.
@@ -40,10 +42,12 @@ type Row struct {
 	refused int // faces that were not associated
 }
 
-var header = []string{"time", "status", "picture", "bytes", "modified", "external_image_id", "user", "faces", "face_ids", "reason"}
+var header = []string{"time", "status", "picture", "bytes", "modified", "external_image_id", "user",
+	"faces", "face_ids", "reason"}
 
 func (r Row) fields() []string {
-	return []string{timeText(r.Time), r.Status, r.Picture, strconv.FormatInt(r.Bytes, 10), timeText(r.Modified), r.ExternalID, r.User,
+	return []string{timeText(r.Time), r.Status, r.Picture, strconv.FormatInt(r.Bytes, 10),
+		timeText(r.Modified), r.ExternalID, r.User,
 		strconv.Itoa(r.Faces), strings.Join(r.FaceIDs, " "), r.Reason}
 }
 
@@ -65,17 +69,21 @@ func parseRow(fields []string) (r Row, err error) {
 	}
 	size, badSize := strconv.ParseInt(fields[3], 10, 64)
 	faces, badFaces := strconv.Atoi(fields[7])
-	return Row{Time: times[0], Status: fields[1], Picture: fields[2], Bytes: size, Modified: times[1], ExternalID: fields[5], User: fields[6],
-		Faces: faces, FaceIDs: strings.Fields(fields[8]), Reason: fields[9]}, errors.Join(err, badSize, badFaces)
+	return Row{Time: times[0], Status: fields[1], Picture: fields[2], Bytes: size,
+			Modified: times[1], ExternalID: fields[5], User: fields[6],
+			Faces: faces, FaceIDs: strings.Fields(fields[8]), Reason: fields[9]},
+		errors.Join(err, badSize, badFaces)
 }
 
-// Report is a file of CSV that rows are added to. It is what a later run goes on from. It has names of people, perhaps: its owner alone can read it.
+// Report is a file of CSV that rows are added to. It is what a later run goes on from. It has names
+// of people, perhaps: its owner alone can read it.
 type Report struct {
 	file *os.File
 }
 
-// OpenReport opens a report, or makes it, and returns the rows it has. A last row that a crash cut is taken away. A report of
-// another source or collection is refused, and so is one that another import is writing.
+// OpenReport opens a report, or makes it, and returns the rows it has. A last row that a crash cut
+// is taken away. A report of another source or collection is refused, and so is one that another
+// import is writing.
 func OpenReport(path, source, identity string) (_ *Report, rows []Row, err error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
@@ -96,15 +104,21 @@ func OpenReport(path, source, identity string) (_ *Report, rows []Row, err error
 	}
 	rows, whole, err := parseReport(data)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s is no report of an import, or damaged (name another file with --report): %w", path, err)
+		return nil, nil,
+			fmt.Errorf(
+				"%s is no report of an import, or damaged (name another file with --report): %w",
+				path, err)
 	}
 	if err := file.Truncate(whole); err != nil {
 		return nil, nil, fmt.Errorf("repair the report: %w", err)
 	}
 	for _, row := range rows {
 		if row.Status == StatusRun && (row.Picture != source || row.Reason != identity) {
-			return nil, nil, fmt.Errorf("%s is the report of another import: of %s into %s, not %s into %s. Name another file with --report, or take this one away",
-				path, row.Picture, row.Reason, source, identity)
+			return nil, nil,
+				fmt.Errorf(
+					"%s is the report of another import: of %s into %s, not %s into %s. Name "+
+						"another file with --report, or take this one away",
+					path, row.Picture, row.Reason, source, identity)
 		}
 	}
 	if whole == 0 {
@@ -115,7 +129,8 @@ func OpenReport(path, source, identity string) (_ *Report, rows []Row, err error
 	return r, rows, r.Add(Row{Status: StatusRun, Picture: source, Reason: identity})
 }
 
-// parseReport returns the rows of a report, and how many bytes those are that were written as a whole.
+// parseReport returns the rows of a report, and how many bytes those are that were written as a
+// whole.
 func parseReport(data []byte) (rows []Row, whole int64, err error) {
 	in := csv.NewReader(bytes.NewReader(data))
 	in.FieldsPerRecord = len(header)

@@ -51,7 +51,8 @@ func judge(err error) verdict {
 	switch e.ErrorCode() {
 	case "ThrottlingException", "ProvisionedThroughputExceededException", "RequestTimeoutException":
 		return verdictThrottled
-	case "InvalidImageFormatException", "ImageTooLargeException", "InvalidParameterException", "RequestEntityTooLargeException",
+	case "InvalidImageFormatException", "ImageTooLargeException", "InvalidParameterException",
+		"RequestEntityTooLargeException",
 		"InvalidS3ObjectException", "ValidationException":
 		return verdictPicture
 	case "InternalServerError", "UnknownError": // the latter is the SDK's for what a proxy says
@@ -63,8 +64,8 @@ func judge(err error) verdict {
 // serverAttempts is how often a call that the server fails is made.
 const serverAttempts = 3
 
-// call makes a call until it is answered. What it returns is the answer's error, which is the picture's or the server's; errUnsent if ctx
-// ended before an answer came; or a stopError.
+// call makes a call until it is answered. What it returns is the answer's error, which is the
+// picture's or the server's; errUnsent if ctx ended before an answer came; or a stopError.
 func (s *sender) call(ctx context.Context, do func(context.Context) error) error {
 	began, unreachable, faults := time.Now(), time.Time{}, 0
 	for attempt := 0; ; attempt++ {
@@ -90,7 +91,8 @@ func (s *sender) call(ctx context.Context, do func(context.Context) error) error
 			}
 		case verdictThrottled:
 			if since := s.silence(began); since > s.cfg.Throttled {
-				return stopped(fmt.Sprintf("the server has turned everything away for %v: ", since.Round(time.Second)), err)
+				return stopped(fmt.Sprintf("the server has turned everything away for %v: ",
+					since.Round(time.Second)), err)
 			}
 		case verdictUnreachable:
 			if unreachable.IsZero() {
@@ -107,8 +109,8 @@ func (s *sender) call(ctx context.Context, do func(context.Context) error) error
 	}
 }
 
-// backoff is how long to wait after an attempt: up to 0.5 s, twice as long each time, and 10 s at most. That it is random keeps those
-// who were turned away together from coming back together.
+// backoff is how long to wait after an attempt: up to 0.5 s, twice as long each time, and 10 s at
+// most. That it is random keeps those who were turned away together from coming back together.
 func backoff(attempt int) time.Duration {
 	const first, most = 500 * time.Millisecond, 10 * time.Second
 	wait := min(first<<min(attempt, 10), most)
@@ -157,7 +159,8 @@ func (s *sender) index(ctx context.Context, j job) result {
 		row.Status, row.Reason = StatusFailed, err.Error()
 		return result{row: row}
 	}
-	input := &rekognition.IndexFacesInput{CollectionId: &s.cfg.Collection, Image: image, ExternalImageId: &j.externalID, QualityFilter: s.cfg.QualityFilter}
+	input := &rekognition.IndexFacesInput{CollectionId: &s.cfg.Collection, Image: image,
+		ExternalImageId: &j.externalID, QualityFilter: s.cfg.QualityFilter}
 	if s.cfg.MaxFaces > 0 {
 		input.MaxFaces = &s.cfg.MaxFaces
 	}
@@ -186,7 +189,8 @@ func (s *sender) index(ctx context.Context, j job) result {
 }
 
 // unfit are the codes for a picture that is no better the next time.
-var unfit = []string{"InvalidImageFormatException", "ImageTooLargeException", "InvalidParameterException", "RequestEntityTooLargeException"}
+var unfit = []string{"InvalidImageFormatException", "ImageTooLargeException",
+	"InvalidParameterException", "RequestEntityTooLargeException"}
 
 // outcome says what an answer of IndexFaces means.
 func outcome(o *rekognition.IndexFacesOutput) (status, reason string) {
@@ -203,7 +207,8 @@ func outcome(o *rekognition.IndexFacesOutput) (status, reason string) {
 	case len(o.FaceRecords) == 0 && left == 0:
 		return StatusSkipped, "no face"
 	case len(o.FaceRecords) == 0:
-		return StatusSkipped, fmt.Sprintf("no face that is good enough, of %d: %s", left, strings.Join(reasons, " "))
+		return StatusSkipped,
+			fmt.Sprintf("no face that is good enough, of %d: %s", left, strings.Join(reasons, " "))
 	case left > 0:
 		return StatusIndexed, fmt.Sprintf("%d left out: %s", left, strings.Join(reasons, " "))
 	}
@@ -224,11 +229,13 @@ func text(err error) string {
 // maxAssociate is the most faces of a call of AssociateFaces, and of a user.
 const maxAssociate = 100
 
-// associate makes a folder's user, if it is not there, and gives it the folder's faces. The row names the faces that need not be sent again.
+// associate makes a folder's user, if it is not there, and gives it the folder's faces. The row
+// names the faces that need not be sent again.
 func (s *sender) associate(ctx context.Context, g *group) (Row, error) {
 	row := Row{Status: StatusUser, Picture: g.folder, User: g.user, FaceIDs: g.faces}
 	err := s.call(ctx, func(ctx context.Context) error {
-		_, err := s.cfg.API.CreateUser(ctx, &rekognition.CreateUserInput{CollectionId: &s.cfg.Collection, UserId: &g.user})
+		_, err := s.cfg.API.CreateUser(ctx,
+			&rekognition.CreateUserInput{CollectionId: &s.cfg.Collection, UserId: &g.user})
 		if _, ok := errors.AsType[*types.ConflictException](err); ok {
 			return nil // it is there
 		}
@@ -240,7 +247,8 @@ func (s *sender) associate(ctx context.Context, g *group) (Row, error) {
 	var output *rekognition.AssociateFacesOutput
 	err = s.call(ctx, func(ctx context.Context) (err error) {
 		output, err = s.cfg.API.AssociateFaces(ctx, &rekognition.AssociateFacesInput{
-			CollectionId: &s.cfg.Collection, UserId: &g.user, FaceIds: g.faces[:min(len(g.faces), maxAssociate)],
+			CollectionId: &s.cfg.Collection, UserId: &g.user,
+			FaceIds: g.faces[:min(len(g.faces), maxAssociate)],
 		})
 		return err
 	})

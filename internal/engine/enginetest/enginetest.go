@@ -1,5 +1,5 @@
-// Package enginetest has a face engine for tests of what lies around the networks: its pictures are JSON that
-// says what is to be seen in them.
+// Package enginetest has a face engine for tests of what lies around the networks: its pictures are
+// JSON that says what is to be seen in them.
 package enginetest
 
 import (
@@ -41,24 +41,28 @@ func (e Engine) Version() string { return string(e) }
 
 // Detect reads a picture that [Picture] made.
 //
-// Every face has the same attributes, and of them those that are wanted; glasses, beards and the like it cannot see.
-func (e Engine) Detect(ctx context.Context, picture []byte, want face.Attributes) (face.Photo, error) {
+// Every face has the same attributes, and of them those that are wanted; glasses, beards and the
+// like it cannot see.
+func (e Engine) Detect(ctx context.Context, picture []byte, want face.Attributes) (face.Photo,
+	error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	var faces []Face
 	if err := json.Unmarshal(picture, &faces); err != nil {
-		return nil, &recollect.Error{Code: recollect.CodeInvalidImageFormat, Message: "Request has invalid image format", Err: err}
+		return nil, &recollect.Error{Code: recollect.CodeInvalidImageFormat,
+			Message: "Request has invalid image format", Err: err}
 	}
 	p := photo{faces: faces}
 	for _, f := range faces {
 		d := face.FaceDetail{
-			BoundingBox: recollect.BoundingBox{Left: 0.24770642817020416, Top: -0.125, Width: f.Size, Height: f.Size},
-			Side:        1000 * f.Size,
-			Confidence:  99.993408203125,
-			Landmarks:   []face.Landmark{{Type: "eyeLeft", X: 0.25, Y: 0.5}},
-			Pose:        face.Pose{Roll: -3.5, Yaw: 7, Pitch: 1},
-			Quality:     face.Quality{Brightness: 80, Sharpness: 70},
+			BoundingBox: recollect.BoundingBox{Left: 0.24770642817020416, Top: -0.125,
+				Width: f.Size, Height: f.Size},
+			Side:       1000 * f.Size,
+			Confidence: 99.993408203125,
+			Landmarks:  []face.Landmark{{Type: "eyeLeft", X: 0.25, Y: 0.5}},
+			Pose:       face.Pose{Roll: -3.5, Yaw: 7, Pitch: 1},
+			Quality:    face.Quality{Brightness: 80, Sharpness: 70},
 		}
 		if f.Poor {
 			d.Quality = face.Quality{}
@@ -77,7 +81,8 @@ func addAttributes(d *face.FaceDetail, want face.Attributes) {
 		d.Gender = &face.Gender{Value: "Female", Confidence: 97.5}
 	}
 	if want&face.AttributeEmotions != 0 {
-		d.Emotions = []face.Emotion{{Type: "HAPPY", Confidence: 90}, {Type: "CALM", Confidence: 10}, {Type: "FEAR", Confidence: 0}}
+		d.Emotions = []face.Emotion{{Type: "HAPPY", Confidence: 90}, {Type: "CALM", Confidence: 10},
+			{Type: "FEAR", Confidence: 0}}
 	}
 	if want&face.AttributeEyesOpen != 0 {
 		d.EyesOpen = &face.Judgement{Value: true, Confidence: 99}
@@ -128,7 +133,8 @@ func (p photo) Embed(_ context.Context, faces ...int) ([][]float32, error) {
 	return vectors, nil
 }
 
-// Vector is the unit vector of a face. Two shots of a person have a cosine near 0.99, two persons one near 0.
+// Vector is the unit vector of a face. Two shots of a person have a cosine near 0.99, two persons
+// one near 0.
 func Vector(f Face) []float32 {
 	person := rand.New(rand.NewPCG(1, uint64(f.Person)))
 	shot := rand.New(rand.NewPCG(uint64(f.Person)+2, uint64(f.Shot)))

@@ -4,8 +4,10 @@ import "math"
 
 // zigzag is where the coefficients stand in a block, row after row (T.81, figure A.6).
 var zigzag = [64]uint8{
-	0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28,
-	35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
+	0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
+	13, 6, 7, 14, 21, 28,
+	35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46,
+	53, 60, 61, 54, 47, 55, 62, 63,
 }
 
 // deepest is the last row that coefficients up to a place in zigzag order reach.
@@ -16,15 +18,18 @@ var deepest = func() (rows [64]int) {
 	return rows
 }()
 
-// kernel says what a coefficient counts for at a scale: it is added, by a weight, to one of side x side sums.
+// kernel says what a coefficient counts for at a scale: it is added, by a weight, to one of side x
+// side sums.
 //
-// The mean of neighbouring samples is a transform of fewer points again: the basis function u of 8 points, averaged in pairs, is
-// cos(u pi/16) times that of 4 points, where those of u and 8-u are each other's negatives, and u = 4 vanishes. So a
-// scaled picture has what every coefficient adds to it, and costs what few of them do.
+// The mean of neighbouring samples is a transform of fewer points again: the basis function u of 8
+// points, averaged in pairs, is cos(u pi/16) times that of 4 points, where those of u and 8-u are
+// each other's negatives, and u = 4 vanishes. So a scaled picture has what every coefficient adds
+// to it, and costs what few of them do.
 type kernel struct {
-	side    int
-	places  [64]uint8 // by zigzag order
-	weights [64]int32 // the quantiser's step; below side 8 by the factor of both directions, with fraction bits
+	side   int
+	places [64]uint8 // by zigzag order
+	// the quantiser's step; below side 8 by the factor of both directions, with fraction bits
+	weights [64]int32
 }
 
 const fraction = 14 // bits
@@ -105,7 +110,8 @@ func half(out []uint8, stride int, b *[64]int32, last int) {
 		x[0], x[1], x[2], x[3] = int32(x0), int32(x1), int32(x2), int32(x3)
 	}
 	for column := range 4 {
-		x0, x1, x2, x3 := four(int64(b[column]), int64(b[4+column]), int64(b[8+column]), int64(b[12+column]))
+		x0, x1, x2, x3 := four(int64(b[column]), int64(b[4+column]), int64(b[8+column]),
+			int64(b[12+column]))
 		out[column] = clip(rounded(x0))
 		out[stride+column] = clip(rounded(x1))
 		out[2*stride+column] = clip(rounded(x2))

@@ -15,9 +15,11 @@ type segment struct{ start, end int } // in bytes
 
 const padding = 16 // bytes
 
-// separate takes the stuffed bytes and the restart markers out of what follows a scan's header, up to the end of the picture.
+// separate takes the stuffed bytes and the restart markers out of what follows a scan's header, up
+// to the end of the picture.
 func separate(data []byte, segments int) (entropy, error) {
-	e := entropy{bytes: make([]byte, 0, len(data)+padding), segments: make([]segment, 0, min(segments, len(data)/2+1))}
+	e := entropy{bytes: make([]byte, 0, len(data)+padding),
+		segments: make([]segment, 0, min(segments, len(data)/2+1))}
 	start := 0
 	for {
 		at := bytes.IndexByte(data, 0xff)
@@ -84,22 +86,27 @@ func (r *reader) position() int { return 8*r.at - r.count }
 // finished tells whether all of the segment is read but the bits that fill its last byte.
 func (r *reader) finished() bool { return (r.position()+7)/8 == r.end }
 
-// lookup is how many bits are looked up at once. A code and the value that follows it mostly have no more.
+// lookup is how many bits are looked up at once. A code and the value that follows it mostly have
+// no more.
 const lookup = 10
 
-// huffman is a table of codes. An entry for the next bits has, from the lowest, 6 bits: how many to take; 4: how many bits of a value
-// are to be read after them; 6: the coefficients to advance; and the value in the highest 16, if it was looked up with its code.
-// The entry is 0 for codes that are longer.
+// huffman is a table of codes. An entry for the next bits has, from the lowest, 6 bits: how many to
+// take; 4: how many bits of a value are to be read after them; 6: the coefficients to advance; and
+// the value in the highest 16, if it was looked up with its code. The entry is 0 for codes that are
+// longer.
 type huffman struct {
-	fast   [1 << lookup]int32
-	least  [18]uint32 // of each length: where its codes begin among 16 bits, and below it where those of the next length do
-	offset [17]int    // of each length: the symbol of code c is at offset + c
+	fast [1 << lookup]int32
+	// of each length: where its codes begin among 16 bits, and below it where those of the next
+	// length do
+	least  [18]uint32
+	offset [17]int // of each length: the symbol of code c is at offset + c
 	values []byte
 }
 
 const endOfBlock = 63 // coefficients to advance
 
-// newHuffman makes a table from the number of codes of each length and their symbols (T.81, annex C). It is false if they do not fit.
+// newHuffman makes a table from the number of codes of each length and their symbols (T.81, annex
+// C). It is false if they do not fit.
 func newHuffman(counts, values []byte, dc bool) (*huffman, bool) {
 	h := &huffman{values: values}
 	code, at := 0, 0
@@ -122,7 +129,8 @@ func newHuffman(counts, values []byte, dc bool) (*huffman, bool) {
 	return h, true
 }
 
-// entry is what a symbol stands for: the bits of its value, and how far to advance. It is false for those of no baseline picture.
+// entry is what a symbol stands for: the bits of its value, and how far to advance. It is false for
+// those of no baseline picture.
 func entry(symbol byte, dc bool) (size, advance int32, ok bool) {
 	size, advance = int32(symbol&15), int32(symbol>>4)+1
 	switch {
@@ -177,9 +185,10 @@ func (h *huffman) slow(bits uint64, dc bool) int32 {
 	return 0
 }
 
-// block reads a block's coefficients, which it adds by the kernel's weights to b, and returns the place of the last one in zigzag
-// order. It is false if there is no block.
-func (r *reader) block(b *[64]int32, dc *int32, dcTable, acTable *huffman, k *kernel) (last int, ok bool) {
+// block reads a block's coefficients, which it adds by the kernel's weights to b, and returns the
+// place of the last one in zigzag order. It is false if there is no block.
+func (r *reader) block(b *[64]int32, dc *int32, dcTable, acTable *huffman, k *kernel) (last int,
+	ok bool) {
 	data, at, bits, count := r.bytes, r.at, r.bits, r.count
 	if count < 32 {
 		if at > len(data)-8 {

@@ -65,7 +65,8 @@ func (f *frame) parse(data []byte) (rest []byte, err error) {
 				adobe = segment[11] == 0
 			}
 		case sos:
-			if !f.parseScan(segment, &t) || len(f.components) == 3 && !jfif && (adobe || f.named("RGB")) {
+			if !f.parseScan(segment, &t) || len(f.components) == 3 && !jfif &&
+				(adobe || f.named("RGB")) {
 				return nil, ErrUnsupported
 			}
 			return data, nil
@@ -89,7 +90,8 @@ func (f *frame) named(ids string) bool {
 }
 
 func (f *frame) parseFrame(s []byte) bool {
-	if len(s) < 6 || f.components != nil || s[0] != 8 || len(s) != 6+3*int(s[5]) || s[5] != 1 && s[5] != 3 {
+	if len(s) < 6 || f.components != nil || s[0] != 8 || len(s) != 6+3*int(s[5]) || s[5] != 1 &&
+		s[5] != 3 {
 		return false
 	}
 	f.height, f.width = int(binary.BigEndian.Uint16(s[1:])), int(binary.BigEndian.Uint16(s[3:]))

@@ -1,8 +1,9 @@
 package jpeg
 
-// The inverse transform of eight points (Loeffler, Ligtenberg and Moschytz, Practical Fast 1-D DCT Algorithms with 11 Multiplications,
-// 1989). Numbers are rounded where and as Go's image/jpeg rounds them, so that the samples are the same. Constants have as many
-// fraction bits as their names say.
+// The inverse transform of eight points (Loeffler, Ligtenberg and Moschytz, Practical Fast 1-D DCT
+// Algorithms with 11 Multiplications, 1989). Numbers are rounded where and as Go's image/jpeg
+// rounds them, so that the samples are the same. Constants have as many fraction bits as their
+// names say.
 const (
 	cos6r18 = 70936  // sqrt(1/2) cos(6 pi/16)
 	sin6r18 = 171254 // sqrt(1/2) sin(6 pi/16)
@@ -16,7 +17,8 @@ const (
 	rootb14 = 11585
 )
 
-// full writes the 8 x 8 samples of a block, and clears it. Its coefficients end at a place in zigzag order.
+// full writes the 8 x 8 samples of a block, and clears it. Its coefficients end at a place in
+// zigzag order.
 func full(out []uint8, stride int, b *[64]int32, last int) {
 	if last == 0 {
 		v := clip(int64((b[0]<<17+1<<19)>>2>>18) + 128)

@@ -1,8 +1,11 @@
-// Package jpeg decodes baseline JPEG pictures (ITU-T T.81) as fast as one core can, at the scale that is needed.
+// Package jpeg decodes baseline JPEG pictures (ITU-T T.81) as fast as one core can, at the scale
+// that is needed.
 //
-// A picture is read whole at 1/1, 1/2, 1/4 or 1/8 of its size, each sample the mean of those it stands for, and rows of it again at a
-// finer scale when something asks for them: the compressed data is kept for that, not its coefficients, which take fifty times as
-// much. At 1/1 the samples are those of Go's image/jpeg, bit for bit. Whatever is unusual or broken is refused, and left to image/jpeg.
+// A picture is read whole at 1/1, 1/2, 1/4 or 1/8 of its size, each sample the mean of those it
+// stands for, and rows of it again at a finer scale when something asks for them: the compressed
+// data is kept for that, not its coefficients, which take fifty times as much. At 1/1 the samples
+// are those of Go's image/jpeg, bit for bit. Whatever is unusual or broken is refused, and left to
+// image/jpeg.
 package jpeg
 
 import (
@@ -10,8 +13,8 @@ import (
 	"errors"
 )
 
-// ErrUnsupported says that a file is no baseline picture with one scan of luma, or of luma and chroma, or that it is broken: which of
-// these, image/jpeg knows.
+// ErrUnsupported says that a file is no baseline picture with one scan of luma, or of luma and
+// chroma, or that it is broken: which of these, image/jpeg knows.
 var ErrUnsupported = errors.New("not a plain baseline JPEG")
 
 // MaxShift is the coarsest scale, 1/8: one sample of each block.
@@ -25,7 +28,8 @@ type Plane struct {
 	SubX, SubY    int // samples of luma for one of the plane: 1, 2 or 4
 }
 
-// Picture is a picture whose compressed data was found to be whole. It is not safe for concurrent use.
+// Picture is a picture whose compressed data was found to be whole. It is not safe for concurrent
+// use.
 type Picture struct {
 	frame  frame
 	data   entropy
@@ -48,7 +52,8 @@ type scale struct {
 	done   []bool // of each row of units
 }
 
-// Decode reads a picture at 1/2^shift of its size, rounded up. It keeps data, and ends when ctx is done.
+// Decode reads a picture at 1/2^shift of its size, rounded up. It keeps data, and ends when ctx is
+// done.
 func Decode(ctx context.Context, data []byte, shift int) (*Picture, error) {
 	p := &Picture{}
 	rest, err := p.frame.parse(data)
@@ -80,8 +85,9 @@ func Decode(ctx context.Context, data []byte, shift int) (*Picture, error) {
 // Size is the width and height in pixels.
 func (p *Picture) Size() (width, height int) { return p.frame.width, p.frame.height }
 
-// Planes are the components, luma alone or luma, Cb and Cr, at 1/2^shift of the picture's size. Those rows are decoded at least
-// that have to do with the picture's pixel rows from y0 up to y1; what a call returns is kept, and filled by later ones.
+// Planes are the components, luma alone or luma, Cb and Cr, at 1/2^shift of the picture's size.
+// Those rows are decoded at least that have to do with the picture's pixel rows from y0 up to y1;
+// what a call returns is kept, and filled by later ones.
 func (p *Picture) Planes(shift, y0, y1 int) []Plane {
 	s := p.scale(shift)
 	unit := 8 * p.frame.components[0].v
@@ -121,7 +127,8 @@ func (p *Picture) scale(shift int) *scale {
 	return s
 }
 
-// decodeRow decodes a row of units from a mark, and moves that to the next row's. It is false if the data is no such row.
+// decodeRow decodes a row of units from a mark, and moves that to the next row's. It is false if
+// the data is no such row.
 func (p *Picture) decodeRow(s *scale, at *mark, row int) bool {
 	f := &p.frame
 	r := p.data.reader(at)

@@ -25,7 +25,9 @@ func photograph(width, height int, seed uint64) image.Image {
 			if (x/23+y/17)%3 == 0 {
 				v = 200
 			}
-			img.SetRGBA(x, y, color.RGBA{v + uint8(r.IntN(30)), uint8(y * 255 / height), v ^ uint8(r.IntN(1+x*40/width)), 255})
+			img.SetRGBA(x, y,
+				color.RGBA{v + uint8(r.IntN(30)), uint8(y * 255 / height),
+					v ^ uint8(r.IntN(1+x*40/width)), 255})
 		}
 	}
 	return img
@@ -43,7 +45,8 @@ func encode(t testing.TB, img image.Image, quality int) []byte {
 func examples(t testing.TB) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{}
-	for _, name := range []string{"baseline420", "baseline422", "baseline444", "grey", "restarts420", "restarts444"} {
+	for _, name := range []string{"baseline420", "baseline422", "baseline444", "grey",
+		"restarts420", "restarts444"} {
 		data, err := os.ReadFile(filepath.Join("testdata", name+".jpg"))
 		if errors.Is(err, os.ErrNotExist) {
 			data, err = os.ReadFile(filepath.Join("..", "vision", "testdata", name+".jpg"))
@@ -65,7 +68,8 @@ func examples(t testing.TB) map[string][]byte {
 // whole is the picture at a scale, every row of it.
 func whole(p *Picture, shift int) []Plane { return p.Planes(shift, 0, 1<<16) }
 
-// standard decodes by image/jpeg, to planes of the same form. It is false for a picture that is not kept as planes.
+// standard decodes by image/jpeg, to planes of the same form. It is false for a picture that is not
+// kept as planes.
 func standard(data []byte) (planes []Plane, ok bool, err error) {
 	img, err := stdjpeg.Decode(bytes.NewReader(data))
 	if err != nil {
@@ -75,7 +79,8 @@ func standard(data []byte) (planes []Plane, ok bool, err error) {
 	case *image.Gray:
 		return []Plane{{Pix: img.Pix, Stride: img.Stride}}, true, nil
 	case *image.YCbCr:
-		return []Plane{{Pix: img.Y, Stride: img.YStride}, {Pix: img.Cb, Stride: img.CStride}, {Pix: img.Cr, Stride: img.CStride}}, true, nil
+		return []Plane{{Pix: img.Y, Stride: img.YStride}, {Pix: img.Cb, Stride: img.CStride},
+			{Pix: img.Cr, Stride: img.CStride}}, true, nil
 	}
 	return nil, false, nil
 }
@@ -89,7 +94,8 @@ func same(got, want []Plane) error {
 		for y := range p.Height {
 			a, b := p.Pix[y*p.Stride:][:p.Width], want[i].Pix[y*want[i].Stride:][:p.Width]
 			if !bytes.Equal(a, b) {
-				return fmt.Errorf("plane %d of %d x %d: row %d is %v, want %v", i, p.Width, p.Height, y, a, b)
+				return fmt.Errorf("plane %d of %d x %d: row %d is %v, want %v", i, p.Width,
+					p.Height, y, a, b)
 			}
 		}
 	}
@@ -114,9 +120,11 @@ func TestDecodeIsTheStandardDecoders(t *testing.T) {
 	}
 }
 
-// A scaled picture is the mean of the samples. Those are rounded and kept within 0 to 255 before, the scaled ones after.
+// A scaled picture is the mean of the samples. Those are rounded and kept within 0 to 255 before,
+// the scaled ones after.
 func TestDecodeScaled(t *testing.T) {
-	for _, name := range []string{"baseline420", "baseline422", "baseline444", "grey", "restarts420", "250x250 quality 90", "333x215 quality 60"} {
+	for _, name := range []string{"baseline420", "baseline422", "baseline444", "grey",
+		"restarts420", "250x250 quality 90", "333x215 quality 60"} {
 		data := examples(t)[name]
 		for shift := 1; shift <= MaxShift; shift++ {
 			p, err := Decode(t.Context(), data, shift)
@@ -128,9 +136,11 @@ func TestDecodeScaled(t *testing.T) {
 			for i, s := range small {
 				l := large[i]
 				if s.Width != (l.Width+n-1)/n || s.Height != (l.Height+n-1)/n {
-					t.Fatalf("%s at 1/%d: plane %d has %d x %d samples", name, n, i, s.Width, s.Height)
+					t.Fatalf("%s at 1/%d: plane %d has %d x %d samples", name, n, i, s.Width,
+						s.Height)
 				}
-				var sum, most, clipped float64 // most: where no sample stands at an end of the range
+				// most: where no sample stands at an end of the range
+				var sum, most, clipped float64
 				for y := range l.Height / n {
 					for x := range l.Width / n {
 						mean, ends := 0, false
@@ -148,8 +158,11 @@ func TestDecodeScaled(t *testing.T) {
 						}
 					}
 				}
-				if mean := sum / float64(l.Width/n*(l.Height/n)); mean < -0.5 || mean > 0.5 || most > 1 || clipped > 12 {
-					t.Errorf("%s at 1/%d: plane %d is off by %.2f on average, %.2f at most, %.2f where it is clipped", name, n, i, mean, most, clipped)
+				if mean := sum / float64(l.Width/n*(l.Height/n)); mean < -0.5 || mean > 0.5 ||
+					most > 1 || clipped > 12 {
+					t.Errorf(
+						"%s at 1/%d: plane %d is off by %.2f on average, %.2f at most, %.2f where "+
+							"it is clipped", name, n, i, mean, most, clipped)
 				}
 			}
 		}
@@ -172,7 +185,8 @@ func TestPlanesLater(t *testing.T) {
 			}
 			want := whole(q, shift)
 			for y := 40 >> shift; y < (70+1<<shift-1)>>shift; y++ {
-				if !bytes.Equal(at.Pix[y*at.Stride:][:at.Width], want[0].Pix[y*at.Stride:][:at.Width]) {
+				if !bytes.Equal(at.Pix[y*at.Stride:][:at.Width],
+					want[0].Pix[y*at.Stride:][:at.Width]) {
 					t.Errorf("%s at 1/%d: row %d differs", name, 1<<shift, y)
 				}
 			}

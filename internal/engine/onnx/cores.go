@@ -11,13 +11,14 @@ import (
 
 // cores shares a number of processor cores between runs, in the order in which they are asked for.
 //
-// A run that finds a core free is made by the goroutine that asks. One that has to wait is made by the goroutine that made the
-// run before it: a thread that goes from run to run does not sleep, and stays on its core. If each goroutine made its own, then one thread
-// would fall asleep and another wake up at each change of turns, and the system would often wake it on a core that is busy and leave
-// the other idle for a millisecond or more: 7 % of the time of two cores under load.
+// A run that finds a core free is made by the goroutine that asks. One that has to wait is made by
+// the goroutine that made the run before it: a thread that goes from run to run does not sleep, and
+// stays on its core. If each goroutine made its own, then one thread would fall asleep and another
+// wake up at each change of turns, and the system would often wake it on a core that is busy and
+// leave the other idle for a millisecond or more: 7 % of the time of two cores under load.
 //
-// A run gets several cores while its caller is alone, and one once runs of several callers have come together: two that took turns at all cores
-// would be slower than side by side.
+// A run gets several cores while its caller is alone, and one once runs of several callers have
+// come together: two that took turns at all cores would be slower than side by side.
 type cores struct {
 	all    int
 	spread int // how many a run gets at most
@@ -26,16 +27,19 @@ type cores struct {
 	free    int
 	waiting list.List   // of *turn; empty while free is above 0
 	callers map[any]int // how many runs each has that are made or wait
-	crowded time.Time   // when a run last found less than it could have used, because of another caller
+	// when a run last found less than it could have used, because of another caller
+	crowded time.Time
 }
 
-// calm is how long callers are to have kept out of each other's way before a run gets more than one core. Between its runs a caller does
-// other work, which takes a millisecond where the picture is small.
+// calm is how long callers are to have kept out of each other's way before a run gets more than one
+// core. Between its runs a caller does other work, which takes a millisecond where the picture is
+// small.
 const calm = 10 * time.Millisecond
 
 type callerKey struct{}
 
-// OneCaller returns a context whose runs are all of one caller. Else each run is a caller of its own.
+// OneCaller returns a context whose runs are all of one caller. Else each run is a caller of its
+// own.
 func OneCaller(ctx context.Context) context.Context {
 	return context.WithValue(ctx, callerKey{}, new(byte))
 }
@@ -52,9 +56,10 @@ func newCores(n, spread int) *cores {
 	return &cores{all: n, spread: spread, free: n, callers: map[any]int{}}
 }
 
-// do calls run once a core is free, and returns its error. It tells run whether it has several. A call whose context
-// ends while it waits is not made, and one that has begun is waited for. A panic of a run that waited is an error: in a goroutine of
-// its own nobody else could stop it from ending the process.
+// do calls run once a core is free, and returns its error. It tells run whether it has several. A
+// call whose context ends while it waits is not made, and one that has begun is waited for. A panic
+// of a run that waited is an error: in a goroutine of its own nobody else could stop it from ending
+// the process.
 func (c *cores) do(ctx context.Context, run func(spread bool) error) error {
 	caller := ctx.Value(callerKey{})
 	if caller == nil {
@@ -128,8 +133,8 @@ func (c *cores) work(t *turn, n int) {
 	}
 }
 
-// next gives back n cores and returns the turn that comes next with the cores for it, or nil. The turns for which there are cores
-// beside that begin on their own.
+// next gives back n cores and returns the turn that comes next with the cores for it, or nil. The
+// turns for which there are cores beside that begin on their own.
 func (c *cores) next(n int) (*turn, int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -141,7 +146,8 @@ func (c *cores) next(n int) (*turn, int) {
 	return first, n
 }
 
-// begin takes the turn that has waited longest, and cores for it. It is nil if none waits. It is called under mu.
+// begin takes the turn that has waited longest, and cores for it. It is nil if none waits. It is
+// called under mu.
 func (c *cores) begin() (*turn, int) {
 	place := c.waiting.Front()
 	if place == nil {

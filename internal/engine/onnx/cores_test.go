@@ -39,7 +39,8 @@ func TestCoresAreNotExceeded(t *testing.T) {
 			for range callers {
 				wg.Go(func() {
 					for range calls {
-						time.Sleep(rand.N(calm / 100)) // so that they are together at times, and not at others
+						// so that they are together at times, and not at others
+						time.Sleep(rand.N(calm / 100))
 						err := c.do(t.Context(), func(several bool) error {
 							mine := int64(1)
 							if several {
@@ -65,7 +66,8 @@ func TestCoresAreNotExceeded(t *testing.T) {
 			}
 			synctest.Wait() // the last core may just be given back
 			if c.free != n || c.waiting.Len() != 0 {
-				t.Errorf("afterwards %d cores of %d are free, and %d runs wait", c.free, n, c.waiting.Len())
+				t.Errorf("afterwards %d cores of %d are free, and %d runs wait", c.free, n,
+					c.waiting.Len())
 			}
 		})
 	}
@@ -245,7 +247,8 @@ func TestCoresSurvivePanics(t *testing.T) {
 		go func() { failed <- c.do(t.Context(), func(bool) error { panic("later") }) }()
 		synctest.Wait()
 		release()
-		if err := <-failed; err == nil || !strings.Contains(err.Error(), "panic: later") || !strings.Contains(err.Error(), "cores_test.go") {
+		if err := <-failed; err == nil || !strings.Contains(err.Error(), "panic: later") ||
+			!strings.Contains(err.Error(), "cores_test.go") {
 			t.Errorf("got %v, want the panic and where it was", err)
 		}
 		synctest.Wait()

@@ -10,11 +10,13 @@ import (
 // ErrCUDA says that ONNX Runtime's CUDA provider cannot be used.
 var ErrCUDA = errors.New("the CUDA provider of ONNX Runtime " + Version + " cannot be used")
 
-// CUDALibraries are the files, of ONNX Runtime's own release for CUDA, that lie beside its library where there is a CUDA provider.
-var CUDALibraries = []string{"libonnxruntime_providers_shared.so", "libonnxruntime_providers_cuda.so"}
+// CUDALibraries are the files, of ONNX Runtime's own release for CUDA, that lie beside its library
+// where there is a CUDA provider.
+var CUDALibraries = []string{"libonnxruntime_providers_shared.so",
+	"libonnxruntime_providers_cuda.so"}
 
-// UseCUDA has the sessions that are made from now on run on the first CUDA device. It is an [ErrCUDA] if there is no provider, and
-// sessions are made as before.
+// UseCUDA has the sessions that are made from now on run on the first CUDA device. It is an
+// [ErrCUDA] if there is no provider, and sessions are made as before.
 func (r *Runtime) UseCUDA() (err error) {
 	options, err := onnxruntime_go.NewSessionOptions()
 	if err != nil {

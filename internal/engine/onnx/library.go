@@ -1,4 +1,5 @@
-// Package onnx runs neural networks on ONNX Runtime's shared library. It knows tensors, not pictures.
+// Package onnx runs neural networks on ONNX Runtime's shared library. It knows tensors, not
+// pictures.
 package onnx
 
 import (
@@ -17,7 +18,8 @@ import (
 // Version is the version of ONNX Runtime that [Verify] accepts.
 const Version = "1.30.0"
 
-// build is ONNX Runtime's shared library as the npm package onnxruntime-node has it for one platform.
+// build is ONNX Runtime's shared library as the npm package onnxruntime-node has it for one
+// platform.
 type build struct {
 	file   string // name of the installed file
 	sha256 string
@@ -25,16 +27,21 @@ type build struct {
 
 // builds are keyed by GOOS/GOARCH.
 var builds = map[string]build{
-	"linux/amd64":  {"libonnxruntime.so.1", "ffb75a925ba05e47b235bb66e3e3911714a80b328a9c9425539feb204aa32a23"},
-	"linux/arm64":  {"libonnxruntime.so.1", "1f549d46250b005580b597f4164984aaf75b3bcb9f3aeb07c7f8a8fe60b23c76"},
-	"darwin/arm64": {"libonnxruntime.1.dylib", "685d2be5dba1309c89d3a5324b7fd06a5c42f1a61bfea32d14c4cc28d072121d"},
+	"linux/amd64": {"libonnxruntime.so.1",
+		"ffb75a925ba05e47b235bb66e3e3911714a80b328a9c9425539feb204aa32a23"},
+	"linux/arm64": {"libonnxruntime.so.1",
+		"1f549d46250b005580b597f4164984aaf75b3bcb9f3aeb07c7f8a8fe60b23c76"},
+	"darwin/arm64": {"libonnxruntime.1.dylib",
+		"685d2be5dba1309c89d3a5324b7fd06a5c42f1a61bfea32d14c4cc28d072121d"},
 }
 
 // ErrAltered says that a file is not the library that this program was built for.
-var ErrAltered = errors.New("its SHA-256 is not that of ONNX Runtime " + Version + ": the file is altered or incomplete")
+var ErrAltered = errors.New("its SHA-256 is not that of ONNX Runtime " + Version +
+	": the file is altered or incomplete")
 
 // ErrPlatform says that there is no library for the platform that this program runs on.
-var ErrPlatform = errors.New("there is no ONNX Runtime " + Version + " for " + runtime.GOOS + "/" + runtime.GOARCH)
+var ErrPlatform = errors.New("there is no ONNX Runtime " + Version + " for " + runtime.GOOS + "/" +
+	runtime.GOARCH)
 
 // FileError is a fault of the library's file. Installing it again repairs it.
 type FileError struct {
@@ -46,11 +53,13 @@ func (e *FileError) Error() string { return fmt.Sprintf("ONNX Runtime: %s: %v", 
 
 func (e *FileError) Unwrap() error { return e.Err }
 
-// LibraryName is the file name of the shared library on this platform, and empty where there is none.
+// LibraryName is the file name of the shared library on this platform, and empty where there is
+// none.
 func LibraryName() string { return builds[runtime.GOOS+"/"+runtime.GOARCH].file }
 
-// Verify checks that the file is ONNX Runtime's shared library for this platform, by its SHA-256. A missing
-// or altered file is a [FileError]; [ErrPlatform] where there is no library for the platform.
+// Verify checks that the file is ONNX Runtime's shared library for this platform, by its SHA-256. A
+// missing or altered file is a [FileError]; [ErrPlatform] where there is no library for the
+// platform.
 func Verify(path string) error {
 	want, ok := builds[runtime.GOOS+"/"+runtime.GOARCH]
 	if !ok {
@@ -75,29 +84,34 @@ func Verify(path string) error {
 	return nil
 }
 
-// Runtime is ONNX Runtime in this process, with a number of processor cores that its sessions share.
+// Runtime is ONNX Runtime in this process, with a number of processor cores that its sessions
+// share.
 //
-// Small networks use one core well and two badly: the work is split and joined again at each of a hundred layers. So a
-// run that finds the machine idle takes the fast way, spread over several cores, and runs that come together take a
-// single core each. On two cores the default pack's embedding takes one client 1.3 ms (2.4 ms on a single
-// core). The results of both ways are the same, bit for bit.
+// Small networks use one core well and two badly: the work is split and joined again at each of a
+// hundred layers. So a run that finds the machine idle takes the fast way, spread over several
+// cores, and runs that come together take a single core each. On two cores the default pack's
+// embedding takes one client 1.3 ms (2.4 ms on a single core). The results of both ways are the
+// same, bit for bit.
 type Runtime struct {
 	cores     *cores
 	cuda      bool
 	published bool // networks run as they are published
 }
 
-// maxSpread bounds a spread run: more cores than this make networks of a few milliseconds no faster.
+// maxSpread bounds a spread run: more cores than this make networks of a few milliseconds no
+// faster.
 const maxSpread = 4
 
-// environment guards what is the process's alone: the library is loaded once, and stays until the process ends.
+// environment guards what is the process's alone: the library is loaded once, and stays until the
+// process ends.
 var environment struct {
 	sync.Mutex
 	path string
 }
 
-// Open verifies and loads the shared library at path, for at most the given number of cores at a time (0: all of
-// them). A process loads one library: to open the same one again is allowed, another is an error.
+// Open verifies and loads the shared library at path, for at most the given number of cores at a
+// time (0: all of them). A process loads one library: to open the same one again is allowed,
+// another is an error.
 func Open(path string, cores int) (*Runtime, error) {
 	if cores <= 0 {
 		cores = runtime.GOMAXPROCS(0)
@@ -120,7 +134,8 @@ func load(path string) error {
 	defer environment.Unlock()
 	if environment.path != "" {
 		if !same(environment.path, path) {
-			return fmt.Errorf("loading ONNX Runtime from %s: this process has loaded it from %s", path, environment.path)
+			return fmt.Errorf("loading ONNX Runtime from %s: this process has loaded it from %s",
+				path, environment.path)
 		}
 		return nil
 	}
@@ -133,7 +148,8 @@ func load(path string) error {
 	}
 	if got := onnxruntime_go.GetVersion(); got != Version {
 		return errors.Join(
-			fmt.Errorf("loading ONNX Runtime from %s: it is version %s, not %s", path, got, Version),
+			fmt.Errorf("loading ONNX Runtime from %s: it is version %s, not %s", path, got,
+				Version),
 			onnxruntime_go.DestroyEnvironment())
 	}
 	environment.path = path
@@ -143,9 +159,11 @@ func load(path string) error {
 // Cores is the number of cores that the sessions share.
 func (r *Runtime) Cores() int { return r.cores.all }
 
-// AsPublished has the sessions that are made from now on run their networks operator by operator as their files have them. Else those are
-// replaced that ONNX Runtime is slow at, where others compute the same.
+// AsPublished has the sessions that are made from now on run their networks operator by operator as
+// their files have them. Else those are replaced that ONNX Runtime is slow at, where others compute
+// the same.
 func (r *Runtime) AsPublished() { r.published = true }
 
-// rewrites tells whether operators are replaced: those that do instead are the faster ones on an x86 processor.
+// rewrites tells whether operators are replaced: those that do instead are the faster ones on an
+// x86 processor.
 func (r *Runtime) rewrites() bool { return runtime.GOARCH == "amd64" && !r.cuda && !r.published }

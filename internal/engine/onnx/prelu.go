@@ -6,14 +6,17 @@ import (
 	"slices"
 )
 
-// rewritePReLU returns the network in model, an ONNX file's bytes, with each PReLU of a convolution's output replaced by operators that ONNX
-// Runtime computes many values at a time on an x86 processor:
+// rewritePReLU returns the network in model, an ONNX file's bytes, with each PReLU of a
+// convolution's output replaced by operators that ONNX Runtime computes many values at a time on an
+// x86 processor:
 //
 //	PReLU(x) = x + σ ReLU(b x)    with b = slope - 1, σ = 1 where the slope is at most 1, and b = 1 - slope, σ = -1 elsewhere
 //
-// The library's own PRelu goes from value to value with a branch on a sign that nothing predicts, and wants the values in another order
-// than its convolutions have them in. b and σ are convolutions of each channel by itself with a kernel of one value: they keep that order, and the
-// library does the ReLU within the first and the sum within the second. What is above 0 stays the same to the bit.
+// The library's own PRelu goes from value to value with a branch on a sign that nothing predicts,
+// and wants the values in another order than its convolutions have them in. b and σ are
+// convolutions of each channel by itself with a kernel of one value: they keep that order, and the
+// library does the ReLU within the first and the sum within the second. What is above 0 stays the
+// same to the bit.
 //
 // A network without such a PReLU is returned as it is.
 func rewritePReLU(model []byte) ([]byte, error) {
@@ -46,7 +49,8 @@ func rewritePReLU(model []byte) ([]byte, error) {
 	return slices.Concat(parts...), nil
 }
 
-// rewriteGraph returns the parts of the rewritten graph in their order, and whether anything is changed.
+// rewriteGraph returns the parts of the rewritten graph in their order, and whether anything is
+// changed.
 func rewriteGraph(graph []byte) (parts [][]byte, changed bool, err error) {
 	fields, err := parse(graph)
 	if err != nil {
@@ -70,7 +74,9 @@ func rewriteGraph(graph []byte) (parts [][]byte, changed bool, err error) {
 				return nil, false, fmt.Errorf("node: %w", err)
 			}
 			if slopes := known.next(n); slopes != nil {
-				part, changed = appendPReLU(nil, n.inputs[0], slopes, n.outputs[0], fmt.Sprintf("recollect/prelu/%d/", i)), true
+				part,
+					changed = appendPReLU(nil, n.inputs[0], slopes, n.outputs[0],
+					fmt.Sprintf("recollect/prelu/%d/", i)), true
 			}
 		}
 		parts = append(parts, part)
@@ -84,8 +90,8 @@ type values struct {
 	channels map[string]int64  // of the outputs of convolutions of pictures
 }
 
-// next takes a graph's next node and notes what a convolution puts out. It returns the slopes of a PReLU of such an output, one for each channel, and
-// nil for any other node.
+// next takes a graph's next node and notes what a convolution puts out. It returns the slopes of a
+// PReLU of such an output, one for each channel, and nil for any other node.
 func (v values) next(n node) []float32 {
 	if n.domain != "" || len(n.inputs) < 2 || len(n.outputs) != 1 {
 		return nil
@@ -104,19 +110,23 @@ func (v values) next(n node) []float32 {
 	return nil
 }
 
-// slopes are the values of a tensor that has a finite one for each of the channels, and nil if it has not.
+// slopes are the values of a tensor that has a finite one for each of the channels, and nil if it
+// has not.
 func (t tensor) slopes(channels int64) []float32 {
-	if channels < 1 || !slices.Equal(t.shape, []int64{channels, 1, 1}) && !slices.Equal(t.shape, []int64{1, channels, 1, 1}) {
+	if channels < 1 || !slices.Equal(t.shape, []int64{channels, 1, 1}) &&
+		!slices.Equal(t.shape, []int64{1, channels, 1, 1}) {
 		return nil
 	}
 	slopes := t.floats(channels)
-	if slices.ContainsFunc(slopes, func(s float32) bool { return math.IsNaN(float64(s)) || math.IsInf(float64(s), 0) }) {
+	if slices.ContainsFunc(slopes,
+		func(s float32) bool { return math.IsNaN(float64(s)) || math.IsInf(float64(s), 0) }) {
 		return nil
 	}
 	return slopes
 }
 
-// appendPReLU appends the operators to a graph that make y of x, with values between them whose names begin with name.
+// appendPReLU appends the operators to a graph that make y of x, with values between them whose
+// names begin with name.
 func appendPReLU(graph []byte, x string, slopes []float32, y, name string) []byte {
 	scales, signs := make([]float32, len(slopes)), make([]float32, len(slopes))
 	for i, slope := range slopes {
@@ -127,8 +137,10 @@ func appendPReLU(graph []byte, x string, slopes []float32, y, name string) []byt
 	}
 	channels := int64(len(slopes))
 	multiply := func(graph []byte, x string, factors []float32, y string) []byte {
-		graph = appendNode(graph, "Constant", y+"/factors", nil, tensorAttribute("value", []int64{channels, 1, 1, 1}, factors))
-		return appendNode(graph, "Conv", y, []string{x, y + "/factors"}, intAttribute("group", channels), intsAttribute("kernel_shape", 1, 1))
+		graph = appendNode(graph, "Constant", y+"/factors", nil,
+			tensorAttribute("value", []int64{channels, 1, 1, 1}, factors))
+		return appendNode(graph, "Conv", y, []string{x, y + "/factors"},
+			intAttribute("group", channels), intsAttribute("kernel_shape", 1, 1))
 	}
 	graph = multiply(graph, x, scales, name+"scaled")
 	graph = appendNode(graph, "Relu", name+"below", []string{name + "scaled"})

@@ -30,7 +30,8 @@ func appendValue(graph []byte, number protowire.Number, name string, shape []int
 	return appendBytes(graph, number, appendBytes(appendBytes(nil, 1, name), 2, kind))
 }
 
-// preluNetwork is a convolution from 3 to a number of channels and a PReLU with slopes of a shape, the values of both as outputs.
+// preluNetwork is a convolution from 3 to a number of channels and a PReLU with slopes of a shape,
+// the values of both as outputs.
 func preluNetwork(channels int64, shape []int64, slopes []float32, change func(*node)) []byte {
 	random := rand.New(rand.NewPCG(1, 2))
 	kernel := make([]float32, channels*3*3*3)
@@ -82,11 +83,14 @@ func operators(t *testing.T, model []byte) (kinds []string) {
 	return kinds
 }
 
-// What ONNX Runtime computes by the operators in a PReLU's place is what the PReLU says, whatever the slope: the same above 0, and the product below.
+// What ONNX Runtime computes by the operators in a PReLU's place is what the PReLU says, whatever
+// the slope: the same above 0, and the product below.
 func TestRewrittenPReLU(t *testing.T) {
-	slopes := []float32{0, 0.25, -0.5, 1, 1.25, -3, 7, 1e-30, 0.999, 1.001, -1, 0.1, 2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9}
+	slopes := []float32{0, 0.25, -0.5, 1, 1.25, -3, 7, 1e-30, 0.999, 1.001, -1, 0.1, 2, 0.3, 0.4,
+		0.5, 0.6, 0.7, 0.8, 0.9}
 	channels := int64(len(slopes))
-	for name, shape := range map[string][]int64{"three": {channels, 1, 1}, "four": {1, channels, 1, 1}} {
+	for name, shape := range map[string][]int64{"three": {channels, 1, 1},
+		"four": {1, channels, 1, 1}} {
 		t.Run(name, func(t *testing.T) {
 			model := preluNetwork(channels, shape, slopes, nil)
 			rewritten, err := rewritePReLU(model)
@@ -114,7 +118,8 @@ func TestRewrittenPReLU(t *testing.T) {
 						below++
 					}
 					got := outputs[1][i]
-					if x >= 0 && got != want || math.Abs(float64(got-want)) > 1e-6*math.Max(1, math.Abs(float64(x))) {
+					if x >= 0 && got != want ||
+						math.Abs(float64(got-want)) > 1e-6*math.Max(1, math.Abs(float64(x))) {
 						t.Fatalf("slope %v: PReLU(%v) = %v, want %v", slopes[i/size], x, got, want)
 					}
 				}
@@ -126,7 +131,8 @@ func TestRewrittenPReLU(t *testing.T) {
 	}
 }
 
-// What is not known to be a PReLU of a convolution's channels, with slopes that are known, stays as it is.
+// What is not known to be a PReLU of a convolution's channels, with slopes that are known, stays as
+// it is.
 func TestPReLUKept(t *testing.T) {
 	three := []float32{0.1, 0.2, 0.3}
 	column := []int64{3, 1, 1}
@@ -135,14 +141,18 @@ func TestPReLUKept(t *testing.T) {
 		"a slope for each row": preluNetwork(3, []int64{1, 3, 1}, three, nil),
 		"other channels":       preluNetwork(4, column, three, nil),
 		"too few values":       preluNetwork(3, column, three[:2], nil),
-		"no number":            preluNetwork(3, column, []float32{0.1, float32(math.NaN()), 0.3}, nil),
-		"endless":              preluNetwork(3, column, []float32{0.1, float32(math.Inf(1)), 0.3}, nil),
-		"of the input":         preluNetwork(3, column, three, func(n *node) { n.inputs[0] = "input" }),
+		"no number": preluNetwork(3, column, []float32{0.1, float32(math.NaN()), 0.3},
+			nil),
+		"endless": preluNetwork(3, column, []float32{0.1, float32(math.Inf(1)), 0.3},
+			nil),
+		"of the input": preluNetwork(3, column, three,
+			func(n *node) { n.inputs[0] = "input" }),
 		"slopes that are made": preluNetwork(3, column, three, func(n *node) { n.inputs[1] = "x" }),
-		"slopes left out":      preluNetwork(3, column, three, func(n *node) { n.inputs = n.inputs[:1] }),
-		"another operator":     preluNetwork(3, column, three, func(n *node) { n.operator = "Mul" }),
-		"no graph":             appendInt(nil, 1, 7),
-		"nothing":              nil,
+		"slopes left out": preluNetwork(3, column, three,
+			func(n *node) { n.inputs = n.inputs[:1] }),
+		"another operator": preluNetwork(3, column, three, func(n *node) { n.operator = "Mul" }),
+		"no graph":         appendInt(nil, 1, 7),
+		"nothing":          nil,
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got, err := rewritePReLU(model); err != nil || !bytes.Equal(got, model) {
@@ -155,7 +165,8 @@ func TestPReLUKept(t *testing.T) {
 // The default pack's embedding has the same vectors, but for rounding.
 func TestRewrittenEmbedding(t *testing.T) {
 	model := InstalledModel(t, "fr_feature.onnx")
-	if rewritten, err := rewritePReLU(model); err != nil || slices.Contains(operators(t, rewritten), "PRelu") {
+	if rewritten, err := rewritePReLU(model); err != nil ||
+		slices.Contains(operators(t, rewritten), "PRelu") {
 		t.Fatalf("%v, or a PReLU is left", err)
 	}
 	var vectors [2][]float32
@@ -169,7 +180,8 @@ func TestRewrittenEmbedding(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		err = s.Run(t.Context(), Noise(5), func(outputs [][]float32) { vectors[i] = slices.Clone(outputs[0]) })
+		err = s.Run(t.Context(), Noise(5),
+			func(outputs [][]float32) { vectors[i] = slices.Clone(outputs[0]) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -184,7 +196,8 @@ func TestRewrittenEmbedding(t *testing.T) {
 	}
 }
 
-// Bytes that are no network are an error or are left alone, and what was rewritten once has nothing to rewrite.
+// Bytes that are no network are an error or are left alone, and what was rewritten once has nothing
+// to rewrite.
 func FuzzRewritePReLU(f *testing.F) {
 	f.Add(preluNetwork(3, []int64{3, 1, 1}, []float32{0.1, 2, -0.3}, nil))
 	f.Add(preluNetwork(3, []int64{1}, []float32{0.1}, nil))

@@ -8,7 +8,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Fields of the messages of an ONNX file, and values of some: onnx.proto of https://github.com/onnx/onnx.
+// Fields of the messages of an ONNX file, and values of some: onnx.proto of
+// https://github.com/onnx/onnx.
 const (
 	modelGraph = 7
 
@@ -108,7 +109,8 @@ func parseNode(data []byte) (n node, err error) {
 }
 
 // appendNode appends an operator with one output to a graph.
-func appendNode(graph []byte, operator, output string, inputs []string, attributes ...[]byte) []byte {
+func appendNode(graph []byte, operator, output string, inputs []string,
+	attributes ...[]byte) []byte {
 	var n []byte
 	for _, input := range inputs {
 		n = appendBytes(n, nodeInput, input)
@@ -184,7 +186,8 @@ func parseTensor(data []byte) (t tensor, err error) {
 	return t, err
 }
 
-// floats are the values of a tensor of n float32, and nil if it is no such tensor or its values lie in another file.
+// floats are the values of a tensor of n float32, and nil if it is no such tensor or its values lie
+// in another file.
 func (t tensor) floats(n int64) []float32 {
 	if t.kind != typeFloat || int64(len(t.raw)) != 4*n {
 		return nil

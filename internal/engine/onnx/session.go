@@ -22,7 +22,9 @@ func (s Shape) elements() (int, error) {
 	n := int64(1)
 	for _, side := range s {
 		if side < 1 || side > maxElements || n*side > maxElements {
-			return 0, fmt.Errorf("the shape %v is not fixed, or holds more than %d values", []int64(s), maxElements)
+			return 0,
+				fmt.Errorf("the shape %v is not fixed, or holds more than %d values", []int64(s),
+					maxElements)
 		}
 		n *= side
 	}
@@ -33,7 +35,8 @@ func (s Shape) elements() (int, error) {
 type Session struct {
 	runtime *Runtime
 	single  *onnxruntime_go.DynamicAdvancedSession // on the calling thread
-	spread  *onnxruntime_go.DynamicAdvancedSession // over several cores; the same as single where there is one
+	// over several cores; the same as single where there is one
+	spread  *onnxruntime_go.DynamicAdvancedSession
 	input   Shape
 	outputs []Shape
 	idle    chan *tensors
@@ -48,9 +51,11 @@ type tensors struct {
 	data    [][]float32            // of the outputs
 }
 
-// NewSession prepares the network in model, an ONNX file's bytes, which has one input and at least the named
-// outputs, all of them float32 tensors. Sides of the input that the network leaves open are those of shape. The bytes are not kept.
-func (r *Runtime) NewSession(model []byte, input string, shape Shape, outputs []string) (*Session, error) {
+// NewSession prepares the network in model, an ONNX file's bytes, which has one input and at least
+// the named outputs, all of them float32 tensors. Sides of the input that the network leaves open
+// are those of shape. The bytes are not kept.
+func (r *Runtime) NewSession(model []byte, input string, shape Shape, outputs []string) (*Session,
+	error) {
 	s := &Session{runtime: r, idle: make(chan *tensors, maxIdle)}
 	fixed, err := s.readShapes(model, input, shape, outputs)
 	if err != nil {
@@ -79,9 +84,10 @@ func (r *Runtime) NewSession(model []byte, input string, shape Shape, outputs []
 	return s, nil
 }
 
-// readShapes reads the shapes of the input and the outputs. They are fixed if the network leaves no side of its input open; else what it says
-// of its outputs may not hold.
-func (s *Session) readShapes(model []byte, input string, shape Shape, outputs []string) (fixed bool, err error) {
+// readShapes reads the shapes of the input and the outputs. They are fixed if the network leaves no
+// side of its input open; else what it says of its outputs may not hold.
+func (s *Session) readShapes(model []byte, input string, shape Shape, outputs []string) (fixed bool,
+	err error) {
 	ins, outs, err := onnxruntime_go.GetInputOutputInfoWithONNXData(model)
 	if err != nil {
 		return false, fmt.Errorf("reading the network: %w", err)
@@ -117,7 +123,8 @@ func (s *Session) readShapes(model []byte, input string, shape Shape, outputs []
 
 // tensorShape finds a float32 tensor by its name.
 func tensorShape(infos []onnxruntime_go.InputOutputInfo, name string) (Shape, error) {
-	at := slices.IndexFunc(infos, func(info onnxruntime_go.InputOutputInfo) bool { return info.Name == name })
+	at := slices.IndexFunc(infos,
+		func(info onnxruntime_go.InputOutputInfo) bool { return info.Name == name })
 	if at < 0 {
 		return nil, fmt.Errorf("the network has no input or output %q", name)
 	}
@@ -135,7 +142,10 @@ func (s *Session) measureOutputs(names []string) (err error) {
 		return err
 	}
 	values := make([]onnxruntime_go.Value, len(names))
-	err = withoutSubnormals(func() error { return s.single.Run([]onnxruntime_go.Value{t.input}, values) })
+	err = withoutSubnormals(func() error {
+		return s.single.Run([]onnxruntime_go.Value{t.input},
+			values)
+	})
 	if err != nil {
 		return fmt.Errorf("running the network with an input of %v: %w", []int64(s.input), err)
 	}
@@ -144,8 +154,12 @@ func (s *Session) measureOutputs(names []string) (err error) {
 		s.outputs[i] = got
 		_, sizeErr := got.elements()
 		// The library would refuse every run.
-		if sizeErr == nil && !slices.EqualFunc(said, got, func(said, got int64) bool { return said < 1 || said == got }) {
-			sizeErr = fmt.Errorf("the network says that its shape is %v, and with an input of %v gives %v", []int64(said), []int64(s.input), []int64(got))
+		if sizeErr == nil &&
+			!slices.EqualFunc(said, got,
+				func(said, got int64) bool { return said < 1 || said == got }) {
+			sizeErr = fmt.Errorf(
+				"the network says that its shape is %v, and with an input of %v gives %v",
+				[]int64(said), []int64(s.input), []int64(got))
 		}
 		if sizeErr != nil {
 			err = errors.Join(err, fmt.Errorf("%q: %w", names[i], sizeErr))
@@ -155,7 +169,8 @@ func (s *Session) measureOutputs(names []string) (err error) {
 	return err
 }
 
-func (r *Runtime) open(model []byte, input string, outputs []string, threads int) (session *onnxruntime_go.DynamicAdvancedSession, err error) {
+func (r *Runtime) open(model []byte, input string, outputs []string,
+	threads int) (session *onnxruntime_go.DynamicAdvancedSession, err error) {
 	options, err := onnxruntime_go.NewSessionOptions()
 	if err != nil {
 		return nil, fmt.Errorf("making session options: %w", err)
@@ -182,7 +197,8 @@ func (r *Runtime) open(model []byte, input string, outputs []string, threads int
 	}
 	// Constant folding happens here, at the same arithmetic as the runs.
 	err = withoutSubnormals(func() error {
-		session, err = onnxruntime_go.NewDynamicAdvancedSessionWithONNXData(model, []string{input}, outputs, options)
+		session, err = onnxruntime_go.NewDynamicAdvancedSessionWithONNXData(model, []string{input},
+			outputs, options)
 		return err
 	})
 	if err != nil {
@@ -203,15 +219,17 @@ func (s *Session) OutputShapes() []Shape {
 	return shapes
 }
 
-// Run has fill write the input, runs the network and has read look at the outputs, in the order of their names.
-// All are flattened in row-major order, and neither fill nor read may keep them. What the input holds before
-// fill is not defined. Run waits until a core is free or ctx is done; a run that has begun is not interrupted.
-func (s *Session) Run(ctx context.Context, fill func(input []float32), read func(outputs [][]float32)) error {
+// Run has fill write the input, runs the network and has read look at the outputs, in the order of
+// their names. All are flattened in row-major order, and neither fill nor read may keep them. What
+// the input holds before fill is not defined. Run waits until a core is free or ctx is done; a run
+// that has begun is not interrupted.
+func (s *Session) Run(ctx context.Context, fill func(input []float32),
+	read func(outputs [][]float32)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	// The core is held from the first byte of the input on: the input is still in its cache when the network reads it, and no
-	// more tensors are in use than there are cores.
+	// The core is held from the first byte of the input on: the input is still in its cache when
+	// the network reads it, and no more tensors are in use than there are cores.
 	return s.runtime.cores.do(ctx, func(spread bool) error {
 		t, err := s.take()
 		if err != nil {

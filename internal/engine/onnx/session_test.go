@@ -39,7 +39,8 @@ func TestSessionShapes(t *testing.T) {
 	}
 }
 
-// A network that leaves the sides of its input open gets them from the caller, and its outputs are measured.
+// A network that leaves the sides of its input open gets them from the caller, and its outputs are
+// measured.
 func TestSessionOpenShapes(t *testing.T) {
 	yunet, err := os.ReadFile("../../../../shared/models/face_detection_yunet_2023mar.onnx")
 	if err != nil {
@@ -63,7 +64,8 @@ func TestSessionOpenShapes(t *testing.T) {
 		t.Error(err)
 	}
 	// This one promises outputs that it has at one size alone.
-	for _, shape := range []onnx.Shape{nil, {1, 3}, {1, 3, 0, 640}, {1, 3, 1 << 40, 640}, {1, 3, 320, 480}} {
+	for _, shape := range []onnx.Shape{nil, {1, 3}, {1, 3, 0, 640}, {1, 3, 1 << 40, 640},
+		{1, 3, 320, 480}} {
 		if _, err := r.NewSession(yunet, "input", shape, []string{"cls_8"}); err == nil {
 			t.Errorf("an input of %v was taken", shape)
 		}
@@ -94,18 +96,20 @@ func TestNewSessionRefuses(t *testing.T) {
 	}
 }
 
-// A run on one core and a run spread over several give the same bits, whatever runs beside them: a picture that
-// is indexed twice must have the same boxes.
+// A run on one core and a run spread over several give the same bits, whatever runs beside them: a
+// picture that is indexed twice must have the same boxes.
 func TestRunIsReproducible(t *testing.T) {
 	const seeds = 6
 	for file, output := range map[string]string{
-		"fr_detect.onnx": "boxes", "fr_landmark.onnx": "output", "fr_pose.onnx": "617", "fr_feature.onnx": "output",
+		"fr_detect.onnx": "boxes", "fr_landmark.onnx": "output", "fr_pose.onnx": "617",
+		"fr_feature.onnx": "output",
 	} {
 		t.Run(file, func(t *testing.T) {
 			var want [seeds][]float32
 			one := session(t, onnx.OpenInstalled(t, 1), file, output)
 			for seed := range want {
-				err := one.Run(t.Context(), onnx.Noise(uint64(seed)), func(out [][]float32) { want[seed] = slices.Clone(out[0]) })
+				err := one.Run(t.Context(), onnx.Noise(uint64(seed)),
+					func(out [][]float32) { want[seed] = slices.Clone(out[0]) })
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -119,9 +123,11 @@ func TestRunIsReproducible(t *testing.T) {
 				for range 4 {
 					wg.Go(func() {
 						for seed := range want {
-							err := s.Run(t.Context(), onnx.Noise(uint64(seed)), func(out [][]float32) {
+							err := s.Run(t.Context(), onnx.Noise(uint64(seed)), func(
+								out [][]float32) {
 								if !slices.Equal(out[0], want[seed]) {
-									t.Errorf("%d cores: the output differs from that of one core", cores)
+									t.Errorf("%d cores: the output differs from that of one core",
+										cores)
 								}
 							})
 							if err != nil {
@@ -157,7 +163,8 @@ func TestVerify(t *testing.T) {
 	if err := os.WriteFile(altered, []byte("\x7fELF"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, err := range []error{onnx.Verify(altered), onnx.Verify(filepath.Join(t.TempDir(), "absent"))} {
+	for _, err := range []error{onnx.Verify(altered),
+		onnx.Verify(filepath.Join(t.TempDir(), "absent"))} {
 		fault, ok := errors.AsType[*onnx.FileError](err)
 		if !ok || !strings.Contains(err.Error(), fault.File) {
 			t.Errorf("got %v, want a FileError that names the file", err)
@@ -170,7 +177,8 @@ func TestVerify(t *testing.T) {
 
 // Runs a second at 1 and at 8 clients; and what those would be with one way of running alone.
 func BenchmarkRun(b *testing.B) {
-	for _, file := range []string{"fr_detect.onnx", "fr_landmark.onnx", "fr_pose.onnx", "fr_feature.onnx"} {
+	for _, file := range []string{"fr_detect.onnx", "fr_landmark.onnx", "fr_pose.onnx",
+		"fr_feature.onnx"} {
 		output := map[string]string{"fr_detect.onnx": "boxes"}[file]
 		if output == "" {
 			output = "output"

@@ -16,7 +16,8 @@ import (
 // DefaultName is the pack that new collections get where nobody chose another.
 const DefaultName = "default"
 
-// Names of what a library folder has. The choice of another default is a file beside the packs, since they are replaced by installing them again.
+// Names of what a library folder has. The choice of another default is a file beside the packs,
+// since they are replaced by installing them again.
 const (
 	packsName  = "packs"
 	choiceName = "default-pack"
@@ -67,7 +68,8 @@ func (l Library) Default() (string, error) {
 	}
 	name := strings.TrimSpace(string(text))
 	if !namePattern.MatchString(name) {
-		return "", fmt.Errorf("%s names no model pack: %.40q", filepath.Join(l.dir, choiceName), name)
+		return "", fmt.Errorf("%s names no model pack: %.40q", filepath.Join(l.dir, choiceName),
+			name)
 	}
 	return name, nil
 }
@@ -112,7 +114,8 @@ func (l Library) Load(name string) (*Pack, error) {
 }
 
 func (l Library) known(name string) error {
-	// The folder that everybody has is not called unknown: Load tells what is missing, and how to install it.
+	// The folder that everybody has is not called unknown: Load tells what is missing, and how to
+	// install it.
 	if name == DefaultName {
 		return nil
 	}
@@ -124,8 +127,9 @@ func (l Library) known(name string) error {
 	return fmt.Errorf("%w: %.64q", ErrUnknown, name)
 }
 
-// Add copies the pack that source has, in its root or in the only folder of it, into the library, once try has found it to work. Its name and its version
-// must be new. Only files that the manifest names are read. All of the pack is there afterwards, or nothing.
+// Add copies the pack that source has, in its root or in the only folder of it, into the library,
+// once try has found it to work. Its name and its version must be new. Only files that the manifest
+// names are read. All of the pack is there afterwards, or nothing.
 func (l Library) Add(source fs.FS, try func(*Pack) error) (added *Pack, err error) {
 	folder, err := findManifest(source)
 	if err != nil {
@@ -147,7 +151,8 @@ func (l Library) Add(source fs.FS, try func(*Pack) error) (added *Pack, err erro
 		return nil, fmt.Errorf("add the model pack %s: %w", p.Name, err)
 	}
 	defer func() {
-		if cerr := os.RemoveAll(scratch); err == nil && cerr != nil { // of no effect once it has its name
+		// of no effect once it has its name
+		if cerr := os.RemoveAll(scratch); err == nil && cerr != nil {
 			err = cerr
 		}
 	}()
@@ -157,7 +162,8 @@ func (l Library) Add(source fs.FS, try func(*Pack) error) (added *Pack, err erro
 	}
 	slices.Sort(files)
 	for _, file := range slices.Compact(files) {
-		if err := copyOut(source, path.Join(folder, file), filepath.Join(scratch, file)); err != nil {
+		if err := copyOut(source, path.Join(folder, file),
+			filepath.Join(scratch, file)); err != nil {
 			return nil, fmt.Errorf("copy the model pack %s: %w", p.Name, err)
 		}
 	}
@@ -197,7 +203,9 @@ func (l Library) fits(p *Pack) error {
 			return fmt.Errorf("look at the model pack %s: %w", name, err)
 		}
 		if other.Version == p.Version {
-			return fmt.Errorf("the model pack %s has the face model version %q as well: collections would mix up their vectors", name, p.Version)
+			return fmt.Errorf(
+				"the model pack %s has the face model version %q as well: collections would mix "+
+					"up their vectors", name, p.Version)
 		}
 	}
 	return nil

@@ -152,7 +152,8 @@ func TestAddRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	outside := candidate(t, "other", "2.0")
-	if err := errors.Join(os.Remove(filepath.Join(outside, "fr_pose.onnx")), os.Symlink("/etc/passwd", filepath.Join(outside, "fr_pose.onnx"))); err != nil {
+	if err := errors.Join(os.Remove(filepath.Join(outside, "fr_pose.onnx")),
+		os.Symlink("/etc/passwd", filepath.Join(outside, "fr_pose.onnx"))); err != nil {
 		t.Fatal(err)
 	}
 	broken := errors.New("it does not work")
@@ -161,18 +162,23 @@ func TestAddRefuses(t *testing.T) {
 		try    func(*pack.Pack) error
 		want   string
 	}{
-		"no manifest":           {fstest.MapFS{"readme": {}}, works, "here are 0"},
-		"two packs":             {fstest.MapFS{"a/pack.json": {}, "b/pack.json": {}}, works, "here are 2"},
-		"no JSON":               {fstest.MapFS{"pack.json": {Data: []byte("{")}}, works, "parsing the manifest"},
-		"a large manifest":      {fstest.MapFS{"pack.json": {Data: make([]byte, 2<<20)}}, works, "larger than"},
-		"a manifest's folder":   {fstest.MapFS{"pack.json/a": {}}, works, "pack.json"},
-		"the name is there":     {os.DirFS(candidate(t, "default", "2.0")), works, "already"},
-		"the version is there":  {os.DirFS(candidate(t, "other", "1.0")), works, "mix up"},
-		"a name that is a path": {os.DirFS(candidate(t, "../other", "2.0")), works, "does not match"},
-		"an altered network":    {os.DirFS(altered), works, "SHA-256"},
-		"a missing network":     {os.DirFS(missing), works, "fr_pose.onnx"},
-		"another file":          {os.DirFS(outside), works, "SHA-256"},
-		"one that does not work": {os.DirFS(candidate(t, "other", "2.0")), func(*pack.Pack) error { return broken },
+		"no manifest": {fstest.MapFS{"readme": {}}, works, "here are 0"},
+		"two packs": {fstest.MapFS{"a/pack.json": {}, "b/pack.json": {}}, works,
+			"here are 2"},
+		"no JSON": {fstest.MapFS{"pack.json": {Data: []byte("{")}}, works,
+			"parsing the manifest"},
+		"a large manifest": {fstest.MapFS{"pack.json": {Data: make([]byte, 2<<20)}}, works,
+			"larger than"},
+		"a manifest's folder":  {fstest.MapFS{"pack.json/a": {}}, works, "pack.json"},
+		"the name is there":    {os.DirFS(candidate(t, "default", "2.0")), works, "already"},
+		"the version is there": {os.DirFS(candidate(t, "other", "1.0")), works, "mix up"},
+		"a name that is a path": {os.DirFS(candidate(t, "../other", "2.0")), works,
+			"does not match"},
+		"an altered network": {os.DirFS(altered), works, "SHA-256"},
+		"a missing network":  {os.DirFS(missing), works, "fr_pose.onnx"},
+		"another file":       {os.DirFS(outside), works, "SHA-256"},
+		"one that does not work": {os.DirFS(candidate(t, "other", "2.0")),
+			func(*pack.Pack) error { return broken },
 			broken.Error()},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -181,7 +187,8 @@ func TestAddRefuses(t *testing.T) {
 			if _, err := packs.Add(os.DirFS(candidate(t, "default", "1.0")), works); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := packs.Add(c.source, c.try); err == nil || !strings.Contains(err.Error(), c.want) {
+			if _, err := packs.Add(c.source, c.try); err == nil ||
+				!strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want an error with %q", err, c.want)
 			}
 			if got := names(t, dir); !slices.Equal(got, []string{"default"}) {

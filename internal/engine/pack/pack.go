@@ -1,5 +1,5 @@
-// Package pack reads model packs. A pack is a folder with a manifest, pack.json, and the networks it names: data,
-// not code, so that other networks can be used without building the program again.
+// Package pack reads model packs. A pack is a folder with a manifest, pack.json, and the networks
+// it names: data, not code, so that other networks can be used without building the program again.
 package pack
 
 import (
@@ -26,12 +26,14 @@ const (
 	maxNetwork  = 1 << 30 // bytes
 )
 
-// Pack is a model pack as its manifest describes it, with the bytes of its networks once it was loaded.
+// Pack is a model pack as its manifest describes it, with the bytes of its networks once it was
+// loaded.
 type Pack struct {
 	// Format is the version of the manifest's format, see the constant [Format].
 	Format int `json:"format"`
 
-	// Version is the face model version that collections keep. Vectors of different versions are not comparable.
+	// Version is the face model version that collections keep. Vectors of different versions are
+	// not comparable.
 	Version string `json:"version"`
 
 	Name    string `json:"name"`
@@ -43,25 +45,29 @@ type Pack struct {
 	Pose     Network `json:"pose"`
 	Embed    Network `json:"embed"`
 
-	// Attributes has the networks of the facial attributes. An attribute whose network is left out is not seen.
+	// Attributes has the networks of the facial attributes. An attribute whose network is left out
+	// is not seen.
 	Attributes Attributes `json:"attributes,omitzero"`
 
 	Detection Detection `json:"detection"`
 
-	// Similarity has the knots of the curve that maps the cosine of two vectors to the API's similarity. Both rise
-	// strictly from knot to knot, the first similarity is 0 and the last is 100.
+	// Similarity has the knots of the curve that maps the cosine of two vectors to the API's
+	// similarity. Both rise strictly from knot to knot, the first similarity is 0 and the last is
+	// 100.
 	Similarity []Knot `json:"similarity"`
 
-	// Calibration says what similarities stand for, as far as that was measured with these networks and this curve. It may be empty.
-	// Similarities rise from one to the next, and rates fall.
+	// Calibration says what similarities stand for, as far as that was measured with these networks
+	// and this curve. It may be empty. Similarities rise from one to the next, and rates fall.
 	Calibration []Calibrated `json:"calibration,omitempty"`
 }
 
 // Calibrated is what one similarity stands for as a threshold.
 type Calibrated struct {
-	Similarity     float32 `json:"similarity"`     // 0 to 100
-	FalseMatchRate float64 `json:"falseMatchRate"` // share of the pairs of two people that reach it, 0 to 1
-	TrueAcceptRate float64 `json:"trueAcceptRate"` // share of the pairs of one person that reach it, 0 to 1
+	Similarity float32 `json:"similarity"` // 0 to 100
+	// share of the pairs of two people that reach it, 0 to 1
+	FalseMatchRate float64 `json:"falseMatchRate"`
+	// share of the pairs of one person that reach it, 0 to 1
+	TrueAcceptRate float64 `json:"trueAcceptRate"`
 }
 
 // Network is one ONNX file and how it is fed and read.
@@ -77,7 +83,8 @@ type Network struct {
 	// Crop is the part of the picture that is fed. It is left out where the decoder determines it.
 	Crop *Crop `json:"crop,omitempty"`
 
-	// Classes says what the values of an output stand for, in their order, where that is not the decoder's.
+	// Classes says what the values of an output stand for, in their order, where that is not the
+	// decoder's.
 	Classes []string `json:"classes,omitempty"`
 
 	// Model holds the file's bytes. It is set by [Load].
@@ -86,17 +93,22 @@ type Network struct {
 
 // Attributes are the networks of the facial attributes, each of them optional.
 type Attributes struct {
-	Age        *Network `json:"age,omitempty"`
-	Gender     *Network `json:"gender,omitempty"`     // classes Female and Male: what the least and the highest value stand for
-	Expression *Network `json:"expression,omitempty"` // classes are names of the API's emotions, HAPPY among them
-	Eyes       *Network `json:"eyes,omitempty"`       // of one eye; classes OPEN and CLOSED
+	Age *Network `json:"age,omitempty"`
+	// classes Female and Male: what the least and the highest value stand for
+	Gender *Network `json:"gender,omitempty"`
+	// classes are names of the API's emotions, HAPPY among them
+	Expression *Network `json:"expression,omitempty"`
+	Eyes       *Network `json:"eyes,omitempty"` // of one eye; classes OPEN and CLOSED
 
-	AgeSpan   float32 `json:"ageSpan,omitempty"`   // the age in years that the network's 1 stands for; its 0 is birth
-	AgeMargin float32 `json:"ageMargin,omitempty"` // half the width of an age range in years: how far off to expect an estimate to be
+	// the age in years that the network's 1 stands for; its 0 is birth
+	AgeSpan float32 `json:"ageSpan,omitempty"`
+	// half the width of an age range in years: how far off to expect an estimate to be
+	AgeMargin float32 `json:"ageMargin,omitempty"`
 }
 
-// Input describes a network's input: one float32 tensor of shape 1 x channels x height x width, each value
-// (pixel - mean) / std with the pixel in 0..255. A grey input has one channel, or three that are alike.
+// Input describes a network's input: one float32 tensor of shape 1 x channels x height x width,
+// each value (pixel - mean) / std with the pixel in 0..255. A grey input has one channel, or three
+// that are alike.
 type Input struct {
 	Name  string     `json:"name"`
 	Shape [4]int64   `json:"shape"`
@@ -105,27 +117,30 @@ type Input struct {
 	Std   []float32  `json:"std"`  // one per channel, in the order of Color
 }
 
-// Crop is a rectangle around a face's bounding box, with the same centre, or a square that lies on the face's landmarks.
+// Crop is a rectangle around a face's bounding box, with the same centre, or a square that lies on
+// the face's landmarks.
 type Crop struct {
-	// Scale is the crop's side over the box's; where the crop lies on the landmarks, over that of the crop that is
-	// embedded; of an eye, over the distance of the eye's corners.
+	// Scale is the crop's side over the box's; where the crop lies on the landmarks, over that of
+	// the crop that is embedded; of an eye, over the distance of the eye's corners.
 	Scale float32 `json:"scale"`
 
 	Square bool `json:"square,omitempty"` // both sides are the box's height times Scale
 
-	// Aligned says that the crop lies on the landmarks as the one that is embedded does: the face in it is upright.
-	// Shift moves it down, in sides of the crop.
+	// Aligned says that the crop lies on the landmarks as the one that is embedded does: the face
+	// in it is upright. Shift moves it down, in sides of the crop.
 	Aligned bool    `json:"aligned,omitempty"`
 	Shift   float32 `json:"shift,omitempty"`
 }
 
 // Detection has the detector's thresholds.
 type Detection struct {
-	Score   float32 `json:"score"`   // least score of a face, 0 to 1
-	Overlap float32 `json:"overlap"` // least intersection over union at which the lower score is suppressed, 0 to 1
+	Score float32 `json:"score"` // least score of a face, 0 to 1
+	// least intersection over union at which the lower score is suppressed, 0 to 1
+	Overlap float32 `json:"overlap"`
 
-	// Confidence has the knots of the curve that maps a score to the API's confidence, whose bars the quality filters are. Both rise
-	// strictly from knot to knot. Without it a confidence is the score in percent.
+	// Confidence has the knots of the curve that maps a score to the API's confidence, whose bars
+	// the quality filters are. Both rise strictly from knot to knot. Without it a confidence is the
+	// score in percent.
 	Confidence []ScoreKnot `json:"confidence,omitempty"`
 }
 
@@ -162,7 +177,8 @@ func (e *FileError) Error() string { return fmt.Sprintf("model pack: %s: %v", e.
 func (e *FileError) Unwrap() error { return e.Err }
 
 // ErrAltered says that a file is not the one that the manifest names.
-var ErrAltered = errors.New("its SHA-256 is not the expected one: the file is altered or incomplete")
+var ErrAltered = errors.New(
+	"its SHA-256 is not the expected one: the file is altered or incomplete")
 
 // Networks returns the networks that the pack has, by role.
 func (p *Pack) Networks() map[string]*Network {
@@ -180,8 +196,8 @@ func (p *Pack) Networks() map[string]*Network {
 	return networks
 }
 
-// Load reads the manifest of the pack in dir and all its networks, and verifies them. Every fault is reported, joined
-// into one error; a missing or altered file is a [FileError].
+// Load reads the manifest of the pack in dir and all its networks, and verifies them. Every fault
+// is reported, joined into one error; a missing or altered file is a [FileError].
 func Load(dir string) (*Pack, error) {
 	p, err := readManifest(os.DirFS(dir), ".", filepath.Join(dir, ManifestName))
 	if err != nil {
@@ -216,7 +232,9 @@ func Parse(manifest []byte) (*Pack, error) {
 		return nil, fmt.Errorf("parsing the manifest: %w", err)
 	}
 	if head.Format != Format {
-		return nil, fmt.Errorf("the manifest has format %d, and this program reads format %d alone", head.Format, Format)
+		return nil, fmt.Errorf("the manifest has format %d, and this program reads format %d "+
+			"alone",
+			head.Format, Format)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(manifest))
 	decoder.DisallowUnknownFields()

@@ -23,7 +23,8 @@ func manifest(t testing.TB) []byte {
 	return data
 }
 
-// install makes a folder with a pack like the default one, its networks small stand-ins with the right hashes.
+// install makes a folder with a pack like the default one, its networks small stand-ins with the
+// right hashes.
 func install(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -62,7 +63,8 @@ func TestLoad(t *testing.T) {
 			t.Errorf("%s holds %q", role, n.Model)
 		}
 	}
-	if p.Version != "1.0" || p.Embed.Input.Color != pack.BGR || p.Similarity[len(p.Similarity)-1].Similarity != 100 {
+	if p.Version != "1.0" || p.Embed.Input.Color != pack.BGR ||
+		p.Similarity[len(p.Similarity)-1].Similarity != 100 {
 		t.Errorf("loaded %+v", p)
 	}
 }
@@ -91,7 +93,8 @@ func TestLoadNamesFaultyFiles(t *testing.T) {
 
 func TestLoadWithoutManifest(t *testing.T) {
 	_, err := pack.Load(t.TempDir())
-	if fault, ok := errors.AsType[*pack.FileError](err); !ok || filepath.Base(fault.File) != pack.ManifestName {
+	if fault, ok := errors.AsType[*pack.FileError](err); !ok ||
+		filepath.Base(fault.File) != pack.ManifestName {
 		t.Errorf("got %v, want that the manifest is missing", err)
 	}
 }
@@ -114,31 +117,52 @@ func TestParseRefuses(t *testing.T) {
 		"nothing":            {nil, []string{"parsing the manifest"}},
 		"no object":          {[]byte("[]"), []string{"parsing the manifest"}},
 		"something after it": {append(manifest(t), "{}"...), []string{"after"}},
-		"unknown member":     {replace(t, `"licence"`, `"colour": 1, "licence"`), []string{"colour"}},
-		"unknown format":     {replace(t, `"format": 1`, `"format": 2, "colour": 1`), []string{"format 2", "format 1"}},
-		"path":               {replace(t, `"fr_pose.onnx"`, `"../fr_pose.onnx"`), []string{"pose: file"}},
-		"no file":            {replace(t, `"fr_pose.onnx"`, `".."`), []string{"pose: file"}},
-		"hash":               {replace(t, `"sha256": "72`, `"sha256": "7Z`), []string{"pose: sha256"}},
-		"channels":           {replace(t, `[1, 1, 64, 64]`, `[1, 2, 64, 64]`), []string{"landmark: input: shape"}},
-		"huge input":         {replace(t, `[1, 1, 64, 64]`, `[1, 1, 64, 1000000]`), []string{"landmark: input: shape"}},
-		"color":              {replace(t, `"BGR"`, `"YUV"`), []string{"embed: input: color"}},
-		"std":                {replace(t, `"std": [256]`, `"std": [0]`), []string{"landmark: input: std"}},
-		"score":              {replace(t, `"score": 0.6`, `"score": 60`), []string{"detection: score"}},
-		"one confidence":     {replace(t, `"overlap": 0.4`, `"overlap": 0.4, "confidence": [{"score": 0.5, "confidence": 50}]`), []string{"detection: confidence: it needs"}},
-		"falling confidence": {replace(t, `"overlap": 0.4`, `"overlap": 0.4, "confidence": [{"score": 0.5, "confidence": 50}, {"score": 0.6, "confidence": 40}]`), []string{"detection: confidence: knot 1"}},
-		"confidence of 101":  {replace(t, `"overlap": 0.4`, `"overlap": 0.4, "confidence": [{"score": 0.5, "confidence": 50}, {"score": 0.6, "confidence": 101}]`), []string{"detection: confidence: knot 1"}},
-		"crop":               {replace(t, `"scale": 1.1`, `"scale": -1`), []string{"pose: crop"}},
-		"shifted box":        {replace(t, `"scale": 1.1`, `"shift": 0.1, "scale": 1.1`), []string{"pose: crop"}},
-		"shift":              {replace(t, `"shift": -0.04`, `"shift": -2`), []string{"age: crop: shift"}},
-		"margin":             {replace(t, `"ageMargin": 12`, `"ageMargin": -12`), []string{"attributes: ageMargin"}},
-		"span":               {replace(t, `"ageSpan": 115`, `"ageSpan": 0`), []string{"attributes: ageSpan"}},
-		"attribute's file":   {replace(t, `"fr_eye.onnx"`, `"/fr_eye.onnx"`), []string{"eyes: file"}},
-		"falling curve":      {replace(t, `"similarity": 92`, `"similarity": 72`), []string{"similarity: knot 5"}},
-		"no rate":            {replace(t, `"falseMatchRate": 1e-3`, `"falseMatchRate": 0`), []string{"calibration: "}},
-		"rising rate":        {replace(t, `"falseMatchRate": 1e-3`, `"falseMatchRate": 0.5`), []string{"calibration: similarities must rise and rates fall"}},
-		"curve's end":        {replace(t, `"similarity": 100`, `"similarity": 99.5`), []string{"from 0 to 100"}},
+		"unknown member": {replace(t, `"licence"`, `"colour": 1, "licence"`),
+			[]string{"colour"}},
+		"unknown format": {replace(t, `"format": 1`, `"format": 2, "colour": 1`),
+			[]string{"format 2", "format 1"}},
+		"path": {replace(t, `"fr_pose.onnx"`, `"../fr_pose.onnx"`),
+			[]string{"pose: file"}},
+		"no file": {replace(t, `"fr_pose.onnx"`, `".."`), []string{"pose: file"}},
+		"hash": {replace(t, `"sha256": "72`, `"sha256": "7Z`),
+			[]string{"pose: sha256"}},
+		"channels": {replace(t, `[1, 1, 64, 64]`, `[1, 2, 64, 64]`),
+			[]string{"landmark: input: shape"}},
+		"huge input": {replace(t, `[1, 1, 64, 64]`, `[1, 1, 64, 1000000]`),
+			[]string{"landmark: input: shape"}},
+		"color": {replace(t, `"BGR"`, `"YUV"`), []string{"embed: input: color"}},
+		"std": {replace(t, `"std": [256]`, `"std": [0]`),
+			[]string{"landmark: input: std"}},
+		"score": {replace(t, `"score": 0.6`, `"score": 60`),
+			[]string{"detection: score"}},
+		"one confidence": {replace(t, `"overlap": 0.4`,
+			`"overlap": 0.4, "confidence": [{"score": 0.5, "confidence": 50}]`),
+			[]string{"detection: confidence: it needs"}},
+		"falling confidence": {replace(t, `"overlap": 0.4`,
+			`"overlap": 0.4, "confidence": [{"score": 0.5, "confidence": 50}, {"score": 0.6, "confidence": 40}]`), []string{"detection: confidence: knot 1"}},
+		"confidence of 101": {replace(t, `"overlap": 0.4`,
+			`"overlap": 0.4, "confidence": [{"score": 0.5, "confidence": 50}, {"score": 0.6, "confidence": 101}]`), []string{"detection: confidence: knot 1"}},
+		"crop": {replace(t, `"scale": 1.1`, `"scale": -1`), []string{"pose: crop"}},
+		"shifted box": {replace(t, `"scale": 1.1`, `"shift": 0.1, "scale": 1.1`),
+			[]string{"pose: crop"}},
+		"shift": {replace(t, `"shift": -0.04`, `"shift": -2`),
+			[]string{"age: crop: shift"}},
+		"margin": {replace(t, `"ageMargin": 12`, `"ageMargin": -12`),
+			[]string{"attributes: ageMargin"}},
+		"span": {replace(t, `"ageSpan": 115`, `"ageSpan": 0`),
+			[]string{"attributes: ageSpan"}},
+		"attribute's file": {replace(t, `"fr_eye.onnx"`, `"/fr_eye.onnx"`), []string{"eyes: file"}},
+		"falling curve": {replace(t, `"similarity": 92`, `"similarity": 72`),
+			[]string{"similarity: knot 5"}},
+		"no rate": {replace(t, `"falseMatchRate": 1e-3`, `"falseMatchRate": 0`),
+			[]string{"calibration: "}},
+		"rising rate": {replace(t, `"falseMatchRate": 1e-3`, `"falseMatchRate": 0.5`),
+			[]string{"calibration: similarities must rise and rates fall"}},
+		"curve's end": {replace(t, `"similarity": 100`, `"similarity": 99.5`),
+			[]string{"from 0 to 100"}},
 		"all at once": {
-			[]byte(strings.NewReplacer(`"version": "1.0"`, `"version": ""`, `"MIT"`, `""`, `"BGR"`, `"YUV"`).Replace(string(manifest(t)))),
+			[]byte(strings.NewReplacer(`"version": "1.0"`, `"version": ""`, `"MIT"`, `""`, `"BGR"`,
+				`"YUV"`).Replace(string(manifest(t)))),
 			[]string{"version", "licence", "embed: input: color"},
 		},
 	} {
@@ -176,7 +200,8 @@ func TestParseWithoutAttributes(t *testing.T) {
 	}
 }
 
-// A manifest that is accepted is one that can be used, and the same when it is written and read again.
+// A manifest that is accepted is one that can be used, and the same when it is written and read
+// again.
 func FuzzParse(f *testing.F) {
 	f.Add(manifest(f))
 	f.Add([]byte(`{"format": 1}`))

@@ -21,7 +21,10 @@ const maxSide = 4096
 // Validate reports every fault of the manifest, joined into one error.
 func (p *Pack) Validate() error {
 	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	fault := func(format string,
+		args ...any) {
+		faults = append(faults, fmt.Errorf(format, args...))
+	}
 
 	if p.Format != Format {
 		fault("format is %d, not %d", p.Format, Format)
@@ -29,7 +32,8 @@ func (p *Pack) Validate() error {
 	if !versionPattern.MatchString(p.Version) {
 		fault("version %q does not match %s", p.Version, versionPattern)
 	}
-	for name, value := range map[string]string{"name": p.Name, "licence": p.Licence, "source": p.Source} {
+	for name, value := range map[string]string{"name": p.Name, "licence": p.Licence,
+		"source": p.Source} {
 		if value == "" {
 			fault("%s is missing", name)
 		}
@@ -47,7 +51,8 @@ func (p *Pack) Validate() error {
 			fault("attributes: ageMargin is %v, not 0 to 100", a.AgeMargin)
 		}
 	}
-	for name, value := range map[string]float32{"score": p.Detection.Score, "overlap": p.Detection.Overlap} {
+	for name, value := range map[string]float32{"score": p.Detection.Score,
+		"overlap": p.Detection.Overlap} {
 		if !(value > 0 && value < 1) {
 			fault("detection: %s is %v, not between 0 and 1", name, value)
 		}
@@ -74,11 +79,18 @@ func (p *Pack) Validate() error {
 func calibrationFaults(rates []Calibrated) []error {
 	var faults []error
 	for i, r := range rates {
-		if !(r.Similarity >= 0 && r.Similarity <= 100) || !(r.FalseMatchRate > 0 && r.FalseMatchRate <= 1) || !(r.TrueAcceptRate >= 0 && r.TrueAcceptRate <= 1) {
-			faults = append(faults, fmt.Errorf("%v has a similarity that is not 0 to 100 or a rate that is none", r))
+		if !(r.Similarity >= 0 && r.Similarity <= 100) ||
+			!(r.FalseMatchRate > 0 && r.FalseMatchRate <= 1) ||
+			!(r.TrueAcceptRate >= 0 && r.TrueAcceptRate <= 1) {
+			faults = append(faults,
+				fmt.Errorf("%v has a similarity that is not 0 to 100 or a rate that is none", r))
 		}
-		if i > 0 && !(r.Similarity > rates[i-1].Similarity && r.FalseMatchRate < rates[i-1].FalseMatchRate && r.TrueAcceptRate <= rates[i-1].TrueAcceptRate) {
-			faults = append(faults, fmt.Errorf("similarities must rise and rates fall: %v comes after %v", r, rates[i-1]))
+		if i > 0 && !(r.Similarity > rates[i-1].Similarity &&
+			r.FalseMatchRate < rates[i-1].FalseMatchRate &&
+			r.TrueAcceptRate <= rates[i-1].TrueAcceptRate) {
+			faults = append(faults,
+				fmt.Errorf("similarities must rise and rates fall: %v comes after %v", r,
+					rates[i-1]))
 		}
 	}
 	return faults
@@ -86,7 +98,10 @@ func calibrationFaults(rates []Calibrated) []error {
 
 func (n *Network) faults() []error {
 	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	fault := func(format string,
+		args ...any) {
+		faults = append(faults, fmt.Errorf(format, args...))
+	}
 
 	if n.Decoder == "" {
 		fault("decoder is missing")
@@ -157,7 +172,10 @@ func confidenceFaults(knots []ScoreKnot) []error {
 	var faults []error
 	for i, k := range knots {
 		if !(k.Score >= 0 && k.Score <= 1 && k.Confidence >= 0 && k.Confidence <= 100) {
-			faults = append(faults, fmt.Errorf("knot %d has a score that is not 0 to 1 or a confidence that is not 0 to 100", i))
+			faults = append(faults,
+				fmt.Errorf(
+					"knot %d has a score that is not 0 to 1 or a confidence that is not 0 to 100",
+					i))
 		}
 		if i > 0 && !(k.Score > knots[i-1].Score && k.Confidence > knots[i-1].Confidence) {
 			faults = append(faults, fmt.Errorf("knot %d does not rise in both values", i))

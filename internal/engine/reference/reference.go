@@ -1,9 +1,10 @@
-// Package reference tries whether a face model works at all, on a few pictures that are part of the program: two portraits of known people, each
-// of them once more turned, darkened and smaller, and a picture without a face. It tells what is broken from what is not; how good a model is,
+// Package reference tries whether a face model works at all, on a few pictures that are part of the
+// program: two portraits of known people, each of them once more turned, darkened and smaller, and
+// a picture without a face. It tells what is broken from what is not; how good a model is,
 // thousands of pairs tell.
 //
-// The portraits are works of the United States' government, in the public domain: Grace Hopper by James S. Davis for the Navy, 1984, and Eileen
-// Collins by NASA, 1998.
+// The portraits are works of the United States' government, in the public domain: Grace Hopper by
+// James S. Davis for the Navy, 1984, and Eileen Collins by NASA, 1998.
 package reference
 
 import (
@@ -29,9 +30,11 @@ type known struct {
 
 var portraits = [...]known{
 	{"hopper", "hopper", recollect.BoundingBox{Left: 0.22, Top: 0.3, Width: 0.5, Height: 0.53}},
-	{"hopper-altered", "hopper", recollect.BoundingBox{Left: 0.22, Top: 0.3, Width: 0.5, Height: 0.53}},
+	{"hopper-altered", "hopper",
+		recollect.BoundingBox{Left: 0.22, Top: 0.3, Width: 0.5, Height: 0.53}},
 	{"collins", "collins", recollect.BoundingBox{Left: 0.35, Top: 0.2, Width: 0.27, Height: 0.35}},
-	{"collins-altered", "collins", recollect.BoundingBox{Left: 0.35, Top: 0.2, Width: 0.27, Height: 0.35}},
+	{"collins-altered", "collins",
+		recollect.BoundingBox{Left: 0.35, Top: 0.2, Width: 0.27, Height: 0.35}},
 }
 
 const (
@@ -46,8 +49,9 @@ type Result struct {
 	Other     float32 // the highest of two people
 }
 
-// Try has an engine look at the pictures. Every fault is reported, joined into one error: a face that is not found, or elsewhere, or where none is; landmarks
-// outside of it or out of order; vectors that are none; people who are not told apart.
+// Try has an engine look at the pictures. Every fault is reported, joined into one error: a face
+// that is not found, or elsewhere, or where none is; landmarks outside of it or out of order;
+// vectors that are none; people who are not told apart.
 func Try(ctx context.Context, engine face.Engine) (Result, error) {
 	vectors := make([][]float32, len(portraits))
 	var faults []error
@@ -62,7 +66,8 @@ func Try(ctx context.Context, engine face.Engine) (Result, error) {
 	if err != nil {
 		faults = append(faults, fmt.Errorf("the picture landscape: %w", err))
 	} else if n := len(photo.Faces()); n > 0 {
-		faults = append(faults, fmt.Errorf("the picture landscape: it has no face, and %d were found", n))
+		faults = append(faults,
+			fmt.Errorf("the picture landscape: it has no face, and %d were found", n))
 	}
 	if len(faults) > 0 {
 		return Result{}, errors.Join(faults...)
@@ -71,10 +76,13 @@ func Try(ctx context.Context, engine face.Engine) (Result, error) {
 	r := Result{Dimension: len(vectors[0]), Same: 100}
 	for i := range portraits {
 		if len(vectors[i]) != r.Dimension {
-			return Result{}, fmt.Errorf("vectors have %d and %d numbers", r.Dimension, len(vectors[i]))
+			return Result{},
+				fmt.Errorf("vectors have %d and %d numbers", r.Dimension, len(vectors[i]))
 		}
 		if s := engine.Similarity(verification.Dot(vectors[i], vectors[i])); s != 100 {
-			faults = append(faults, fmt.Errorf("the picture %s has a similarity of %.1f with itself, not 100", portraits[i].name, s))
+			faults = append(faults,
+				fmt.Errorf("the picture %s has a similarity of %.1f with itself, not 100",
+					portraits[i].name, s))
 		}
 		for j := range i {
 			s := engine.Similarity(verification.Dot(vectors[i], vectors[j]))
@@ -86,10 +94,16 @@ func Try(ctx context.Context, engine face.Engine) (Result, error) {
 		}
 	}
 	if r.Same < threshold {
-		faults = append(faults, fmt.Errorf("two pictures of one person have a similarity of %.1f, and should have %d or more", r.Same, threshold))
+		faults = append(faults,
+			fmt.Errorf(
+				"two pictures of one person have a similarity of %.1f, and should have %d or more",
+				r.Same, threshold))
 	}
 	if r.Other >= threshold {
-		faults = append(faults, fmt.Errorf("pictures of two people have a similarity of %.1f, and should have less than %d", r.Other, threshold))
+		faults = append(faults,
+			fmt.Errorf(
+				"pictures of two people have a similarity of %.1f, and should have less than %d",
+				r.Other, threshold))
 	}
 	return r, errors.Join(faults...)
 }
@@ -113,7 +127,8 @@ func look(ctx context.Context, engine face.Engine, p known) ([]float32, error) {
 		return nil, fmt.Errorf("it has one face, and %d were found", len(faces))
 	}
 	if o := faces[0].BoundingBox.IntersectionOverUnion(p.face); o < leastOverlap {
-		return nil, fmt.Errorf("the face was found at %+v, and is at %+v", faces[0].BoundingBox, p.face)
+		return nil, fmt.Errorf("the face was found at %+v, and is at %+v", faces[0].BoundingBox,
+			p.face)
 	}
 	if err := checkLandmarks(faces[0]); err != nil {
 		return nil, err
@@ -122,7 +137,8 @@ func look(ctx context.Context, engine face.Engine, p known) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	if length := math.Sqrt(float64(verification.Dot(embedded[0], embedded[0]))); !(math.Abs(length-1) < 1e-3) {
+	if length := math.Sqrt(float64(verification.Dot(embedded[0],
+		embedded[0]))); !(math.Abs(length-1) < 1e-3) {
 		return nil, fmt.Errorf("its vector has the length %v, not 1", length)
 	}
 	return embedded[0], nil
@@ -134,7 +150,8 @@ func checkLandmarks(f face.FaceDetail) error {
 	b := f.BoundingBox
 	for _, l := range f.Landmarks {
 		at[l.Type] = l
-		if !(l.X > b.Left-0.1*b.Width && l.X < b.Left+1.1*b.Width && l.Y > b.Top-0.1*b.Height && l.Y < b.Top+1.1*b.Height) {
+		if !(l.X > b.Left-0.1*b.Width && l.X < b.Left+1.1*b.Width && l.Y > b.Top-0.1*b.Height &&
+			l.Y < b.Top+1.1*b.Height) {
 			return fmt.Errorf("its landmark %s is outside of the face", l.Type)
 		}
 	}
@@ -142,12 +159,15 @@ func checkLandmarks(f face.FaceDetail) error {
 		before, after string
 		down          bool
 	}{
-		{"eyeLeft", "eyeRight", false}, {"mouthLeft", "mouthRight", false}, {"eyeLeft", "mouthLeft", true}, {"eyeRight", "mouthRight", true},
+		{"eyeLeft", "eyeRight", false}, {"mouthLeft", "mouthRight", false},
+		{"eyeLeft", "mouthLeft", true}, {"eyeRight", "mouthRight", true},
 	} {
 		first, okFirst := at[order.before]
 		second, okSecond := at[order.after]
-		if !okFirst || !okSecond || !order.down && !(first.X < second.X) || order.down && !(first.Y < second.Y) {
-			return fmt.Errorf("its landmarks %s and %s are not as those of an upright face", order.before, order.after)
+		if !okFirst || !okSecond || !order.down && !(first.X < second.X) || order.down &&
+			!(first.Y < second.Y) {
+			return fmt.Errorf("its landmarks %s and %s are not as those of an upright face",
+				order.before, order.after)
 		}
 	}
 	return nil

@@ -54,11 +54,22 @@ func TestTryRefuses(t *testing.T) {
 		spoil func(*pack.Pack)
 		want  string
 	}{
-		"nothing is a face":          {func(p *pack.Pack) { p.Detection.Score = 0.9999999 }, "0 were found"},
-		"landmarks of another crop":  {func(p *pack.Pack) { p.Landmark.Crop.Scale = 3 }, "landmark"},
-		"vectors of black pictures":  {func(p *pack.Pack) { p.Embed.Input.Std = []float32{1e9, 1e9, 1e9} }, "two people"},
-		"a curve that means nothing": {func(p *pack.Pack) { p.Similarity = []pack.Knot{{Cosine: -1}, {Cosine: -0.9, Similarity: 100}} }, "two people"},
-		"a curve out of reach":       {func(p *pack.Pack) { p.Similarity = []pack.Knot{{Cosine: 0.99}, {Cosine: 0.9999, Similarity: 100}} }, "one person"},
+		"nothing is a face": {func(p *pack.Pack) { p.Detection.Score = 0.9999999 },
+			"0 were found"},
+		"landmarks of another crop": {func(p *pack.Pack) { p.Landmark.Crop.Scale = 3 },
+			"landmark"},
+		"vectors of black pictures": {func(p *pack.Pack) {
+			p.Embed.Input.Std = []float32{1e9, 1e9,
+				1e9}
+		}, "two people"},
+		"a curve that means nothing": {func(p *pack.Pack) {
+			p.Similarity = []pack.Knot{{Cosine: -1},
+				{Cosine: -0.9, Similarity: 100}}
+		}, "two people"},
+		"a curve out of reach": {func(p *pack.Pack) {
+			p.Similarity = []pack.Knot{{Cosine: 0.99},
+				{Cosine: 0.9999, Similarity: 100}}
+		}, "one person"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := reference.Try(t.Context(), load(t, c.spoil))

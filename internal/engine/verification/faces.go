@@ -21,14 +21,17 @@ type Face struct {
 	Vector []float32             // of that one, L2-normalised
 }
 
-// EmbedAll looks at pictures by their paths, as many at a time as keep all cores busy, and returns the face of each. After each
-// picture it calls done, if that is not nil, never twice at once. It ends at the first picture that cannot be read or decoded, which the
-// error names, or when ctx does.
-func EmbedAll(ctx context.Context, engine face.Engine, paths []string, done func()) ([]Face, error) {
+// EmbedAll looks at pictures by their paths, as many at a time as keep all cores busy, and returns
+// the face of each. After each picture it calls done, if that is not nil, never twice at once. It
+// ends at the first picture that cannot be read or decoded, which the error names, or when ctx
+// does.
+func EmbedAll(ctx context.Context, engine face.Engine, paths []string, done func()) ([]Face,
+	error) {
 	faces := make([]Face, len(paths))
 	finished := make(chan struct{})
 	group, ctx := errgroup.WithContext(ctx)
-	// Twice as many as cores: a picture that waits for a network leaves its core to another's decoding.
+	// Twice as many as cores: a picture that waits for a network leaves its core to another's
+	// decoding.
 	group.SetLimit(2*runtime.GOMAXPROCS(0) + 1)
 	group.Go(func() error {
 		for range paths {
@@ -64,8 +67,8 @@ func EmbedAll(ctx context.Context, engine face.Engine, paths []string, done func
 	return faces, nil
 }
 
-// Embed looks at one picture and embeds the face nearest to its middle, which is where Labeled Faces in the Wild has the person. A
-// picture in which no face is found is not an error.
+// Embed looks at one picture and embeds the face nearest to its middle, which is where Labeled
+// Faces in the Wild has the person. A picture in which no face is found is not an error.
 func Embed(ctx context.Context, engine face.Engine, path string) (Face, error) {
 	if err := ctx.Err(); err != nil {
 		return Face{}, err
@@ -119,7 +122,8 @@ func Cosine(a, b Face) float32 {
 	return Dot(a.Vector, b.Vector)
 }
 
-// Dot is the cosine of two L2-normalised vectors. It has four sums, which do not wait for each other.
+// Dot is the cosine of two L2-normalised vectors. It has four sums, which do not wait for each
+// other.
 func Dot(a, b []float32) float32 {
 	var s0, s1, s2, s3 float32
 	for len(a) >= 4 && len(b) >= 4 {
@@ -143,9 +147,11 @@ type Labelled struct {
 	Vector []float32
 }
 
-// AllPairs compares every face with every other one and returns the cosines of those of one person and those of different
-// people, in no order. same says whether two names are one person's; nil means that the names are equal. It takes 4 bytes of memory a pair.
-func AllPairs(ctx context.Context, faces []Labelled, same func(i, j int) bool) (genuine, impostor []float32, err error) {
+// AllPairs compares every face with every other one and returns the cosines of those of one person
+// and those of different people, in no order. same says whether two names are one person's; nil
+// means that the names are equal. It takes 4 bytes of memory a pair.
+func AllPairs(ctx context.Context, faces []Labelled, same func(i, j int) bool) (genuine,
+	impostor []float32, err error) {
 	if same == nil {
 		same = func(i, j int) bool { return faces[i].Person == faces[j].Person }
 	}

@@ -31,18 +31,22 @@ func TestEmbedAll(t *testing.T) {
 	for person := range 40 {
 		pictures = append(pictures, enginetest.Picture(enginetest.Face{Person: person, Size: 0.3}))
 	}
-	// All boxes begin at the same corner: the one of a half is nearer to the middle than a small one.
-	pictures[7] = enginetest.Picture(enginetest.Face{Person: 50, Size: 0.1}, enginetest.Face{Person: 7, Size: 0.5}, enginetest.Face{Person: 51, Size: 0.2})
+	// All boxes begin at the same corner: the one of a half is nearer to the middle than a small
+	// one.
+	pictures[7] = enginetest.Picture(enginetest.Face{Person: 50, Size: 0.1},
+		enginetest.Face{Person: 7, Size: 0.5}, enginetest.Face{Person: 51, Size: 0.2})
 	pictures[9] = enginetest.Picture()
 	done := 0
-	faces, err := verification.EmbedAll(t.Context(), engine, write(t, t.TempDir(), pictures...), func() { done++ })
+	faces, err := verification.EmbedAll(t.Context(), engine, write(t, t.TempDir(), pictures...),
+		func() { done++ })
 	if err != nil {
 		t.Fatal(err)
 	}
 	if done != len(pictures) {
 		t.Errorf("%d of %d pictures were told of", done, len(pictures))
 	}
-	again, err := verification.EmbedAll(t.Context(), engine, write(t, t.TempDir(), enginetest.Picture(enginetest.Face{Person: 7, Size: 0.3})), nil)
+	again, err := verification.EmbedAll(t.Context(), engine,
+		write(t, t.TempDir(), enginetest.Picture(enginetest.Face{Person: 7, Size: 0.3})), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +59,9 @@ func TestEmbedAll(t *testing.T) {
 			}
 		case i == 7:
 			if f.Found != 3 || f.Box.Width != 0.5 || same < 0.5 {
-				t.Errorf("a picture with three faces: %d, width %v, cosine %v with the person in the middle", f.Found, f.Box.Width, same)
+				t.Errorf(
+					"a picture with three faces: %d, width %v, cosine %v with the person in the "+
+						"middle", f.Found, f.Box.Width, same)
 			}
 		case f.Found != 1 || same > 0.7:
 			t.Errorf("picture %d: %d faces, cosine %v with another person", i, f.Found, same)
@@ -68,7 +74,8 @@ func TestEmbedAllEndsAtAFault(t *testing.T) {
 	good := enginetest.Picture(enginetest.Face{Size: 0.3})
 	paths := write(t, t.TempDir(), good, good, []byte("no picture"), good)
 	_, err := verification.EmbedAll(t.Context(), engine, paths, nil)
-	if err == nil || !strings.Contains(err.Error(), paths[2]) || !strings.Contains(err.Error(), "invalid image format") {
+	if err == nil || !strings.Contains(err.Error(), paths[2]) ||
+		!strings.Contains(err.Error(), "invalid image format") {
 		t.Errorf("a broken picture: %v", err)
 	}
 	missing := paths[0] + "x"
@@ -81,7 +88,8 @@ func TestEmbedAllEndsAtAFault(t *testing.T) {
 	if err != nil && !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
-	if _, err = verification.EmbedAll(ctx, engine, paths[:2], nil); !errors.Is(err, context.Canceled) {
+	if _, err = verification.EmbedAll(ctx, engine, paths[:2], nil); !errors.Is(err,
+		context.Canceled) {
 		t.Errorf("cancelled before: %v", err)
 	}
 }

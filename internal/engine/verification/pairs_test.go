@@ -13,8 +13,10 @@ import (
 
 func TestReadPairs(t *testing.T) {
 	want := []verification.Pair{
-		{A: verification.Picture{Person: "Anna", Number: 1}, B: verification.Picture{Person: "Anna", Number: 3}},
-		{A: verification.Picture{Person: "Anna", Number: 2}, B: verification.Picture{Person: "Bert", Number: 14}},
+		{A: verification.Picture{Person: "Anna", Number: 1},
+			B: verification.Picture{Person: "Anna", Number: 3}},
+		{A: verification.Picture{Person: "Anna", Number: 2},
+			B: verification.Picture{Person: "Bert", Number: 14}},
 	}
 	for name, text := range map[string]string{
 		"count":           "1\nAnna\t1\t3\nAnna\t2\tBert\t14\n",
@@ -49,7 +51,8 @@ func TestReadPairsInSets(t *testing.T) {
 	if err != nil || len(pairs) != 12 {
 		t.Fatalf("%d pairs, %v", len(pairs), err)
 	}
-	if got := verification.Pictures(pairs); len(got) != 4 || got[3] != (verification.Picture{Person: "Bert", Number: 1}) {
+	if got := verification.Pictures(pairs); len(got) != 4 ||
+		got[3] != (verification.Picture{Person: "Bert", Number: 1}) {
 		t.Errorf("the pictures are %v", got)
 	}
 }
@@ -57,9 +60,10 @@ func TestReadPairsInSets(t *testing.T) {
 func TestBrokenPairs(t *testing.T) {
 	const good = "Anna 1 2\nAnna 1 Bert 1\n"
 	for text, want := range map[string]string{
-		"":                                     "0 and 0",
-		"1\n":                                  "promises 1",
-		"2\n" + good:                           "promises 2 pairs of the same person and as many of different ones, and there are 1 and 1",
+		"":    "0 and 0",
+		"1\n": "promises 1",
+		"2\n" + good: "promises 2 pairs of the same person and as many " +
+			"of different ones, and there are 1 and 1",
 		"1 2\n" + good:                         "promises 2",
 		"0\n" + good:                           "line 1: \"0\" is neither",
 		"-1\n" + good:                          "line 1",
@@ -71,13 +75,14 @@ func TestBrokenPairs(t *testing.T) {
 		good + "Anna one 2\n":                  "line 3: \"one\" is not the number",
 		good + "Anna 1 Bert 0\n":               "line 3: \"0\" is not the number",
 		good + "Anna 1 99999999999999999999\n": "line 3",
-		good + "Anna 2 2\n":                    "line 3: picture 2 of Anna is compared with itself",
-		good + "Anna 2 Anna 3\n":               "line 3: a pair of two people names Anna twice",
-		good + "../x 1 2\n":                    "line 3: \"../x\" is not the name",
-		good + "a/b 1 2\n":                     "line 3: \"a/b\" is not the name",
-		"Anna 1 2\n":                           "1 and 0",
-		"Anna 1 Bert 2\n":                      "0 and 1",
-		good + strings.Repeat("x", 1<<17):      "line 3",
+		good + "Anna 2 2\n": "line 3: picture 2 of Anna is compared with " +
+			"itself",
+		good + "Anna 2 Anna 3\n":          "line 3: a pair of two people names Anna twice",
+		good + "../x 1 2\n":               "line 3: \"../x\" is not the name",
+		good + "a/b 1 2\n":                "line 3: \"a/b\" is not the name",
+		"Anna 1 2\n":                      "1 and 0",
+		"Anna 1 Bert 2\n":                 "0 and 1",
+		good + strings.Repeat("x", 1<<17): "line 3",
 	} {
 		pairs, err := verification.ReadPairs(strings.NewReader(text))
 		if err == nil {
@@ -99,7 +104,8 @@ func FuzzReadPairs(f *testing.F) {
 		}
 		for _, p := range pairs {
 			for _, picture := range []verification.Picture{p.A, p.B} {
-				if name := picture.Name(); !filepath.IsLocal(name) || filepath.Dir(filepath.Dir(name)) != "." {
+				if name := picture.Name(); !filepath.IsLocal(name) ||
+					filepath.Dir(filepath.Dir(name)) != "." {
 					t.Errorf("%q is outside of the folder", name)
 				}
 			}
@@ -112,7 +118,8 @@ func FuzzReadPairs(f *testing.F) {
 
 func TestFind(t *testing.T) {
 	folder := t.TempDir()
-	for _, file := range []string{"Anna/Anna_0001.jpg", "Anna/Anna_0002.png", "Anna/Anna_12345.jpeg"} {
+	for _, file := range []string{"Anna/Anna_0001.jpg", "Anna/Anna_0002.png",
+		"Anna/Anna_12345.jpeg"} {
 		path := filepath.Join(folder, file)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
@@ -121,7 +128,8 @@ func TestFind(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for number, want := range map[int]string{1: "Anna_0001.jpg", 2: "Anna_0002.png", 12345: "Anna_12345.jpeg"} {
+	for number, want := range map[int]string{1: "Anna_0001.jpg", 2: "Anna_0002.png",
+		12345: "Anna_12345.jpeg"} {
 		got, err := verification.Picture{Person: "Anna", Number: number}.Find(folder)
 		if err != nil || filepath.Base(got) != want {
 			t.Errorf("picture %d: %s, %v", number, got, err)

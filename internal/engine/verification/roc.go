@@ -5,16 +5,18 @@ import (
 	"slices"
 )
 
-// NoFace stands for the cosine of a pair that cannot be compared, because no face was found in one of its pictures: it is less than any.
+// NoFace stands for the cosine of a pair that cannot be compared, because no face was found in one
+// of its pictures: it is less than any.
 const NoFace float32 = -2
 
-// ROC has the cosines of genuine and of impostor pairs, and so both rates at every threshold: the receiver operating
-// characteristic.
+// ROC has the cosines of genuine and of impostor pairs, and so both rates at every threshold: the
+// receiver operating characteristic.
 type ROC struct {
 	genuine, impostor []float32 // ascending
 }
 
-// NewROC takes the cosines over, in any order. There must be one of each kind at least; none may be NaN.
+// NewROC takes the cosines over, in any order. There must be one of each kind at least; none may be
+// NaN.
 func NewROC(genuine, impostor []float32) *ROC {
 	if len(genuine) == 0 || len(impostor) == 0 {
 		panic("verification: a ROC needs genuine and impostor pairs")
@@ -56,8 +58,8 @@ func (r *ROC) right(threshold float32) int {
 	return accepted(r.genuine, threshold) + len(r.impostor) - accepted(r.impostor, threshold)
 }
 
-// Best is the threshold at which the most pairs are told right, and the share of them. It is one of the cosines; of all that do equally
-// well it is the one in the middle.
+// Best is the threshold at which the most pairs are told right, and the share of them. It is one of
+// the cosines; of all that do equally well it is the one in the middle.
 func (r *ROC) Best() (threshold float32, accuracy float64) {
 	all := slices.Concat(r.genuine, r.impostor)
 	slices.Sort(all)
@@ -88,8 +90,8 @@ type Point struct {
 	TrueAcceptRate float64
 }
 
-// At is the least threshold whose false match rate is at most the one given. Where there are too few impostor pairs for that
-// rate, it is the least threshold that accepts none of them.
+// At is the least threshold whose false match rate is at most the one given. Where there are too
+// few impostor pairs for that rate, it is the least threshold that accepts none of them.
 func (r *ROC) At(rate float64) Point {
 	allowed := min(int(math.Floor(rate*float64(len(r.impostor))*(1+1e-12))), len(r.impostor))
 	threshold := float32(-1)
@@ -105,9 +107,9 @@ func (r *ROC) At(rate float64) Point {
 	}
 }
 
-// Interval is where a rate lies with a confidence of 95 % when it was seen n times of total, if the pairs are independent (Wilson,
-// Probable Inference, the Law of Succession, and Statistical Inference, 1927). Pairs that share pictures are not quite, and the truth can
-// lie further out.
+// Interval is where a rate lies with a confidence of 95 % when it was seen n times of total, if the
+// pairs are independent (Wilson, Probable Inference, the Law of Succession, and Statistical
+// Inference, 1927). Pairs that share pictures are not quite, and the truth can lie further out.
 func Interval(n, total int) (low, high float64) {
 	const z = 1.959964
 	N := float64(total)

@@ -14,7 +14,8 @@ import (
 //	impostor  -0.1  0.0  0.1  0.2  0.6
 //	genuine                   0.2 0.4 0.5 0.7 0.8
 func byHand() *verification.ROC {
-	return verification.NewROC([]float32{0.5, 0.2, 0.8, 0.4, 0.7}, []float32{0.1, 0.6, -0.1, 0.2, 0})
+	return verification.NewROC([]float32{0.5, 0.2, 0.8, 0.4, 0.7},
+		[]float32{0.1, 0.6, -0.1, 0.2, 0})
 }
 
 func TestRatesByHand(t *testing.T) {
@@ -32,11 +33,14 @@ func TestRatesByHand(t *testing.T) {
 		{0.65, 0, 0.4, 0.7},
 		{0.9, 0, 0, 0.5},
 	} {
-		if fmr, tar, accuracy := roc.FalseMatchRate(c.threshold), roc.TrueAcceptRate(c.threshold), roc.Accuracy(c.threshold); fmr != c.fmr || tar != c.tar || accuracy != c.accuracy {
-			t.Errorf("at %v: FMR %v, TAR %v, accuracy %v, want %v", c.threshold, fmr, tar, accuracy, c)
+		if fmr, tar, accuracy := roc.FalseMatchRate(c.threshold), roc.TrueAcceptRate(c.threshold),
+			roc.Accuracy(c.threshold); fmr != c.fmr || tar != c.tar || accuracy != c.accuracy {
+			t.Errorf("at %v: FMR %v, TAR %v, accuracy %v, want %v", c.threshold, fmr, tar, accuracy,
+				c)
 		}
 	}
-	// 8 of 10 are right at 0.2, twice among the cosines, and at 0.4; the middle of the three is 0.2.
+	// 8 of 10 are right at 0.2, twice among the cosines, and at 0.4; the middle of the three is
+	// 0.2.
 	if threshold, accuracy := roc.Best(); threshold != 0.2 || accuracy != 0.8 {
 		t.Errorf("the best threshold is %v with %v, want 0.2 with 0.8", threshold, accuracy)
 	}
@@ -47,10 +51,15 @@ func TestPointsByHand(t *testing.T) {
 	above := func(c float32) float32 { return math.Nextafter32(c, 2) }
 	for _, want := range []verification.Point{
 		{Wanted: 1, Threshold: -1, FalseMatches: 5, FalseMatchRate: 1, TrueAcceptRate: 1},
-		{Wanted: 0.5, Threshold: above(0.1), FalseMatches: 2, FalseMatchRate: 0.4, TrueAcceptRate: 1},
-		{Wanted: 0.4, Threshold: above(0.1), FalseMatches: 2, FalseMatchRate: 0.4, TrueAcceptRate: 1},
-		{Wanted: 0.2, Threshold: above(0.2), FalseMatches: 1, FalseMatchRate: 0.2, TrueAcceptRate: 0.8},
-		{Wanted: 0.1, Threshold: above(0.6), FalseMatches: 0, FalseMatchRate: 0, TrueAcceptRate: 0.4}, // too few pairs: none matches
+		{Wanted: 0.5, Threshold: above(0.1), FalseMatches: 2, FalseMatchRate: 0.4,
+			TrueAcceptRate: 1},
+		{Wanted: 0.4, Threshold: above(0.1), FalseMatches: 2, FalseMatchRate: 0.4,
+			TrueAcceptRate: 1},
+		{Wanted: 0.2, Threshold: above(0.2), FalseMatches: 1, FalseMatchRate: 0.2,
+			TrueAcceptRate: 0.8},
+		// too few pairs: none matches
+		{Wanted: 0.1, Threshold: above(0.6), FalseMatches: 0, FalseMatchRate: 0,
+			TrueAcceptRate: 0.4},
 	} {
 		if got := roc.At(want.Wanted); got != want {
 			t.Errorf("got %+v, want %+v", got, want)
@@ -120,16 +129,19 @@ func TestRatesByDefinition(t *testing.T) {
 			best = max(best, right(c))
 		}
 		threshold, accuracy := roc.Best()
-		if right(threshold) != best || accuracy != float64(best)/float64(len(genuine)+len(impostor)) {
+		if right(threshold) != best ||
+			accuracy != float64(best)/float64(len(genuine)+len(impostor)) {
 			t.Fatalf("the best threshold is %v with %v, want %d right", threshold, accuracy, best)
 		}
 		for range 10 {
 			rate := r.Float64()
 			p := roc.At(rate)
 			if p.FalseMatchRate > rate {
-				t.Fatalf("the false match rate is %v, at most %v was asked for", p.FalseMatchRate, rate)
+				t.Fatalf("the false match rate is %v, at most %v was asked for", p.FalseMatchRate,
+					rate)
 			}
-			if lower := math.Nextafter32(p.Threshold, -2); p.Threshold > -1 && roc.FalseMatchRate(lower) <= rate {
+			if lower := math.Nextafter32(p.Threshold, -2); p.Threshold > -1 &&
+				roc.FalseMatchRate(lower) <= rate {
 				t.Fatalf("%v is not the least threshold for %v", p.Threshold, rate)
 			}
 		}
@@ -154,18 +166,22 @@ func TestInterval(t *testing.T) {
 	if low, high := verification.Interval(0, 10); low != 0 || math.Abs(high-0.27754) > 1e-4 {
 		t.Errorf("0 of 10: %v to %v", low, high)
 	}
-	if low, high := verification.Interval(5, 10); math.Abs(low-0.23659) > 1e-4 || math.Abs(high-0.76341) > 1e-4 {
+	if low, high := verification.Interval(5, 10); math.Abs(low-0.23659) > 1e-4 ||
+		math.Abs(high-0.76341) > 1e-4 {
 		t.Errorf("5 of 10: %v to %v", low, high)
 	}
-	if low, high := verification.Interval(10, 10); math.Abs(high-1) > 1e-12 || math.Abs(low-0.72246) > 1e-4 {
+	if low, high := verification.Interval(10, 10); math.Abs(high-1) > 1e-12 ||
+		math.Abs(low-0.72246) > 1e-4 {
 		t.Errorf("10 of 10: %v to %v", low, high)
 	}
 }
 
 func TestAllPairs(t *testing.T) {
 	faces := []verification.Labelled{
-		{Person: "a", Vector: []float32{1, 0, 0, 0, 0}}, {Person: "a", Vector: []float32{0, 1, 0, 0, 0}},
-		{Person: "b", Vector: []float32{0.6, 0, 0, 0, 0.8}}, {Person: "c", Vector: []float32{0, 0, 0, 0, 1}},
+		{Person: "a", Vector: []float32{1, 0, 0, 0, 0}},
+		{Person: "a", Vector: []float32{0, 1, 0, 0, 0}},
+		{Person: "b", Vector: []float32{0.6, 0, 0, 0, 0.8}},
+		{Person: "c", Vector: []float32{0, 0, 0, 0, 1}},
 	}
 	check := func(same func(i, j int) bool, wantGenuine, wantImpostor []float32) {
 		t.Helper()
@@ -181,5 +197,6 @@ func TestAllPairs(t *testing.T) {
 	}
 	check(nil, []float32{0}, []float32{0, 0, 0, 0.6, 0.8})
 	// b and c are one person by two names.
-	check(func(i, j int) bool { return (i < 2) == (j < 2) }, []float32{0, 0.8}, []float32{0, 0, 0, 0.6})
+	check(func(i, j int) bool { return (i < 2) == (j < 2) }, []float32{0, 0.8},
+		[]float32{0, 0, 0, 0.6})
 }

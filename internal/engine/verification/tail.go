@@ -9,9 +9,10 @@ import (
 // leastMatches is how many impostor pairs a rate must rest on to be fitted.
 const leastMatches = 100
 
-// Tail is a smooth false match rate: log10 FMR(c) = A + B c + C c², c the cosine. It is made for the upper tail, where cosines of different
-// people fall off about as those of a normal distribution do, and is meant between rates that were fitted; beyond the
-// least of them it continues the same parabola, which is an extrapolation.
+// Tail is a smooth false match rate: log10 FMR(c) = A + B c + C c², c the cosine. It is made for
+// the upper tail, where cosines of different people fall off about as those of a normal
+// distribution do, and is meant between rates that were fitted; beyond the least of them it
+// continues the same parabola, which is an extrapolation.
 type Tail struct {
 	A, B, C float64
 
@@ -19,8 +20,9 @@ type Tail struct {
 	Deviation   float64 // the largest factor between the fit and a rate that was fitted, 1 or more
 }
 
-// FitTail fits the rates of impostor pairs from most down to least, a quarter of a power of ten apart and each of the same weight, by least
-// squares of their logarithms. Rates that rest on fewer than 100 pairs are left out: there a handful of wrong labels decides.
+// FitTail fits the rates of impostor pairs from most down to least, a quarter of a power of ten
+// apart and each of the same weight, by least squares of their logarithms. Rates that rest on fewer
+// than 100 pairs are left out: there a handful of wrong labels decides.
 func FitTail(roc *ROC, most, least float64) (Tail, error) {
 	var x, y []float64
 	t := Tail{Most: most}
@@ -44,7 +46,10 @@ func FitTail(roc *ROC, most, least float64) (Tail, error) {
 		return Tail{}, errors.New("fit a tail: the cosines are too few different ones")
 	}
 	if t.slope(x[0]) >= 0 || t.C > 0 {
-		return Tail{}, fmt.Errorf("fit a tail: rates do not fall faster and faster as the cosine rises (%.3g %+.3g c %+.3g c²)", t.A, t.B, t.C)
+		return Tail{},
+			fmt.Errorf(
+				"fit a tail: rates do not fall faster and faster as the cosine rises (%.3g %+.3g "+
+					"c %+.3g c²)", t.A, t.B, t.C)
 	}
 	t.Deviation = 1
 	for i := range x {
@@ -59,8 +64,8 @@ func (t Tail) slope(c float64) float64 { return t.B + 2*t.C*c }
 // Rate is the false match rate at a cosine, at most 1.
 func (t Tail) Rate(cosine float32) float64 { return math.Pow(10, min(0, t.log(float64(cosine)))) }
 
-// Cosine is the one at which the rate is the given one, on the falling side of the parabola. It can be above 1, where no pair
-// reaches such a rate.
+// Cosine is the one at which the rate is the given one, on the falling side of the parabola. It can
+// be above 1, where no pair reaches such a rate.
 func (t Tail) Cosine(rate float64) float64 {
 	c := t.A - math.Log10(rate)
 	if t.C == 0 {
@@ -70,8 +75,8 @@ func (t Tail) Cosine(rate float64) float64 {
 	return (-t.B - math.Sqrt(max(0, t.B*t.B-4*t.C*c))) / (2 * t.C)
 }
 
-// parabola is the a + b x + c x² with the least squares, by the normal equations and Cramer's rule. It is false if there are fewer than three
-// different x.
+// parabola is the a + b x + c x² with the least squares, by the normal equations and Cramer's rule.
+// It is false if there are fewer than three different x.
 func parabola(x, y []float64) (a, b, c float64, ok bool) {
 	// Around the mean the equations are well conditioned.
 	var mean float64

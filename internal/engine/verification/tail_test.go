@@ -10,7 +10,8 @@ import (
 
 // A rate that is a parabola is found again, and continued.
 func TestFitTailFindsAParabola(t *testing.T) {
-	// The quantiles of log10 FMR = -c - 10 c², for c from 0: as if so many pairs had been drawn without any chance.
+	// The quantiles of log10 FMR = -c - 10 c², for c from 0: as if so many pairs had been drawn
+	// without any chance.
 	const n = 1_000_000
 	impostor := make([]float32, n)
 	for i := range impostor {
@@ -36,7 +37,8 @@ func TestFitTailFindsAParabola(t *testing.T) {
 	}
 }
 
-// Cosines of strangers that are normally distributed: what is fitted down to 1e-5 holds at 1e-6 within a half.
+// Cosines of strangers that are normally distributed: what is fitted down to 1e-5 holds at 1e-6
+// within a half.
 func TestFitTailOfANormalDistribution(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	impostor := make([]float32, 4_000_000)
@@ -57,11 +59,14 @@ func TestFitTailRefuses(t *testing.T) {
 	same := make([]float32, 100_000)
 	rising := make([]float32, 100_000)
 	for i := range rising {
-		rising[i] = float32(math.Sqrt(math.Sqrt(-math.Log10((float64(i) + 0.5) / 100_000)))) // a tail without an end
+		// a tail without an end
+		rising[i] = float32(math.Sqrt(math.Sqrt(-math.Log10((float64(i) + 0.5) / 100_000))))
 		rising[i] = float32(math.Pow(float64(rising[i]), 8))
 	}
-	for name, impostor := range map[string][]float32{"few": {0.1, 0.2, 0.3}, "equal": same, "a heavy tail": rising} {
-		if fit, err := verification.FitTail(verification.NewROC([]float32{1}, impostor), 1e-1, 1e-5); err == nil {
+	for name, impostor := range map[string][]float32{"few": {0.1, 0.2, 0.3}, "equal": same,
+		"a heavy tail": rising} {
+		if fit, err := verification.FitTail(verification.NewROC([]float32{1}, impostor), 1e-1,
+			1e-5); err == nil {
 			t.Errorf("%s: fitted %+v", name, fit)
 		}
 	}

@@ -1,9 +1,11 @@
-// Package verification measures how well an engine tells people apart: it reads pairs of pictures, embeds the pictures, and
-// does the arithmetic of accuracy, false match rates and true accept rates.
+// Package verification measures how well an engine tells people apart: it reads pairs of pictures,
+// embeds the pictures, and does the arithmetic of accuracy, false match rates and true accept
+// rates.
 //
-// The false match rate (FMR) at a threshold is the share of impostor pairs, two pictures of different people, whose cosine is at least
-// the threshold. The true accept rate (TAR) is that share of genuine pairs, two pictures of one person. A pair of which a
-// picture has no face that was found is compared as [NoFace]: no threshold accepts it, as no search would return it.
+// The false match rate (FMR) at a threshold is the share of impostor pairs, two pictures of
+// different people, whose cosine is at least the threshold. The true accept rate (TAR) is that
+// share of genuine pairs, two pictures of one person. A pair of which a picture has no face that
+// was found is compared as [NoFace]: no threshold accepts it, as no search would return it.
 package verification
 
 import (
@@ -23,14 +25,16 @@ type Picture struct {
 	Number int    // 1 or more
 }
 
-// Name is the picture's path in the folder of all pictures, without its extension: "Anna/Anna_0007".
+// Name is the picture's path in the folder of all pictures, without its extension:
+// "Anna/Anna_0007".
 func (p Picture) Name() string {
 	return filepath.Join(p.Person, pictureID(p))
 }
 
 func pictureID(p Picture) string { return fmt.Sprintf("%s_%04d", p.Person, p.Number) }
 
-// Find is the picture's file in a folder: a JPEG or PNG. A picture that is not there is an error that wraps [os.ErrNotExist].
+// Find is the picture's file in a folder: a JPEG or PNG. A picture that is not there is an error
+// that wraps [os.ErrNotExist].
 func (p Picture) Find(folder string) (string, error) {
 	for _, extension := range []string{".jpg", ".jpeg", ".png"} {
 		path := filepath.Join(folder, p.Name()+extension)
@@ -38,7 +42,8 @@ func (p Picture) Find(folder string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("%s.jpg, or .jpeg or .png: %w", filepath.Join(folder, p.Name()), os.ErrNotExist)
+	return "", fmt.Errorf("%s.jpg, or .jpeg or .png: %w", filepath.Join(folder, p.Name()),
+		os.ErrNotExist)
 }
 
 // Pair is two pictures that are compared.
@@ -50,10 +55,11 @@ type Pair struct {
 // Same says whether both pictures are of one person.
 func (p Pair) Same() bool { return p.A.Person == p.B.Person }
 
-// ReadPairs reads a file of pairs in the format of Labeled Faces in the Wild (Huang et al., 2007): a line of a name and two numbers is two
-// pictures of one person, a line of a name and a number and another name and number two people. The first line may say how
-// many pairs there are: one number, of each of the two kinds, or two numbers, of sets and of each kind in a set. Fields are
-// separated by tabs or spaces; empty lines count for nothing.
+// ReadPairs reads a file of pairs in the format of Labeled Faces in the Wild (Huang et al., 2007):
+// a line of a name and two numbers is two pictures of one person, a line of a name and a number and
+// another name and number two people. The first line may say how many pairs there are: one number,
+// of each of the two kinds, or two numbers, of sets and of each kind in a set. Fields are separated
+// by tabs or spaces; empty lines count for nothing.
 //
 // An error of a line names its number.
 func ReadPairs(r io.Reader) ([]Pair, error) {
@@ -91,11 +97,16 @@ func ReadPairs(r io.Reader) ([]Pair, error) {
 			same++
 		}
 	}
-	if different := len(pairs) - same; promised >= 0 && (same != promised || different != promised) {
-		return nil, fmt.Errorf("the first line promises %d pairs of the same person and as many of different ones, and there are %d and %d", promised, same, different)
+	if different := len(pairs) - same; promised >= 0 &&
+		(same != promised || different != promised) {
+		return nil, fmt.Errorf(
+			"the first line promises %d pairs of the same person and as many of different ones, "+
+				"and there are %d and %d", promised, same, different)
 	}
 	if same == 0 || same == len(pairs) {
-		return nil, fmt.Errorf("there must be pairs of the same person and pairs of different ones: there are %d and %d", same, len(pairs)-same)
+		return nil, fmt.Errorf(
+			"there must be pairs of the same person and pairs of different ones: there are %d and "+
+				"%d", same, len(pairs)-same)
 	}
 	return pairs, nil
 }
@@ -107,7 +118,8 @@ func parseCounts(fields []string) (int, error) {
 	for _, f := range fields {
 		n, err := strconv.Atoi(f)
 		if err != nil || n < 1 || n > most/promised {
-			return 0, fmt.Errorf("%q is neither a pair nor a number of pairs", strings.Join(fields, " "))
+			return 0,
+				fmt.Errorf("%q is neither a pair nor a number of pairs", strings.Join(fields, " "))
 		}
 		promised *= n
 	}
@@ -123,7 +135,10 @@ func parsePair(fields []string) (Pair, error) {
 			return Pair{}, fmt.Errorf("a pair of two people names %s twice", fields[0])
 		}
 	default:
-		return Pair{}, fmt.Errorf("a pair has three fields (name, number, number) or four (name, number, name, number), this line has %d", len(fields))
+		return Pair{},
+			fmt.Errorf(
+				"a pair has three fields (name, number, number) or four (name, number, name, "+
+					"number), this line has %d", len(fields))
 	}
 	var pictures [2]Picture
 	for i := range pictures {
@@ -138,7 +153,9 @@ func parsePair(fields []string) (Pair, error) {
 		pictures[i] = Picture{name, n}
 	}
 	if pictures[0] == pictures[1] {
-		return Pair{}, fmt.Errorf("picture %d of %s is compared with itself", pictures[0].Number, pictures[0].Person)
+		return Pair{},
+			fmt.Errorf("picture %d of %s is compared with itself", pictures[0].Number,
+				pictures[0].Person)
 	}
 	return Pair{A: pictures[0], B: pictures[1]}, nil
 }

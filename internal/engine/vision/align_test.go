@@ -30,7 +30,8 @@ func TestSimilarityTransform(t *testing.T) {
 		}
 	}
 	nan := math.NaN()
-	for _, points := range []five{{}, {{nan, nan}, {nan, nan}, {nan, nan}, {nan, nan}, {nan, nan}}} {
+	for _, points := range []five{{},
+		{{nan, nan}, {nan, nan}, {nan, nan}, {nan, nan}, {nan, nan}}} {
 		if m, ok := similarityTransform(template, points); ok {
 			t.Errorf("%v gave %v", points, m)
 		}
@@ -38,8 +39,12 @@ func TestSimilarityTransform(t *testing.T) {
 }
 
 func TestSuppress(t *testing.T) {
-	at := func(x, y, side float64, score float32) box { return box{rect{x, y, x + side, y + side}, score} }
-	got := suppress([]box{at(0, 0, 10, 0.7), at(1, 1, 10, 0.9), at(30, 0, 10, 0.8), at(5, 5, 10, 0.95)}, 0.4)
+	at := func(x, y, side float64,
+		score float32) box {
+		return box{rect{x, y, x + side, y + side}, score}
+	}
+	got := suppress([]box{at(0, 0, 10, 0.7), at(1, 1, 10, 0.9), at(30, 0, 10, 0.8),
+		at(5, 5, 10, 0.95)}, 0.4)
 	// The first two overlap by 81/119; the last overlaps with the second by 36/164.
 	want := []float32{0.95, 0.9, 0.8}
 	if len(got) != len(want) {

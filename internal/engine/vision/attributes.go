@@ -10,8 +10,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// attributes has what sees the facial attributes, nil for those that the pack has no network for. Whether the mouth is
-// open is seen by the landmarks, without a network.
+// attributes has what sees the facial attributes, nil for those that the pack has no network for.
+// Whether the mouth is open is seen by the landmarks, without a network.
 type attributes struct {
 	age        *ager
 	gender     *genderer
@@ -60,8 +60,10 @@ type seen struct {
 	upright affine // see uprightMap
 }
 
-// add adds to d the attributes of a face that are wanted and that the pack has a network for. No other network runs.
-func (a *attributes) add(ctx context.Context, d *face.FaceDetail, f seen, want face.Attributes) (err error) {
+// add adds to d the attributes of a face that are wanted and that the pack has a network for. No
+// other network runs.
+func (a *attributes) add(ctx context.Context, d *face.FaceDetail, f seen,
+	want face.Attributes) (err error) {
 	if want&face.AttributeAgeRange != 0 && a.age != nil {
 		if d.AgeRange, err = a.age.estimate(ctx, f); err != nil {
 			return fmt.Errorf("estimating the age: %w", err)

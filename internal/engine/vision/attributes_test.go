@@ -83,7 +83,8 @@ func TestAttributesAreThoseAskedFor(t *testing.T) {
 	} {
 		got := middle(t, e, data, want)
 		for _, name := range extras {
-			if there := !reflect.ValueOf(got).FieldByName(name).IsNil(); there != slices.Contains(names, name) {
+			if there := !reflect.ValueOf(got).FieldByName(name).IsNil(); there != slices.Contains(
+				names, name) {
 				t.Errorf("%b: %s is there: %v", want, name, there)
 			}
 		}
@@ -99,7 +100,8 @@ func TestAttributesAreThoseAskedFor(t *testing.T) {
 				t.Errorf("%b: landmark %d is %s, want %s", want, i, l.Type, landmarks[i])
 			}
 		}
-		if got.BoundingBox != plain.BoundingBox || got.Pose != plain.Pose || got.Quality != plain.Quality ||
+		if got.BoundingBox != plain.BoundingBox || got.Pose != plain.Pose ||
+			got.Quality != plain.Quality ||
 			!slices.Equal(got.Landmarks[:5], plain.Landmarks) {
 			t.Errorf("%b: the default attributes differ: %+v, and alone %+v", want, got, plain)
 		}
@@ -124,7 +126,8 @@ func TestAttributesWithoutNetworks(t *testing.T) {
 	}
 	defer e.Close()
 	f := middle(t, e, read(t, portrait), face.AttributesAll)
-	if f.AgeRange != nil || f.Gender != nil || f.Emotions != nil || f.EyesOpen != nil || f.Smile != nil {
+	if f.AgeRange != nil || f.Gender != nil || f.Emotions != nil || f.EyesOpen != nil ||
+		f.Smile != nil {
 		t.Errorf("without a network: %+v", f)
 	}
 	if len(f.Landmarks) != len(allNames) || f.MouthOpen == nil {
@@ -136,7 +139,8 @@ func TestAttributesWithoutNetworks(t *testing.T) {
 func TestAttributesOfGroups(t *testing.T) {
 	e := newEngine(t, vision.Options{})
 	for _, name := range []string{"cf_013_4.jpg", "dlib_2008_001322.jpg", "dlib_bald_guys.jpg"} {
-		photo, err := e.Detect(t.Context(), read(t, filepath.Join("group", name)), face.AttributesAll)
+		photo, err := e.Detect(t.Context(), read(t, filepath.Join("group", name)),
+			face.AttributesAll)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -154,10 +158,12 @@ func checkAttributes(t *testing.T, f face.FaceDetail) {
 	if r := f.AgeRange; r == nil || r.Low < 0 || r.High <= r.Low || r.High > 120 {
 		t.Errorf("age range %+v", r)
 	}
-	if g := f.Gender; g == nil || g.Value != "Female" && g.Value != "Male" || !(g.Confidence >= 50 && g.Confidence <= 100) {
+	if g := f.Gender; g == nil || g.Value != "Female" && g.Value != "Male" ||
+		!(g.Confidence >= 50 && g.Confidence <= 100) {
 		t.Errorf("gender %+v", g)
 	}
-	for name, j := range map[string]*face.Judgement{"eyes open": f.EyesOpen, "mouth open": f.MouthOpen, "smile": f.Smile} {
+	for name, j := range map[string]*face.Judgement{"eyes open": f.EyesOpen,
+		"mouth open": f.MouthOpen, "smile": f.Smile} {
 		if j == nil || !(j.Confidence >= 50 && j.Confidence <= 100) {
 			t.Errorf("%s %+v", name, j)
 		}
@@ -173,7 +179,8 @@ func checkAttributes(t *testing.T, f face.FaceDetail) {
 		types = append(types, m.Type)
 	}
 	slices.Sort(types)
-	if want := []string{"ANGRY", "CALM", "DISGUSTED", "FEAR", "HAPPY", "SAD", "SURPRISED"}; !slices.Equal(types, want) {
+	if want := []string{"ANGRY", "CALM", "DISGUSTED", "FEAR", "HAPPY", "SAD",
+		"SURPRISED"}; !slices.Equal(types, want) {
 		t.Errorf("emotions %v, want %v", types, want)
 	}
 	if math.Abs(float64(sum-100)) > 0.01 {
@@ -189,21 +196,26 @@ func checkAttributes(t *testing.T, f face.FaceDetail) {
 		}
 	}
 	for _, order := range [][]string{ // from the left to the right
-		{"upperJawlineLeft", "leftEyeLeft", "leftEyeUp", "leftEyeRight", "rightEyeLeft", "rightEyeDown", "rightEyeRight", "upperJawlineRight"},
-		{"leftEyeBrowLeft", "leftEyeBrowUp", "leftEyeBrowRight", "rightEyeBrowLeft", "rightEyeBrowUp", "rightEyeBrowRight"},
+		{"upperJawlineLeft", "leftEyeLeft", "leftEyeUp", "leftEyeRight", "rightEyeLeft",
+			"rightEyeDown", "rightEyeRight", "upperJawlineRight"},
+		{"leftEyeBrowLeft", "leftEyeBrowUp", "leftEyeBrowRight", "rightEyeBrowLeft",
+			"rightEyeBrowUp", "rightEyeBrowRight"},
 		{"midJawlineLeft", "mouthLeft", "mouthUp", "mouthRight", "midJawlineRight"},
 		{"noseLeft", "noseRight"},
 	} {
-		if !slices.IsSortedFunc(order, func(a, b string) int { return int(1e6 * (at[a].X - at[b].X)) }) {
+		if !slices.IsSortedFunc(order,
+			func(a, b string) int { return int(1e6 * (at[a].X - at[b].X)) }) {
 			t.Errorf("%v are not from left to right: %v", order, f.Landmarks)
 		}
 	}
 	for _, order := range [][]string{ // from the top down
-		{"leftEyeBrowUp", "leftEyeUp", "leftEyeDown", "noseLeft", "mouthUp", "mouthDown", "chinBottom"},
+		{"leftEyeBrowUp", "leftEyeUp", "leftEyeDown", "noseLeft", "mouthUp", "mouthDown",
+			"chinBottom"},
 		{"rightEyeBrowUp", "rightEyeUp", "rightEyeDown", "noseRight", "mouthUp"},
 		{"upperJawlineLeft", "midJawlineLeft", "chinBottom"},
 	} {
-		if !slices.IsSortedFunc(order, func(a, b string) int { return int(1e6 * (at[a].Y - at[b].Y)) }) {
+		if !slices.IsSortedFunc(order,
+			func(a, b string) int { return int(1e6 * (at[a].Y - at[b].Y)) }) {
 			t.Errorf("%v are not from the top down: %v", order, f.Landmarks)
 		}
 	}
@@ -249,9 +261,9 @@ func (s *share) add(right bool) {
 	}
 }
 
-// TestLFWAttributes measures the attributes on pictures of LFW that were labelled by eye. Crops and thresholds were chosen
-// on those of the set "chosen"; the bars are for the set "test", which has other persons, and for the eyes also for the
-// set "eyes", in which half are closed.
+// TestLFWAttributes measures the attributes on pictures of LFW that were labelled by eye. Crops and
+// thresholds were chosen on those of the set "chosen"; the bars are for the set "test", which has
+// other persons, and for the eyes also for the set "eyes", in which half are closed.
 func TestLFWAttributes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a minute")
@@ -273,14 +285,16 @@ func TestLFWAttributes(t *testing.T) {
 		for attribute, c := range map[string]struct {
 			label string
 			got   *face.Judgement
-		}{"smile": {l.smile, f.Smile}, "mouth open": {l.mouth, f.MouthOpen}, "eyes open": {l.eyes, f.EyesOpen}} {
+		}{"smile": {l.smile, f.Smile}, "mouth open": {l.mouth, f.MouthOpen},
+			"eyes open": {l.eyes, f.EyesOpen}} {
 			if c.label == "" {
 				continue
 			}
 			right := c.got.Value == (c.label == "y")
 			add(l.set+" "+attribute+" "+c.label, right)
 			if !right {
-				t.Logf("%s: %s is not %v (confidence %.1f)", l.image, attribute, c.got.Value, c.got.Confidence)
+				t.Logf("%s: %s is not %v (confidence %.1f)", l.image, attribute, c.got.Value,
+					c.got.Confidence)
 			}
 		}
 		if l.emotion != "" {
@@ -315,7 +329,8 @@ func TestLFWAttributes(t *testing.T) {
 	for key, least := range map[string]float64{
 		"test gender M": 0.85, "test gender F": 0.7, "test smile y": 0.9, "test smile n": 0.85,
 		"test mouth open y": 0.85, "test mouth open n": 0.85, "test eyes open y": 0.9,
-		"eyes eyes open n": 0.85, "eyes eyes open y": 0.6, "test emotion HAPPY": 0.9, "test age in range": 0.6,
+		"eyes eyes open n": 0.85, "eyes eyes open y": 0.6, "test emotion HAPPY": 0.9,
+		"test age in range": 0.6,
 	} {
 		if s := shares[key]; s == nil || float64(s.right) < least*float64(s.all) {
 			t.Errorf("%s: %+v, want a share of %.2f", key, s, least)
@@ -323,8 +338,8 @@ func TestLFWAttributes(t *testing.T) {
 	}
 }
 
-// A mirrored picture has its landmarks mirrored, with the names of the other side, and the pose's yaw and roll turned.
-// What a face looks like stays.
+// A mirrored picture has its landmarks mirrored, with the names of the other side, and the pose's
+// yaw and roll turned. What a face looks like stays.
 func TestMirroredAttributes(t *testing.T) {
 	e := newEngine(t, vision.Options{})
 	sides := strings.NewReplacer("Left", "Right", "left", "right", "Right", "Left", "right", "left")
@@ -337,14 +352,17 @@ func TestMirroredAttributes(t *testing.T) {
 		img := load(t, name)
 		width, height := img.Rect.Dx(), img.Rect.Dy()
 		as := middle(t, e, change(t, width, height, img.At), face.AttributesAll)
-		mirrored := middle(t, e, change(t, width, height, func(x, y int) color.Color { return img.At(width-1-x, y) }), face.AttributesAll)
+		mirrored := middle(t, e,
+			change(t, width, height, func(x, y int) color.Color { return img.At(width-1-x, y) }),
+			face.AttributesAll)
 		at := map[string]face.Landmark{}
 		for _, l := range mirrored.Landmarks {
 			at[l.Type] = l
 		}
 		for _, l := range as.Landmarks {
 			m, ok := at[sides.Replace(l.Type)]
-			if dx, dy := m.X-(1-l.X), m.Y-l.Y; !ok || math.Hypot(float64(dx), float64(dy)) > 0.15*float64(as.BoundingBox.Height) {
+			if dx, dy := m.X-(1-l.X), m.Y-l.Y; !ok ||
+				math.Hypot(float64(dx), float64(dy)) > 0.15*float64(as.BoundingBox.Height) {
 				t.Errorf("%s: %s is at %.3f, %.3f, and %s of the mirror image at %.3f, %.3f",
 					name, l.Type, l.X, l.Y, m.Type, m.X, m.Y)
 			}
@@ -361,7 +379,8 @@ func TestMirroredAttributes(t *testing.T) {
 	}
 	for name, sum := range map[string]float64{"yaw": yaw, "roll": roll, "pitch": pitch} {
 		if mean := sum / float64(len(names)); mean > 4 {
-			t.Errorf("%s: a picture and its mirror image differ by %.1f degrees in the mean", name, mean)
+			t.Errorf("%s: a picture and its mirror image differ by %.1f degrees in the mean", name,
+				mean)
 		}
 	}
 }
@@ -377,7 +396,8 @@ func TestPitchFollowsTheNose(t *testing.T) {
 		noses = append(noses, float64((f.Landmarks[4].Y-eyes)/(mouth-eyes)))
 	}
 	if r := correlation(pitches, noses); r > -0.4 {
-		t.Errorf("the correlation of the pitch and the nose's distance from the eyes is %.2f, want well below 0", r)
+		t.Errorf("the correlation of the pitch and the nose's distance from the eyes is %.2f, "+
+			"want well below 0", r)
 	}
 }
 

@@ -8,7 +8,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/pack"
 )
 
-// The stages of a regression add up by hand: bin 2 of 3, then its bin 0, whose offset is half a bin, then nothing.
+// The stages of a regression add up by hand: bin 2 of 3, then its bin 0, whose offset is half a
+// bin, then nothing.
 func TestStaged(t *testing.T) {
 	outputs := [][]float32{
 		{0, 0, 1}, {1, 0, 0}, {0, 0, 0},
@@ -27,12 +28,14 @@ func TestSoftmax(t *testing.T) {
 	}
 }
 
-// A mouth's lips are apart or not, whatever the mouth's size and angle; points that make no mouth say nothing.
+// A mouth's lips are apart or not, whatever the mouth's size and angle; points that make no mouth
+// say nothing.
 func TestMouthOpen(t *testing.T) {
 	mouth := func(gap, size, angle float64) *markup {
 		sin, cos := math.Sincos(angle)
 		var m markup
-		for i, p := range map[int]point{60: {-1, 0}, 64: {1, 0}, 61: {-0.5, -gap}, 62: {0, -gap}, 63: {0.5, -gap}, 67: {-0.5, gap}, 66: {0, gap}, 65: {0.5, gap}} {
+		for i, p := range map[int]point{60: {-1, 0}, 64: {1, 0}, 61: {-0.5, -gap}, 62: {0, -gap},
+			63: {0.5, -gap}, 67: {-0.5, gap}, 66: {0, gap}, 65: {0.5, gap}} {
 			m[i] = point{50 + size*(cos*p.x-sin*p.y), 50 + size*(sin*p.x+cos*p.y)}
 		}
 		return &m
@@ -57,10 +60,13 @@ func TestMouthOpen(t *testing.T) {
 	}
 }
 
-// The square around an eye has its middle and its direction, and there is one even where the points fall together.
+// The square around an eye has its middle and its direction, and there is one even where the points
+// fall together.
 func TestAroundEye(t *testing.T) {
-	e := &eyer{classifier: &classifier{network: &network{input: pack.Input{Shape: [4]int64{1, 1, 24, 24}}, part: pack.Crop{Scale: 2}}}}
-	m := e.around(point{100, 200}, 12, point{100, 200}, point{100, 260}) // a head that lies on its side
+	e := &eyer{classifier: &classifier{network: &network{input: pack.Input{Shape: [4]int64{1, 1, 24,
+		24}}, part: pack.Crop{Scale: 2}}}}
+	// a head that lies on its side
+	m := e.around(point{100, 200}, 12, point{100, 200}, point{100, 260})
 	if x, y := m.apply(12, 12); math.Hypot(x-100, y-200) > 1e-9 {
 		t.Errorf("the middle is at %v, %v", x, y)
 	}

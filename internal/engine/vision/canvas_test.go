@@ -30,9 +30,10 @@ type canvas struct {
 	heads []recollect.BoundingBox // in pixels
 }
 
-// newCanvas lays heads of a height in pixels, turned by up to 30 degrees either way and dimmed or brightened, on a ground
-// without a face: as many as find a place, and at most the given number.
-func newCanvas(t *testing.T, random *rand.Rand, ground image.Image, paths []string, width, height, head, most int) canvas {
+// newCanvas lays heads of a height in pixels, turned by up to 30 degrees either way and dimmed or
+// brightened, on a ground without a face: as many as find a place, and at most the given number.
+func newCanvas(t *testing.T, random *rand.Rand, ground image.Image, paths []string, width, height,
+	head, most int) canvas {
 	t.Helper()
 	c := canvas{RGBA: image.NewRGBA(image.Rect(0, 0, width, height))}
 	draw.ApproxBiLinear.Scale(c, c.Rect, ground, ground.Bounds(), draw.Src, nil)
@@ -44,8 +45,10 @@ func newCanvas(t *testing.T, random *rand.Rand, ground image.Image, paths []stri
 			break
 		}
 		room := 0.8 * discRadius * scale
-		at := place{room + random.Float64()*(float64(width)-2*room), room + random.Float64()*(float64(height)-2*room)}
-		if slices.ContainsFunc(places, func(p place) bool { return math.Hypot(p.x-at.x, p.y-at.y) < 1.9*discRadius*scale }) {
+		at := place{room + random.Float64()*(float64(width)-2*room), room +
+			random.Float64()*(float64(height)-2*room)}
+		if slices.ContainsFunc(places,
+			func(p place) bool { return math.Hypot(p.x-at.x, p.y-at.y) < 1.9*discRadius*scale }) {
 			continue
 		}
 		places = append(places, at)
@@ -57,18 +60,21 @@ func newCanvas(t *testing.T, random *rand.Rand, ground image.Image, paths []stri
 		}
 		draw.BiLinear.Transform(c.RGBA, turn, f, f.Rect, draw.Over, nil)
 		c.heads = append(c.heads, recollect.BoundingBox{
-			Left:  float32(at.x + scale*float64(lfwHead.Min.X-125)),
-			Top:   float32(at.y + scale*float64(lfwHead.Min.Y-125)),
-			Width: float32(scale * float64(lfwHead.Dx())), Height: float32(scale * float64(lfwHead.Dy())),
+			Left:   float32(at.x + scale*float64(lfwHead.Min.X-125)),
+			Top:    float32(at.y + scale*float64(lfwHead.Min.Y-125)),
+			Width:  float32(scale * float64(lfwHead.Dx())),
+			Height: float32(scale * float64(lfwHead.Dy())),
 		})
 	}
 	return c
 }
 
-// discRadius is that of the part of LFW's pictures which is laid on a canvas, in pixels about their middle.
+// discRadius is that of the part of LFW's pictures which is laid on a canvas, in pixels about their
+// middle.
 const discRadius = 95
 
-// disc brightens a picture of LFW by a factor and cuts out its middle, fading at the rim. It changes the picture.
+// disc brightens a picture of LFW by a factor and cuts out its middle, fading at the rim. It
+// changes the picture.
 func disc(f *image.RGBA, light float64) *image.RGBA {
 	for y := range f.Rect.Dy() {
 		for x := range f.Rect.Dx() {
@@ -131,8 +137,10 @@ func compare(faces []face.FaceDetail, truth []recollect.BoundingBox, width, heig
 	hit := make([]bool, len(truth))
 	for _, single := range faces {
 		b := single.BoundingBox
-		b.Left, b.Top, b.Width, b.Height = b.Left*float32(width), b.Top*float32(height), b.Width*float32(width), b.Height*float32(height)
-		i := slices.IndexFunc(truth, func(o recollect.BoundingBox) bool { return b.IntersectionOverUnion(o) >= 0.4 })
+		b.Left, b.Top, b.Width, b.Height = b.Left*float32(width), b.Top*float32(height),
+			b.Width*float32(width), b.Height*float32(height)
+		i := slices.IndexFunc(truth,
+			func(o recollect.BoundingBox) bool { return b.IntersectionOverUnion(o) >= 0.4 })
 		switch {
 		case i < 0:
 			f.elsewhere++
@@ -146,8 +154,9 @@ func compare(faces []face.FaceDetail, truth []recollect.BoundingBox, width, heig
 	return f
 }
 
-// TestLFWCanvases measures which faces are found by their size: heads of LFW at known places, in pictures of 1920 x 1080 and
-// of four times as many pixels. A head that is 40 pixels high is less than 40 x 40.
+// TestLFWCanvases measures which faces are found by their size: heads of LFW at known places, in
+// pictures of 1920 x 1080 and of four times as many pixels. A head that is 40 pixels high is less
+// than 40 x 40.
 func TestLFWCanvases(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute")
@@ -159,7 +168,8 @@ func TestLFWCanvases(t *testing.T) {
 	for _, test := range []struct {
 		width, height, head, canvases int
 	}{
-		{1920, 1080, 40, 4}, {1920, 1080, 48, 2}, {1920, 1080, 64, 2}, {1920, 1080, 80, 2}, {1920, 1080, 100, 2},
+		{1920, 1080, 40, 4}, {1920, 1080, 48, 2}, {1920, 1080, 64, 2}, {1920, 1080, 80, 2},
+		{1920, 1080, 100, 2},
 		{1920, 1080, 140, 2}, {1920, 1080, 200, 2}, {1920, 1080, 400, 2},
 		{1080, 1920, 40, 2}, {1080, 1920, 100, 2}, {1080, 1920, 400, 2},
 		{3840, 2160, 80, 2}, {3840, 2160, 160, 1}, {3840, 2160, 400, 1},
@@ -167,21 +177,26 @@ func TestLFWCanvases(t *testing.T) {
 		var f found
 		for range test.canvases {
 			c := newCanvas(t, random, ground, paths, test.width, test.height, test.head, 25)
-			f.add(compare(detect(t, e, encodeJPEG(t, c.RGBA)).Faces(), c.heads, test.width, test.height))
+			f.add(compare(detect(t, e, encodeJPEG(t, c.RGBA)).Faces(), c.heads, test.width,
+				test.height))
 		}
 		all.add(f)
-		t.Logf("| %d x %d | %d | %d | %.1f %% | %d | %d |", test.width, test.height, test.head, f.faces, 100*f.recall(), f.twice, f.elsewhere)
+		t.Logf("| %d x %d | %d | %d | %.1f %% | %d | %d |", test.width, test.height, test.head,
+			f.faces, 100*f.recall(), f.twice, f.elsewhere)
 		least := 0.97
 		if test.head*1080 <= 40*min(test.width, test.height) {
 			least = 0.90
 		}
 		if f.recall() < least {
-			t.Errorf("of heads %d pixels high in %d x %d, %.3f are found, want %.2f", test.head, test.width, test.height, f.recall(), least)
+			t.Errorf("of heads %d pixels high in %d x %d, %.3f are found, want %.2f", test.head,
+				test.width, test.height, f.recall(), least)
 		}
 	}
-	t.Logf("all: %d heads, recall %.2f %%, precision %.2f %%", all.faces, 100*all.recall(), 100*all.precision())
+	t.Logf("all: %d heads, recall %.2f %%, precision %.2f %%", all.faces, 100*all.recall(),
+		100*all.precision())
 	if all.recall() < 0.97 || all.precision() < 0.98 {
-		t.Errorf("recall %.3f and precision %.3f, want 0.97 and 0.98", all.recall(), all.precision())
+		t.Errorf("recall %.3f and precision %.3f, want 0.97 and 0.98", all.recall(),
+			all.precision())
 	}
 }
 
@@ -196,7 +211,8 @@ func TestDetectCrowd(t *testing.T) {
 	img := image.NewRGBA(image.Rect(0, 0, 250*columns, 250*rows))
 	for i := range columns * rows {
 		at := image.Pt(i%columns*250, i/columns*250)
-		draw.Draw(img, image.Rectangle{at, at.Add(image.Pt(250, 250))}, loadFile(t, paths[i*17]), image.Point{}, draw.Src)
+		draw.Draw(img, image.Rectangle{at, at.Add(image.Pt(250, 250))}, loadFile(t, paths[i*17]),
+			image.Point{}, draw.Src)
 	}
 	faces := detect(t, e, encodeJPEG(t, img)).Faces()
 	if len(faces) != 100 {
@@ -219,10 +235,13 @@ func TestDetectNothing(t *testing.T) {
 	e := newEngine(t, vision.Options{})
 	noise := rand.New(rand.NewPCG(1, 1))
 	for name, at := range map[string]func(x, y int) color.Color{
-		"black":  func(x, y int) color.Color { return color.Black },
-		"white":  func(x, y int) color.Color { return color.White },
-		"noise":  func(x, y int) color.Color { return color.Gray{uint8(noise.IntN(256))} },
-		"checks": func(x, y int) color.Color { return color.Gray{uint8(255 * ((x/16 + y/16) % 2))} },
+		"black": func(x, y int) color.Color { return color.Black },
+		"white": func(x, y int) color.Color { return color.White },
+		"noise": func(x, y int) color.Color { return color.Gray{uint8(noise.IntN(256))} },
+		"checks": func(x,
+			y int) color.Color {
+			return color.Gray{uint8(255 * ((x/16 + y/16) % 2))}
+		},
 	} {
 		for _, size := range []image.Point{{80, 80}, {1000, 700}, {3000, 80}, {80, 3000}} {
 			if faces := detect(t, e, change(t, size.X, size.Y, at)).Faces(); len(faces) != 0 {
@@ -232,18 +251,21 @@ func TestDetectNothing(t *testing.T) {
 	}
 }
 
-// A face that the picture's edge cuts is an answer like any other, and one that stands on its head is found.
+// A face that the picture's edge cuts is an answer like any other, and one that stands on its head
+// is found.
 func TestDetectOddFaces(t *testing.T) {
 	e := newEngine(t, vision.Options{})
 	img := load(t, portrait)
 	width, height := img.Rect.Dx(), img.Rect.Dy()
 	for name, part := range map[string]image.Rectangle{
-		"left": image.Rect(width/2, 0, width, height), "top": image.Rect(0, height/2, width, height),
+		"left":  image.Rect(width/2, 0, width, height),
+		"top":   image.Rect(0, height/2, width, height),
 		"right": image.Rect(0, 0, width/2, height), "bottom": image.Rect(0, 0, width, height/2),
 	} {
 		photo := detect(t, e, encodeJPEG(t, img.SubImage(part)))
 		for i, f := range photo.Faces() {
-			if b := f.BoundingBox; !(b.Left < 1 && b.Top < 1 && b.Left+b.Width > 0 && b.Top+b.Height > 0 && b.Width > 0 && b.Height > 0) {
+			if b := f.BoundingBox; !(b.Left < 1 && b.Top < 1 && b.Left+b.Width > 0 && b.Top+
+				b.Height > 0 && b.Width > 0 && b.Height > 0) {
 				t.Errorf("cut on the %s: the box is %+v", name, b)
 			}
 			if _, err := photo.Embed(t.Context(), i); err != nil {
@@ -251,7 +273,9 @@ func TestDetectOddFaces(t *testing.T) {
 			}
 		}
 	}
-	turned := detect(t, e, change(t, width, height, func(x, y int) color.Color { return img.At(width-1-x, height-1-y) })).Faces()
+	turned := detect(t, e,
+		change(t, width, height,
+			func(x, y int) color.Color { return img.At(width-1-x, height-1-y) })).Faces()
 	if len(turned) != 1 || !inside(turned[0], 0.5, 0.5) {
 		t.Errorf("upside down there are %d faces", len(turned))
 	}

@@ -10,7 +10,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/pack"
 )
 
-// classifier tells which of some classes a crop is of, by a network whose output is a logit of each.
+// classifier tells which of some classes a crop is of, by a network whose output is a logit of
+// each.
 type classifier struct {
 	*network
 	classes []string
@@ -20,7 +21,8 @@ type classifier struct {
 func newClassifier(r *onnx.Runtime, n *pack.Network, known ...string) (*classifier, error) {
 	for i, class := range n.Classes {
 		if !slices.Contains(known, class) || slices.Contains(n.Classes[:i], class) {
-			return nil, fmt.Errorf("%s: class %q is not one of %q, or is there twice", n.File, class, known)
+			return nil,
+				fmt.Errorf("%s: class %q is not one of %q, or is there twice", n.File, class, known)
 		}
 	}
 	network, err := open(r, n, "classes", []int64{1, int64(len(n.Classes))})

@@ -20,8 +20,8 @@ const (
 	minSide   = 80          // pixels
 	maxPixels = 100_000_000 // of one picture
 
-	// maxScanPixels bounds the work of a JPEG whose few bytes claim many scans over many pixels: twenty scans of the
-	// largest picture. An encoder makes about ten.
+	// maxScanPixels bounds the work of a JPEG whose few bytes claim many scans over many pixels:
+	// twenty scans of the largest picture. An encoder makes about ten.
 	maxScanPixels = 20 * maxPixels
 )
 
@@ -30,17 +30,21 @@ type decoder struct {
 	memory    *Memory
 	scratches sync.Pool // of pictures that are done with: fresh memory is cold
 
-	// shift, if not nil, says for a JPEG of a size that it is decoded at 1/2^shift of it, and finer where something asks for it.
+	// shift, if not nil, says for a JPEG of a size that it is decoded at 1/2^shift of it, and finer
+	// where something asks for it.
 	shift func(width, height int) int
 }
 
-// invalidFormat is what the caller is told of anything that is no JPEG or PNG picture, or a broken one.
+// invalidFormat is what the caller is told of anything that is no JPEG or PNG picture, or a broken
+// one.
 func invalidFormat(cause error) error {
-	return &recollect.Error{Code: recollect.CodeInvalidImageFormat, Message: "Request has invalid image format", Err: cause}
+	return &recollect.Error{Code: recollect.CodeInvalidImageFormat,
+		Message: "Request has invalid image format", Err: cause}
 }
 
 func tooLarge(cause error) error {
-	return &recollect.Error{Code: recollect.CodeImageTooLarge, Message: "Image size is too large.", Err: cause}
+	return &recollect.Error{Code: recollect.CodeImageTooLarge, Message: "Image size is too large.",
+		Err: cause}
 }
 
 // header is what is known of a picture before it is decoded.
@@ -53,8 +57,8 @@ type header struct {
 	planes        bool // of a JPEG: of luma, or of luma and chroma
 }
 
-// decode decodes a picture. It waits until the memory is free that this takes, which is the picture's
-// until release is called.
+// decode decodes a picture. It waits until the memory is free that this takes, which is the
+// picture's until release is called.
 func (d *decoder) decode(ctx context.Context, data []byte) (p *picture, release func(), err error) {
 	h, err := readHeader(data)
 	if err != nil {
@@ -83,7 +87,8 @@ func (d *decoder) decode(ctx context.Context, data []byte) (p *picture, release 
 	}, nil
 }
 
-// read decodes a picture by its header. Go's decoders have the last word on what is not read by our own.
+// read decodes a picture by its header. Go's decoders have the last word on what is not read by our
+// own.
 func (d *decoder) read(ctx context.Context, data []byte, h *header) (*picture, error) {
 	if h.planes {
 		shift := 0
@@ -121,10 +126,15 @@ func readHeader(data []byte) (h header, err error) {
 	case h.width < 1 || h.height < 1:
 		return header{}, invalidFormat(errors.New("it has no pixels"))
 	case min(h.width, h.height) < minSide:
-		return header{}, &recollect.Error{Code: recollect.CodeInvalidParameter, Message: "Request has invalid parameters",
-			Err: fmt.Errorf("the picture has %d x %d pixels, and needs %d on each side", h.width, h.height, minSide)}
+		return header{},
+			&recollect.Error{Code: recollect.CodeInvalidParameter,
+				Message: "Request has invalid parameters",
+				Err: fmt.Errorf("the picture has %d x %d pixels, and needs %d on each side",
+					h.width, h.height, minSide)}
 	case int64(h.width)*int64(h.height) > maxPixels:
-		return header{}, tooLarge(fmt.Errorf("the picture has %d x %d pixels, more than %d", h.width, h.height, maxPixels))
+		return header{},
+			tooLarge(fmt.Errorf("the picture has %d x %d pixels, more than %d", h.width, h.height,
+				maxPixels))
 	case h.fault != nil:
 		return header{}, invalidFormat(h.fault)
 	}
@@ -136,14 +146,17 @@ func jpegHeader(data []byte) (header, error) {
 	if err != nil {
 		return header{}, err
 	}
-	h := header{width: config.Width, height: config.Height, orientation: exifOrientation(data), decode: jpeg.Decode}
+	h := header{width: config.Width, height: config.Height, orientation: exifOrientation(data),
+		decode: jpeg.Decode}
 	pixels := int64(config.Width) * int64(config.Height)
 	// Every block of 8 x 8 pixels takes one bit at least.
 	if int64(len(data))*8 < pixels/64 {
 		h.fault = errors.New("it is too short for its size in pixels")
 	}
-	// No marker occurs in compressed data, so that this counts every scan (and now and then something else).
-	if scans := int64(bytes.Count(data, []byte("\xff\xda"))); scans*pixels > maxScanPixels && scans > 1 {
+	// No marker occurs in compressed data, so that this counts every scan (and now and then
+	// something else).
+	if scans := int64(bytes.Count(data, []byte("\xff\xda"))); scans*pixels > maxScanPixels &&
+		scans > 1 {
 		h.fault = fmt.Errorf("it has %d scans", scans)
 	}
 	// The decoder's planes and conversions, and the halved ones.
@@ -171,12 +184,14 @@ func pngHeader(data []byte) (header, error) {
 	if err != nil {
 		return header{}, err
 	}
-	h := header{width: config.Width, height: config.Height, orientation: upright, decode: png.Decode}
+	h := header{width: config.Width, height: config.Height, orientation: upright,
+		decode: png.Decode}
 	// IHDR is the first chunk, or DecodeConfig would have failed.
 	depth, colorType, interlaced := int64(data[24]), data[25], data[28] != 0
 	samples := map[byte]int64{0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colorType]
 	// Deflate makes at most 1032 bytes of one.
-	if raw := int64(config.Height) * (1 + int64(config.Width)*samples*depth/8); int64(len(data)) < raw/1032 {
+	if raw := int64(config.Height) * (1 +
+		int64(config.Width)*samples*depth/8); int64(len(data)) < raw/1032 {
 		h.fault = errors.New("it is too short for its size in pixels")
 	}
 	h.bytesPerPixel = 4
@@ -203,8 +218,9 @@ func (c *cancelReader) Read(p []byte) (int, error) {
 	return c.r.Read(p)
 }
 
-// fromImage makes a picture of what Go's decoders return, without copying where it can. Transparent pixels are laid on
-// white, which is what cut-out portraits are made for. The image is the picture's afterwards.
+// fromImage makes a picture of what Go's decoders return, without copying where it can. Transparent
+// pixels are laid on white, which is what cut-out portraits are made for. The image is the
+// picture's afterwards.
 func fromImage(img image.Image) (*picture, error) {
 	switch img := img.(type) {
 	case *image.YCbCr:
@@ -236,11 +252,13 @@ func fromImage(img image.Image) (*picture, error) {
 }
 
 // interleaved views pixels of step bytes as planes whose first bytes are next apart.
-func interleaved(model colorModel, bounds image.Rectangle, pix []uint8, stride, step, next int) *picture {
+func interleaved(model colorModel, bounds image.Rectangle, pix []uint8, stride, step,
+	next int) *picture {
 	width, height := bounds.Dx(), bounds.Dy()
 	var planes [3]plane
 	for i := range model.channels() {
-		planes[i] = plane{pix: pix[i*next:], step: step, stride: stride, width: width, height: height, subX: 1, subY: 1}
+		planes[i] = plane{pix: pix[i*next:], step: step, stride: stride, width: width,
+			height: height, subX: 1, subY: 1}
 	}
 	return newPicture(model, width, height, planes)
 }
@@ -282,7 +300,8 @@ func fromYCbCr(img *image.YCbCr) *picture {
 	cb, cr := chroma, chroma
 	cb.pix, cr.pix = img.Cb, img.Cr
 	return newPicture(modelYCbCr, width, height, [3]plane{
-		{pix: img.Y, step: 1, stride: img.YStride, width: width, height: height, subX: 1, subY: 1}, cb, cr,
+		{pix: img.Y, step: 1, stride: img.YStride, width: width, height: height, subX: 1, subY: 1},
+		cb, cr,
 	})
 }
 

@@ -94,7 +94,8 @@ func TestDecodeKinds(t *testing.T) {
 	grey := func(c color.NRGBA) color.Color { return color.GrayModel.Convert(c) }
 	var palette color.Palette
 	for i := range 216 {
-		palette = append(palette, color.NRGBA{uint8(i / 36 * 51), uint8(i / 6 % 6 * 51), uint8(i % 6 * 51), 255})
+		palette = append(palette,
+			color.NRGBA{uint8(i / 36 * 51), uint8(i / 6 % 6 * 51), uint8(i % 6 * 51), 255})
 	}
 	translucent := func(c color.NRGBA) color.Color { c.A = 128; return c }
 	translucentWide := func(c color.NRGBA) color.Color {
@@ -108,7 +109,10 @@ func TestDecodeKinds(t *testing.T) {
 
 	_, _, want := pixels(t, testdata(t, "drawing.png"))
 	_, _, wantGrey := pixels(t, encodePNG(t, redraw(img, image.NewNRGBA(bounds), grey)))
-	_, _, wantPalette := pixels(t, encodePNG(t, redraw(img, image.NewNRGBA(bounds), func(c color.NRGBA) color.Color { return palette.Convert(c) })))
+	_, _, wantPalette := pixels(t,
+		encodePNG(t,
+			redraw(img, image.NewNRGBA(bounds),
+				func(c color.NRGBA) color.Color { return palette.Convert(c) })))
 	_, _, wantHalf := pixels(t, encodePNG(t, redraw(img, image.NewNRGBA(bounds), onWhiteHalf)))
 	white := make([]float32, len(want))
 	for i := range white {
@@ -124,33 +128,41 @@ func TestDecodeKinds(t *testing.T) {
 		want []float32
 		mean float64 // the mean difference that is allowed, of 255
 	}{
-		"baseline 4:2:0":          {testdata(t, "baseline420.jpg"), want, 3},
-		"baseline 4:2:2":          {testdata(t, "baseline422.jpg"), want, 3},
-		"baseline 4:4:4":          {testdata(t, "baseline444.jpg"), want, 3},
-		"progressive":             {testdata(t, "progressive.jpg"), want, 3},
-		"JPEG in RGB":             {testdata(t, "rgb.jpg"), want, 3},
-		"CMYK":                    {testdata(t, "cmyk.jpg"), want, 3},
-		"CMYK progressive":        {testdata(t, "cmyk-progressive.jpg"), want, 3},
-		"grey JPEG":               {testdata(t, "grey.jpg"), wantGrey, 3},
-		"grey progressive":        {testdata(t, "grey-progressive.jpg"), wantGrey, 3},
-		"as Go encodes it":        {subsampled.Bytes(), want, 3},
-		"interlaced PNG":          {testdata(t, "interlaced.png"), want, 0},
-		"16 bits":                 {encodePNG(t, redraw(img, image.NewRGBA64(bounds), same)), want, 0},
-		"grey PNG":                {encodePNG(t, redraw(img, image.NewGray(bounds), grey)), wantGrey, 0},
-		"grey of 16 bits":         {encodePNG(t, redraw(img, image.NewGray16(bounds), grey)), wantGrey, 0},
-		"palette":                 {encodePNG(t, redraw(img, image.NewPaletted(bounds, palette), same)), wantPalette, 0},
-		"alpha":                   {encodePNG(t, redraw(img, image.NewNRGBA(bounds), translucent)), wantHalf, 0},
-		"alpha of 16 bits":        {encodePNG(t, redraw(img, image.NewNRGBA64(bounds), translucentWide)), wantHalf, 0.5},
-		"transparent in all":      {encodePNG(t, image.NewNRGBA(bounds)), white, 0},
-		"palette, transparent":    {encodePNG(t, image.NewPaletted(bounds, clear)), white, 0},
-		"palette with some clear": {encodePNG(t, redraw(img, image.NewPaletted(bounds, clear), same)), wantPalette, 0},
+		"baseline 4:2:0":   {testdata(t, "baseline420.jpg"), want, 3},
+		"baseline 4:2:2":   {testdata(t, "baseline422.jpg"), want, 3},
+		"baseline 4:4:4":   {testdata(t, "baseline444.jpg"), want, 3},
+		"progressive":      {testdata(t, "progressive.jpg"), want, 3},
+		"JPEG in RGB":      {testdata(t, "rgb.jpg"), want, 3},
+		"CMYK":             {testdata(t, "cmyk.jpg"), want, 3},
+		"CMYK progressive": {testdata(t, "cmyk-progressive.jpg"), want, 3},
+		"grey JPEG":        {testdata(t, "grey.jpg"), wantGrey, 3},
+		"grey progressive": {testdata(t, "grey-progressive.jpg"), wantGrey, 3},
+		"as Go encodes it": {subsampled.Bytes(), want, 3},
+		"interlaced PNG":   {testdata(t, "interlaced.png"), want, 0},
+		"16 bits": {encodePNG(t, redraw(img, image.NewRGBA64(bounds), same)), want,
+			0},
+		"grey PNG": {encodePNG(t, redraw(img, image.NewGray(bounds), grey)),
+			wantGrey, 0},
+		"grey of 16 bits": {encodePNG(t, redraw(img, image.NewGray16(bounds), grey)),
+			wantGrey, 0},
+		"palette": {encodePNG(t,
+			redraw(img, image.NewPaletted(bounds, palette), same)), wantPalette, 0},
+		"alpha": {encodePNG(t, redraw(img, image.NewNRGBA(bounds), translucent)),
+			wantHalf, 0},
+		"alpha of 16 bits": {encodePNG(t,
+			redraw(img, image.NewNRGBA64(bounds), translucentWide)), wantHalf, 0.5},
+		"transparent in all":   {encodePNG(t, image.NewNRGBA(bounds)), white, 0},
+		"palette, transparent": {encodePNG(t, image.NewPaletted(bounds, clear)), white, 0},
+		"palette with some clear": {encodePNG(t,
+			redraw(img, image.NewPaletted(bounds, clear), same)), wantPalette, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			width, height, got := pixels(t, c.data)
 			if width != bounds.Dx() || height != bounds.Dy() {
 				t.Fatalf("%d x %d pixels, want %d x %d", width, height, bounds.Dx(), bounds.Dy())
 			}
-			if mean, most := difference(got, c.want); mean > c.mean+1e-4 || (c.mean == 0 && most > 0.01) {
+			if mean, most := difference(got, c.want); mean > c.mean+1e-4 ||
+				(c.mean == 0 && most > 0.01) {
 				t.Errorf("the mean difference is %.2f and the largest %.0f", mean, most)
 			}
 		})
@@ -197,7 +209,8 @@ func TestDecodeRefuses(t *testing.T) {
 	for range 3000 {
 		manyScans = append(manyScans, progressive[at:len(progressive)-2]...)
 	}
-	manyScans = append(append(bytes.Clone(progressive[:len(progressive)-2]), manyScans...), 0xff, 0xd9)
+	manyScans = append(append(bytes.Clone(progressive[:len(progressive)-2]), manyScans...), 0xff,
+		0xd9)
 	few := make([]byte, 3000)
 	binary.BigEndian.PutUint16(few, 0x78da)
 
@@ -205,27 +218,38 @@ func TestDecodeRefuses(t *testing.T) {
 		data []byte
 		want recollect.Code
 	}{
-		"nothing":                 {nil, recollect.CodeInvalidImageFormat},
-		"text":                    {[]byte("hello"), recollect.CodeInvalidImageFormat},
-		"GIF":                     {[]byte("GIF89a\x60\x00\x60\x00\x00\x00\x00;"), recollect.CodeInvalidImageFormat},
-		"WebP":                    {[]byte("RIFF\x24\x00\x00\x00WEBPVP8 "), recollect.CodeInvalidImageFormat},
-		"JPEG signature":          {[]byte("\xff\xd8\xff"), recollect.CodeInvalidImageFormat},
-		"PNG signature":           {drawn[:8], recollect.CodeInvalidImageFormat},
-		"half a JPEG":             {whole[:len(whole)/2], recollect.CodeInvalidImageFormat},
-		"half a progressive JPEG": {progressive[:len(progressive)/2], recollect.CodeInvalidImageFormat},
-		"JPEG without an end":     {whole[:len(whole)-2], recollect.CodeInvalidImageFormat},
-		"half a PNG":              {drawn[:len(drawn)/2], recollect.CodeInvalidImageFormat},
-		"altered PNG":             {flipped, recollect.CodeInvalidImageFormat},
-		"no height":               {lyingJPEG(t, "baseline420.jpg", 104, 0), recollect.CodeInvalidImageFormat},
-		"narrow JPEG":             {lyingJPEG(t, "baseline420.jpg", 79, 88), recollect.CodeInvalidParameter},
-		"low JPEG":                {lyingJPEG(t, "progressive.jpg", 104, 79), recollect.CodeInvalidParameter},
-		"narrow PNG":              {encodePNG(t, image.NewGray(image.Rect(0, 0, 79, 200))), recollect.CodeInvalidParameter},
-		"900 megapixels, PNG":     {rawPNG(30_000, 30_000, 8, 2, few), recollect.CodeImageTooLarge},
-		"4000 megapixels, JPEG":   {lyingJPEG(t, "baseline420.jpg", 65_500, 65_500), recollect.CodeImageTooLarge},
-		"overflowing PNG":         {rawPNG(1<<31-1, 1<<31-1, 16, 6, few), recollect.CodeInvalidImageFormat},
-		"100 megapixels of lies":  {rawPNG(10_000, 10_000, 8, 2, few), recollect.CodeInvalidImageFormat},
-		"81 megapixels of lies":   {lyingJPEG(t, "progressive.jpg", 9_000, 9_000), recollect.CodeInvalidImageFormat},
-		"more scans than sense":   {enlarge(manyScans), recollect.CodeInvalidImageFormat},
+		"nothing": {nil, recollect.CodeInvalidImageFormat},
+		"text":    {[]byte("hello"), recollect.CodeInvalidImageFormat},
+		"GIF": {[]byte("GIF89a\x60\x00\x60\x00\x00\x00\x00;"),
+			recollect.CodeInvalidImageFormat},
+		"WebP": {[]byte("RIFF\x24\x00\x00\x00WEBPVP8 "),
+			recollect.CodeInvalidImageFormat},
+		"JPEG signature": {[]byte("\xff\xd8\xff"), recollect.CodeInvalidImageFormat},
+		"PNG signature":  {drawn[:8], recollect.CodeInvalidImageFormat},
+		"half a JPEG":    {whole[:len(whole)/2], recollect.CodeInvalidImageFormat},
+		"half a progressive JPEG": {progressive[:len(progressive)/2],
+			recollect.CodeInvalidImageFormat},
+		"JPEG without an end": {whole[:len(whole)-2], recollect.CodeInvalidImageFormat},
+		"half a PNG":          {drawn[:len(drawn)/2], recollect.CodeInvalidImageFormat},
+		"altered PNG":         {flipped, recollect.CodeInvalidImageFormat},
+		"no height": {lyingJPEG(t, "baseline420.jpg", 104, 0),
+			recollect.CodeInvalidImageFormat},
+		"narrow JPEG": {lyingJPEG(t, "baseline420.jpg", 79, 88),
+			recollect.CodeInvalidParameter},
+		"low JPEG": {lyingJPEG(t, "progressive.jpg", 104, 79),
+			recollect.CodeInvalidParameter},
+		"narrow PNG": {encodePNG(t, image.NewGray(image.Rect(0, 0, 79, 200))),
+			recollect.CodeInvalidParameter},
+		"900 megapixels, PNG": {rawPNG(30_000, 30_000, 8, 2, few), recollect.CodeImageTooLarge},
+		"4000 megapixels, JPEG": {lyingJPEG(t, "baseline420.jpg", 65_500, 65_500),
+			recollect.CodeImageTooLarge},
+		"overflowing PNG": {rawPNG(1<<31-1, 1<<31-1, 16, 6, few),
+			recollect.CodeInvalidImageFormat},
+		"100 megapixels of lies": {rawPNG(10_000, 10_000, 8, 2, few),
+			recollect.CodeInvalidImageFormat},
+		"81 megapixels of lies": {lyingJPEG(t, "progressive.jpg", 9_000, 9_000),
+			recollect.CodeInvalidImageFormat},
+		"more scans than sense": {enlarge(manyScans), recollect.CodeInvalidImageFormat},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newTestDecoder(DefaultMemory)
@@ -262,7 +286,8 @@ func TestDecodeWaitsForMemory(t *testing.T) {
 	}
 	cost := int64(h.width) * int64(h.height) * h.bytesPerPixel
 
-	if _, _, err := newTestDecoder(cost-1).decode(t.Context(), data); recollect.CodeOf(err) != recollect.CodeImageTooLarge {
+	if _, _, err := newTestDecoder(cost-1).decode(t.Context(),
+		data); recollect.CodeOf(err) != recollect.CodeImageTooLarge {
 		t.Errorf("a picture that never fits: got %v, want that it is too large", err)
 	}
 
@@ -282,7 +307,8 @@ func TestDecodeWaitsForMemory(t *testing.T) {
 	}()
 	cancel()
 	if err := <-second; !errors.Is(err, context.Canceled) {
-		t.Errorf("a picture without room: got %v, want that it waits until its context is done", err)
+		t.Errorf("a picture without room: got %v, want that it waits until its context is done",
+			err)
 	}
 	release()
 	_, release, err = d.decode(t.Context(), data)
@@ -340,8 +366,9 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// A JPEG that is decoded at a fraction of its size shows what it does when it is decoded whole, at any size and angle: to the bit where
-// it has to be read again, and nearly so elsewhere, since means of samples are rounded once and not several times.
+// A JPEG that is decoded at a fraction of its size shows what it does when it is decoded whole, at
+// any size and angle: to the bit where it has to be read again, and nearly so elsewhere, since
+// means of samples are rounded once and not several times.
 func TestDecodeAtAFraction(t *testing.T) {
 	source := image.NewRGBA(image.Rect(0, 0, 1204, 906))
 	img := drawing(t)
@@ -365,7 +392,8 @@ func TestDecodeAtAFraction(t *testing.T) {
 			}
 			for range 40 {
 				d.shift = func(int, int) int { return shift }
-				p, _, err := d.decode(t.Context(), data) // anew, so that nothing is there but what this asks for
+				// anew, so that nothing is there but what this asks for
+				p, _, err := d.decode(t.Context(), data)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -378,8 +406,10 @@ func TestDecodeAtAFraction(t *testing.T) {
 				whole.crop(want, side, side, 3, part)
 				p.crop(got, side, side, 3, part)
 				exact := min(size, size*stretch)/side < 2
-				if mean, most := difference(got, want); most > 14 || mean > 0.8 || exact && most > 0 {
-					t.Errorf("orientation %d, 1/%d, %v: the crops differ by %.3f, at most by %.1f", turn, 1<<shift, part, mean, most)
+				if mean, most := difference(got, want); most > 14 || mean > 0.8 || exact &&
+					most > 0 {
+					t.Errorf("orientation %d, 1/%d, %v: the crops differ by %.3f, at most by %.1f",
+						turn, 1<<shift, part, mean, most)
 				}
 				sin, cos := math.Sincos(random.Float64() * 6)
 				scale := 0.3 + 4*random.Float64()
@@ -388,8 +418,10 @@ func TestDecodeAtAFraction(t *testing.T) {
 				whole.warp(wantBytes, side, m)
 				p.warp(gotBytes, side, m)
 				for i, v := range wantBytes {
-					if d := int(v) - int(gotBytes[i]); max(d, -d) > 14 || scale*math.Sqrt2 < 2 && d != 0 {
-						t.Errorf("orientation %d, 1/%d, %v: a byte of the warp is %d, not %d", turn, 1<<shift, m, gotBytes[i], v)
+					if d := int(v) - int(gotBytes[i]); max(d, -d) > 14 || scale*math.Sqrt2 < 2 &&
+						d != 0 {
+						t.Errorf("orientation %d, 1/%d, %v: a byte of the warp is %d, not %d", turn,
+							1<<shift, m, gotBytes[i], v)
 						break
 					}
 				}

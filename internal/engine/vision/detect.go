@@ -31,7 +31,8 @@ type detector struct {
 }
 
 const (
-	edge   = 2   // pixels of the network's input: a box that comes closer to the edge of a tile may be cut there
+	// pixels of the network's input: a box that comes closer to the edge of a tile may be cut there
+	edge   = 2
 	inside = 0.7 // share of the smaller of two boxes, most
 )
 
@@ -44,18 +45,22 @@ func newDetector(r *onnx.Runtime, n *pack.Network, thresholds pack.Detection) (*
 	default:
 		decode, shapes = ultraFace, ultraFaceShapes
 		if n.Decoder != "ultraface" {
-			return nil, fmt.Errorf("%s: decoder %q is not known here, ultraface and yunet are", n.File, n.Decoder)
+			return nil,
+				fmt.Errorf("%s: decoder %q is not known here, ultraface and yunet are", n.File,
+					n.Decoder)
 		}
 	}
 	network, err := open(r, n, n.Decoder, shapes...)
 	if err != nil {
 		return nil, err
 	}
-	return &detector{network, decode, thresholds.Score, float64(thresholds.Overlap), thresholds.Confidence, r.Cores()}, nil
+	return &detector{network, decode, thresholds.Score, float64(thresholds.Overlap),
+		thresholds.Confidence, r.Cores()}, nil
 }
 
-// find returns the faces, the largest box first, and among equal ones the higher score. Boxes are not cut off at
-// the picture's edges. A picture that is large is looked at in several views, side by side.
+// find returns the faces, the largest box first, and among equal ones the higher score. Boxes are
+// not cut off at the picture's edges. A picture that is large is looked at in several views, side
+// by side.
 func (d *detector) find(ctx context.Context, p *picture) ([]box, error) {
 	width, height := p.size()
 	inputWidth, inputHeight := float64(d.input.Shape[3]), float64(d.input.Shape[2])
@@ -82,8 +87,8 @@ func (d *detector) find(ctx context.Context, p *picture) ([]box, error) {
 	return faces, nil
 }
 
-// shift says at which 1/2^shift of its size a picture is seen most finely. A picture that is not large is decoded in full: its faces
-// mostly need all of it.
+// shift says at which 1/2^shift of its size a picture is seen most finely. A picture that is not
+// large is decoded in full: its faces mostly need all of it.
 func (d *detector) shift(width, height int) int {
 	if width*height < full {
 		return 0
@@ -99,7 +104,8 @@ func (d *detector) shift(width, height int) int {
 func (d *detector) read(outputs [][]float32, whole rect) []box {
 	var found []box
 	d.decode(outputs, d.score, func(score float32, x0, y0, x1, y1 float64) {
-		// A face can reach over the edge, but not by more than the picture. What is not a number fails every comparison.
+		// A face can reach over the edge, but not by more than the picture. What is not a number
+		// fails every comparison.
 		if !(x0 >= -1 && y0 >= -1 && x1 <= 2 && y1 <= 2 && x0 < x1 && y0 < y1) {
 			return
 		}
@@ -114,13 +120,14 @@ func (d *detector) read(outputs [][]float32, whole rect) []box {
 	return found
 }
 
-// suppress keeps of boxes that overlap by more than the given intersection over union the one of the highest score
-// (non-maximum suppression).
+// suppress keeps of boxes that overlap by more than the given intersection over union the one of
+// the highest score (non-maximum suppression).
 func suppress(boxes []box, overlap float64) []box {
 	slices.SortStableFunc(boxes, func(a, b box) int { return cmp.Compare(b.score, a.score) })
 	var kept []box
 	for _, b := range boxes {
-		if !slices.ContainsFunc(kept, func(k box) bool { return intersectionOverUnion(k.rect, b.rect) > overlap }) {
+		if !slices.ContainsFunc(kept,
+			func(k box) bool { return intersectionOverUnion(k.rect, b.rect) > overlap }) {
 			kept = append(kept, b)
 		}
 	}
@@ -137,9 +144,10 @@ type sighting struct {
 // clear tells whether the view shows the face as large as the detector needs it, and larger.
 func (s *sighting) clear() bool { return s.seen >= 2*leastSeen && s.score >= doubt }
 
-// join makes faces of what was found in all views. Of boxes that overlap by more than the given intersection over union one
-// is kept, and so it is where, in different views, one lies inside of the other for the most part: a part of a large face can look like
-// a face. The coarsest clear view has the first word, since it has most of what is around the face, then the highest score.
+// join makes faces of what was found in all views. Of boxes that overlap by more than the given
+// intersection over union one is kept, and so it is where, in different views, one lies inside of
+// the other for the most part: a part of a large face can look like a face. The coarsest clear view
+// has the first word, since it has most of what is around the face, then the highest score.
 func join(found []sighting, overlap float64) []box {
 	slices.SortStableFunc(found, func(a, b sighting) int {
 		switch aClear, bClear := a.clear(), b.clear(); {

@@ -6,13 +6,17 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/pack"
 )
 
-// detectorDecoder reads a detector's outputs. It yields the boxes whose score is at least the given one, with their corners as ratios of the
-// sides of what the network saw; they may be anything, and no numbers at all.
-type detectorDecoder func(outputs [][]float32, least float32, yield func(score float32, x0, y0, x1, y1 float64))
+// detectorDecoder reads a detector's outputs. It yields the boxes whose score is at least the given
+// one, with their corners as ratios of the sides of what the network saw; they may be anything, and
+// no numbers at all.
+type detectorDecoder func(outputs [][]float32, least float32,
+	yield func(score float32, x0, y0, x1, y1 float64))
 
-// ultraFace reads UltraFace (github.com/Linzaier/Ultra-Light-Fast-Generic-Face-Detector-1MB): the scores, 1 x n x 2 with the face's in
-// the second column, and the boxes, 1 x n x 4 with the corners x0 y0 x1 y1.
-func ultraFace(outputs [][]float32, least float32, yield func(score float32, x0, y0, x1, y1 float64)) {
+// ultraFace reads UltraFace (github.com/Linzaier/Ultra-Light-Fast-Generic-Face-Detector-1MB): the
+// scores, 1 x n x 2 with the face's in the second column, and the boxes, 1 x n x 4 with the corners
+// x0 y0 x1 y1.
+func ultraFace(outputs [][]float32, least float32,
+	yield func(score float32, x0, y0, x1, y1 float64)) {
 	scores, corners := outputs[0], outputs[1]
 	for i := range min(len(scores)/2, len(corners)/4) {
 		if score := scores[2*i+1]; score >= least { // not a number is not
@@ -27,9 +31,11 @@ var ultraFaceShapes = [][]int64{{1, 0, 2}, {1, 0, 4}}
 // yuNetStrides are the cells' sides in pixels of the input.
 var yuNetStrides = [3]int64{8, 16, 32}
 
-// yuNet reads YuNet (Wu et al., YuNet: A Tiny Millisecond-level Face Detector, 2023; its network of OpenCV Zoo) for an input of the given shape: for
-// each stride a row a cell, in three outputs that come by kind and then by stride. cls and obj are 1 x cells x 1, whose geometric mean is the score; bbox
-// is 1 x cells x 4: the centre's way from the cell's corner, and the logarithms of the sides, in strides. Its landmarks are not read.
+// yuNet reads YuNet (Wu et al., YuNet: A Tiny Millisecond-level Face Detector, 2023; its network of
+// OpenCV Zoo) for an input of the given shape: for each stride a row a cell, in three outputs that
+// come by kind and then by stride. cls and obj are 1 x cells x 1, whose geometric mean is the
+// score; bbox is 1 x cells x 4: the centre's way from the cell's corner, and the logarithms of the
+// sides, in strides. Its landmarks are not read.
 func yuNet(input [4]int64) (detectorDecoder, [][]int64) {
 	height, width := input[2], input[3]
 	var shapes [][]int64
@@ -38,7 +44,8 @@ func yuNet(input [4]int64) (detectorDecoder, [][]int64) {
 			shapes = append(shapes, []int64{1, (height / stride) * (width / stride), columns})
 		}
 	}
-	return func(outputs [][]float32, least float32, yield func(score float32, x0, y0, x1, y1 float64)) {
+	return func(outputs [][]float32, least float32,
+		yield func(score float32, x0, y0, x1, y1 float64)) {
 		for level, stride := range yuNetStrides {
 			class, object, boxes := outputs[level], outputs[3+level], outputs[6+level]
 			columns := int(width / stride)
@@ -49,7 +56,8 @@ func yuNet(input [4]int64) (detectorDecoder, [][]int64) {
 					continue
 				}
 				b := boxes[4*cell : 4*cell+4]
-				x, y := (float64(cell%columns)+float64(b[0]))*across, (float64(cell/columns)+float64(b[1]))*down
+				x, y := (float64(cell%columns)+float64(b[0]))*across,
+					(float64(cell/columns)+float64(b[1]))*down
 				w, h := math.Exp(float64(b[2]))*across/2, math.Exp(float64(b[3]))*down/2
 				yield(score, x-w, y-h, x+w, y+h)
 			}
@@ -57,8 +65,8 @@ func yuNet(input [4]int64) (detectorDecoder, [][]int64) {
 	}, shapes
 }
 
-// confidence maps a score to a confidence of 0 to 1 by the straight lines between knots. Below the first it falls to 0 with the score, and without knots it is the
-// score.
+// confidence maps a score to a confidence of 0 to 1 by the straight lines between knots. Below the
+// first it falls to 0 with the score, and without knots it is the score.
 func confidence(knots []pack.ScoreKnot, score float32) float32 {
 	var before pack.ScoreKnot
 	for _, k := range knots {
@@ -66,7 +74,8 @@ func confidence(knots []pack.ScoreKnot, score float32) float32 {
 			if k.Score == before.Score {
 				return k.Confidence / 100
 			}
-			return (before.Confidence + (k.Confidence-before.Confidence)*(score-before.Score)/(k.Score-before.Score)) / 100
+			return (before.Confidence +
+				(k.Confidence-before.Confidence)*(score-before.Score)/(k.Score-before.Score)) / 100
 		}
 		before = k
 	}

@@ -8,8 +8,10 @@ import (
 )
 
 func TestConfidence(t *testing.T) {
-	knots := []pack.ScoreKnot{{Score: 0.5, Confidence: 40}, {Score: 0.75, Confidence: 90}, {Score: 0.9, Confidence: 100}}
-	for score, want := range map[float32]float64{0: 0, 0.25: 0.2, 0.5: 0.4, 0.625: 0.65, 0.75: 0.9, 0.9: 1, 1: 1} {
+	knots := []pack.ScoreKnot{{Score: 0.5, Confidence: 40}, {Score: 0.75, Confidence: 90},
+		{Score: 0.9, Confidence: 100}}
+	for score, want := range map[float32]float64{0: 0, 0.25: 0.2, 0.5: 0.4, 0.625: 0.65, 0.75: 0.9,
+		0.9: 1, 1: 1} {
 		if got := float64(confidence(knots, score)); math.Abs(got-want) > 1e-6 {
 			t.Errorf("a score of %v has a confidence of %v, want %v", score, got, want)
 		}
@@ -22,7 +24,8 @@ func TestConfidence(t *testing.T) {
 	}
 }
 
-// YuNet's outputs, made by hand: a face of 64 x 96 pixels around (100, 200) of a 640 x 640 input, as a cell of each stride tells it.
+// YuNet's outputs, made by hand: a face of 64 x 96 pixels around (100, 200) of a 640 x 640 input,
+// as a cell of each stride tells it.
 func TestYuNetReads(t *testing.T) {
 	decode, shapes := yuNet([4]int64{1, 3, 640, 640})
 	for level, stride := range yuNetStrides {
@@ -35,7 +38,8 @@ func TestYuNetReads(t *testing.T) {
 		cell := row*(640/int(stride)) + column
 		outputs[level][cell], outputs[3+level][cell] = 0.9, 0.4 // their geometric mean is 0.6
 		copy(outputs[6+level][4*cell:], []float32{
-			float32(100/side - float64(column)), float32(200/side - float64(row)), float32(math.Log(64 / side)), float32(math.Log(96 / side)),
+			float32(100/side - float64(column)), float32(200/side - float64(row)),
+			float32(math.Log(64 / side)), float32(math.Log(96 / side)),
 		})
 		d := &detector{decode: decode, score: 0.5}
 		got := d.read(outputs, rect{0, 0, 1280, 640})
@@ -43,11 +47,13 @@ func TestYuNetReads(t *testing.T) {
 			t.Fatalf("stride %d: read %v, want one box", stride, got)
 		}
 		want := rect{136, 152, 264, 248}
-		if g := got[0]; math.Abs(float64(g.score)-0.6) > 1e-6 || math.Abs(g.x0-want.x0)+math.Abs(g.y0-want.y0)+math.Abs(g.x1-want.x1)+math.Abs(g.y1-want.y1) > 1e-3 {
+		if g := got[0]; math.Abs(float64(g.score)-0.6) > 1e-6 || math.Abs(g.x0-want.x0)+
+			math.Abs(g.y0-want.y0)+math.Abs(g.x1-want.x1)+math.Abs(g.y1-want.y1) > 1e-3 {
 			t.Errorf("stride %d: read %+v, want %+v and a score of 0.6", stride, g, want)
 		}
 		// Whatever a network says, what comes out are boxes.
-		for _, nonsense := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 1e30, -1e30} {
+		for _, nonsense := range []float32{float32(math.NaN()), float32(math.Inf(1)),
+			float32(math.Inf(-1)), 1e30, -1e30} {
 			for i := range outputs {
 				for j := range outputs[i] {
 					outputs[i][j] = nonsense

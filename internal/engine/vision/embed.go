@@ -11,7 +11,8 @@ import (
 
 const cropSide = 112 // pixels
 
-// crop is a square in three planes of red, green and blue bytes, row after row. That of an embedder has cropSide x cropSide pixels.
+// crop is a square in three planes of red, green and blue bytes, row after row. That of an embedder
+// has cropSide x cropSide pixels.
 type crop []uint8
 
 // plane is that of a colour.
@@ -23,9 +24,11 @@ func (c crop) plane(colour int) []uint8 {
 // luma is that of a pixel (ITU-R BT.601).
 func luma(red, green, blue float32) float32 { return 0.299*red + 0.587*green + 0.114*blue }
 
-// template is where the five points of a face are put in a crop, in pixels (Deng et al., ArcFace: Additive Angular
-// Margin Loss for Deep Face Recognition, 2019, and the code published with it). The first pixel's centre is 0.
-var template = five{{38.2946, 51.6963}, {73.5318, 51.5014}, {41.5493, 92.3655}, {70.7299, 92.2041}, {56.0252, 71.7366}}
+// template is where the five points of a face are put in a crop, in pixels (Deng et al., ArcFace:
+// Additive Angular Margin Loss for Deep Face Recognition, 2019, and the code published with it).
+// The first pixel's centre is 0.
+var template = five{{38.2946, 51.6963}, {73.5318, 51.5014}, {41.5493, 92.3655}, {70.7299, 92.2041},
+	{56.0252, 71.7366}}
 
 // embedder turns an aligned face into a vector.
 type embedder struct{ *network }
@@ -41,7 +44,8 @@ func newEmbedder(r *onnx.Runtime, n *pack.Network) (*embedder, error) {
 	return &embedder{network}, nil
 }
 
-// uprightMap maps an embedder's crop to the picture, turned and scaled so that the template's points lie on the face's.
+// uprightMap maps an embedder's crop to the picture, turned and scaled so that the template's
+// points lie on the face's.
 func uprightMap(f box, points five) affine {
 	m, ok := similarityTransform(template, points)
 	if !ok {
@@ -55,9 +59,9 @@ func uprightMap(f box, points five) affine {
 	return m
 }
 
-// similarityTransform is the rotation, uniform scale and shift that bring the points of from closest to those of to, by
-// the sum of the squared distances (Umeyama, 1991, without reflection, here in complex numbers: to = a from + b). It
-// is false if there is none.
+// similarityTransform is the rotation, uniform scale and shift that bring the points of from
+// closest to those of to, by the sum of the squared distances (Umeyama, 1991, without reflection,
+// here in complex numbers: to = a from + b). It is false if there is none.
 func similarityTransform(from, to five) (affine, bool) {
 	var fromMean, toMean complex128
 	for i := range from {

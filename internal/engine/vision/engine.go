@@ -1,5 +1,5 @@
-// Package vision finds the faces in a picture and turns them into vectors, by the networks of a model pack. It knows
-// nothing of collections.
+// Package vision finds the faces in a picture and turns them into vectors, by the networks of a
+// model pack. It knows nothing of collections.
 package vision
 
 import (
@@ -28,8 +28,9 @@ const (
 	StageLandmarks Stage = "landmarks" // of one face
 	StagePose      Stage = "pose"      // of one face
 	StageAlign     Stage = "align"     // of one face: its upright crop, and the quality of that
-	StageAttribute Stage = "attribute" // of one face: the attributes that are not always there, if any are wanted
-	StageEmbed     Stage = "embed"     // of one face
+	// of one face: the attributes that are not always there, if any are wanted
+	StageAttribute Stage = "attribute"
+	StageEmbed     Stage = "embed" // of one face
 )
 
 const (
@@ -42,7 +43,8 @@ type Options struct {
 	// Memory bounds that of the pictures in work. nil: [DefaultMemory], for this engine alone.
 	Memory *Memory
 
-	// Observe, if not nil, is told how long each stage took. It is called from several goroutines at once.
+	// Observe, if not nil, is told how long each stage took. It is called from several goroutines
+	// at once.
 	Observe func(Stage, time.Duration)
 }
 
@@ -63,8 +65,8 @@ type Engine struct {
 
 var _ face.Engine = (*Engine)(nil)
 
-// New prepares the networks of a pack that was loaded by [pack.Load]. A network whose input or outputs are not what its
-// decoder reads is an error here, so that it cannot be one later.
+// New prepares the networks of a pack that was loaded by [pack.Load]. A network whose input or
+// outputs are not what its decoder reads is an error here, so that it cannot be one later.
 func New(p *pack.Pack, r *onnx.Runtime, options Options) (*Engine, error) {
 	if options.Memory == nil {
 		options.Memory = NewMemory(DefaultMemory)
@@ -84,13 +86,15 @@ func New(p *pack.Pack, r *onnx.Runtime, options Options) (*Engine, error) {
 	e.embed, faults[3] = newEmbedder(r, &p.Embed)
 	e.attributes, faults[4] = newAttributes(r, p.Attributes)
 	if err := errors.Join(faults[:]...); err != nil {
-		return nil, fmt.Errorf("preparing the model pack %s: %w", p.Name, errors.Join(err, e.Close()))
+		return nil, fmt.Errorf("preparing the model pack %s: %w", p.Name,
+			errors.Join(err, e.Close()))
 	}
 	e.decoder.shift = e.detect.shift
 	return e, nil
 }
 
-// Calibration is what similarities stand for, as the pack has it: empty if that was not measured. The caller does not change it.
+// Calibration is what similarities stand for, as the pack has it: empty if that was not measured.
+// The caller does not change it.
 func (e *Engine) Calibration() []pack.Calibrated { return e.calibration }
 
 // Close frees the networks. No call may be under way, or begin afterwards.
@@ -102,7 +106,8 @@ func (e *Engine) Close() error {
 	return errors.Join(faults...)
 }
 
-// networks are those that are loaded, in the order that a picture goes through them, and those of the attributes.
+// networks are those that are loaded, in the order that a picture goes through them, and those of
+// the attributes.
 func (e *Engine) networks() []*network {
 	var all []*network
 	if e.detect != nil {
@@ -134,8 +139,10 @@ func (e *Engine) Cosine(similarity float32) float32 { return e.curve.cosine(simi
 
 // Detect decodes a picture, turns it upright and finds the faces in it, as [face.Engine] says.
 //
-// An attribute that the pack has no network for is left out of the faces. Networks of attributes run only where those are wanted.
-func (e *Engine) Detect(ctx context.Context, data []byte, want face.Attributes) (face.Photo, error) {
+// An attribute that the pack has no network for is left out of the faces. Networks of attributes
+// run only where those are wanted.
+func (e *Engine) Detect(ctx context.Context, data []byte, want face.Attributes) (face.Photo,
+	error) {
 	ctx = onnx.OneCaller(ctx)
 	stop := e.clock(StageDecode)
 	p, release, err := e.decoder.decode(ctx, data)
@@ -156,7 +163,8 @@ func (e *Engine) Detect(ctx context.Context, data []byte, want face.Attributes) 
 	if err != nil {
 		return nil, fmt.Errorf("finding landmarks: %w", err)
 	}
-	photo := &photo{engine: e, faces: make([]face.FaceDetail, len(faces)), crops: make([]crop, len(faces))}
+	photo := &photo{engine: e, faces: make([]face.FaceDetail, len(faces)),
+		crops: make([]crop, len(faces))}
 	err = each(ctx, len(faces), e.cores, func(ctx context.Context, i int) (err error) {
 		photo.faces[i], photo.crops[i], err = e.look(ctx, p, &faces[i], want)
 		return err
@@ -173,8 +181,8 @@ type located struct {
 	points *markup
 }
 
-// locate finds the landmarks in boxes that are ordered by size, and returns the largest maxFaces of those that the landmarks do
-// not veto.
+// locate finds the landmarks in boxes that are ordered by size, and returns the largest maxFaces of
+// those that the landmarks do not veto.
 func (e *Engine) locate(ctx context.Context, p *picture, found []box) ([]located, error) {
 	found = found[:min(len(found), maxCandidates)]
 	faces := make([]located, len(found))
@@ -198,7 +206,8 @@ func (e *Engine) locate(ctx context.Context, p *picture, found []box) ([]located
 }
 
 // look finds what is wanted to be known of one face beside its landmarks.
-func (e *Engine) look(ctx context.Context, p *picture, found *located, want face.Attributes) (face.FaceDetail, crop, error) {
+func (e *Engine) look(ctx context.Context, p *picture, found *located,
+	want face.Attributes) (face.FaceDetail, crop, error) {
 	width, height := p.size()
 	f, points := found.box, found.points
 
@@ -239,8 +248,8 @@ func (e *Engine) look(ctx context.Context, p *picture, found *located, want face
 	return detail, aligned, nil
 }
 
-// each calls f for 0 to n-1, as many at a time as the given number of cores. A panic of f is an error: in a goroutine of its own
-// nobody else could stop it from ending the process.
+// each calls f for 0 to n-1, as many at a time as the given number of cores. A panic of f is an
+// error: in a goroutine of its own nobody else could stop it from ending the process.
 func each(ctx context.Context, n, cores int, f func(ctx context.Context, i int) error) error {
 	if n == 1 {
 		return f(ctx, 0)
@@ -269,8 +278,9 @@ func (e *Engine) clock(stage Stage) func() {
 	return func() { e.options.Observe(stage, time.Since(start)) }
 }
 
-// RunNetworks runs the detector once and the networks of a face once, on whatever their inputs hold, with nothing
-// around them: what a picture with one face costs at least. It returns how long each took.
+// RunNetworks runs the detector once and the networks of a face once, on whatever their inputs
+// hold, with nothing around them: what a picture with one face costs at least. It returns how long
+// each took.
 func (e *Engine) RunNetworks(ctx context.Context) (map[Stage]time.Duration, error) {
 	took := map[Stage]time.Duration{}
 	for i, stage := range []Stage{StageDetect, StageLandmarks, StagePose, StageEmbed} {

@@ -5,9 +5,10 @@ import (
 	"encoding/binary"
 )
 
-// exifOrientation returns the orientation that a JPEG file's EXIF data states, and upright if it states none or what it
-// states cannot be read: a picture is not refused for its notes. Only the tag Orientation of the first image file
-// directory is looked for (EXIF 2.32, section 4.6.4 A), so that this is all the parser there is.
+// exifOrientation returns the orientation that a JPEG file's EXIF data states, and upright if it
+// states none or what it states cannot be read: a picture is not refused for its notes. Only the
+// tag Orientation of the first image file directory is looked for (EXIF 2.32, section 4.6.4 A), so
+// that this is all the parser there is.
 func exifOrientation(data []byte) orientation {
 	// Segments: 0xff, marker, length (of itself and what follows it).
 	for at := 2; at+4 <= len(data); {
@@ -24,7 +25,8 @@ func exifOrientation(data []byte) orientation {
 		if marker == startOfScan || length < 2 || at+2+length > len(data) {
 			return upright
 		}
-		if tiff, ok := bytes.CutPrefix(data[at+4:at+2+length], []byte("Exif\x00\x00")); ok && marker == app1 {
+		if tiff, ok := bytes.CutPrefix(data[at+4:at+2+length], []byte("Exif\x00\x00")); ok &&
+			marker == app1 {
 			return tiffOrientation(tiff)
 		}
 		at += 2 + length
@@ -59,7 +61,8 @@ func tiffOrientation(tiff []byte) orientation {
 		const tagOrientation, typeShort = 0x0112, 3
 		if order.Uint16(entries) == tagOrientation {
 			value := order.Uint16(entries[8:])
-			if order.Uint16(entries[2:]) != typeShort || order.Uint32(entries[4:]) != 1 || value < 1 || value > 8 {
+			if order.Uint16(entries[2:]) != typeShort || order.Uint32(entries[4:]) != 1 ||
+				value < 1 || value > 8 {
 				return upright
 			}
 			return orientation(value)

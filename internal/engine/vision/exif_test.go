@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// withOrientation puts an EXIF segment with the given orientation behind a JPEG file's first marker.
+// withOrientation puts an EXIF segment with the given orientation behind a JPEG file's first
+// marker.
 func withOrientation(data []byte, order binary.AppendByteOrder, value uint16) []byte {
 	tiff := []byte("II*\x00")
 	if order == binary.AppendByteOrder(binary.BigEndian) {

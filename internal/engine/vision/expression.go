@@ -22,15 +22,16 @@ func newExpresser(r *onnx.Runtime, n *pack.Network) (*expresser, error) {
 	if happy < 0 {
 		return nil, fmt.Errorf("%s: there is no class HAPPY", n.File)
 	}
-	classifier, err := newClassifier(r, n, "ANGRY", "CALM", "CONFUSED", "DISGUSTED", "FEAR", "HAPPY", "SAD", "SURPRISED")
+	classifier, err := newClassifier(r, n, "ANGRY", "CALM", "CONFUSED", "DISGUSTED", "FEAR",
+		"HAPPY", "SAD", "SURPRISED")
 	if err != nil {
 		return nil, err
 	}
 	return &expresser{classifier, happy}, nil
 }
 
-// read returns the network's emotions, the likeliest first, and whether the face smiles: whether it looks happy rather
-// than anything else.
+// read returns the network's emotions, the likeliest first, and whether the face smiles: whether it
+// looks happy rather than anything else.
 func (e *expresser) read(ctx context.Context, f seen) ([]face.Emotion, *face.Judgement, error) {
 	probabilities, err := e.probabilities(ctx, e.aligned(f.picture, f.upright))
 	if err != nil {
@@ -40,6 +41,7 @@ func (e *expresser) read(ctx context.Context, f seen) ([]face.Emotion, *face.Jud
 	for i, p := range probabilities {
 		emotions[i] = face.Emotion{Type: e.classes[i], Confidence: float32(100 * p)}
 	}
-	slices.SortStableFunc(emotions, func(a, b face.Emotion) int { return cmp.Compare(b.Confidence, a.Confidence) })
+	slices.SortStableFunc(emotions,
+		func(a, b face.Emotion) int { return cmp.Compare(b.Confidence, a.Confidence) })
 	return emotions, judge(probabilities[e.happy]), nil
 }

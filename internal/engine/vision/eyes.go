@@ -33,7 +33,8 @@ func (e *eyer) open(ctx context.Context, f seen) (*face.Judgement, error) {
 	m := f.points
 	left, right := m.middle(37, 38, 40, 41), m.middle(43, 44, 46, 47)
 	var sum float64
-	for _, eye := range []affine{e.around(left, m[36].distance(m[39]), left, right), e.around(right, m[42].distance(m[45]), left, right)} {
+	for _, eye := range []affine{e.around(left, m[36].distance(m[39]), left, right),
+		e.around(right, m[42].distance(m[45]), left, right)} {
 		p, err := e.probabilities(ctx, e.warped(f.picture, eye))
 		if err != nil {
 			return nil, err
@@ -43,7 +44,8 @@ func (e *eyer) open(ctx context.Context, f seen) (*face.Judgement, error) {
 	return judge(sum / 2), nil
 }
 
-// around maps the network's input to the square around an eye that lies along the line from the left eye to the right.
+// around maps the network's input to the square around an eye that lies along the line from the
+// left eye to the right.
 func (e *eyer) around(middle point, width float64, left, right point) affine {
 	side := float64(e.input.Shape[3])
 	cos, sin := 1.0, 0.0
@@ -53,5 +55,6 @@ func (e *eyer) around(middle point, width float64, left, right point) affine {
 	// An eye of no width has nothing to see, but is no fault.
 	step := max(width, 1) * float64(e.part.Scale) / side
 	toMiddle := affine{a: 1, c: -side / 2, e: 1, f: -side / 2}
-	return toMiddle.then(affine{step * cos, -step * sin, middle.x, step * sin, step * cos, middle.y})
+	return toMiddle.then(affine{step * cos, -step * sin, middle.x, step * sin, step * cos,
+		middle.y})
 }

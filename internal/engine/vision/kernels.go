@@ -1,7 +1,7 @@
 package vision
 
-// What resampling and feeding spend their time with. Where the processor can do eight at once it does (kernels_amd64.go), and computes the same
-// to the last bit.
+// What resampling and feeding spend their time with. Where the processor can do eight at once it
+// does (kernels_amd64.go), and computes the same to the last bit.
 
 // portableBlend sets out to wa*a + wb*b.
 func portableBlend(out, a, b []float32, wa, wb float32) {
@@ -16,7 +16,8 @@ func portableBlend4(out, a, b, c, d []float32, wa, wb, wc, wd float32) {
 	a, b, c, d = a[:len(out)], b[:len(out)], c[:len(out)], d[:len(out)]
 	for i := range out {
 		// The conversions keep compilers from fusing the operations.
-		out[i] = float32(float32(float32(wa*a[i])+float32(wb*b[i]))+float32(wc*c[i])) + float32(wd*d[i])
+		out[i] = float32(float32(float32(wa*a[i])+float32(wb*b[i]))+float32(wc*c[i])) +
+			float32(wd*d[i])
 	}
 }
 
@@ -34,7 +35,8 @@ func portableNormalise(v []float32, mean, factor float32) {
 	}
 }
 
-// portableRGB converts luma and chroma to red, green and blue in place, as JFIF 1.02 has it in section 7, kept within 0 to 255.
+// portableRGB converts luma and chroma to red, green and blue in place, as JFIF 1.02 has it in
+// section 7, kept within 0 to 255.
 func portableRGB(c0, c1, c2 []float32) {
 	c1, c2 = c1[:len(c0)], c2[:len(c0)]
 	for i, y := range c0 {
@@ -43,8 +45,8 @@ func portableRGB(c0, c1, c2 []float32) {
 	}
 }
 
-// portableStretch sets out to w0 times sample first plus w1 times the next, of samples that are step bytes apart. first
-// rises, by at most 4 from one to the next.
+// portableStretch sets out to w0 times sample first plus w1 times the next, of samples that are
+// step bytes apart. first rises, by at most 4 from one to the next.
 func portableStretch(out []float32, in []uint8, step int, first []int32, w0, w1 []float32) {
 	first, w0, w1 = first[:len(out)], w0[:len(out)], w1[:len(out)]
 	for i := range out {
@@ -53,15 +55,18 @@ func portableStretch(out []float32, in []uint8, step int, first []int32, w0, w1 
 	}
 }
 
-// portableStretch4 sets out to the sum of w0 to w3 times sample first and the three after it, added in that order. first rises, by at most 2 from
-// one to the next.
-func portableStretch4(out []float32, in []uint8, step int, first []int32, w0, w1, w2, w3 []float32) {
-	first, w0, w1, w2, w3 = first[:len(out)], w0[:len(out)], w1[:len(out)], w2[:len(out)], w3[:len(out)]
+// portableStretch4 sets out to the sum of w0 to w3 times sample first and the three after it, added
+// in that order. first rises, by at most 2 from one to the next.
+func portableStretch4(out []float32, in []uint8, step int, first []int32, w0, w1, w2,
+	w3 []float32) {
+	first, w0, w1, w2, w3 = first[:len(out)], w0[:len(out)], w1[:len(out)], w2[:len(out)],
+		w3[:len(out)]
 	for i := range out {
 		at := int(first[i]) * step
 		a, b := float32(in[at]), float32(in[at+step])
 		c, d := float32(in[at+2*step]), float32(in[at+3*step])
-		out[i] = float32(float32(float32(w0[i]*a)+float32(w1[i]*b))+float32(w2[i]*c)) + float32(w3[i]*d)
+		out[i] = float32(float32(float32(w0[i]*a)+float32(w1[i]*b))+float32(w2[i]*c)) +
+			float32(w3[i]*d)
 	}
 }
 
@@ -79,8 +84,8 @@ func portableWiden(out []float32, in []uint8) {
 	}
 }
 
-// portableBetween interpolates in a plane at places from a start on, in whole steps from the given one on, all of which have four samples around
-// them: rows and columns are counted from 1 up.
+// portableBetween interpolates in a plane at places from a start on, in whole steps from the given
+// one on, all of which have four samples around them: rows and columns are counted from 1 up.
 func portableBetween(out []float32, p *plane, startX, startY, stepX, stepY float64, from int) {
 	pix, stride, step := p.pix, p.stride, p.step
 	for i := range out {
@@ -94,18 +99,21 @@ func portableBetween(out []float32, p *plane, startX, startY, stepX, stepY float
 	}
 }
 
-// along is a place some steps from a start on, counted from 1 up. The conversion keeps compilers from fusing the operations: what is found to be
-// inside of a plane has to be there for all who ask.
+// along is a place some steps from a start on, counted from 1 up. The conversion keeps compilers
+// from fusing the operations: what is found to be inside of a plane has to be there for all who
+// ask.
 func along(start, step float64, i int) float64 { return start + float64(step*float64(i)) + 1 }
 
-// bilinear interpolates between a and b, between c and d below them, and between the two. The conversions keep compilers from fusing the operations.
+// bilinear interpolates between a and b, between c and d below them, and between the two. The
+// conversions keep compilers from fusing the operations.
 func bilinear(a, b, c, d, fx, fy float32) float32 {
 	upper := a + float32(fx*(b-a))
 	lower := c + float32(fx*(d-c))
 	return upper + float32(fy*(lower-upper))
 }
 
-// clamp keeps v within 0 to 255. Comparing is half the work of the built-in min and max, which mind what is not a number.
+// clamp keeps v within 0 to 255. Comparing is half the work of the built-in min and max, which mind
+// what is not a number.
 func clamp(v float32) float32 {
 	if v < 0 {
 		return 0

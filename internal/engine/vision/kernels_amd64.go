@@ -108,7 +108,8 @@ func stretch4(out []float32, in []uint8, step int, first []int32, w0, w1, w2, w3
 	portableStretch4(out[n:], in, step, first[n:], w0[n:], w1[n:], w2[n:], w3[n:])
 }
 
-// within is how many values the kernels stretch: sixteen bytes are read for four of them, of rows that follow as well, and taken are those of this one.
+// within is how many values the kernels stretch: sixteen bytes are read for four of them, of rows
+// that follow as well, and taken are those of this one.
 func within(in []uint8, step int, first []int32) int {
 	if step != 1 {
 		return 0

@@ -46,7 +46,8 @@ func TestKernelsAgree(t *testing.T) {
 		portableNormalise(want, 127.5, 1/wa)
 		check("normalise", got, want)
 
-		planes, twins := [3][]float32{slices.Clone(a), slices.Clone(b), slices.Clone(c)}, [3][]float32{a, b, c}
+		planes, twins := [3][]float32{slices.Clone(a), slices.Clone(b), slices.Clone(c)},
+			[3][]float32{a, b, c}
 		rgb(planes[0], planes[1], planes[2])
 		portableRGB(twins[0], twins[1], twins[2])
 		for i := range planes {
@@ -72,7 +73,8 @@ func TestKernelsAgree(t *testing.T) {
 			}
 		}
 
-		// Samples that lie at the very end of their memory, and first ones that rise to the last pair.
+		// Samples that lie at the very end of their memory, and first ones that rise to the last
+		// pair.
 		in := make([]uint8, 2+random.IntN(2*n+1), 2*n+20)
 		in = in[: len(in) : len(in)+random.IntN(17)]
 		for i := range in {
@@ -115,7 +117,8 @@ func TestBetweenAgrees(t *testing.T) {
 	for range 500 {
 		width, height := 2+random.IntN(40), 2+random.IntN(40)
 		stride := width + random.IntN(9)
-		p := &plane{pix: make([]uint8, (height-1)*stride+width), step: 1, stride: stride, width: width, height: height, subX: 1, subY: 1}
+		p := &plane{pix: make([]uint8, (height-1)*stride+width), step: 1, stride: stride,
+			width: width, height: height, subX: 1, subY: 1}
 		for i := range p.pix {
 			p.pix[i] = uint8(random.Uint32())
 		}

@@ -14,9 +14,10 @@ type point struct{ x, y float64 }
 
 func (p point) distance(q point) float64 { return math.Hypot(p.x-q.x, p.y-q.y) }
 
-// markup are the 68 points of the iBUG 300-W mark-up (Sagonas et al., 300 Faces in-the-Wild Challenge, 2013), counted from 0:
-// the jaw line 0 to 16, the brows 17 to 26, the nose 27 to 35, the eyes 36 to 47, and the lips' outer and inner
-// line 48 to 59 and 60 to 67. All but the lower lids and lips go from the picture's left to its right.
+// markup are the 68 points of the iBUG 300-W mark-up (Sagonas et al., 300 Faces in-the-Wild
+// Challenge, 2013), counted from 0: the jaw line 0 to 16, the brows 17 to 26, the nose 27 to 35,
+// the eyes 36 to 47, and the lips' outer and inner line 48 to 59 and 60 to 67. All but the lower
+// lids and lips go from the picture's left to its right.
 type markup [68]point
 
 // middle is the mean of some of the points.
@@ -28,8 +29,8 @@ func (m *markup) middle(indexes ...int) (p point) {
 	return p
 }
 
-// landmarks says which points of the mark-up the API's landmarks are the mean of, in the API's order. Left and right are
-// the viewer's. The first five are those that always come.
+// landmarks says which points of the mark-up the API's landmarks are the mean of, in the API's
+// order. Left and right are the viewer's. The first five are those that always come.
 var landmarks = [30]struct {
 	name   string
 	points []int
@@ -66,7 +67,8 @@ var landmarks = [30]struct {
 	{"upperJawlineRight", []int{16}},
 }
 
-// five are the first of the landmarks: the centres of the eyes, the corners of the mouth and the tip of the nose.
+// five are the first of the landmarks: the centres of the eyes, the corners of the mouth and the
+// tip of the nose.
 type five [5]point
 
 func (m *markup) five() (points five) {
@@ -76,7 +78,8 @@ func (m *markup) five() (points five) {
 	return points
 }
 
-// named returns the five landmarks that always come, or all of them, in ratios of a picture of the given size.
+// named returns the five landmarks that always come, or all of them, in ratios of a picture of the
+// given size.
 func (m *markup) named(all bool, width, height int) []face.Landmark {
 	wanted := landmarks[:len(five{})]
 	if all {
@@ -85,12 +88,14 @@ func (m *markup) named(all bool, width, height int) []face.Landmark {
 	named := make([]face.Landmark, len(wanted))
 	for i, l := range wanted {
 		p := m.middle(l.points...)
-		named[i] = face.Landmark{Type: l.name, X: float32(p.x / float64(width)), Y: float32(p.y / float64(height))}
+		named[i] = face.Landmark{Type: l.name, X: float32(p.x / float64(width)),
+			Y: float32(p.y / float64(height))}
 	}
 	return named
 }
 
-// landmarker finds the points of the mark-up, which its network gives as x, y pairs in ratios of the crop.
+// landmarker finds the points of the mark-up, which its network gives as x, y pairs in ratios of
+// the crop.
 type landmarker struct{ *network }
 
 func newLandmarker(r *onnx.Runtime, n *pack.Network) (*landmarker, error) {

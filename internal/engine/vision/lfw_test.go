@@ -20,7 +20,8 @@ func readPairs(t *testing.T, name string) []verification.Pair {
 }
 
 // embedAll embeds the face in the middle of each picture, each once.
-func embedAll(t *testing.T, e *vision.Engine, sets ...[]verification.Pair) map[verification.Picture]verification.Face {
+func embedAll(t *testing.T, e *vision.Engine,
+	sets ...[]verification.Pair) map[verification.Picture]verification.Face {
 	t.Helper()
 	pictures := verification.Pictures(sets...)
 	paths := make([]string, len(pictures))
@@ -48,8 +49,9 @@ func embedAll(t *testing.T, e *vision.Engine, sets ...[]verification.Pair) map[v
 	return byPicture
 }
 
-// TestLFW measures how well faces are told apart: Labeled Faces in the Wild, View 1 (Huang et al., 2007). The threshold
-// is chosen on the training pairs; the figures are those of the test pairs, which have no person in common with them.
+// TestLFW measures how well faces are told apart: Labeled Faces in the Wild, View 1 (Huang et al.,
+// 2007). The threshold is chosen on the training pairs; the figures are those of the test pairs,
+// which have no person in common with them.
 func TestLFW(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a minute")
@@ -61,12 +63,16 @@ func TestLFW(t *testing.T) {
 	e := newEngine(t, vision.Options{})
 	faces := embedAll(t, e, train, test)
 
-	compare := func(p verification.Pair) float32 { return verification.Cosine(faces[p.A], faces[p.B]) }
+	compare := func(p verification.Pair) float32 {
+		return verification.Cosine(faces[p.A],
+			faces[p.B])
+	}
 	threshold, best := verification.NewROC(verification.Split(train, compare)).Best()
 	genuine, impostor := verification.Split(test, compare)
 	got := verification.NewROC(genuine, impostor).Accuracy(threshold)
 
-	// The false match rate is taken over all pairs of different persons among the test pairs' pictures.
+	// The false match rate is taken over all pairs of different persons among the test pairs'
+	// pictures.
 	var all []verification.Labelled
 	for _, p := range verification.Pictures(test) {
 		all = append(all, verification.Labelled{Person: p.Person, Vector: faces[p].Vector})
@@ -77,8 +83,10 @@ func TestLFW(t *testing.T) {
 	}
 	at := verification.NewROC(genuine, impostors).At(1e-3)
 	s := e.Similarity(at.Threshold)
-	t.Logf("accuracy %.2f %% at cosine %.3f (%.2f %% on the training pairs)", 100*got, threshold, 100*best)
-	t.Logf("true accept rate %.2f %% at a false match rate of 0.1 %% (cosine %.3f, similarity %.1f; %d of %d impostor pairs)",
+	t.Logf("accuracy %.2f %% at cosine %.3f (%.2f %% on the training pairs)", 100*got, threshold,
+		100*best)
+	t.Logf("true accept rate %.2f %% at a false match rate of 0.1 %% (cosine %.3f, similarity "+
+		"%.1f; %d of %d impostor pairs)",
 		100*at.TrueAcceptRate, at.Threshold, s, at.FalseMatches, len(impostors))
 	if got < 0.990 {
 		t.Errorf("accuracy is %.4f, want at least 0.990", got)
@@ -89,8 +97,9 @@ func TestLFW(t *testing.T) {
 	checkSimilarity(t, e, faces)
 }
 
-// similarityFactors say how far the false match rate at a similarity may be from what it stands for, on pictures of LFW: on all of View 1 and on
-// a sample of it, where at 99 the rate is that of a fit to the sample's tail. See packs/default/SIMILARITY.md.
+// similarityFactors say how far the false match rate at a similarity may be from what it stands
+// for, on pictures of LFW: on all of View 1 and on a sample of it, where at 99 the rate is that of
+// a fit to the sample's tail. See packs/default/SIMILARITY.md.
 var similarityFactors = []struct {
 	similarity    float32
 	rate          float64
@@ -106,16 +115,19 @@ func within(t *testing.T, similarity float32, got, want, factor float64) {
 	t.Helper()
 	t.Logf("similarity %v: false match rate %.2g", similarity, got)
 	if !(got <= want*factor && got >= want/factor) {
-		t.Errorf("the false match rate at similarity %v is %.2g, want %.0e within a factor of %v", similarity, got, want, factor)
+		t.Errorf("the false match rate at similarity %v is %.2g, want %.0e within a factor of %v",
+			similarity, got, want, factor)
 	}
 }
 
 // checkSimilarity holds the curve against all pairs of the pictures.
-func checkSimilarity(t *testing.T, e *vision.Engine, faces map[verification.Picture]verification.Face) {
+func checkSimilarity(t *testing.T, e *vision.Engine,
+	faces map[verification.Picture]verification.Face) {
 	t.Helper()
 	var all []verification.Labelled
 	for p, f := range faces {
-		all = append(all, verification.Labelled{Person: verification.LFWPerson(p), Vector: f.Vector})
+		all = append(all,
+			verification.Labelled{Person: verification.LFWPerson(p), Vector: f.Vector})
 	}
 	genuine, impostor, err := verification.AllPairs(t.Context(), all, nil)
 	if err != nil {
@@ -128,7 +140,8 @@ func checkSimilarity(t *testing.T, e *vision.Engine, faces map[verification.Pict
 	}
 }
 
-// TestLFWSample measures in seconds, on few pictures, whether a similarity is the rate that it stands for, as TestLFW does on all.
+// TestLFWSample measures in seconds, on few pictures, whether a similarity is the rate that it
+// stands for, as TestLFW does on all.
 func TestLFWSample(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes many seconds with the race detector on")

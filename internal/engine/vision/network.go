@@ -16,9 +16,10 @@ type network struct {
 	part    pack.Crop
 }
 
-// open prepares a network. Its manifest must name the decoder, and each output must have the wanted number of dimensions
-// and, where that is not 0, the wanted size in each.
-func open(r *onnx.Runtime, n *pack.Network, decoder string, outputs ...[]int64) (_ *network, err error) {
+// open prepares a network. Its manifest must name the decoder, and each output must have the wanted
+// number of dimensions and, where that is not 0, the wanted size in each.
+func open(r *onnx.Runtime, n *pack.Network, decoder string, outputs ...[]int64) (_ *network,
+	err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("%s: %w", n.File, err)
@@ -28,20 +29,24 @@ func open(r *onnx.Runtime, n *pack.Network, decoder string, outputs ...[]int64) 
 		return nil, fmt.Errorf("decoder %q is not known here, %s is", n.Decoder, decoder)
 	}
 	if len(n.Outputs) != len(outputs) {
-		return nil, fmt.Errorf("%s reads %d outputs, and the manifest names %d", decoder, len(outputs), len(n.Outputs))
+		return nil, fmt.Errorf("%s reads %d outputs, and the manifest names %d", decoder,
+			len(outputs), len(n.Outputs))
 	}
 	session, err := r.NewSession(n.Model, n.Input.Name, n.Input.Shape[:], n.Outputs)
 	if err != nil {
 		return nil, err
 	}
 	if got, want := session.InputShape(), n.Input.Shape[:]; !slices.Equal(got, want) {
-		return nil, closing(session, fmt.Errorf("the input's shape is %v, and the manifest says %v", got, want))
+		return nil, closing(session,
+			fmt.Errorf("the input's shape is %v, and the manifest says %v", got, want))
 	}
 	for i, got := range session.OutputShapes() {
 		fits := func(got, want int64) bool { return want == 0 || got == want }
 		if !slices.EqualFunc(got, outputs[i], fits) {
-			return nil, closing(session, fmt.Errorf("the shape of output %q is %v, and %s reads %v (0 for any)",
-				n.Outputs[i], got, decoder, outputs[i]))
+			return nil,
+				closing(session,
+					fmt.Errorf("the shape of output %q is %v, and %s reads %v (0 for any)",
+						n.Outputs[i], got, decoder, outputs[i]))
 		}
 	}
 	part := pack.Crop{Scale: 1, Square: true}
@@ -103,7 +108,8 @@ func (n *network) runCrop(ctx context.Context, c crop, read func(outputs [][]flo
 }
 
 // run shows the network a part of a picture.
-func (n *network) run(ctx context.Context, p *picture, part rect, read func(outputs [][]float32)) error {
+func (n *network) run(ctx context.Context, p *picture, part rect,
+	read func(outputs [][]float32)) error {
 	return n.session.Run(ctx, func(input []float32) {
 		channels := 3
 		if n.input.Color == pack.Grey {
@@ -114,8 +120,8 @@ func (n *network) run(ctx context.Context, p *picture, part rect, read func(outp
 	}, read)
 }
 
-// normalise turns planes of red, green and blue, or one of luma, 0 to 255, into the network's input, in place. The other
-// planes of a grey input that has three are made here.
+// normalise turns planes of red, green and blue, or one of luma, 0 to 255, into the network's
+// input, in place. The other planes of a grey input that has three are made here.
 func (n *network) normalise(planes []float32) {
 	size := len(planes) / len(n.input.Mean)
 	switch n.input.Color {

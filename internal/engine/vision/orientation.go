@@ -1,6 +1,7 @@
 package vision
 
-// orientation is the value of the EXIF tag Orientation, 1 to 8: how a stored picture is turned to be seen upright.
+// orientation is the value of the EXIF tag Orientation, 1 to 8: how a stored picture is turned to
+// be seen upright.
 type orientation uint8
 
 const upright orientation = 1
@@ -8,7 +9,8 @@ const upright orientation = 1
 // swap tells whether rows and columns change places.
 func (o orientation) swap() bool { return o >= 5 && o <= 8 }
 
-// flipX tells whether a stored row runs against the upright axis that it lies along, flipY the same of a column.
+// flipX tells whether a stored row runs against the upright axis that it lies along, flipY the same
+// of a column.
 func (o orientation) flipX() bool { return o == 2 || o == 3 || o == 7 || o == 8 }
 
 func (o orientation) flipY() bool { return o == 3 || o == 4 || o == 6 || o == 7 }
@@ -29,8 +31,8 @@ func (m affine) then(n affine) affine {
 	}
 }
 
-// stored is the map from a point of the upright picture to the stored one, whose size is given. Points are in
-// pixels, the first one's centre at 0.5.
+// stored is the map from a point of the upright picture to the stored one, whose size is given.
+// Points are in pixels, the first one's centre at 0.5.
 func (o orientation) stored(width, height float64) affine {
 	m := affine{a: 1, e: 1}
 	if o.swap() {
@@ -45,8 +47,8 @@ func (o orientation) stored(width, height float64) affine {
 	return m
 }
 
-// strides are for walking a stored raster of the given size as an upright one: the sample at upright column x and row y
-// is at first + x*column + y*row.
+// strides are for walking a stored raster of the given size as an upright one: the sample at
+// upright column x and row y is at first + x*column + y*row.
 func (o orientation) strides(width, height int) (first, column, row int) {
 	alongX, alongY := 1, width
 	if o.flipX() {

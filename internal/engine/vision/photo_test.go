@@ -34,8 +34,8 @@ func table(t *testing.T, name string) [][]string {
 	return rows[1:]
 }
 
-// Every face of the group pictures is found and nothing else, and where the faces are known, there. One is large enough to be
-// seen in tiles; its faces were counted by eye.
+// Every face of the group pictures is found and nothing else, and where the faces are known, there.
+// One is large enough to be seen in tiles; its faces were counted by eye.
 func TestDetectGroups(t *testing.T) {
 	e := newEngine(t, vision.Options{})
 	var all found                                 // in the pictures whose faces are known
@@ -49,7 +49,8 @@ func TestDetectGroups(t *testing.T) {
 			}
 			n[i] = float32(v)
 		}
-		truth[row[0]] = append(truth[row[0]], recollect.BoundingBox{Left: n[0], Top: n[1], Width: n[2], Height: n[3]})
+		truth[row[0]] = append(truth[row[0]],
+			recollect.BoundingBox{Left: n[0], Top: n[1], Width: n[2], Height: n[3]})
 	}
 	for _, row := range append(table(t, "group/counts.csv"), []string{"dlib_bald_guys.jpg", "24"}) {
 		t.Run(row[0], func(t *testing.T) {
@@ -77,9 +78,11 @@ func TestDetectGroups(t *testing.T) {
 			}
 		})
 	}
-	t.Logf("%d faces, recall %.3f, precision %.3f at an intersection over union of 0.4", all.faces, all.recall(), all.precision())
+	t.Logf("%d faces, recall %.3f, precision %.3f at an intersection over union of 0.4", all.faces,
+		all.recall(), all.precision())
 	if all.recall() < 0.95 || all.precision() < 0.98 {
-		t.Errorf("recall %.3f and precision %.3f, want 0.95 and 0.98", all.recall(), all.precision())
+		t.Errorf("recall %.3f and precision %.3f, want 0.95 and 0.98", all.recall(),
+			all.precision())
 	}
 }
 
@@ -115,11 +118,13 @@ func check(t *testing.T, f face.FaceDetail) {
 			t.Errorf("%s is outside of the face", l.Type)
 		}
 	}
-	if want := []string{"eyeLeft", "eyeRight", "mouthLeft", "mouthRight", "nose"}; !slices.Equal(order, want) {
+	if want := []string{"eyeLeft", "eyeRight", "mouthLeft", "mouthRight",
+		"nose"}; !slices.Equal(order, want) {
 		t.Fatalf("landmarks %v, want %v", order, want)
 	}
 	if at["eyeLeft"].X >= at["eyeRight"].X || at["mouthLeft"].X >= at["mouthRight"].X ||
-		at["eyeLeft"].Y >= at["mouthLeft"].Y || at["eyeRight"].Y >= at["mouthRight"].Y || at["nose"].Y >= at["mouthLeft"].Y+0.1 {
+		at["eyeLeft"].Y >= at["mouthLeft"].Y || at["eyeRight"].Y >= at["mouthRight"].Y ||
+		at["nose"].Y >= at["mouthLeft"].Y+0.1 {
 		t.Errorf("landmarks out of place: %v", f.Landmarks)
 	}
 }
@@ -136,7 +141,8 @@ func TestDetectRefusesBadFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = e.Detect(t.Context(), data, 0)
-		if fault, ok := errors.AsType[*recollect.Error](err); !ok || fault.Code != recollect.CodeInvalidImageFormat {
+		if fault, ok := errors.AsType[*recollect.Error](err); !ok ||
+			fault.Code != recollect.CodeInvalidImageFormat {
 			t.Errorf("%s: got %v, want that its format is invalid", name, err)
 		}
 	}
@@ -170,7 +176,8 @@ func change(t *testing.T, width, height int, at func(x, y int) color.Color) []by
 	return b.Bytes()
 }
 
-// A picture that is stored in any of the eight orientations is seen the same; a PNG is seen as it is.
+// A picture that is stored in any of the eight orientations is seen the same; a PNG is seen as it
+// is.
 func TestDetectTurnsUpright(t *testing.T) {
 	e := newEngine(t, vision.Options{})
 	img := load(t, "group/dlib_2008_001322.jpg") // 500 x 375
@@ -208,7 +215,8 @@ func TestDetectTurnsUpright(t *testing.T) {
 		}
 		for i := range want {
 			if d := boxDistance(got[i].BoundingBox, want[i].BoundingBox); d > 0.01 {
-				t.Errorf("orientation %d: box %v is %.3f from %v", value, got[i].BoundingBox, d, want[i].BoundingBox)
+				t.Errorf("orientation %d: box %v is %.3f from %v", value, got[i].BoundingBox, d,
+					want[i].BoundingBox)
 			}
 		}
 	}
@@ -237,14 +245,17 @@ func only(t *testing.T, e *vision.Engine, data []byte) face.FaceDetail {
 	return faces[0]
 }
 
-// A mirrored head has the yaw and roll of the other sign, and one turned in the picture has that roll.
+// A mirrored head has the yaw and roll of the other sign, and one turned in the picture has that
+// roll.
 func TestPoseSigns(t *testing.T) {
 	e := newEngine(t, vision.Options{})
 	img := load(t, portrait)
 	width, height := img.Rect.Dx(), img.Rect.Dy()
 	as := only(t, e, change(t, width, height, img.At)).Pose
-	mirrored := only(t, e, change(t, width, height, func(x, y int) color.Color { return img.At(width-1-x, y) })).Pose
-	for name, sum := range map[string]float32{"yaw": as.Yaw + mirrored.Yaw, "roll": as.Roll + mirrored.Roll, "pitch": as.Pitch - mirrored.Pitch} {
+	mirrored := only(t, e,
+		change(t, width, height, func(x, y int) color.Color { return img.At(width-1-x, y) })).Pose
+	for name, sum := range map[string]float32{"yaw": as.Yaw + mirrored.Yaw, "roll": as.Roll +
+		mirrored.Roll, "pitch": as.Pitch - mirrored.Pitch} {
 		if math.Abs(float64(sum)) > 8 {
 			t.Errorf("%s: %+v, and mirrored %+v", name, as, mirrored)
 		}
@@ -253,7 +264,8 @@ func TestPoseSigns(t *testing.T) {
 		sin, cos := math.Sincos(degrees * math.Pi / 180)
 		turned := only(t, e, change(t, width, height, func(x, y int) color.Color {
 			dx, dy := float64(x-width/2), float64(y-height/2)
-			return img.At(width/2+int(math.Round(cos*dx+sin*dy)), height/2+int(math.Round(cos*dy-sin*dx)))
+			return img.At(width/2+int(math.Round(cos*dx+sin*dy)), height/2+
+				int(math.Round(cos*dy-sin*dx)))
 		})).Pose
 		if got := float64(turned.Roll - as.Roll); math.Abs(got-degrees) > 6 {
 			t.Errorf("turned by %v degrees clockwise, the roll changed by %.1f", degrees, got)
@@ -285,11 +297,13 @@ func TestYawFollowsTheNose(t *testing.T) {
 		}
 	}
 	if turned < 5 || agree < turned*9/10 {
-		t.Errorf("%d of %d turned heads have their nose on the side that the yaw says", agree, turned)
+		t.Errorf("%d of %d turned heads have their nose on the side that the yaw says", agree,
+			turned)
 	}
 }
 
-// Quality falls as the picture is made darker, and as it is blurred; brightness rises as it is made brighter.
+// Quality falls as the picture is made darker, and as it is blurred; brightness rises as it is made
+// brighter.
 func TestQualityIsMonotone(t *testing.T) {
 	e := newEngine(t, vision.Options{})
 	img := load(t, portrait)
@@ -305,15 +319,19 @@ func TestQualityIsMonotone(t *testing.T) {
 	for _, factor := range []float64{0.2, 0.4, 0.6, 0.8, 1, 1.2, 1.4} {
 		q := scaled(factor)
 		if q.Brightness <= last.Brightness {
-			t.Errorf("brightness is %v at %v times the light, and was %v at less", q.Brightness, factor, last.Brightness)
+			t.Errorf("brightness is %v at %v times the light, and was %v at less", q.Brightness,
+				factor, last.Brightness)
 		}
 		last = q
 	}
 	last = face.Quality{Sharpness: 101}
 	for _, radius := range []int{0, 1, 2, 4, 6} {
-		q := only(t, e, change(t, width, height, func(x, y int) color.Color { return boxBlur(img, x, y, radius) })).Quality
+		q := only(t, e,
+			change(t, width, height,
+				func(x, y int) color.Color { return boxBlur(img, x, y, radius) })).Quality
 		if q.Sharpness >= last.Sharpness {
-			t.Errorf("sharpness is %v blurred by %d pixels, and was %v before", q.Sharpness, radius, last.Sharpness)
+			t.Errorf("sharpness is %v blurred by %d pixels, and was %v before", q.Sharpness, radius,
+				last.Sharpness)
 		}
 		last = q
 	}
@@ -331,7 +349,8 @@ func boxBlur(img *image.NRGBA, x, y, radius int) color.Color {
 	return color.NRGBA{uint8(r / n), uint8(g / n), uint8(b / n), 255}
 }
 
-// The same picture again gives the same boxes and vectors, bit for bit, whatever else is running: similarity 100.
+// The same picture again gives the same boxes and vectors, bit for bit, whatever else is running:
+// similarity 100.
 func TestSamePictureAgain(t *testing.T) {
 	e := newEngine(t, vision.Options{})
 	data := read(t, "group/cf_013_4.jpg")
@@ -366,8 +385,10 @@ func TestSamePictureAgain(t *testing.T) {
 		wg.Go(func() {
 			againFaces, againVectors := look()
 			for i := range faces {
-				if againFaces[i].BoundingBox != faces[i].BoundingBox || againFaces[i].Confidence != faces[i].Confidence ||
-					!slices.Equal(againFaces[i].Landmarks, faces[i].Landmarks) || againFaces[i].Pose != faces[i].Pose {
+				if againFaces[i].BoundingBox != faces[i].BoundingBox ||
+					againFaces[i].Confidence != faces[i].Confidence ||
+					!slices.Equal(againFaces[i].Landmarks, faces[i].Landmarks) ||
+					againFaces[i].Pose != faces[i].Pose {
 					t.Errorf("face %d is %+v, and was %+v", i, againFaces[i], faces[i])
 				}
 				if !slices.Equal(againVectors[i], vectors[i]) {
@@ -408,7 +429,8 @@ func TestObserve(t *testing.T) {
 		t.Fatal(err)
 	}
 	for stage, want := range map[vision.Stage]int{
-		vision.StageDecode: 1, vision.StageDetect: 1, vision.StageLandmarks: 2, vision.StagePose: 2, vision.StageAlign: 2, vision.StageEmbed: 2,
+		vision.StageDecode: 1, vision.StageDetect: 1, vision.StageLandmarks: 2, vision.StagePose: 2,
+		vision.StageAlign: 2, vision.StageEmbed: 2,
 	} {
 		if count[stage] != want {
 			t.Errorf("%s was observed %d times, want %d", stage, count[stage], want)

@@ -7,8 +7,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/jpeg"
 )
 
-// plane is one channel of a picture, 8 bits a sample. Samples lie step bytes apart in rows stride bytes apart, so that
-// a plane can be a view of interleaved pixels.
+// plane is one channel of a picture, 8 bits a sample. Samples lie step bytes apart in rows stride
+// bytes apart, so that a plane can be a view of interleaved pixels.
 type plane struct {
 	pix           []uint8
 	step, stride  int
@@ -43,10 +43,11 @@ func (m colorModel) border() [3]float32 {
 	return [3]float32{}
 }
 
-// picture is a decoded picture as it is stored, with the orientation that turns it upright. It keeps the planes that
-// the decoder made, chroma subsampled and unconverted, and halves them as far as something asks for: what the networks
-// see of a large picture is small, and converting and turning all of it would cost more than they do. Of a large JPEG it has the
-// level that the detector sees most finely, and reads of finer ones the rows with faces that have more to show.
+// picture is a decoded picture as it is stored, with the orientation that turns it upright. It
+// keeps the planes that the decoder made, chroma subsampled and unconverted, and halves them as far
+// as something asks for: what the networks see of a large picture is small, and converting and
+// turning all of it would cost more than they do. Of a large JPEG it has the level that the
+// detector sees most finely, and reads of finer ones the rows with faces that have more to show.
 //
 // crop and warp are safe for concurrent use.
 type picture struct {
@@ -55,7 +56,8 @@ type picture struct {
 	model         colorModel
 	width, height int // as stored
 	orientation   orientation
-	levels        [][3]plane // levels[k] is the picture at 1/2^k of its size, each sample the mean of those it covers
+	// levels[k] is the picture at 1/2^k of its size, each sample the mean of those it covers
+	levels [][3]plane
 
 	// source has the levels below base.
 	source *jpeg.Picture
@@ -63,12 +65,14 @@ type picture struct {
 }
 
 func newPicture(model colorModel, width, height int, planes [3]plane) *picture {
-	return &picture{scratch: new(scratch), model: model, width: width, height: height, orientation: upright, levels: [][3]plane{planes}}
+	return &picture{scratch: new(scratch), model: model, width: width, height: height,
+		orientation: upright, levels: [][3]plane{planes}}
 }
 
 // fromJPEG makes a picture of one that was decoded at 1/2^base of its size.
 func fromJPEG(source *jpeg.Picture, base int) *picture {
-	p := &picture{scratch: new(scratch), orientation: upright, model: modelGrey, source: source, base: base, levels: make([][3]plane, base+1)}
+	p := &picture{scratch: new(scratch), orientation: upright, model: modelGrey, source: source,
+		base: base, levels: make([][3]plane, base+1)}
 	p.width, p.height = source.Size()
 	planes := source.Planes(base, 0, 0)
 	if len(planes) == 3 {
@@ -94,9 +98,10 @@ func (p *picture) size() (width, height int) {
 	return p.width, p.height
 }
 
-// level returns the planes at the largest 1/2^k of the picture's size that is not smaller than 1/shrink, and at
-// most maxLevel halvings. They can be used from the stored picture's row y0 to y1, with as many samples around that a line of output
-// takes in, which is shrinkY lines of the picture.
+// level returns the planes at the largest 1/2^k of the picture's size that is not smaller than
+// 1/shrink, and at most maxLevel halvings. They can be used from the stored picture's row y0 to y1,
+// with as many samples around that a line of output takes in, which is shrinkY lines of the
+// picture.
 func (p *picture) level(shrink, shrinkY, y0, y1 float64) [3]plane {
 	const maxLevel = 16
 	want := 0
@@ -123,8 +128,8 @@ func (p *picture) level(shrink, shrinkY, y0, y1 float64) [3]plane {
 	return p.levels[want]
 }
 
-// halve returns the plane at half its size, rounded up. Each sample is the mean of the 2 x 2 it covers; where the
-// plane's side is odd, the last ones are repeated.
+// halve returns the plane at half its size, rounded up. Each sample is the mean of the 2 x 2 it
+// covers; where the plane's side is odd, the last ones are repeated.
 func (p *plane) halve() plane {
 	half := plane{
 		width: (p.width + 1) / 2, height: (p.height + 1) / 2, step: 1,
@@ -146,7 +151,8 @@ func (p *plane) halve() plane {
 		} else {
 			for x := range pairs {
 				a, b := 2*x*p.step, (2*x+1)*p.step
-				out[x] = uint8((uint(upper[a]) + uint(upper[b]) + uint(lower[a]) + uint(lower[b]) + 2) / 4)
+				out[x] = uint8((uint(upper[a]) + uint(upper[b]) + uint(lower[a]) + uint(lower[b]) +
+					2) / 4)
 			}
 		}
 		if p.width%2 == 1 {

@@ -15,8 +15,8 @@ const (
 	poseReach   = 99 // degrees either way
 )
 
-// poser estimates how a head is turned, by a network that classifies each of yaw, pitch and roll into bins (Ruiz et
-// al., Fine-Grained Head Pose Estimation Without Keypoints, 2018).
+// poser estimates how a head is turned, by a network that classifies each of yaw, pitch and roll
+// into bins (Ruiz et al., Fine-Grained Head Pose Estimation Without Keypoints, 2018).
 type poser struct{ *network }
 
 func newPoser(r *onnx.Runtime, n *pack.Network) (*poser, error) {
@@ -28,9 +28,11 @@ func newPoser(r *onnx.Runtime, n *pack.Network) (*poser, error) {
 	return &poser{network}, nil
 }
 
-// estimate returns the pose of a face with the given points. Yaw and pitch are the network's. Roll is the angle of the
-// line through the eyes, which is right for every angle, while the network has seen few heads that are far from upright.
-func (p *poser) estimate(ctx context.Context, from *picture, f box, points five) (face.Pose, error) {
+// estimate returns the pose of a face with the given points. Yaw and pitch are the network's. Roll
+// is the angle of the line through the eyes, which is right for every angle, while the network has
+// seen few heads that are far from upright.
+func (p *poser) estimate(ctx context.Context, from *picture, f box, points five) (face.Pose,
+	error) {
 	var pose face.Pose
 	err := p.run(ctx, from, p.around(f.rect), func(outputs [][]float32) {
 		// The network's yaw is positive towards the viewer's left, the API's towards the right.
@@ -43,7 +45,8 @@ func (p *poser) estimate(ctx context.Context, from *picture, f box, points five)
 	return pose, err
 }
 
-// expectedAngle is the mean angle, in degrees, of the distribution that the logits of the bins make.
+// expectedAngle is the mean angle, in degrees, of the distribution that the logits of the bins
+// make.
 func expectedAngle(logits []float32) float64 {
 	var mean float64
 	for i, p := range softmax(logits) {

@@ -8,10 +8,11 @@ import (
 
 // rate rates an aligned face.
 //
-// Brightness is the mean luma of the face, in percent of white. Sharpness is how much of the face's contrast lies in
-// its finest details: the mean square of the Laplacian over the variance of the luma, x, as 100 x / (x + x0). The
-// quotient does not change with brightness and contrast. An aligned crop has the size that the embedding sees, so that
-// a face which was enlarged to it is as blurred as it is to the network.
+// Brightness is the mean luma of the face, in percent of white. Sharpness is how much of the face's
+// contrast lies in its finest details: the mean square of the Laplacian over the variance of the
+// luma, x, as 100 x / (x + x0). The quotient does not change with brightness and contrast. An
+// aligned crop has the size that the embedding sees, so that a face which was enlarged to it is as
+// blurred as it is to the network.
 func rate(f crop) face.Quality {
 	const halfSharp = 0.25 // x0, where the sharpness is 50
 
@@ -22,7 +23,8 @@ func rate(f crop) face.Quality {
 	red, green, blue := f.plane(0), f.plane(1), f.plane(2)
 	for y := range lumas {
 		at := (y0-1+y)*cropSide + x0 - 1
-		red, green, blue := red[at:][:len(lumas[y])], green[at:][:len(lumas[y])], blue[at:][:len(lumas[y])]
+		red, green, blue := red[at:][:len(lumas[y])], green[at:][:len(lumas[y])],
+			blue[at:][:len(lumas[y])]
 		for x := range lumas[y] {
 			lumas[y][x] = 0.299*float64(red[x]) + 0.587*float64(green[x]) + 0.114*float64(blue[x])
 		}

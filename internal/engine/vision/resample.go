@@ -17,9 +17,9 @@ type scratch struct {
 	columns, rows taps
 }
 
-// crop fills out with the given part of the upright picture, stretched to width x height: three planes of red, green and
-// blue, or one of luma, values 0 to 255, row after row. What lies outside of the picture is black. Shrinking averages:
-// the filter is a triangle as wide as two values.
+// crop fills out with the given part of the upright picture, stretched to width x height: three
+// planes of red, green and blue, or one of luma, values 0 to 255, row after row. What lies outside
+// of the picture is black. Shrinking averages: the filter is a triangle as wide as two values.
 func (p *picture) crop(out []float32, width, height, channels int, part rect) {
 	n := width * height
 	if channels == 1 && p.model == modelRGB {
@@ -87,8 +87,9 @@ func toRGB(c0, c1, c2 []float32, model colorModel) {
 	}
 }
 
-// taps are what a line of output values takes from a line of samples: value i is the sum of count samples from
-// first[i] on. Its weight of sample k is weights[k*size+i]. Values before from, and from to on, are nothing but the border.
+// taps are what a line of output values takes from a line of samples: value i is the sum of count
+// samples from first[i] on. Its weight of sample k is weights[k*size+i]. Values before from, and
+// from to on, are nothing but the border.
 type taps struct {
 	of       span // what they were made for
 	count    int
@@ -104,8 +105,8 @@ type span struct {
 	size     int
 }
 
-// set makes the taps that stretch the range from, to of a line with n samples over size values, if they are not those already: the second plane
-// of chroma is like the first.
+// set makes the taps that stretch the range from, to of a line with n samples over size values, if
+// they are not those already: the second plane of chroma is like the first.
 func (t *taps) set(n int, from, to float64, size int) {
 	of := span{n, from, to, size}
 	if t.of == of {
@@ -143,14 +144,15 @@ func (t *taps) set(n int, from, to float64, size int) {
 	}
 }
 
-// resize stretches a part of a plane, given in pixels of the stored picture, over width x height values.
+// resize stretches a part of a plane, given in pixels of the stored picture, over width x height
+// values.
 func (s *scratch) resize(out []float32, p *plane, part rect, width, height int, border float32) {
 	columns, rows := &s.columns, &s.rows
 	columns.set(p.width, part.x0/p.subX, part.x1/p.subX, width)
 	rows.set(p.height, part.y0/p.subY, part.y1/p.subY, height)
 
-	// Only the lines that a row takes something from are stretched, each once, and only as many are kept as a row
-	// takes: they stay in the processor's first cache.
+	// Only the lines that a row takes something from are stretched, each once, and only as many are
+	// kept as a row takes: they stay in the processor's first cache.
 	count := rows.count
 	s.lines = slices.Grow(s.lines[:0], count*width)[:count*width]
 	line := func(y int) []float32 { return s.lines[y%count*width:][:width] }
@@ -171,7 +173,8 @@ func (s *scratch) resize(out []float32, p *plane, part rect, width, height int, 
 			blend(row, line(first), line(first+1), weight(0), weight(1))
 			continue
 		case 4:
-			blend4(row, line(first), line(first+1), line(first+2), line(first+3), weight(0), weight(1), weight(2), weight(3))
+			blend4(row, line(first), line(first+1), line(first+2), line(first+3), weight(0),
+				weight(1), weight(2), weight(3))
 			continue
 		}
 		clear(row)
@@ -213,8 +216,9 @@ func (t *taps) stretch(out []float32, in []uint8, step int, border float32) {
 	}
 }
 
-// warp fills out, which has side x side pixels, with the picture under the map from out's pixels to the upright picture's. It interpolates linearly
-// between pixels; a picture that is shrunk is first halved until the map takes steps of about one pixel. What lies outside of the picture is black.
+// warp fills out, which has side x side pixels, with the picture under the map from out's pixels to
+// the upright picture's. It interpolates linearly between pixels; a picture that is shrunk is first
+// halved until the map takes steps of about one pixel. What lies outside of the picture is black.
 func (p *picture) warp(out crop, side int, m affine) {
 	p.Lock()
 	defer p.Unlock()
@@ -236,7 +240,8 @@ func (p *picture) warp(out crop, side int, m affine) {
 }
 
 func (p *plane) warp(out []float32, side int, m affine, border float32) {
-	// From pixels to samples whose centres are whole numbers, counted from 1 up, so that truncating rounds down.
+	// From pixels to samples whose centres are whole numbers, counted from 1 up, so that truncating
+	// rounds down.
 	m = m.then(affine{a: 1 / p.subX, c: -0.5, e: 1 / p.subY, f: -0.5})
 	width, height := float64(p.width), float64(p.height)
 	for j := range side {

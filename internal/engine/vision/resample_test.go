@@ -19,10 +19,12 @@ func noisy(r *rand.Rand, model colorModel, width, height, subX, subY int) *pictu
 		}
 		return p
 	}
-	return newPicture(model, width, height, [3]plane{make1(1, 1), make1(subX, subY), make1(subX, subY)})
+	return newPicture(model, width, height,
+		[3]plane{make1(1, 1), make1(subX, subY), make1(subX, subY)})
 }
 
-// turned is a picture as it is stored when the given one is to be seen with the orientation: its pixels, moved.
+// turned is a picture as it is stored when the given one is to be seen with the orientation: its
+// pixels, moved.
 func turned(p *picture, o orientation) *picture {
 	width, height := p.width, p.height
 	if o.swap() {
@@ -88,7 +90,8 @@ func TestOrientationsShowTheSame(t *testing.T) {
 	}
 }
 
-// The orientations as EXIF defines them: which stored corner the upright picture's first row and column begin at.
+// The orientations as EXIF defines them: which stored corner the upright picture's first row and
+// column begin at.
 func TestOrientationCorners(t *testing.T) {
 	const width, height = 30, 20
 	for o, want := range map[orientation][2]float64{
@@ -97,7 +100,8 @@ func TestOrientationCorners(t *testing.T) {
 	} {
 		m := o.stored(width, height)
 		if x, y := m.apply(0, 0); x != want[0] || y != want[1] {
-			t.Errorf("orientation %d: the upright corner is stored at %v, %v, want %v", o, x, y, want)
+			t.Errorf("orientation %d: the upright corner is stored at %v, %v, want %v", o, x, y,
+				want)
 		}
 		if o.swap() != (o >= 5) {
 			t.Errorf("orientation %d: swap is %v", o, o.swap())
@@ -120,14 +124,16 @@ func TestCropIdentity(t *testing.T) {
 					t.Fatalf("the crop has %v at %d, %d, want %d", v, x, y, want)
 				}
 				if x < 23 && warped.plane(c)[y*23+x] != want {
-					t.Fatalf("the warp has %d at %d, %d, want %d", warped.plane(c)[y*23+x], x, y, want)
+					t.Fatalf("the warp has %d at %d, %d, want %d", warped.plane(c)[y*23+x], x, y,
+						want)
 				}
 			}
 		}
 	}
 }
 
-// However much it is shrunk, a picture keeps its mean; and one color stays that color, at any size and place.
+// However much it is shrunk, a picture keeps its mean; and one color stays that color, at any size
+// and place.
 func TestCropKeepsTheMean(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for range 50 {
@@ -152,7 +158,9 @@ func TestCropKeepsTheMean(t *testing.T) {
 		p.levels = p.levels[:1]
 		rgb := make([]float32, 3*w*h)
 		x0, y0 := r.Float64()*float64(width-2), r.Float64()*float64(height-2)
-		p.crop(rgb, w, h, 3, rect{x0, y0, x0 + (float64(width)-x0)*r.Float64(), y0 + (float64(height)-y0)*r.Float64()})
+		p.crop(rgb, w, h, 3,
+			rect{x0, y0, x0 + (float64(width)-x0)*r.Float64(), y0 +
+				(float64(height)-y0)*r.Float64()})
 		for _, v := range rgb {
 			if math.Abs(float64(v)-128) > 0.01 {
 				t.Fatalf("grey became %v", v)
@@ -167,7 +175,8 @@ func TestOutsideIsBlack(t *testing.T) {
 	p := noisy(r, modelYCbCr, 100, 90, 2, 2)
 	inf, nan := math.Inf(1), math.NaN()
 	for _, part := range []rect{
-		{-50, -50, -1, -1}, {101, 0, 150, 90}, {1e12, 1e12, 2e12, 2e12}, {nan, nan, nan, nan}, {nan, 0, nan, 50},
+		{-50, -50, -1, -1}, {101, 0, 150, 90}, {1e12, 1e12, 2e12, 2e12}, {nan, nan, nan, nan},
+		{nan, 0, nan, 50},
 	} {
 		out := slices.Repeat([]float32{77}, 3*16*16)
 		p.crop(out, 16, 16, 3, part)
@@ -176,7 +185,8 @@ func TestOutsideIsBlack(t *testing.T) {
 		}
 	}
 	for _, m := range []affine{
-		{1, 0, -500, 0, 1, -500}, {1, 0, 1e300, 0, 1, 0}, {nan, nan, nan, nan, nan, nan}, {inf, 0, 0, 0, inf, 0}, {},
+		{1, 0, -500, 0, 1, -500}, {1, 0, 1e300, 0, 1, 0}, {nan, nan, nan, nan, nan, nan},
+		{inf, 0, 0, 0, inf, 0}, {},
 	} {
 		out := slices.Repeat([]uint8{77}, 3*16*16)
 		p.warp(out, 16, m)

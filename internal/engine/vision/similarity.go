@@ -7,20 +7,24 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/pack"
 )
 
-// curve maps the cosine of two vectors to the API's similarity: a cubic through the pack's knots that rises strictly
-// between the first and the last, and is 0 before and 100 after them. Both directions are computed in the same
-// arithmetic, so that each is the exact inverse of the other.
+// curve maps the cosine of two vectors to the API's similarity: a cubic through the pack's knots
+// that rises strictly between the first and the last, and is 0 before and 100 after them. Both
+// directions are computed in the same arithmetic, so that each is the exact inverse of the other.
 type curve struct {
 	knots  []pack.Knot
 	slopes []float64 // at each knot
 }
 
-// newCurve chooses the slopes so that the cubic does not overshoot (Fritsch and Butland, A Method for Constructing Local
-// Monotone Piecewise Cubic Interpolants, 1984): the weighted harmonic mean of the slopes on both sides.
+// newCurve chooses the slopes so that the cubic does not overshoot (Fritsch and Butland, A Method
+// for Constructing Local Monotone Piecewise Cubic Interpolants, 1984): the weighted harmonic mean
+// of the slopes on both sides.
 func newCurve(knots []pack.Knot) curve {
 	n := len(knots)
 	width := func(i int) float64 { return float64(knots[i+1].Cosine) - float64(knots[i].Cosine) }
-	slope := func(i int) float64 { return (float64(knots[i+1].Similarity) - float64(knots[i].Similarity)) / width(i) }
+	slope := func(i int) float64 {
+		return (float64(knots[i+
+			1].Similarity) - float64(knots[i].Similarity)) / width(i)
+	}
 	slopes := make([]float64, n)
 	slopes[0], slopes[n-1] = slope(0), slope(n-2)
 	for i := 1; i < n-1; i++ {
@@ -52,8 +56,8 @@ func (c curve) similarity(cosine float32) float32 {
 	return float32(min(max(y, float64(a.Similarity)), float64(b.Similarity)))
 }
 
-// cosine is the least cosine whose similarity is at least the given one. It searches the float32 numbers themselves:
-// the answer is exact, whatever the arithmetic of the cubic.
+// cosine is the least cosine whose similarity is at least the given one. It searches the float32
+// numbers themselves: the answer is exact, whatever the arithmetic of the cubic.
 func (c curve) cosine(similarity float32) float32 {
 	first, last := c.knots[0], c.knots[len(c.knots)-1]
 	if similarity <= first.Similarity {

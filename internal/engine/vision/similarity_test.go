@@ -25,7 +25,8 @@ func defaultCurve(t *testing.T) curve {
 
 func TestSimilarityScale(t *testing.T) {
 	c := defaultCurve(t)
-	for cosine, want := range map[float32]float32{-1: 0, -2: 0, 0.335: 80, 0.535: 99, 0.9999: 100, 1: 100, 1.0000001: 100} {
+	for cosine, want := range map[float32]float32{-1: 0, -2: 0, 0.335: 80, 0.535: 99, 0.9999: 100,
+		1: 100, 1.0000001: 100} {
 		if got := c.similarity(cosine); math.Abs(float64(got-want)) > 1e-4 {
 			t.Errorf("similarity of cosine %v is %v, want %v", cosine, got, want)
 		}

@@ -13,9 +13,10 @@ const ssrBins = 3 // of each of three stages
 
 var errNotNumber = errors.New("the network gave something that is not a number")
 
-// regressor estimates a number by a soft stagewise regression network (Yang et al., SSR-Net: A Compact Soft Stagewise
-// Regression Network for Age Estimation, 2018). Each of three stages divides a bin of the one before into three. The outputs
-// are, of each stage, the probabilities of the bins, then the changes of the bins' widths, then the offsets of the bins.
+// regressor estimates a number by a soft stagewise regression network (Yang et al., SSR-Net: A
+// Compact Soft Stagewise Regression Network for Age Estimation, 2018). Each of three stages divides
+// a bin of the one before into three. The outputs are, of each stage, the probabilities of the
+// bins, then the changes of the bins' widths, then the offsets of the bins.
 type regressor struct{ *network }
 
 func newRegressor(r *onnx.Runtime, n *pack.Network) (*regressor, error) {
@@ -27,8 +28,8 @@ func newRegressor(r *onnx.Runtime, n *pack.Network) (*regressor, error) {
 	return &regressor{network}, nil
 }
 
-// estimate returns the number of a face, 0 to 1: the mean of what the network says of the face and of its mirror
-// image, which is nearer to the truth than either.
+// estimate returns the number of a face, 0 to 1: the mean of what the network says of the face and
+// of its mirror image, which is nearer to the truth than either.
 func (r *regressor) estimate(ctx context.Context, f seen) (float64, error) {
 	var sum float64
 	c := r.aligned(f.picture, f.upright)

@@ -33,7 +33,8 @@ func TestThumbnail(t *testing.T) {
 		{6, 100, 60, 100, 45, 25},  // turned to the right: the upper left is the upper right
 		{3, 50, 50, 30, 37, 22},
 	} {
-		small, err := e.Thumbnail(t.Context(), vision.WithOrientation(b.Bytes(), c.orientation), c.side)
+		small, err := e.Thumbnail(t.Context(), vision.WithOrientation(b.Bytes(), c.orientation),
+			c.side)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,21 +23,26 @@ import (
 )
 
 var (
-	triedReport = flag.String("tried", "", "file for a table of what changes recognition; empty: it is not measured")
-	triedCache  = flag.String("tried-cache", "", "folder that keeps vectors, one file for each way; empty: none. Delete it when the package changes")
+	triedReport = flag.String("tried", "",
+		"file for a table of what changes recognition; empty: it is not measured")
+	triedCache = flag.String("tried-cache", "",
+		"folder that keeps vectors, one file for each way; empty: none. Delete it when the "+
+			"package changes")
 )
 
 // embedded is the face of a picture, embedded in one of the ways that are tried.
 type embedded map[verification.Picture][]float32
 
-// TestRecognitionTried measures what other ways from a picture to a vector would change: the accuracy on Labeled Faces in the Wild, View 1
-// (Huang et al., 2007), and the time. It runs by make bench-recognition alone.
+// TestRecognitionTried measures what other ways from a picture to a vector would change: the
+// accuracy on Labeled Faces in the Wild, View 1 (Huang et al., 2007), and the time. It runs by make
+// bench-recognition alone.
 func TestRecognitionTried(t *testing.T) {
 	if *triedReport == "" {
 		t.Skip("takes many minutes; run it by make bench-recognition")
 	}
 	const lfw = "../../../../shared/data/lfw"
-	train, test := triedPairs(t, filepath.Join(lfw, "pairsDevTrain.txt")), triedPairs(t, filepath.Join(lfw, "pairsDevTest.txt"))
+	train, test := triedPairs(t, filepath.Join(lfw, "pairsDevTrain.txt")),
+		triedPairs(t, filepath.Join(lfw, "pairsDevTest.txt"))
 	pictures := verification.Pictures(train, test)
 	e := triedEngine(t, 0)
 	faces, err := triedFaces(t.Context(), e, filepath.Join(lfw, "images"), pictures)
@@ -62,13 +67,15 @@ func TestRecognitionTried(t *testing.T) {
 		t.Fatal(err)
 	}
 	var report strings.Builder
-	fmt.Fprintf(&report, triedHead, time.Now().UTC().Format(time.DateOnly), e.Version(), len(pictures), len(train), len(test))
+	fmt.Fprintf(&report, triedHead, time.Now().UTC().Format(time.DateOnly), e.Version(),
+		len(pictures), len(train), len(test))
 	for i, w := range ways {
 		row, err := triedRow(t.Context(), w.mean(vectors), train, test)
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(&report, "| %s | %s | %.1f (×%.2f) |\n", w.name, row, 1000*took[i], took[i]/took[0])
+		fmt.Fprintf(&report, "| %s | %s | %.1f (×%.2f) |\n", w.name, row, 1000*took[i],
+			took[i]/took[0])
 	}
 	fmt.Print(report.String())
 	if err := os.WriteFile(*triedReport, []byte(report.String()), 0o644); err != nil {
@@ -78,7 +85,8 @@ func TestRecognitionTried(t *testing.T) {
 
 const triedHead = `# What recognition was tried with
 
-` + "`make bench-recognition`" + `, %s, beside face model version %s. LFW's View 1: %d pictures, %d training and %d test pairs.
+` + "`make bench-recognition`" +
+	`, %s, beside face model version %s. LFW's View 1: %d pictures, %d training and %d test pairs.
 
 *Train* is the accuracy on pairsDevTrain, at the threshold that is best for it; *accuracy* that on pairsDevTest at the same threshold. *TAR* is the true accept rate on pairsDevTest at a false
 match rate of 1e-3 over all pairs of its pictures; the *all* columns are over all pairs of all pictures, at false match rates of 1e-3, 1e-4, 1e-5: finer, since one pair of the test is 0.1 %%, or 0.2 %% of the genuine ones. The time is
@@ -89,15 +97,20 @@ that of one face on one core from its box to its vector (landmarks, crop, embedd
 `
 
 // triedRow is what a way's vectors tell apart.
-func triedRow(ctx context.Context, vectors embedded, train, test []verification.Pair) (string, error) {
-	compare := func(p verification.Pair) float32 { return verification.Dot(vectors[p.A], vectors[p.B]) }
+func triedRow(ctx context.Context, vectors embedded, train, test []verification.Pair) (string,
+	error) {
+	compare := func(p verification.Pair) float32 {
+		return verification.Dot(vectors[p.A],
+			vectors[p.B])
+	}
 	threshold, best := verification.NewROC(verification.Split(train, compare)).Best()
 	genuine, impostor := verification.Split(test, compare)
 	accuracy := verification.NewROC(genuine, impostor).Accuracy(threshold)
 	all := func(pairs ...[]verification.Pair) (genuine, impostor []float32, err error) {
 		var faces []verification.Labelled
 		for _, p := range verification.Pictures(pairs...) {
-			faces = append(faces, verification.Labelled{Person: verification.LFWPerson(p), Vector: vectors[p]})
+			faces = append(faces,
+				verification.Labelled{Person: verification.LFWPerson(p), Vector: vectors[p]})
 		}
 		return verification.AllPairs(ctx, faces, nil)
 	}
@@ -111,8 +124,10 @@ func triedRow(ctx context.Context, vectors embedded, train, test []verification.
 		return "", err
 	}
 	roc := verification.NewROC(genuine, impostor)
-	return fmt.Sprintf("%.2f %% | %.2f %% | %.2f %% | %.2f %% | %.2f %% | %.2f %%", 100*best, 100*accuracy, 100*tar,
-		100*roc.At(1e-3).TrueAcceptRate, 100*roc.At(1e-4).TrueAcceptRate, 100*roc.At(1e-5).TrueAcceptRate), nil
+	return fmt.Sprintf("%.2f %% | %.2f %% | %.2f %% | %.2f %% | %.2f %% | %.2f %%", 100*best,
+		100*accuracy, 100*tar,
+		100*roc.At(1e-3).TrueAcceptRate, 100*roc.At(1e-4).TrueAcceptRate,
+		100*roc.At(1e-5).TrueAcceptRate), nil
 }
 
 func triedPairs(t *testing.T, path string) []verification.Pair {
@@ -134,7 +149,8 @@ func triedEngine(t *testing.T, cores int) *Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := onnx.Open(filepath.Join("../../../lib/recollect/onnxruntime", onnx.LibraryName()), cores)
+	r, err := onnx.Open(filepath.Join("../../../lib/recollect/onnxruntime", onnx.LibraryName()),
+		cores)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,8 +174,10 @@ type triedFace struct {
 	points  *markup
 }
 
-// triedFaces decodes all pictures, which takes some hundred megabytes, for good, and finds the face in the middle of each.
-func triedFaces(ctx context.Context, e *Engine, folder string, pictures []verification.Picture) ([]triedFace, error) {
+// triedFaces decodes all pictures, which takes some hundred megabytes, for good, and finds the face
+// in the middle of each.
+func triedFaces(ctx context.Context, e *Engine, folder string,
+	pictures []verification.Picture) ([]triedFace, error) {
 	faces := make([]triedFace, len(pictures))
 	err := inParallel(ctx, len(pictures), func(ctx context.Context, i int) error {
 		path, err := pictures[i].Find(folder)
@@ -186,14 +204,19 @@ func triedFaces(ctx context.Context, e *Engine, folder string, pictures []verifi
 			return fmt.Errorf("%s: no face", path)
 		}
 		width, height := p.size()
-		middle := slices.MinFunc(all, func(a, b located) int { return offMiddle(a, width, height) - offMiddle(b, width, height) })
+		middle := slices.MinFunc(all,
+			func(a, b located) int {
+				return offMiddle(a, width, height) - offMiddle(b, width,
+					height)
+			})
 		faces[i] = triedFace{pictures[i], p, middle.box, middle.points}
 		return nil
 	})
 	return faces, err
 }
 
-// offMiddle is the square of the distance of a face from the picture's middle, in ratios of its sides, times a million.
+// offMiddle is the square of the distance of a face from the picture's middle, in ratios of its
+// sides, times a million.
 func offMiddle(f located, width, height int) int {
 	x, y := (f.x0+f.x1)/2/float64(width)-0.5, (f.y0+f.y1)/2/float64(height)-0.5
 	return int(1e6 * (x*x + y*y))
@@ -260,8 +283,9 @@ func (l *lab) embedAll(ctx context.Context, faces []triedFace, name string) (emb
 	return vectors, errors.Join(gob.NewEncoder(f).Encode(vectors), f.Close())
 }
 
-// time is the processor time of each way for a face, from its box to its vector, in seconds: the mean of some faces, all ways in turns. Landmarks that
-// shots have in common are counted once for each, which a pipeline would find once.
+// time is the processor time of each way for a face, from its box to its vector, in seconds: the
+// mean of some faces, all ways in turns. Landmarks that shots have in common are counted once for
+// each, which a pipeline would find once.
 func (l *lab) time(ctx context.Context, faces []triedFace) ([]float64, error) {
 	const n = 100
 	of := map[string]time.Duration{}

@@ -5,18 +5,21 @@ import (
 	"math"
 )
 
-// A score below doubt alone makes no face: the landmarks must agree with it. Those of a face stay on it when the box is
-// shifted or widened, those of an ear, a fist or a fold move along. Where they move by more than shaky, the mean distance of
-// the points in roots of the box's area, there is no face.
+// A score below doubt alone makes no face: the landmarks must agree with it. Those of a face stay
+// on it when the box is shifted or widened, those of an ear, a fist or a fold move along. Where
+// they move by more than shaky, the mean distance of the points in roots of the box's area, there
+// is no face.
 //
-// The figures are measured, see the default pack's README: they cost one at most of 1,482 heads of LFW on canvases, and take away
-// about half of the doubtful boxes on LFW's backgrounds that have no face.
+// The figures are measured, see the default pack's README: they cost one at most of 1,482 heads of
+// LFW on canvases, and take away about half of the doubtful boxes on LFW's backgrounds that have no
+// face.
 const (
 	doubt = 0.8
 	shaky = 0.18
 )
 
-// veto tells whether the landmarks say that a doubtful box has no face. The points are those found in the box itself.
+// veto tells whether the landmarks say that a doubtful box has no face. The points are those found
+// in the box itself.
 func (l *landmarker) veto(ctx context.Context, p *picture, f box, points *markup) (bool, error) {
 	if f.score >= doubt {
 		return false, nil

@@ -2,8 +2,9 @@ package vision
 
 import "math"
 
-// warping is another way to resample than picture.warp: from the picture at its full size, side x side values for each pixel, each
-// interpolated linearly or cubically. The zero value is picture.warp itself.
+// warping is another way to resample than picture.warp: from the picture at its full size, side x
+// side values for each pixel, each interpolated linearly or cubically. The zero value is
+// picture.warp itself.
 type warping struct {
 	cubic bool
 	side  int
@@ -45,7 +46,8 @@ func (w warping) plane(p *plane, out []float32, side int, m affine, border float
 			var sum float32
 			for v := range w.side {
 				for u := range w.side {
-					x, y := m.apply(float64(i)+(float64(u)+0.5)/float64(w.side), float64(j)+(float64(v)+0.5)/float64(w.side))
+					x, y := m.apply(float64(i)+(float64(u)+0.5)/float64(w.side), float64(j)+
+						(float64(v)+0.5)/float64(w.side))
 					x0, y0 := math.Floor(x), math.Floor(y)
 					wx, wy := w.weights(x-x0), w.weights(y-y0)
 					for b := range 4 {
@@ -62,7 +64,8 @@ func (w warping) plane(p *plane, out []float32, side int, m affine, border float
 	}
 }
 
-// weights are those of four neighbours of a place that is f beyond the second: linear, or the cubic convolution of Keys (1981) with a of -1/2.
+// weights are those of four neighbours of a place that is f beyond the second: linear, or the cubic
+// convolution of Keys (1981) with a of -1/2.
 func (w warping) weights(f float64) [4]float32 {
 	if !w.cubic {
 		return [4]float32{0, float32(1 - f), float32(f), 0}

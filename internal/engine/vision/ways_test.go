@@ -7,9 +7,11 @@ import (
 
 // shot is a crop of a face, which is embedded.
 type shot struct {
-	points   func(ctx context.Context, l *lab, f *triedFace) (*markup, error) // nil: those of the box
-	fit      func(l *lab, f *triedFace, points *markup) affine                // nil: by five points
-	moved    affine                                                           // of the crop's pixels, before the fit; zero: none
+	// nil: those of the box
+	points func(ctx context.Context, l *lab, f *triedFace) (*markup, error)
+	fit    func(l *lab, f *triedFace, points *markup) affine // nil: by five points
+	// of the crop's pixels, before the fit; zero: none
+	moved    affine
 	warp     warping
 	mirrored bool
 }
@@ -119,7 +121,8 @@ func newLab(e *Engine, faces []triedFace) *lab {
 // inverse of a map that has one.
 func inverse(m affine) affine {
 	d := m.a*m.e - m.b*m.d
-	return affine{m.e / d, -m.b / d, (m.b*m.f - m.e*m.c) / d, -m.d / d, m.a / d, (m.d*m.c - m.a*m.f) / d}
+	return affine{m.e / d, -m.b / d, (m.b*m.f - m.e*m.c) / d, -m.d / d, m.a / d,
+		(m.d*m.c - m.a*m.f) / d}
 }
 
 // vector embeds a shot of a face.
@@ -154,16 +157,19 @@ func rounded(_ context.Context, _ *lab, f *triedFace) (*markup, error) {
 	return &points, nil
 }
 
-// jitter takes the mean of the points in the box and in n-1 boxes that are shifted and scaled by 4 %.
+// jitter takes the mean of the points in the box and in n-1 boxes that are shifted and scaled by 4
+// %.
 func jitter(n int) func(context.Context, *lab, *triedFace) (*markup, error) {
-	moves := [][3]float64{{0.04, 0.04, 1.04}, {-0.04, -0.04, 0.96}, {0.04, -0.04, 0.96}, {-0.04, 0.04, 1.04}, {0.04, 0, 1}, {-0.04, 0, 1}, {0, 0.04, 1}, {0, -0.04, 1}}
+	moves := [][3]float64{{0.04, 0.04, 1.04}, {-0.04, -0.04, 0.96}, {0.04, -0.04, 0.96},
+		{-0.04, 0.04, 1.04}, {0.04, 0, 1}, {-0.04, 0, 1}, {0, 0.04, 1}, {0, -0.04, 1}}
 	return func(ctx context.Context, l *lab, f *triedFace) (*markup, error) {
 		mean := *f.points
 		width, height := f.box.width(), f.box.height()
 		for _, m := range moves[:n-1] {
 			x, y := (f.box.x0+f.box.x1)/2+m[0]*width, (f.box.y0+f.box.y1)/2+m[1]*height
 			w, h := width*m[2]/2, height*m[2]/2
-			again, err := l.landmark.find(ctx, f.picture, box{rect: rect{x - w, y - h, x + w, y + h}})
+			again, err := l.landmark.find(ctx, f.picture,
+				box{rect: rect{x - w, y - h, x + w, y + h}})
 			if err != nil {
 				return nil, err
 			}
@@ -180,16 +186,20 @@ func jitter(n int) func(context.Context, *lab, *triedFace) (*markup, error) {
 	}
 }
 
-// second looks for the points again, in a square that lies on those found first as the first one lies on faces on average, and is turned upright.
+// second looks for the points again, in a square that lies on those found first as the first one
+// lies on faces on average, and is turned upright.
 func second(ctx context.Context, l *lab, f *triedFace) (*markup, error) {
 	n := l.landmark
 	step := l.square.width() / float64(n.input.Shape[3])
-	m := affine{a: step, c: l.square.x0, e: step, f: l.square.y0}.then(uprightMap(f.box, f.points.five()))
+	m := affine{a: step, c: l.square.x0, e: step,
+		f: l.square.y0}.then(uprightMap(f.box, f.points.five()))
 	side := float64(n.input.Shape[3])
 	var points markup
 	err := n.runCrop(ctx, n.warped(f.picture, m), func(outputs [][]float32) {
 		for i := range points {
-			points[i].x, points[i].y = m.apply(side*float64(outputs[0][2*i]), side*float64(outputs[0][2*i+1]))
+			points[i].x,
+				points[i].y = m.apply(side*float64(outputs[0][2*i]),
+				side*float64(outputs[0][2*i+1]))
 		}
 	})
 	return &points, err
@@ -210,7 +220,8 @@ func both(ctx context.Context, l *lab, f *triedFace) (*markup, error) {
 func fitAll(l *lab, f *triedFace, points *markup) affine   { return fitShape(l, f, points, 0) }
 func fitInner(l *lab, f *triedFace, points *markup) affine { return fitShape(l, f, points, 17) }
 
-// fitShape fits the mean shape's points from the given one on to the face's, as similarityTransform fits five.
+// fitShape fits the mean shape's points from the given one on to the face's, as similarityTransform
+// fits five.
 func fitShape(l *lab, _ *triedFace, points *markup, first int) affine {
 	n := complex(float64(len(points)-first), 0)
 	var fromMean, toMean complex128

@@ -9,8 +9,9 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// faceLike returns vectors whose cosines are distributed like those of different people's faces: a share of 0.01 has more than 0.24, which
-// a standard deviation of 0.103 makes, as in 94 dimensions; each group of ten is like one person's faces, with cosines of about 0.6.
+// faceLike returns vectors whose cosines are distributed like those of different people's faces: a
+// share of 0.01 has more than 0.24, which a standard deviation of 0.103 makes, as in 94 dimensions;
+// each group of ten is like one person's faces, with cosines of about 0.6.
 func faceLike(random *rand.Rand, n int) [][]float32 {
 	const dimension, effective = 512, 94
 	basis := make([][]float32, effective)
@@ -50,7 +51,8 @@ func BenchmarkSearch(b *testing.B) {
 			var g gallery
 			g.begin(newCoders(k), new(Tally), nil)
 			for i, v := range vectors {
-				if err := g.add([]face.Embedding{{Key: face.VectorKey(i + 1), Vector: v}}); err != nil {
+				if err := g.add([]face.Embedding{{Key: face.VectorKey(i + 1),
+					Vector: v}}); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -58,16 +60,19 @@ func BenchmarkSearch(b *testing.B) {
 				k     int
 				least float32
 			}{{10, -1}, {10, 0.3}, {4096, 0.3}} {
-				b.Run(fmt.Sprintf("vectors=%d/%s/k=%d/least=%v", n, k.name, ask.k, ask.least), func(b *testing.B) {
-					*g.tally = Tally{}
-					for i := range b.N {
-						if _, err := g.search(b.Context(), near(random, vectors[i%n], 0.6), ask.k, ask.least); err != nil {
-							b.Fatal(err)
+				b.Run(fmt.Sprintf("vectors=%d/%s/k=%d/least=%v", n, k.name, ask.k, ask.least),
+					func(b *testing.B) {
+						*g.tally = Tally{}
+						for i := range b.N {
+							if _,
+								err := g.search(b.Context(), near(random, vectors[i%n], 0.6), ask.k,
+								ask.least); err != nil {
+								b.Fatal(err)
+							}
 						}
-					}
-					b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "vectors/s")
-					b.ReportMetric(float64(g.tally.Compared.Load())/float64(b.N), "compared/op")
-				})
+						b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "vectors/s")
+						b.ReportMetric(float64(g.tally.Compared.Load())/float64(b.N), "compared/op")
+					})
 			}
 		}
 	}
@@ -86,7 +91,8 @@ func BenchmarkAdd(b *testing.B) {
 	g.begin(newCoders(fastest()), new(Tally), nil)
 	v := unit(rand.New(rand.NewPCG(1, 1)), 512)
 	for i := range b.N {
-		if err := g.add([]face.Embedding{{Key: face.VectorKey(i%1_000_000 + 1), Vector: v}}); err != nil {
+		if err := g.add([]face.Embedding{{Key: face.VectorKey(i%1_000_000 + 1),
+			Vector: v}}); err != nil {
 			b.Fatal(err)
 		}
 		if i%1_000_000 == 999_999 {
@@ -98,7 +104,8 @@ func BenchmarkAdd(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "vectors/s")
 }
 
-// BenchmarkSums looks at the signs of a million vectors, which stand in memory as those of full slabs do, or again and again in the cache.
+// BenchmarkSums looks at the signs of a million vectors, which stand in memory as those of full
+// slabs do, or again and again in the cache.
 func BenchmarkSums(b *testing.B) {
 	c := newCoder(portable(), 512)
 	p := newProbe(c, unit(rand.New(rand.NewPCG(1, 1)), 512))
@@ -121,7 +128,9 @@ func BenchmarkSums(b *testing.B) {
 						k.sums(sums, slabs[i][:slabSlots*c.rows()], p.tables, c.rows())
 					}
 				}
-				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(slabs)*slabSlots), "ns/vector")
+				b.ReportMetric(
+					float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(slabs)*slabSlots),
+					"ns/vector")
 			})
 		}
 	}

@@ -4,27 +4,32 @@ import "math"
 
 // How a search knows what it need not look at.
 //
-// Let x be a stored vector and q a query, both of unit length and rotated at random, in D dimensions, and c their cosine. The codes
-// stand for a vector u: in the first stage u has the signs of x, in the second the levels ±1/2 and ±3/2. The query is rounded
-// to whole multiples n of a step, up or down by chance so that the mean is right: q̂ = step·n. Estimated is
+// Let x be a stored vector and q a query, both of unit length and rotated at random, in D
+// dimensions, and c their cosine. The codes stand for a vector u: in the first stage u has the
+// signs of x, in the second the levels ±1/2 and ±3/2. The query is rounded to whole multiples n of
+// a step, up or down by chance so that the mean is right: q̂ = step·n. Estimated is
 //
 //	e = ⟨q̂,u⟩ / ⟨x,u⟩
 //
-// Write u/⟨x,u⟩ = x + g. Then g is orthogonal to x, its square is G = |u|²/⟨x,u⟩² - 1, which is known when x is encoded, and
+// Write u/⟨x,u⟩ = x + g. Then g is orthogonal to x, its square is G = |u|²/⟨x,u⟩² - 1, which is
+// known when x is encoded, and
 //
 //	e - c = ⟨q,g⟩ + ⟨q̂-q, x+g⟩
 //
-// Of q only the part orthogonal to x, of length √(1-c²), counts in the first term. A random rotation leaves g's direction
-// among those orthogonal to x uniformly distributed, for which the projection on any fixed one is as good as normal with the
-// variance 1/(D-1), and with lighter tails (RaBitQ, Gao and Long, SIGMOD 2024, rests on the same argument). The second
-// is a sum of independent roundings with mean zero. Where all |u| are the same, as in the first stage, v is their mean variance a coordinate,
-// which is computed with the query; in the second it is the greatest, a quarter of the step's square. So the standard deviation is
-// at most √(G(1-c²)/(D-1) + v(1+G)). Only of matches does that have to hold: with t the least cosine wanted, 0 <= t <= c, it
+// Of q only the part orthogonal to x, of length √(1-c²), counts in the first term. A random
+// rotation leaves g's direction among those orthogonal to x uniformly distributed, for which the
+// projection on any fixed one is as good as normal with the variance 1/(D-1), and with lighter
+// tails (RaBitQ, Gao and Long, SIGMOD 2024, rests on the same argument). The second is a sum of
+// independent roundings with mean zero. Where all |u| are the same, as in the first stage, v is
+// their mean variance a coordinate, which is computed with the query; in the second it is the
+// greatest, a quarter of the step's square. So the standard deviation is at most √(G(1-c²)/(D-1) +
+// v(1+G)). Only of matches does that have to hold: with t the least cosine wanted, 0 <= t <= c, it
 // is at most what it is with t in place of c.
 //
-// A vector is passed over if e plus [deviations] of these is still less than the least cosine wanted. That loses a match
-// with a probability of 1e-9 in each stage, under one in a million by far, in theory; tests watch how far estimates stray. What the
-// codes cannot rule out is compared in full: the cosines returned are those of [kernels.cosine], and nothing else decides what is
+// A vector is passed over if e plus [deviations] of these is still less than the least cosine
+// wanted. That loses a match with a probability of 1e-9 in each stage, under one in a million by
+// far, in theory; tests watch how far estimates stray. What the codes cannot rule out is compared
+// in full: the cosines returned are those of [kernels.cosine], and nothing else decides what is
 // among the best.
 //
 // Vectors that are not of unit length have no scale, and are never passed over.
@@ -54,8 +59,9 @@ func (s spreads) towards(least float32) spreads {
 	return s
 }
 
-// first returns slope and offset: with s = |u|/⟨x,u⟩, the deviation of the first stage √((1-t²)(s²-1)/(D-1) + vs²) is at most
-// slope·s + offset. The root is concave in s, so that its tangent is above it everywhere; it touches at the mean of s, √(π/2).
+// first returns slope and offset: with s = |u|/⟨x,u⟩, the deviation of the first stage
+// √((1-t²)(s²-1)/(D-1) + vs²) is at most slope·s + offset. The root is concave in s, so that its
+// tangent is above it everywhere; it touches at the mean of s, √(π/2).
 func (s spreads) first() (slope, offset float64) {
 	const at = 1.2533141373155003
 	p := s.dimension + s.mean

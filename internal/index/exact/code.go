@@ -7,18 +7,22 @@ import (
 	"sync"
 )
 
-// maxDimension keeps the sums of a scan within 16 bits: 2 lookups of at most 62 for each 8 of 4096 coordinates are 63,488.
+// maxDimension keeps the sums of a scan within 16 bits: 2 lookups of at most 62 for each 8 of 4096
+// coordinates are 63,488.
 const maxDimension = 4096
 
-// coder turns vectors of one dimension into codes of two bits a coordinate. See bound.go for what the codes are worth.
+// coder turns vectors of one dimension into codes of two bits a coordinate. See bound.go for what
+// the codes are worth.
 type coder struct {
 	kernels   *kernels
-	dimension int       // of the vectors
-	width     int       // of the codes: the dimension, filled up with zeros to a power of two of at least 128
-	signs     []float32 // ±1, three rounds of width
+	dimension int // of the vectors
+	// of the codes: the dimension, filled up with zeros to a power of two of at least 128
+	width int
+	signs []float32 // ±1, three rounds of width
 }
 
-// coders are those of an index, one for each dimension: the many small collections of a server need not have their own.
+// coders are those of an index, one for each dimension: the many small collections of a server need
+// not have their own.
 type coders struct {
 	kernels *kernels
 
@@ -54,8 +58,9 @@ func newCoder(k *kernels, dimension int) *coder {
 // rows is the length of a plane of codes in bytes a vector.
 func (c *coder) rows() int { return c.width / 8 }
 
-// rotate returns a random rotation of a vector, of c.width coordinates: three rounds of random signs and a Walsh-Hadamard
-// transform, which come close to a rotation drawn uniformly and cost n log n.
+// rotate returns a random rotation of a vector, of c.width coordinates: three rounds of random
+// signs and a Walsh-Hadamard transform, which come close to a rotation drawn uniformly and cost n
+// log n.
 func (c *coder) rotate(v, rotated []float32) {
 	clear(rotated[copy(rotated, v):])
 	for round := range 3 {
@@ -71,19 +76,23 @@ func (c *coder) rotate(v, rotated []float32) {
 	}
 }
 
-// scales are what the sums of a vector's codes are multiplied with to estimate cosines (see bound.go).
+// scales are what the sums of a vector's codes are multiplied with to estimate cosines (see
+// bound.go).
 type scales struct {
-	sign   float32 // of the signs alone; NaN: nothing is known, as of a vector that is not of unit length
+	// of the signs alone; NaN: nothing is known, as of a vector that is not of unit length
+	sign   float32
 	both   float32 // of both planes
 	spread float32 // of what both planes leave open
 }
 
-// largeFrom is where the levels ±1/2 and ±3/2 part, as a multiple of a coordinate's standard deviation: the best uniform
-// quantiser of a normal distribution with four levels (Max, Quantizing for minimum distortion, 1960).
+// largeFrom is where the levels ±1/2 and ±3/2 part, as a multiple of a coordinate's standard
+// deviation: the best uniform quantiser of a normal distribution with four levels (Max, Quantizing
+// for minimum distortion, 1960).
 const largeFrom = 0.9957
 
-// encode writes the codes of a vector: to a slot of a block one bit a coordinate for its sign, and to lows one that tells
-// whether it lies on the upper or the lower half of that side. scratch has c.width numbers.
+// encode writes the codes of a vector: to a slot of a block one bit a coordinate for its sign, and
+// to lows one that tells whether it lies on the upper or the lower half of that side. scratch has
+// c.width numbers.
 func (c *coder) encode(v []float32, signs, lows []byte, slot int, scratch []float32) scales {
 	c.rotate(v, scratch)
 	norm := math.Sqrt(float64(c.kernels.dot(scratch, scratch)))
@@ -97,8 +106,9 @@ func (c *coder) encode(v []float32, signs, lows []byte, slot int, scratch []floa
 			b := math.Float32bits(x)
 			negative := b >> 31
 			size := math.Float32frombits(b &^ (1 << 31))
-			isLarge := (from - b&^(1<<31)) >> 31 // without a branch: positive numbers are ordered as their bits are
-			up := negative ^ isLarge             // 1: +1/2, 0: -1/2
+			// without a branch: positive numbers are ordered as their bits are
+			isLarge := (from - b&^(1<<31)) >> 31
+			up := negative ^ isLarge // 1: +1/2, 0: -1/2
 			sign |= byte(negative^1) << i
 			low |= byte(up) << i
 			large += int(isLarge)
@@ -114,7 +124,8 @@ func (c *coder) encode(v []float32, signs, lows []byte, slot int, scratch []floa
 		return scales{nan, nan, nan}
 	}
 	product := ones + halves/2 // with the levels ±1/2 and ±3/2
-	levels := (2.25*float64(large) + 0.25*float64(c.width-large)) / (product * product) * norm * norm
+	levels := (2.25*float64(large) +
+		0.25*float64(c.width-large)) / (product * product) * norm * norm
 	return scales{
 		sign:   float32(norm / ones),
 		both:   float32(norm / product),

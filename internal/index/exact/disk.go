@@ -22,12 +22,14 @@ type disk struct {
 	failed     atomic.Bool // writing has failed, which is said once
 }
 
-// write puts a full slab and its vectors into a file, and returns the slab to use instead; nil if that fails.
+// write puts a full slab and its vectors into a file, and returns the slab to use instead; nil if
+// that fails.
 func (d *disk) write(c *coder, s *slab, vector func(slot int) []float32) *slab {
 	sealed, err := d.files.write(d.collection, c, s, vector)
 	if err != nil {
 		if !d.failed.Swap(true) {
-			d.log.Warn("the index cannot write a file and keeps vectors in memory", "collection", d.collection, "error", err)
+			d.log.Warn("the index cannot write a file and keeps vectors in memory", "collection",
+				d.collection, "error", err)
 		}
 		return nil
 	}
@@ -74,7 +76,9 @@ func (d *disk) read(ctx context.Context, known *coders, paths []string) (*coder,
 				case !errors.Is(err, errDamaged):
 					d.log.Warn("the index cannot read a file", "file", paths[i], "error", err)
 				default:
-					d.log.Warn("the index found a damaged file and reads its vectors from the database", "file", paths[i], "error", err)
+					d.log.Warn(
+						"the index found a damaged file and reads its vectors from the database",
+						"file", paths[i], "error", err)
 					d.remove(paths[i])
 				}
 			}
@@ -84,9 +88,11 @@ func (d *disk) read(ctx context.Context, known *coders, paths []string) (*coder,
 	return c, slices.DeleteFunc(slabs, func(s *slab) bool { return s == nil })
 }
 
-// reconcile makes holes of what the record has no more, or a slab before has too, and leaves slabs with more holes than vectors. It returns the
-// slabs that are left, and those of the record's keys, which are in ascending order, that are in none.
-func (d *disk) reconcile(slabs []*slab, keys []face.VectorKey) (left []*slab, missing []face.VectorKey) {
+// reconcile makes holes of what the record has no more, or a slab before has too, and leaves slabs
+// with more holes than vectors. It returns the slabs that are left, and those of the record's keys,
+// which are in ascending order, that are in none.
+func (d *disk) reconcile(slabs []*slab, keys []face.VectorKey) (left []*slab,
+	missing []face.VectorKey) {
 	there := make([]bool, len(keys))
 	var places []int
 	next := 0 // most files hold keys that follow one another
@@ -138,7 +144,8 @@ func (g *gallery) install(c *coder, slabs []*slab) error {
 		return nil
 	}
 	if v.coder != nil && v.coder.dimension != c.dimension {
-		return fmt.Errorf("the collection has vectors of %d numbers, and one of %d was added", c.dimension, v.coder.dimension)
+		return fmt.Errorf("the collection has vectors of %d numbers, and one of %d was added",
+			c.dimension, v.coder.dimension)
 	}
 	if v.coder == nil {
 		v.coder = c

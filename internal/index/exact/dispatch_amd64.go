@@ -21,7 +21,8 @@ func available() []*kernels {
 func assembly(name string,
 	sums func(sums *uint16, codes, tables *byte, rows, blocks int),
 	signed func(code *byte, levels *int8, n int) int32,
-	above func(masks *uint32, sums *uint16, scales *float32, blocks int, step, shift, limit float32),
+	above func(masks *uint32, sums *uint16, scales *float32, blocks int, step, shift,
+		limit float32),
 ) *kernels {
 	return &kernels{
 		name: name,

@@ -1,5 +1,6 @@
-// Package exact is the [face.Index] of a single machine: it looks at every vector of a collection and misses none. Two
-// bits a coordinate tell enough of most vectors to pass them over (bound.go), 32 at once (kernels.go); the rest are compared in full.
+// Package exact is the [face.Index] of a single machine: it looks at every vector of a collection
+// and misses none. Two bits a coordinate tell enough of most vectors to pass them over (bound.go),
+// 32 at once (kernels.go); the rest are compared in full.
 package exact
 
 import (
@@ -18,10 +19,11 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// Source is where a collection's vectors are read from when it is first searched. A [face.Store] is one for the
-// vectors of faces, and a [SourceFunc] of its UserVectors one for those of users.
+// Source is where a collection's vectors are read from when it is first searched. A [face.Store] is
+// one for the vectors of faces, and a [SourceFunc] of its UserVectors one for those of users.
 type Source interface {
-	// Embeddings yields what a collection holds at one moment, which is not before the call. An error ends it.
+	// Embeddings yields what a collection holds at one moment, which is not before the call. An
+	// error ends it.
 	Embeddings(ctx context.Context, c face.CollectionKey) iter.Seq2[face.Embedding, error]
 }
 
@@ -29,7 +31,8 @@ type Source interface {
 type SourceFunc func(context.Context, face.CollectionKey) iter.Seq2[face.Embedding, error]
 
 // Embeddings calls f.
-func (f SourceFunc) Embeddings(ctx context.Context, c face.CollectionKey) iter.Seq2[face.Embedding, error] {
+func (f SourceFunc) Embeddings(ctx context.Context, c face.CollectionKey) iter.Seq2[face.Embedding,
+	error] {
 	return f(ctx, c)
 }
 
@@ -38,12 +41,13 @@ const DefaultMaxBytes = 4 << 30
 
 // Options are what an index can be made with. The zero value is ready to use.
 type Options struct {
-	// MaxBytes is how much memory the vectors may take. Beyond it the collection that was not searched for longest is
-	// let go, and read again when it is asked for; the one searched last stays, however large. 0: [DefaultMaxBytes].
+	// MaxBytes is how much memory the vectors may take. Beyond it the collection that was not
+	// searched for longest is let go, and read again when it is asked for; the one searched last
+	// stays, however large. 0: [DefaultMaxBytes].
 	MaxBytes int64
 
-	// Files is where vectors are kept, beside the source; nil: all are in memory. If the source is a [Record], they are used again
-	// after a restart, else for one reading of a collection.
+	// Files is where vectors are kept, beside the source; nil: all are in memory. If the source is
+	// a [Record], they are used again after a restart, else for one reading of a collection.
 	Files *Files
 
 	// Log is told of what was repaired; nil: nobody.
@@ -55,11 +59,11 @@ type Options struct {
 // ErrClosed says that the index has been closed.
 var ErrClosed = errors.New("the index is closed")
 
-// Index searches collections exactly. It reads a collection from its [Source] at the first search, and follows Add and
-// Remove from then on; until then they do nothing, since the source has it all.
+// Index searches collections exactly. It reads a collection from its [Source] at the first search,
+// and follows Add and Remove from then on; until then they do nothing, since the source has it all.
 //
-// A search scans an immutable view of a collection and takes no lock, so that searches and changes never wait for each
-// other (see [gallery]). It sees every vector that was added before it began.
+// A search scans an immutable view of a collection and takes no lock, so that searches and changes
+// never wait for each other (see [gallery]). It sees every vector that was added before it began.
 type Index struct {
 	source   Source
 	maxBytes int64
@@ -80,8 +84,9 @@ type Index struct {
 	recent  *list.List // of the entries, the one searched last in front
 	bytes   int64      // sum of the entries' bytes
 	vectors int        // sum of the entries' vectors
-	used    int64      // bytes of entries that were read or let go since the collector was last told
-	closed  bool
+	// bytes of entries that were read or let go since the collector was last told
+	used   int64
+	closed bool
 }
 
 // entry is a collection that is in memory or on its way there.
@@ -131,7 +136,8 @@ func New(source Source, o Options) *Index {
 	return x
 }
 
-// Warm begins to read the collection with files that was read last, so that after a restart its first search need not wait for that.
+// Warm begins to read the collection with files that was read last, so that after a restart its
+// first search need not wait for that.
 func (x *Index) Warm() {
 	if x.files == nil {
 		return
@@ -141,8 +147,8 @@ func (x *Index) Warm() {
 	}
 }
 
-// Close ends the loads that are at work and waits for them, so that the source can be closed next. Searches fail from
-// then on.
+// Close ends the loads that are at work and waits for them, so that the source can be closed next.
+// Searches fail from then on.
 func (x *Index) Close() error {
 	x.mu.Lock()
 	x.closed = true
@@ -191,9 +197,11 @@ func (x *Index) Drop(_ context.Context, c face.CollectionKey) error {
 	return nil
 }
 
-// Search implements [face.Index]. A query of another length than the collection's vectors is an error. The first search of a
-// collection waits until it is read; one whose context ends meanwhile returns, and the reading goes on.
-func (x *Index) Search(ctx context.Context, c face.CollectionKey, query []float32, k int, least float32) ([]face.Hit, error) {
+// Search implements [face.Index]. A query of another length than the collection's vectors is an
+// error. The first search of a collection waits until it is read; one whose context ends meanwhile
+// returns, and the reading goes on.
+func (x *Index) Search(ctx context.Context, c face.CollectionKey, query []float32, k int,
+	least float32) ([]face.Hit, error) {
 	hits, err := x.search(ctx, c, query, k, least)
 	if err != nil {
 		return nil, fmt.Errorf("search the index: %w", err)
@@ -201,7 +209,8 @@ func (x *Index) Search(ctx context.Context, c face.CollectionKey, query []float3
 	return hits, nil
 }
 
-func (x *Index) search(ctx context.Context, c face.CollectionKey, query []float32, k int, least float32) ([]face.Hit, error) {
+func (x *Index) search(ctx context.Context, c face.CollectionKey, query []float32, k int,
+	least float32) ([]face.Hit, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -234,17 +243,20 @@ func (x *Index) search(ctx context.Context, c face.CollectionKey, query []float3
 	}
 }
 
-// maxRepairs is how often a search begins again; more files than that damaged in a moment mean a disk that is not fit for use.
+// maxRepairs is how often a search begins again; more files than that damaged in a moment mean a
+// disk that is not fit for use.
 const maxRepairs = 100
 
-// repair removes a damaged file and lets the collection be read again: what the file had comes from the source.
+// repair removes a damaged file and lets the collection be read again: what the file had comes from
+// the source.
 func (x *Index) repair(e *entry, d *damage) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.entries[e.key] != e {
 		return // somebody has
 	}
-	x.log.Warn("the index found a damaged file and reads its vectors from the database", "file", d.slab.file.path, "error", d.err)
+	x.log.Warn("the index found a damaged file and reads its vectors from the database", "file",
+		d.slab.file.path, "error", d.err)
 	x.forget(e)
 	if err := os.Remove(d.slab.file.path); err != nil {
 		x.log.Warn("the index cannot remove a damaged file", "error", err)
@@ -263,8 +275,8 @@ func (x *Index) find(c face.CollectionKey) *entry {
 
 // load returns the entry of a collection, and starts to read it if there is none.
 //
-// The entry is there before the source is asked. So what is committed before an Add that finds no entry is in what the source
-// yields later, and an Add that finds one tells it directly.
+// The entry is there before the source is asked. So what is committed before an Add that finds no
+// entry is in what the source yields later, and an Add that finds one tells it directly.
 func (x *Index) load(c face.CollectionKey) (*entry, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -334,7 +346,8 @@ func (x *Index) fill(ctx context.Context, e *entry) error {
 		return err
 	}
 	if err := x.files.touch(e.key); err != nil {
-		x.log.Warn("the index cannot note that a collection is in use", "collection", e.key, "error", err)
+		x.log.Warn("the index cannot note that a collection is in use", "collection", e.key,
+			"error", err)
 	}
 	return nil
 }
@@ -362,7 +375,8 @@ func (x *Index) fillFromFiles(ctx context.Context, e *entry, record Record) erro
 		return errors.Join(err, x.files.drop(e.key)) // the next reading begins without
 	}
 	for batch := range slices.Chunk(missing, slabSlots) {
-		if err := e.gallery.fill(ctx, x.cores, record.EmbeddingsByKey(ctx, e.key, batch)); err != nil {
+		if err := e.gallery.fill(ctx, x.cores,
+			record.EmbeddingsByKey(ctx, e.key, batch)); err != nil {
 			return err
 		}
 	}
@@ -390,14 +404,16 @@ func (x *Index) sweep(record Record) {
 		for _, err := range record.EmbeddingKeys(x.ctx, c) {
 			empty = false
 			if err != nil {
-				x.log.Warn("the index cannot tell whether files are needed", "collection", c, "error", err)
+				x.log.Warn("the index cannot tell whether files are needed", "collection", c,
+					"error", err)
 			}
 			break
 		}
 		x.mu.Lock()
 		if empty && x.entries[c] == nil && x.ctx.Err() == nil {
 			if err := x.files.drop(c); err != nil {
-				x.log.Warn("the index cannot remove files that it does not need", "collection", c, "error", err)
+				x.log.Warn("the index cannot remove files that it does not need", "collection", c,
+					"error", err)
 			}
 		}
 		x.mu.Unlock()
@@ -439,8 +455,8 @@ func (x *Index) forget(e *entry) {
 	x.tell(e.bytes)
 }
 
-// tell gives memory back to the system from time to time: what is outside of the heap does not make the collector run, and reading
-// leaves much of the heap behind. x.mu is held.
+// tell gives memory back to the system from time to time: what is outside of the heap does not make
+// the collector run, and reading leaves much of the heap behind. x.mu is held.
 func (x *Index) tell(used int64) {
 	if x.used += used; x.used >= x.collect && !x.closed {
 		x.used = 0

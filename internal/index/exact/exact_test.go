@@ -17,10 +17,15 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	indextest.Run(t, func(t *testing.T, source *indextest.Source) face.Index { return newIndex(t, source, Options{}) })
+	indextest.Run(t,
+		func(t *testing.T,
+			source *indextest.Source) face.Index {
+			return newIndex(t, source, Options{})
+		})
 }
 
-// The suite again with so little memory that each search of another collection lets the last one go.
+// The suite again with so little memory that each search of another collection lets the last one
+// go.
 func TestConformanceWithoutMemory(t *testing.T) {
 	indextest.Run(t, func(t *testing.T, source *indextest.Source) face.Index {
 		return newIndex(t, source, Options{MaxBytes: 1})
@@ -46,11 +51,13 @@ func unit(random *rand.Rand, dimension int) []float32 {
 	return v
 }
 
-// With vectors of any length and number, found are the same hits with the same cosines as by sorting everything.
+// With vectors of any length and number, found are the same hits with the same cosines as by
+// sorting everything.
 func TestSearchAgreesWithSorting(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, test := range []struct{ dimension, n int }{
-		{1, 10}, {2, 100}, {7, 100}, {8, 1}, {9, 1023}, {31, 1024}, {64, 1025}, {128, 5000}, {512, 300}, {3, 3 * workerSlots},
+		{1, 10}, {2, 100}, {7, 100}, {8, 1}, {9, 1023}, {31, 1024}, {64, 1025}, {128, 5000},
+		{512, 300}, {3, 3 * workerSlots},
 	} {
 		if testing.Short() && test.n > 10_000 {
 			continue
@@ -104,7 +111,8 @@ func FuzzCosine(f *testing.F) {
 		for i := range a {
 			want += float64(a[i]) * float64(b[i])
 		}
-		if got := portable().cosine(a, b); math.Abs(float64(got)-want) > 1e-5 || got < -1 || got > 1 {
+		if got := portable().cosine(a, b); math.Abs(float64(got)-want) > 1e-5 || got < -1 ||
+			got > 1 {
 			t.Errorf("cosine is %v, want %v", got, want)
 		}
 		if got, again := portable().cosine(a, b), portable().cosine(b, a); got != again {
@@ -126,8 +134,8 @@ func TestCosineStaysInRange(t *testing.T) {
 	}
 }
 
-// While everything goes on at once, what is there throughout is always found, what was added is found from then on, and what was
-// removed never again.
+// While everything goes on at once, what is there throughout is always found, what was added is
+// found from then on, and what was removed never again.
 func TestConcurrentUse(t *testing.T) {
 	var source indextest.Source
 	random := rand.New(rand.NewPCG(7, 8))
@@ -229,7 +237,8 @@ func TestViewsDoNotChange(t *testing.T) {
 		for _, s := range held.slabs {
 			before = append(before, s.resized(held.coder, len(s.keys)))
 		}
-		for _, k := range []face.VectorKey{key + 1, 1, key / 2, key + 1} { // a new one, and in the place of old ones
+		// a new one, and in the place of old ones
+		for _, k := range []face.VectorKey{key + 1, 1, key / 2, key + 1} {
 			if k == 0 {
 				continue
 			}

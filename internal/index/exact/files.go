@@ -30,17 +30,20 @@ type Record interface {
 	EmbeddingKeys(ctx context.Context, c face.CollectionKey) iter.Seq2[face.VectorKey, error]
 
 	// EmbeddingsByKey yields the vectors with these keys that are still there, in any order.
-	EmbeddingsByKey(ctx context.Context, c face.CollectionKey, keys []face.VectorKey) iter.Seq2[face.Embedding, error]
+	EmbeddingsByKey(ctx context.Context, c face.CollectionKey,
+		keys []face.VectorKey) iter.Seq2[face.Embedding, error]
 }
 
-// Files is where an index keeps full slabs: codes, to be read again after a restart, and vectors, which are mapped into
-// memory instead of taking it. The record stays the truth: a file that is damaged, torn or missing costs time, and nothing else.
+// Files is where an index keeps full slabs: codes, to be read again after a restart, and vectors,
+// which are mapped into memory instead of taking it. The record stays the truth: a file that is
+// damaged, torn or missing costs time, and nothing else.
 //
 //	DIR/IDENTITY/COLLECTION/RANDOM-HIGHESTKEY.slab
 type Files struct{ dir string }
 
-// OpenFiles returns the files in a directory that belong to a record with this identity, and removes all others. highest is the highest key
-// that the record has given so far: files with a higher one stem from a later state, before the record was put back to an earlier one, and what
+// OpenFiles returns the files in a directory that belong to a record with this identity, and
+// removes all others. highest is the highest key that the record has given so far: files with a
+// higher one stem from a later state, before the record was put back to an earlier one, and what
 // they hold may be given the same keys anew.
 func OpenFiles(dir string, identity []byte, highest face.VectorKey) (*Files, error) {
 	f := &Files{dir: filepath.Join(dir, fmt.Sprintf("%x", identity))}
@@ -143,9 +146,9 @@ func (f *Files) list(c face.CollectionKey) []string {
 	return paths
 }
 
-// A file begins with the head: the header, keys, scales and codes of all slots, and a CRC-32C of all that. From the next multiple of
-// pageBytes on there are rows: a vector's binary32 numbers and the CRC-32C of its key and them. All numbers have the byte
-// order of the machine.
+// A file begins with the head: the header, keys, scales and codes of all slots, and a CRC-32C of
+// all that. From the next multiple of pageBytes on there are rows: a vector's binary32 numbers and
+// the CRC-32C of its key and them. All numbers have the byte order of the machine.
 const (
 	fileMagic   = "RCLSLAB2" // with the version of format, rotation and code
 	headerBytes = 32
@@ -167,7 +170,8 @@ func (d *damage) Error() string { return fmt.Sprintf("%s: %v", d.slab.file.path,
 
 func (d *damage) Unwrap() error { return d.err }
 
-// mapped is a file's rows in memory, where they come to as they are used. Whoever reads from it keeps it alive.
+// mapped is a file's rows in memory, where they come to as they are used. Whoever reads from it
+// keeps it alive.
 type mapped struct {
 	path   string
 	rows   []byte
@@ -199,12 +203,15 @@ func rowSum(key face.VectorKey, row []byte) uint32 {
 
 // raw is the memory of numbers.
 func raw[T float32 | atomic.Int64](numbers []T) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(numbers))), len(numbers)*int(unsafe.Sizeof(numbers[0])))
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(numbers))),
+		len(numbers)*int(unsafe.Sizeof(numbers[0])))
 }
 
-// write puts a full slab and its vectors into a file and returns the slab to use instead, with the vectors in the file. The file is not synced:
-// what a power failure tears does not pass its checksums.
-func (f *Files) write(collection face.CollectionKey, c *coder, s *slab, vector func(slot int) []float32) (*slab, error) {
+// write puts a full slab and its vectors into a file and returns the slab to use instead, with the
+// vectors in the file. The file is not synced: what a power failure tears does not pass its
+// checksums.
+func (f *Files) write(collection face.CollectionKey, c *coder, s *slab,
+	vector func(slot int) []float32) (*slab, error) {
 	dir := f.collection(collection)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -231,7 +238,8 @@ func (f *Files) write(collection face.CollectionKey, c *coder, s *slab, vector f
 // writeSlab writes a file's content.
 func writeSlab(file io.Writer, c *coder, s *slab, vector func(slot int) []float32) error {
 	head := append(make([]byte, 0, rowsAt(c)), header(c)...)
-	for _, part := range [][]byte{raw(s.keys), raw(s.sign), raw(s.both), raw(s.spread), s.signs, s.lows} {
+	for _, part := range [][]byte{raw(s.keys), raw(s.sign), raw(s.both), raw(s.spread), s.signs,
+		s.lows} {
 		head = append(head, part...)
 	}
 	head = binary.NativeEndian.AppendUint32(head, crc32.Checksum(head, castagnoli))
@@ -247,8 +255,8 @@ func writeSlab(file io.Writer, c *coder, s *slab, vector func(slot int) []float3
 	return w.Flush()
 }
 
-// readSlab reads a file's head, for which buffer has room, and maps its rows. The slab's keys are those written; low, high and live are for the
-// caller to set.
+// readSlab reads a file's head, for which buffer has room, and maps its rows. The slab's keys are
+// those written; low, high and live are for the caller to set.
 func readSlab(path string, c *coder, buffer []byte) (*slab, error) {
 	file, err := os.Open(path)
 	if err != nil {

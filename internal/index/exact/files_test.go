@@ -56,7 +56,8 @@ type library struct {
 func newLibrary(t testing.TB, n int) *library {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	l := &library{random: rand.New(rand.NewPCG(seed, 0)), vectors: map[face.VectorKey][]float32{}, dir: t.TempDir()}
+	l := &library{random: rand.New(rand.NewPCG(seed, 0)), vectors: map[face.VectorKey][]float32{},
+		dir: t.TempDir()}
 	for range n {
 		l.put(t, nil)
 	}
@@ -91,7 +92,8 @@ func (l *library) remove(t testing.TB, x *Index, keys ...face.VectorKey) {
 }
 
 func (l *library) open(t testing.TB) *Index {
-	return newIndex(t, &l.source, Options{Files: openFiles(t, l.dir, 1<<40), Log: slog.New(slog.NewTextHandler(&l.log, nil))})
+	return newIndex(t, &l.source,
+		Options{Files: openFiles(t, l.dir, 1<<40), Log: slog.New(slog.NewTextHandler(&l.log, nil))})
 }
 
 func (l *library) check(t *testing.T, x *Index) {
@@ -162,7 +164,8 @@ func TestFilesOutliveTheIndex(t *testing.T) {
 	}
 }
 
-// Whatever is changed in whichever file, while it is in use or before, searches find what they must.
+// Whatever is changed in whichever file, while it is in use or before, searches find what they
+// must.
 func TestDamagedFiles(t *testing.T) {
 	l := newLibrary(t, 4*slabSlots+10)
 	rounds := 40
@@ -302,7 +305,8 @@ func TestConformanceWithFiles(t *testing.T) {
 	})
 	l := newLibrary(t, 3*slabSlots)
 	for range 2 {
-		x := newIndex(t, SourceFunc(l.source.Embeddings), Options{Files: openFiles(t, l.dir, 1<<40)})
+		x := newIndex(t, SourceFunc(l.source.Embeddings),
+			Options{Files: openFiles(t, l.dir, 1<<40)})
 		l.check(t, x)
 		x.Close()
 		if n := len(l.files(t)); n != 3 {
@@ -311,7 +315,8 @@ func TestConformanceWithFiles(t *testing.T) {
 	}
 }
 
-// What a collection that was let go had outside of the heap goes back to the system without anybody's doing.
+// What a collection that was let go had outside of the heap goes back to the system without
+// anybody's doing.
 func TestMemoryGoesBack(t *testing.T) {
 	mappings := func(l *library) int {
 		maps, err := os.ReadFile("/proc/self/maps")
@@ -348,7 +353,8 @@ func TestSearchesHoldWhatTheyRead(t *testing.T) {
 	for range 3 {
 		working.Go(func() {
 			for first := true; first || ctx.Err() == nil; first = false {
-				if hits, err := x.Search(t.Context(), 1, query, 10, -1); err != nil || len(hits) != 10 || hits[0].Key != 1 {
+				if hits, err := x.Search(t.Context(), 1, query, 10, -1); err != nil ||
+					len(hits) != 10 || hits[0].Key != 1 {
 					t.Errorf("found %v, %v", hits, err)
 					return
 				}
@@ -388,8 +394,10 @@ func TestWarm(t *testing.T) {
 		x = l.open(t)
 		x.Warm()
 		x.tasks.Wait()
-		if collections, vectors, _ := x.Size(); collections != 1 || vectors != slabSlots || x.find(last) == nil {
-			t.Errorf("%d collections with %d vectors are there, want the one with the key %d", collections, vectors, last)
+		if collections, vectors, _ := x.Size(); collections != 1 || vectors != slabSlots ||
+			x.find(last) == nil {
+			t.Errorf("%d collections with %d vectors are there, want the one with the key %d",
+				collections, vectors, last)
 		}
 		x.Close()
 	}

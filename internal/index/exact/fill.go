@@ -9,9 +9,10 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// fill loads what a source yields. Full slabs are made beside the reading, on as many cores as the tokens in cores let, and
-// are there together at the end.
-func (g *gallery) fill(ctx context.Context, cores chan struct{}, embeddings iter.Seq2[face.Embedding, error]) error {
+// fill loads what a source yields. Full slabs are made beside the reading, on as many cores as the
+// tokens in cores let, and are there together at the end.
+func (g *gallery) fill(ctx context.Context, cores chan struct{},
+	embeddings iter.Seq2[face.Embedding, error]) error {
 	var c *coder
 	var slabs []*slab
 	var working sync.WaitGroup
@@ -54,14 +55,16 @@ func (g *gallery) fill(ctx context.Context, cores chan struct{}, embeddings iter
 	return g.load(batch)
 }
 
-// makeSlab puts as many vectors as a slab has slots into one, and them into a file if that is possible.
+// makeSlab puts as many vectors as a slab has slots into one, and them into a file if that is
+// possible.
 func (g *gallery) makeSlab(c *coder, embeddings []face.Embedding) *slab {
 	s := newSlab(c, slabSlots, false)
 	scratch := make([]float32, c.width)
 	for slot, e := range embeddings {
 		s.put(c, slot, e, scratch)
 	}
-	if sealed := g.seal(c, s, func(slot int) []float32 { return embeddings[slot].Vector }); sealed != nil {
+	if sealed := g.seal(c, s,
+		func(slot int) []float32 { return embeddings[slot].Vector }); sealed != nil {
 		return sealed
 	}
 	r := s.resized(c, slabSlots) // with room for them
@@ -78,7 +81,8 @@ func (g *gallery) coderFor(e face.Embedding) (*coder, error) {
 	}
 	dimension := len(e.Vector)
 	if dimension == 0 || dimension > maxDimension {
-		return nil, fmt.Errorf("a vector has %d numbers; it must have 1 to %d", dimension, maxDimension)
+		return nil, fmt.Errorf("a vector has %d numbers; it must have 1 to %d", dimension,
+			maxDimension)
 	}
 	return g.coders.of(dimension), nil
 }
@@ -87,7 +91,8 @@ func (g *gallery) coderFor(e face.Embedding) (*coder, error) {
 func (c *coder) fits(embeddings []face.Embedding) error {
 	for _, e := range embeddings {
 		if len(e.Vector) != c.dimension {
-			return fmt.Errorf("a vector of %d numbers does not fit in a collection of %d", len(e.Vector), c.dimension)
+			return fmt.Errorf("a vector of %d numbers does not fit in a collection of %d",
+				len(e.Vector), c.dimension)
 		}
 	}
 	return nil

@@ -10,11 +10,12 @@ import (
 
 // gallery holds the vectors of one collection.
 //
-// Vectors stand in slabs, all of them full but the last, in slots that are written once. A search takes a view, which is the
-// list of slabs and the number of slots at one moment, and scans it without a lock: later vectors go to slots beyond it. Removing a
-// vector clears its key, which views share, and leaves the slot as a hole; a slab with more holes than vectors is left, and its vectors
-// move to new slots. Moving the last vector into each hole instead would need a lock around each scan, or a scan could miss
-// the one that moves.
+// Vectors stand in slabs, all of them full but the last, in slots that are written once. A search
+// takes a view, which is the list of slabs and the number of slots at one moment, and scans it
+// without a lock: later vectors go to slots beyond it. Removing a vector clears its key, which
+// views share, and leaves the slot as a hole; a slab with more holes than vectors is left, and its
+// vectors move to new slots. Moving the last vector into each hole instead would need a lock around
+// each scan, or a scan could miss the one that moves.
 type gallery struct {
 	coders *coders
 	tally  *Tally
@@ -55,7 +56,8 @@ func (g *gallery) endLoad() {
 	g.loading, g.removed, g.added = false, nil, nil
 }
 
-// load puts in what the source had. What was added or removed meanwhile is newer and stays as it is.
+// load puts in what the source had. What was added or removed meanwhile is newer and stays as it
+// is.
 func (g *gallery) load(embeddings []face.Embedding) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -73,7 +75,8 @@ func (g *gallery) load(embeddings []face.Embedding) error {
 	return nil
 }
 
-// add puts vectors in, in place of those with the same keys: all of them or, if the dimension of one is wrong, none.
+// add puts vectors in, in place of those with the same keys: all of them or, if the dimension of
+// one is wrong, none.
 func (g *gallery) add(embeddings []face.Embedding) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -91,7 +94,8 @@ func (g *gallery) add(embeddings []face.Embedding) error {
 		if slot < 0 {
 			continue
 		}
-		// Whoever searches a view now finds the old vector in it: views share the list and the keys.
+		// Whoever searches a view now finds the old vector in it: views share the list and the
+		// keys.
 		if !owned {
 			v.slabs, owned = slices.Clone(v.slabs), true
 		}
@@ -148,14 +152,16 @@ func (g *gallery) append(v *view, embeddings []face.Embedding) {
 			}
 			v.slabs = append(v.slabs, newSlab(v.coder, slots, true))
 		case slot == len(v.slabs[place].keys): // a first slab grows
-			v.slabs = append(slices.Clone(v.slabs[:place]), v.slabs[place].resized(v.coder, min(2*slot, slabSlots)))
+			v.slabs = append(slices.Clone(v.slabs[:place]),
+				v.slabs[place].resized(v.coder, min(2*slot, slabSlots)))
 		}
 		s := v.slabs[place]
 		s.put(v.coder, slot, e, scratch)
 		copy(s.vectors[slot*v.coder.dimension:], e.Vector)
 		v.n++
 		if v.n%slabSlots == 0 {
-			if sealed := g.seal(v.coder, s, func(slot int) []float32 { return s.inMemory(v.coder, slot) }); sealed != nil {
+			if sealed := g.seal(v.coder, s,
+				func(slot int) []float32 { return s.inMemory(v.coder, slot) }); sealed != nil {
 				v.slabs = append(slices.Clone(v.slabs[:place]), sealed)
 			}
 		}
@@ -191,8 +197,9 @@ func (g *gallery) remove(keys []face.VectorKey) {
 	}
 }
 
-// compact leaves the slabs with more holes than vectors, moves their vectors to new slots, and tells whether there were such; g.mu is held.
-// A slab whose file is damaged stays, for a search to find.
+// compact leaves the slabs with more holes than vectors, moves their vectors to new slots, and
+// tells whether there were such; g.mu is held. A slab whose file is damaged stays, for a search to
+// find.
 func (g *gallery) compact(v *view) bool {
 	var dense, sparse []*slab
 	var moving []face.Embedding
@@ -242,7 +249,8 @@ func (s *slab) left(c *coder, used int) (vectors []face.Embedding, err error) {
 	})
 }
 
-// seal puts a full slab and its vectors into a file, and returns the slab to use instead; nil if there is to be no file.
+// seal puts a full slab and its vectors into a file, and returns the slab to use instead; nil if
+// there is to be no file.
 func (g *gallery) seal(c *coder, s *slab, vector func(slot int) []float32) *slab {
 	g.sealing.RLock()
 	defer g.sealing.RUnlock()
@@ -252,7 +260,8 @@ func (g *gallery) seal(c *coder, s *slab, vector func(slot int) []float32) *slab
 	return g.disk.write(c, s, vector)
 }
 
-// unseal removes the file of a slab that is not used any more. Whoever searches the slab still has it mapped.
+// unseal removes the file of a slab that is not used any more. Whoever searches the slab still has
+// it mapped.
 func (g *gallery) unseal(s *slab) {
 	g.sealing.RLock()
 	defer g.sealing.RUnlock()

@@ -12,7 +12,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/index/indextest"
 )
 
-// All kernels that the processor has compute what the portable ones do: to the last bit where hits depend on it.
+// All kernels that the processor has compute what the portable ones do: to the last bit where hits
+// depend on it.
 func TestKernelsAgree(t *testing.T) {
 	for _, k := range available()[1:] {
 		t.Run(k.name, func(t *testing.T) { testAgreement(t, k, portable()) })
@@ -91,8 +92,9 @@ func near(random *rand.Rand, v []float32, cosine float64) []float32 {
 	return w
 }
 
-// Estimates stray as the bound says: by a standard deviation of at most the one computed, hardly less, and far from the number of
-// deviations allowed. Also where vectors are sparse, and where query and vector are alike.
+// Estimates stray as the bound says: by a standard deviation of at most the one computed, hardly
+// less, and far from the number of deviations allowed. Also where vectors are sparse, and where
+// query and vector are alike.
 func TestBound(t *testing.T) {
 	random := rand.New(rand.NewPCG(21, 22))
 	trials, dimensions := 2000, []int{64, 128, 192, 512, 1024}
@@ -129,11 +131,13 @@ func TestBound(t *testing.T) {
 						var signs [blockSlots]uint16
 						c.kernels.sums(signs[:], s.signs, p.tables, c.rows())
 						first := s.sign[0] * (float32(signs[0])*p.step - p.bias)
-						second := p.estimate(signs[0], c.kernels.signed(s.lowsOf(c, 0), p.levels), s.both[0])
+						second := p.estimate(signs[0], c.kernels.signed(s.lowsOf(c, 0), p.levels),
+							s.both[0])
 						slope, offset := p.first(float32(cosine))
 						errors := [2]float64{
 							(float64(first) - cosine) / float64(s.sign[0]*slope+offset),
-							(float64(second) - cosine) / float64(p.spread.towards(float32(cosine)).second(s.spread[0])),
+							(float64(second) - cosine) / float64(
+								p.spread.towards(float32(cosine)).second(s.spread[0])),
 						}
 						for i, e := range errors {
 							squares[i] += e * e
@@ -142,9 +146,11 @@ func TestBound(t *testing.T) {
 					}
 					for i := range squares {
 						deviation := math.Sqrt(squares[i] / float64(trials))
-						t.Logf("stage %d: deviation %.2f, worst %.2f of the computed", i+1, deviation, worst[i])
+						t.Logf("stage %d: deviation %.2f, worst %.2f of the computed", i+1,
+							deviation, worst[i])
 						if deviation > 1.2 || worst[i] > deviations-0.7 {
-							t.Errorf("stage %d strays: deviation %.2f, worst %.2f of the computed", i+1, deviation, worst[i])
+							t.Errorf("stage %d strays: deviation %.2f, worst %.2f of the computed",
+								i+1, deviation, worst[i])
 						}
 						if cosine < 1 && deviation < 0.8 {
 							t.Errorf("stage %d is computed too large: %.2f", i+1, deviation)
@@ -216,7 +222,8 @@ func TestSearchAgreesWithScanOfOddVectors(t *testing.T) {
 							query[i] *= 3
 						}
 					}
-					checkSearch(t, x, vectors, query, 1+random.IntN(100), float32(random.NormFloat64()/5))
+					checkSearch(t, x, vectors, query, 1+random.IntN(100),
+						float32(random.NormFloat64()/5))
 				}
 				for key := range vectors {
 					if random.IntN(3) == 0 {
@@ -228,7 +235,8 @@ func TestSearchAgreesWithScanOfOddVectors(t *testing.T) {
 					}
 				}
 				for i := range 200 {
-					e := face.Embedding{Key: face.VectorKey(10_000*(round+1) + i), Vector: unit(random, dimension)}
+					e := face.Embedding{Key: face.VectorKey(10_000*(round+1) + i),
+						Vector: unit(random, dimension)}
 					if i%4 == 0 { // in place of an old one
 						e.Key = face.VectorKey(1 + random.IntN(n))
 					}
@@ -243,7 +251,8 @@ func TestSearchAgreesWithScanOfOddVectors(t *testing.T) {
 	}
 }
 
-func checkSearch(t *testing.T, x *Index, vectors map[face.VectorKey][]float32, query []float32, k int, least float32) {
+func checkSearch(t *testing.T, x *Index, vectors map[face.VectorKey][]float32, query []float32,
+	k int, least float32) {
 	t.Helper()
 	var want []face.Hit
 	for key, v := range vectors {

@@ -26,7 +26,8 @@ func newGated() *gated {
 	return &gated{started: make(chan struct{}, 100), gate: make(chan struct{})}
 }
 
-func (g *gated) Embeddings(ctx context.Context, c face.CollectionKey) iter.Seq2[face.Embedding, error] {
+func (g *gated) Embeddings(ctx context.Context, c face.CollectionKey) iter.Seq2[face.Embedding,
+	error] {
 	return func(yield func(face.Embedding, error) bool) {
 		g.reads.Add(1)
 		first := true
@@ -90,7 +91,8 @@ func wantKeys(t *testing.T, a answer, want ...face.VectorKey) {
 // Many first searches read a collection once; one that gives up does not disturb the others.
 func TestLoadIsShared(t *testing.T) {
 	source := newGated()
-	source.inner.Put(1, face.Embedding{Key: 1, Vector: axis(0)}, face.Embedding{Key: 2, Vector: axis(1)})
+	source.inner.Put(1, face.Embedding{Key: 1, Vector: axis(0)},
+		face.Embedding{Key: 2, Vector: axis(1)})
 	x := newIndex(t, source, Options{})
 	impatient, giveUp := context.WithCancel(t.Context())
 	first := searchAll(impatient, x)
@@ -138,7 +140,8 @@ func TestChangesDuringLoad(t *testing.T) {
 	ctx := t.Context()
 	steps := []error{
 		x.Remove(ctx, 1, 1),
-		x.Add(ctx, 1, face.Embedding{Key: 2, Vector: axis(3)}), // takes the place of what is read later
+		// takes the place of what is read later
+		x.Add(ctx, 1, face.Embedding{Key: 2, Vector: axis(3)}),
 		x.Add(ctx, 1, face.Embedding{Key: 9, Vector: axis(0)}),
 		x.Add(ctx, 1, face.Embedding{Key: 10, Vector: axis(0)}),
 		x.Remove(ctx, 1, 10),
@@ -248,7 +251,8 @@ func TestMemoryBound(t *testing.T) {
 	}
 	// Adding counts, and dropping gives back.
 	for key := range face.VectorKey(5 * n) {
-		if err := x.Add(t.Context(), collections, face.Embedding{Key: 1000 + key, Vector: unit(random, 64)}); err != nil {
+		if err := x.Add(t.Context(), collections,
+			face.Embedding{Key: 1000 + key, Vector: unit(random, 64)}); err != nil {
 			t.Fatal(err)
 		}
 	}

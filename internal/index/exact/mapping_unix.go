@@ -30,9 +30,11 @@ func mapRows(file *os.File, path string, c *coder) (*mapped, error) {
 	return m, nil
 }
 
-// newMemory takes memory from the system, which gives each page when it is first written to. It is of the heap where the system gives no more.
+// newMemory takes memory from the system, which gives each page when it is first written to. It is
+// of the heap where the system gives no more.
 func newMemory(length int) *memory {
-	bytes, err := unix.Mmap(-1, 0, length, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	bytes, err := unix.Mmap(-1, 0, length, unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
 		return &memory{make([]byte, length)} // a process may have so many mappings
 	}

@@ -6,7 +6,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// better orders hits: the higher cosine first, and the lower key among equals. It is negative if a comes before b.
+// better orders hits: the higher cosine first, and the lower key among equals. It is negative if a
+// comes before b.
 func better(a, b face.Hit) int {
 	if c := cmp.Compare(b.Cosine, a.Cosine); c != 0 {
 		return c

@@ -22,8 +22,8 @@ const (
 	workerSlots = 20_000
 )
 
-// passes lets the queries that wait at the same moment share one pass over a collection: while one pass is at work, queries
-// gather for the next.
+// passes lets the queries that wait at the same moment share one pass over a collection: while one
+// pass is at work, queries gather for the next.
 type passes struct {
 	mu      sync.Mutex
 	waiting []*task
@@ -46,7 +46,8 @@ type task struct {
 }
 
 func newTask(ctx context.Context, p *probe, k int, least float32) *task {
-	t := &task{ctx: ctx, probe: p, since: time.Now(), best: nearest{k: k, least: least}, done: make(chan struct{})}
+	t := &task{ctx: ctx, probe: p, since: time.Now(), best: nearest{k: k, least: least},
+		done: make(chan struct{})}
 	t.least.Store(math.Float32bits(least))
 	return t
 }
@@ -62,13 +63,15 @@ func (t *task) offer(h face.Hit) {
 }
 
 // search finds the nearest vectors of the gallery as it is at this moment.
-func (g *gallery) search(ctx context.Context, query []float32, k int, least float32) ([]face.Hit, error) {
+func (g *gallery) search(ctx context.Context, query []float32, k int, least float32) ([]face.Hit,
+	error) {
 	v := g.view.Load()
 	if v.n == 0 {
 		return nil, nil
 	}
 	if len(query) != v.coder.dimension {
-		return nil, fmt.Errorf("a query of %d numbers does not fit a collection of %d", len(query), v.coder.dimension)
+		return nil, fmt.Errorf("a query of %d numbers does not fit a collection of %d", len(query),
+			v.coder.dimension)
 	}
 	t := newTask(ctx, newProbe(v.coder, query), k, least)
 	if v.n <= workerSlots {
@@ -128,7 +131,9 @@ func (w *worker) work(v *view, tasks []*task, next func() int) {
 			if t.ctx.Err() != nil || len(t.probe.query) != v.coder.dimension {
 				continue
 			}
-			compared, err := v.slabs[place].scan(t, v.used(place), place*slabSlots, &w.workspace, &w.later[i])
+			compared,
+				err := v.slabs[place].scan(t, v.used(place), place*slabSlots, &w.workspace,
+				&w.later[i])
 			w.compared += int64(compared)
 			if err == nil && len(w.later[i]) > maxLater {
 				if w.prune(i, t); len(w.later[i]) > maxLater/2 {
@@ -175,7 +180,8 @@ func (g *gallery) pass(tasks []*task, workers []worker) {
 	for _, t := range tasks {
 		t.err = errors.Join(err, t.ctx.Err())
 		if t.err == nil && v.n > 0 && len(t.probe.query) != v.coder.dimension {
-			t.err = fmt.Errorf("a query of %d numbers does not fit a collection of %d", len(t.probe.query), v.coder.dimension)
+			t.err = fmt.Errorf("a query of %d numbers does not fit a collection of %d",
+				len(t.probe.query), v.coder.dimension)
 		}
 		if t.err == nil {
 			t.hits = t.best.hits

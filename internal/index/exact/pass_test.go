@@ -13,7 +13,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/index/indextest"
 )
 
-// Queries that come while a pass is at work share the next one, each with its own answer; one that gives up disturbs none.
+// Queries that come while a pass is at work share the next one, each with its own answer; one that
+// gives up disturbs none.
 func TestQueriesShareAPass(t *testing.T) {
 	random := rand.New(rand.NewPCG(31, 32))
 	var source indextest.Source
@@ -40,7 +41,8 @@ func TestQueriesShareAPass(t *testing.T) {
 	const queries = 2*passQueries + 10
 	givenUp, giveUp := context.WithCancel(t.Context())
 	giveUp()
-	if _, err := x.find(1).gallery.search(givenUp, vectors[1], 1, -1); !errors.Is(err, context.Canceled) {
+	if _, err := x.find(1).gallery.search(givenUp, vectors[1], 1, -1); !errors.Is(err,
+		context.Canceled) {
 		t.Errorf("the query that was given up: %v", err)
 	}
 	before := x.Tally().Passes.Load()
@@ -49,7 +51,8 @@ func TestQueriesShareAPass(t *testing.T) {
 	for i := range queries {
 		working.Go(func() {
 			var err error
-			if got[i], err = x.Search(t.Context(), 1, vectors[face.VectorKey(i+1)], 5, -1); err != nil {
+			if got[i],
+				err = x.Search(t.Context(), 1, vectors[face.VectorKey(i+1)], 5, -1); err != nil {
 				t.Error(err)
 			}
 		})

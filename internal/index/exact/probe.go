@@ -5,7 +5,8 @@ import (
 	"math/rand/v2"
 )
 
-// entryMax is the greatest absolute value of a table's entry: four of them, moved up to be positive, fit in a byte.
+// entryMax is the greatest absolute value of a table's entry: four of them, moved up to be
+// positive, fit in a byte.
 const entryMax = 31
 
 // probe is a query, ready to be compared with codes.
@@ -14,9 +15,12 @@ type probe struct {
 	query []float32
 	norm  float32
 
-	// The codes tell nothing about queries that are not of about unit length: plain is true, and the rest is not there.
-	plain  bool
-	tables []byte  // 32 bytes for each 8 coordinates: for either nibble the sums of ±n over its 4 coordinates, plus entryMax
+	// The codes tell nothing about queries that are not of about unit length: plain is true, and
+	// the rest is not there.
+	plain bool
+	// 32 bytes for each 8 coordinates: for either nibble the sums of ±n over its 4 coordinates,
+	// plus entryMax
+	tables []byte
 	levels []int8  // the numbers n
 	step   float32 // what 1 in the sums stands for
 	bias   float32 // what the tables' moving up adds to a sum, times step
@@ -76,13 +80,16 @@ func newProbe(c *coder, query []float32) *probe {
 // mayReach sets a bit for each vector of some blocks that the first stage cannot rule out.
 func (p *probe) mayReach(masks []uint32, sums []uint16, scales []float32, limit float32) {
 	slope, offset := p.first(limit)
-	p.coder.kernels.above(masks, sums, scales, p.step, deviations*slope-p.bias, limit-deviations*offset-margin)
+	p.coder.kernels.above(masks, sums, scales, p.step, deviations*slope-p.bias,
+		limit-deviations*offset-margin)
 }
 
-// first is the deviation of the first stage at a least cosine: slope times the scale of the signs, plus offset.
+// first is the deviation of the first stage at a least cosine: slope times the scale of the signs,
+// plus offset.
 func (p *probe) first(least float32) (slope, offset float32) {
 	s, o := p.spread.towards(least).first()
-	return float32(s * math.Sqrt(float64(p.coder.width))), float32(o) // a scale is 1/⟨x,u⟩ with |u| = √D
+	// a scale is 1/⟨x,u⟩ with |u| = √D
+	return float32(s * math.Sqrt(float64(p.coder.width))), float32(o)
 }
 
 // estimate is the cosine as far as both planes tell.

@@ -8,11 +8,13 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// How a slab is looked at for a query. Signs leave slots open, both planes fewer of them (bound.go). What is likely to get in by its estimate is compared in
-// full at once, which raises the bar. The others, which would have to be wrong by some deviations, are put off until all slabs have been looked
-// at: by then most of them are below the bar.
+// How a slab is looked at for a query. Signs leave slots open, both planes fewer of them
+// (bound.go). What is likely to get in by its estimate is compared in full at once, which raises
+// the bar. The others, which would have to be wrong by some deviations, are put off until all slabs
+// have been looked at: by then most of them are below the bar.
 
-// maxLater is how many candidates of a task a worker puts off before it looks which of them still count.
+// maxLater is how many candidates of a task a worker puts off before it looks which of them still
+// count.
 const maxLater = 1024
 
 // candidate is a vector that was put off.
@@ -29,9 +31,10 @@ type workspace struct {
 	open  [slabSlots]uint16              // slots that are not ruled out
 }
 
-// scan offers those of the first n slots' vectors to a task that could get in, or puts them off under numbers from base on, and returns how many
-// it compared in full.
-func (s *slab) scan(t *task, n, base int, w *workspace, later *[]candidate) (compared int, err error) {
+// scan offers those of the first n slots' vectors to a task that could get in, or puts them off
+// under numbers from base on, and returns how many it compared in full.
+func (s *slab) scan(t *task, n, base int, w *workspace, later *[]candidate) (compared int,
+	err error) {
 	err = s.guard(func() error {
 		compared, err = s.scanSlots(t, n, base, w, later)
 		return err
@@ -39,7 +42,8 @@ func (s *slab) scan(t *task, n, base int, w *workspace, later *[]candidate) (com
 	return compared, err
 }
 
-func (s *slab) scanSlots(t *task, n, base int, w *workspace, later *[]candidate) (compared int, err error) {
+func (s *slab) scanSlots(t *task, n, base int, w *workspace, later *[]candidate) (compared int,
+	err error) {
 	p := t.probe
 	clear(w.done[:])
 	if !p.plain && t.bar() <= -1 && t.best.k < n {
@@ -68,7 +72,8 @@ func (s *slab) scanSlots(t *task, n, base int, w *workspace, later *[]candidate)
 	return compared, nil
 }
 
-// first returns those of the first n slots that the signs cannot rule out, and leaves the sums of all.
+// first returns those of the first n slots that the signs cannot rule out, and leaves the sums of
+// all.
 func (s *slab) first(t *task, n int, w *workspace) []uint16 {
 	p, c := t.probe, t.probe.coder
 	blocks := (n + blockSlots - 1) / blockSlots
@@ -88,14 +93,17 @@ func (s *slab) first(t *task, n int, w *workspace) []uint16 {
 	return open
 }
 
-// second returns those of some slots that are likely to get in, and puts off the others that both planes cannot rule out.
-func (s *slab) second(t *task, slots []uint16, base int, w *workspace, later *[]candidate) []uint16 {
+// second returns those of some slots that are likely to get in, and puts off the others that both
+// planes cannot rule out.
+func (s *slab) second(t *task, slots []uint16, base int, w *workspace,
+	later *[]candidate) []uint16 {
 	p, c := t.probe, t.probe.coder
 	least := t.bar()
 	spread := p.spread.towards(least)
 	open := slots[:0]
 	for _, slot := range slots {
-		estimate := p.estimate(w.sums[slot], c.kernels.signed(s.lowsOf(c, int(slot)), p.levels), s.both[slot])
+		estimate := p.estimate(w.sums[slot], c.kernels.signed(s.lowsOf(c, int(slot)), p.levels),
+			s.both[slot])
 		limit := estimate + deviations*spread.second(s.spread[slot]) + margin
 		switch {
 		case limit < least:
@@ -123,7 +131,10 @@ func (w *worker) settle(v *view, i int, t *task) error {
 	later := w.later[i]
 	w.later[i] = later[:0]
 	slices.SortFunc(later, func(a, b candidate) int { return cmp.Compare(b.limit, a.limit) })
-	place := func(c candidate) (*slab, int) { return v.slabs[c.number/slabSlots], int(c.number % slabSlots) }
+	place := func(c candidate) (*slab, int) {
+		return v.slabs[c.number/slabSlots],
+			int(c.number % slabSlots)
+	}
 	const ahead = 4
 	for j, c := range later {
 		if c.limit < t.bar() {
@@ -144,7 +155,8 @@ func (w *worker) settle(v *view, i int, t *task) error {
 	return nil
 }
 
-// seed compares the k vectors whose estimates are highest, so that there is a bar to rule others out with.
+// seed compares the k vectors whose estimates are highest, so that there is a bar to rule others
+// out with.
 func (s *slab) seed(t *task, n int, w *workspace) (compared int, err error) {
 	p, c := t.probe, t.probe.coder
 	estimates := nearest{k: t.best.k, least: -2}
@@ -152,7 +164,9 @@ func (s *slab) seed(t *task, n int, w *workspace) (compared int, err error) {
 	c.kernels.sums(w.sums[:blocks*blockSlots], s.signs, p.tables, c.rows())
 	for slot := range n {
 		lows := c.kernels.signed(s.lowsOf(c, slot), p.levels)
-		if e := p.estimate(w.sums[slot], lows, s.both[slot]); e >= estimates.least && s.keys[slot].Load() != 0 { // never for NaN
+		// never for NaN
+		if e := p.estimate(w.sums[slot], lows, s.both[slot]); e >= estimates.least &&
+			s.keys[slot].Load() != 0 {
 			estimates.offer(face.Hit{Key: face.VectorKey(slot), Cosine: e})
 		}
 	}

@@ -9,11 +9,12 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// slabSlots is how many vectors a full slab holds: at 512 numbers 128 KiB of codes, which stay in a processor's cache while several
-// queries are compared with them.
+// slabSlots is how many vectors a full slab holds: at 512 numbers 128 KiB of codes, which stay in a
+// processor's cache while several queries are compared with them.
 const slabSlots = 1024
 
-// slab holds vectors in slots, which are written once. Several slabs may share what is written; each has its own keys.
+// slab holds vectors in slots, which are written once. Several slabs may share what is written;
+// each has its own keys.
 type slab struct {
 	keys []atomic.Int64 // of a slot's vector, 0: a hole
 	body
@@ -35,8 +36,8 @@ type body struct {
 	file         *mapped
 }
 
-// memory is outside of Go's heap, so that the collector need not keep twice the room for it, and goes back once nobody holds it. Whoever reads from
-// it keeps it alive.
+// memory is outside of Go's heap, so that the collector need not keep twice the room for it, and
+// goes back once nobody holds it. Whoever reads from it keeps it alive.
 type memory struct{ bytes []byte }
 
 // newSlab has room for the codes of some vectors, and for them if they are to be kept in memory.
@@ -45,7 +46,8 @@ func newSlab(c *coder, slots int, inMemory bool) *slab {
 		s := newFull(c)
 		if inMemory {
 			s.room = newMemory(4 * slots * c.dimension)
-			s.vectors = unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(s.room.bytes))), slots*c.dimension)
+			s.vectors = unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(s.room.bytes))),
+				slots*c.dimension)
 		}
 		return s
 	}
@@ -57,7 +59,8 @@ func newSlab(c *coder, slots int, inMemory bool) *slab {
 	padded := blocks * blockSlots
 	s.keys = make([]atomic.Int64, slots)
 	s.signs, s.lows = make([]byte, padded*c.rows()), make([]byte, slots*c.rows())
-	s.sign, s.both, s.spread = make([]float32, padded), make([]float32, padded), make([]float32, padded)
+	s.sign, s.both, s.spread = make([]float32, padded), make([]float32, padded),
+		make([]float32, padded)
 	return s
 }
 
@@ -70,8 +73,9 @@ func newFull(c *coder) *slab {
 	codes = codes[12*slabSlots:]
 	plane := slabSlots * c.rows()
 	return &slab{keys: keys, body: body{
-		sign: scales[:slabSlots], both: scales[slabSlots : 2*slabSlots], spread: scales[2*slabSlots:],
-		signs: codes[:plane:plane], lows: codes[plane:],
+		sign: scales[:slabSlots], both: scales[slabSlots : 2*slabSlots],
+		spread: scales[2*slabSlots:],
+		signs:  codes[:plane:plane], lows: codes[plane:],
 		memory: m,
 	}}
 }
@@ -158,8 +162,8 @@ func (s *slab) inMemory(c *coder, slot int) []float32 {
 	return s.vectors[slot*c.dimension:][:c.dimension]
 }
 
-// guard calls f, which reads from the slab, keeps what is outside of the heap alive meanwhile, and returns an error where a page of the file is
-// not to be had: cut off, or the disk fails.
+// guard calls f, which reads from the slab, keeps what is outside of the heap alive meanwhile, and
+// returns an error where a page of the file is not to be had: cut off, or the disk fails.
 func (s *slab) guard(f func() error) (err error) {
 	defer runtime.KeepAlive(s)
 	if s.file == nil {
@@ -183,5 +187,6 @@ func (s *slab) guard(f func() error) (err error) {
 
 // bytes is what the slab takes in memory.
 func (s *slab) bytes() int64 {
-	return 8*int64(len(s.keys)) + int64(len(s.signs)+len(s.lows)) + 12*int64(len(s.sign)) + 4*int64(len(s.vectors))
+	return 8*int64(len(s.keys)) + int64(len(s.signs)+len(s.lows)) + 12*int64(len(s.sign)) +
+		4*int64(len(s.vectors))
 }

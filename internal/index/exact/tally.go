@@ -7,10 +7,12 @@ import (
 
 // Tally counts an index's work since it was made. Its fields are read and written atomically.
 type Tally struct {
-	Passes     atomic.Int64 // over a collection, for one query or several that waited at the same moment
-	Searches   atomic.Int64 // answered
-	Scanned    atomic.Int64 // vectors whose codes were looked at, times the queries
-	Compared   atomic.Int64 // vectors that the codes could not rule out and that were compared in full
+	// over a collection, for one query or several that waited at the same moment
+	Passes   atomic.Int64
+	Searches atomic.Int64 // answered
+	Scanned  atomic.Int64 // vectors whose codes were looked at, times the queries
+	// vectors that the codes could not rule out and that were compared in full
+	Compared   atomic.Int64
 	QueueNanos atomic.Int64 // that searches waited for their pass
 	ScanNanos  atomic.Int64 // that they spent in it
 }

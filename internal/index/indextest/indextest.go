@@ -19,7 +19,8 @@ import (
 // Dimension is the length of the suite's vectors.
 const Dimension = 16
 
-// Source is a system of record in memory: what an index under test reads a collection from at first.
+// Source is a system of record in memory: what an index under test reads a collection from at
+// first.
 type Source struct {
 	mu          sync.Mutex
 	collections map[face.CollectionKey]map[face.VectorKey][]float32
@@ -57,7 +58,8 @@ func (s *Source) Clear(c face.CollectionKey) {
 }
 
 // Embeddings yields copies of what is committed at the moment when the sequence is begun.
-func (s *Source) Embeddings(ctx context.Context, c face.CollectionKey) iter.Seq2[face.Embedding, error] {
+func (s *Source) Embeddings(ctx context.Context, c face.CollectionKey) iter.Seq2[face.Embedding,
+	error] {
 	return func(yield func(face.Embedding, error) bool) {
 		s.mu.Lock()
 		snapshot := maps.Clone(s.collections[c])
@@ -75,7 +77,8 @@ func (s *Source) Embeddings(ctx context.Context, c face.CollectionKey) iter.Seq2
 }
 
 // EmbeddingKeys yields the keys of what is committed at the moment of the call, in ascending order.
-func (s *Source) EmbeddingKeys(_ context.Context, c face.CollectionKey) iter.Seq2[face.VectorKey, error] {
+func (s *Source) EmbeddingKeys(_ context.Context, c face.CollectionKey) iter.Seq2[face.VectorKey,
+	error] {
 	s.mu.Lock()
 	keys := slices.Sorted(maps.Keys(s.collections[c]))
 	s.mu.Unlock()
@@ -89,7 +92,8 @@ func (s *Source) EmbeddingKeys(_ context.Context, c face.CollectionKey) iter.Seq
 }
 
 // EmbeddingsByKey yields copies of those of some vectors that are there at the moment of the call.
-func (s *Source) EmbeddingsByKey(_ context.Context, c face.CollectionKey, keys []face.VectorKey) iter.Seq2[face.Embedding, error] {
+func (s *Source) EmbeddingsByKey(_ context.Context, c face.CollectionKey,
+	keys []face.VectorKey) iter.Seq2[face.Embedding, error] {
 	s.mu.Lock()
 	var there []face.Embedding
 	for _, key := range keys {
@@ -127,8 +131,8 @@ func (s *Source) Nearest(c face.CollectionKey, query []float32, k int, least flo
 	return hits[:min(max(k, 0), len(hits))]
 }
 
-// vector is a random unit vector of numbers ±1/4. The dot products of such vectors are exact in any order of additions,
-// and many are equal.
+// vector is a random unit vector of numbers ±1/4. The dot products of such vectors are exact in any
+// order of additions, and many are equal.
 func vector(random *rand.Rand) []float32 {
 	v := make([]float32, Dimension)
 	for i := range v {
@@ -171,7 +175,8 @@ func newRandom(t *testing.T) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
-func search(t *testing.T, x face.Index, c face.CollectionKey, query []float32, k int, least float32) []face.Hit {
+func search(t *testing.T, x face.Index, c face.CollectionKey, query []float32, k int,
+	least float32) []face.Hit {
 	t.Helper()
 	hits, err := x.Search(t.Context(), c, query, k, least)
 	if err != nil {
@@ -181,7 +186,8 @@ func search(t *testing.T, x face.Index, c face.CollectionKey, query []float32, k
 }
 
 // put commits vectors and tells the index.
-func put(t *testing.T, x face.Index, s *Source, c face.CollectionKey, embeddings ...face.Embedding) {
+func put(t *testing.T, x face.Index, s *Source, c face.CollectionKey,
+	embeddings ...face.Embedding) {
 	t.Helper()
 	s.Put(c, embeddings...)
 	if err := x.Add(t.Context(), c, embeddings...); err != nil {
@@ -238,7 +244,8 @@ func testOrderAndBounds(t *testing.T, x face.Index, s *Source) {
 			}
 		}
 	}
-	if hits := search(t, x, 1, make([]float32, Dimension), 3, 0); !slices.Equal(hits, []face.Hit{{Key: 1}, {Key: 2}, {Key: 3}}) {
+	if hits := search(t, x, 1, make([]float32, Dimension), 3, 0); !slices.Equal(hits,
+		[]face.Hit{{Key: 1}, {Key: 2}, {Key: 3}}) {
 		t.Errorf("a zero query: %v", hits)
 	}
 }
@@ -274,7 +281,8 @@ func testRandom(t *testing.T, x face.Index, s *Source) {
 			}
 		case 4:
 			query, k, least := vector(random), random.IntN(500), float32(random.IntN(9)-4)/8
-			if got, want := search(t, x, c, query, k, least), s.Nearest(c, query, k, least); !slices.Equal(got, want) {
+			if got, want := search(t, x, c, query, k, least),
+				s.Nearest(c, query, k, least); !slices.Equal(got, want) {
 				t.Fatalf("step %d: k %d, least %v: %v, want %v", step, k, least, got, want)
 			}
 		}
@@ -290,7 +298,8 @@ func testSourceIsRead(t *testing.T, x face.Index, s *Source) {
 	put(t, x, s, 1, face.Embedding{Key: 5000, Vector: vector(random)})
 	remove(t, x, s, 1, 1, 2, 3)
 	query := vector(random)
-	if got, want := search(t, x, 1, query, 4096, -1), s.Nearest(1, query, 4096, -1); !slices.Equal(got, want) || len(got) != 698 {
+	if got, want := search(t, x, 1, query, 4096, -1),
+		s.Nearest(1, query, 4096, -1); !slices.Equal(got, want) || len(got) != 698 {
 		t.Errorf("%d hits, want %d", len(got), len(want))
 	}
 }
@@ -314,7 +323,8 @@ func testCollectionsAreApart(t *testing.T, x face.Index, s *Source) {
 	put(t, x, s, 1, face.Embedding{Key: 1, Vector: v})
 	put(t, x, s, 2, face.Embedding{Key: 2, Vector: v})
 	for c := range face.CollectionKey(2) {
-		if hits := search(t, x, c+1, v, 10, -1); len(hits) != 1 || hits[0].Key != face.VectorKey(c+1) {
+		if hits := search(t, x, c+1, v, 10, -1); len(hits) != 1 ||
+			hits[0].Key != face.VectorKey(c+1) {
 			t.Errorf("collection %d: %v", c+1, hits)
 		}
 	}
@@ -349,7 +359,8 @@ func testDimension(t *testing.T, x face.Index, s *Source) {
 		if _, err := x.Search(t.Context(), 1, wrong, 1, 0); err == nil {
 			t.Errorf("a query of %d numbers: no error", len(wrong))
 		}
-		if err := x.Add(t.Context(), 1, face.Embedding{Key: 2, Vector: v}, face.Embedding{Key: 3, Vector: wrong}); err == nil {
+		if err := x.Add(t.Context(), 1, face.Embedding{Key: 2, Vector: v},
+			face.Embedding{Key: 3, Vector: wrong}); err == nil {
 			t.Errorf("adding a vector of %d numbers: no error", len(wrong))
 		}
 	}

@@ -17,18 +17,23 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Config says how to reach an S3 endpoint. Region is required; a time or number of zero means the default.
+// Config says how to reach an S3 endpoint. Region is required; a time or number of zero means the
+// default.
 type Config struct {
-	Endpoint        string // http or https URL; empty: Amazon S3 itself
-	Region          string // for example us-east-1
-	AccessKeyID     string // with SecretAccessKey; neither: requests are not signed, and only public objects can be had
+	Endpoint string // http or https URL; empty: Amazon S3 itself
+	Region   string // for example us-east-1
+	// with SecretAccessKey; neither: requests are not signed, and only public objects can be had
+	AccessKeyID     string
 	SecretAccessKey string
-	PathStyle       bool // the bucket is the first part of the path (https://host/bucket/key), not of the host (https://bucket.host/key)
+	// the bucket is the first part of the path (https://host/bucket/key), not of the host
+	// (https://bucket.host/key)
+	PathStyle bool
 
 	ConnectTimeout time.Duration // 5 s
 	HeaderTimeout  time.Duration // from the request to the first byte of the answer: 10 s
-	Timeout        time.Duration // for all of Get, its attempts and waiting for a turn included: 30 s
-	Concurrency    int           // objects that are fetched at one moment: 32
+	// for all of Get, its attempts and waiting for a turn included: 30 s
+	Timeout     time.Duration
+	Concurrency int // objects that are fetched at one moment: 32
 }
 
 // LogValue keeps the secret out of logs.
@@ -36,7 +41,8 @@ func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // String keeps the secret out of formatted text.
 func (c Config) String() string {
-	return fmt.Sprintf("endpoint %q, region %q, access key %q, path style %v", c.Endpoint, c.Region, c.AccessKeyID, c.PathStyle)
+	return fmt.Sprintf("endpoint %q, region %q, access key %q, path style %v", c.Endpoint, c.Region,
+		c.AccessKeyID, c.PathStyle)
 }
 
 // GoString keeps the secret out of text formatted with %#v.
@@ -52,17 +58,20 @@ func (c Config) Validate() error {
 			// url.Parse's error would repeat a password.
 			faults = append(faults, errors.New("the S3 endpoint is not an http or https URL"))
 		case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-			faults = append(faults, errors.New("the S3 endpoint may have a scheme, a host, a port and a path only"))
+			faults = append(faults,
+				errors.New("the S3 endpoint may have a scheme, a host, a port and a path only"))
 		}
 	}
 	if c.Region == "" {
 		faults = append(faults, errors.New("the S3 region is missing"))
 	}
 	if (c.AccessKeyID == "") != (c.SecretAccessKey == "") {
-		faults = append(faults, errors.New("the S3 access key id and secret access key must be given together"))
+		faults = append(faults,
+			errors.New("the S3 access key id and secret access key must be given together"))
 	}
 	if min(c.ConnectTimeout, c.HeaderTimeout, c.Timeout) < 0 || c.Concurrency < 0 {
-		faults = append(faults, errors.New("the S3 timeouts and the concurrency must not be negative"))
+		faults = append(faults,
+			errors.New("the S3 timeouts and the concurrency must not be negative"))
 	}
 	return errors.Join(faults...)
 }
@@ -82,7 +91,8 @@ func setDefault[T comparable](value *T, def T) {
 	}
 }
 
-// A request that fails for a reason which may pass is tried again, soon: somebody waits for the answer.
+// A request that fails for a reason which may pass is tried again, soon: somebody waits for the
+// answer.
 const (
 	attempts   = 3
 	maxBackoff = 500 * time.Millisecond
@@ -90,9 +100,9 @@ const (
 
 // Client is an image source at an S3 endpoint. It is safe for concurrent use.
 //
-// It takes its settings from its [Config] alone, never from the environment's or a file's AWS settings: those are there for the
-// server's own callers. It follows no redirects, which could lead to where the operator does not want requests from
-// this machine to go.
+// It takes its settings from its [Config] alone, never from the environment's or a file's AWS
+// settings: those are there for the server's own callers. It follows no redirects, which could lead
+// to where the operator does not want requests from this machine to go.
 type Client struct {
 	api       *s3.Client
 	transport *http.Transport
@@ -120,15 +130,19 @@ func NewClient(cfg Config) (*Client, error) {
 	var credentials aws.CredentialsProvider = aws.AnonymousCredentials{}
 	if cfg.AccessKeyID != "" {
 		credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: cfg.AccessKeyID, SecretAccessKey: cfg.SecretAccessKey}, nil
+			return aws.Credentials{AccessKeyID: cfg.AccessKeyID,
+				SecretAccessKey: cfg.SecretAccessKey}, nil
 		})
 	}
 	options := s3.Options{
 		Region:      cfg.Region,
 		Credentials: credentials,
 		HTTPClient: &http.Client{
-			Transport:     transport,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			Transport: transport,
+			CheckRedirect: func(*http.Request,
+				[]*http.Request) error {
+				return http.ErrUseLastResponse
+			},
 		},
 		UsePathStyle: cfg.PathStyle,
 		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
@@ -137,7 +151,8 @@ func NewClient(cfg Config) (*Client, error) {
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenSupported,
 		// Objects without a checksum are usual.
 		DisableLogOutputChecksumValidationSkipped: true,
-		// A bucket whose name ends like that of a directory bucket is no reason to ask for a session.
+		// A bucket whose name ends like that of a directory bucket is no reason to ask for a
+		// session.
 		DisableS3ExpressSessionAuth: aws.Bool(true),
 	}
 	if cfg.Endpoint != "" {
@@ -157,8 +172,10 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// Get returns an object of at most maxBytes. An empty version means the newest. An object that says it is larger is not read.
-func (c *Client) Get(ctx context.Context, bucket, key, version string, maxBytes int64) ([]byte, error) {
+// Get returns an object of at most maxBytes. An empty version means the newest. An object that says
+// it is larger is not read.
+func (c *Client) Get(ctx context.Context, bucket, key, version string, maxBytes int64) ([]byte,
+	error) {
 	limited, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	object, err := c.get(limited, bucket, key, version, maxBytes)
@@ -166,12 +183,14 @@ func (c *Client) Get(ctx context.Context, bucket, key, version string, maxBytes 
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return nil, fmt.Errorf("fetch object %q of bucket %q: %w", key, bucket, classifyResponseError(err))
+		return nil, fmt.Errorf("fetch object %q of bucket %q: %w", key, bucket,
+			classifyResponseError(err))
 	}
 	return object, nil
 }
 
-func (c *Client) get(ctx context.Context, bucket, key, version string, maxBytes int64) ([]byte, error) {
+func (c *Client) get(ctx context.Context, bucket, key, version string, maxBytes int64) ([]byte,
+	error) {
 	if err := checkName(bucket, key); err != nil {
 		return nil, err
 	}
@@ -195,9 +214,11 @@ func (c *Client) get(ctx context.Context, bucket, key, version string, maxBytes 
 	return readAll(output.Body, size, maxBytes)
 }
 
-// List calls each for the objects of a bucket whose keys begin with a prefix, in ascending order of the keys, until it returns an error.
+// List calls each for the objects of a bucket whose keys begin with a prefix, in ascending order of
+// the keys, until it returns an error.
 func (c *Client) List(ctx context.Context, bucket, prefix string, each func(Object) error) error {
-	pages := s3.NewListObjectsV2Paginator(c.api, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix})
+	pages := s3.NewListObjectsV2Paginator(c.api,
+		&s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix})
 	for pages.HasMorePages() {
 		limited, cancel := context.WithTimeout(ctx, c.timeout)
 		page, err := pages.NextPage(limited)
@@ -209,7 +230,8 @@ func (c *Client) List(ctx context.Context, bucket, prefix string, each func(Obje
 			return fmt.Errorf("list bucket %q: %w", bucket, classifyResponseError(err))
 		}
 		for _, o := range page.Contents {
-			if err := each(Object{aws.ToString(o.Key), aws.ToInt64(o.Size), aws.ToTime(o.LastModified)}); err != nil {
+			if err := each(Object{aws.ToString(o.Key), aws.ToInt64(o.Size),
+				aws.ToTime(o.LastModified)}); err != nil {
 				return err
 			}
 		}
@@ -217,17 +239,20 @@ func (c *Client) List(ctx context.Context, bucket, prefix string, each func(Obje
 	return nil
 }
 
-// classifyResponseError says which of the package's errors an error of the endpoint or the network is.
+// classifyResponseError says which of the package's errors an error of the endpoint or the network
+// is.
 func classifyResponseError(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() || errors.Is(err, context.DeadlineExceeded) {
+	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() ||
+		errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%w: %w", ErrTimeout, err)
 	}
 	if e, ok := errors.AsType[*awshttp.ResponseError](err); ok {
 		switch e.HTTPStatusCode() {
-		case http.StatusNotFound, http.StatusMethodNotAllowed: // the latter is the answer for a delete marker
+		// the latter is the answer for a delete marker
+		case http.StatusNotFound, http.StatusMethodNotAllowed:
 			return fmt.Errorf("%w: %w", ErrNotFound, err)
 		case http.StatusForbidden, http.StatusUnauthorized:
 			return fmt.Errorf("%w: %w", ErrDenied, err)

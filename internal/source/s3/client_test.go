@@ -36,7 +36,9 @@ func endpoint(t testing.TB, handler http.HandlerFunc) *Client {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	return newClient(t, Config{Endpoint: server.URL, AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "do-not-print-this", PathStyle: true, Timeout: 5 * time.Second})
+	return newClient(t,
+		Config{Endpoint: server.URL, AccessKeyID: "AKIDEXAMPLE",
+			SecretAccessKey: "do-not-print-this", PathStyle: true, Timeout: 5 * time.Second})
 }
 
 func TestPathsReachTheEndpointAsTheyAre(t *testing.T) {
@@ -46,11 +48,13 @@ func TestPathsReachTheEndpointAsTheyAre(t *testing.T) {
 		io.WriteString(w, "x")
 	})
 	for _, s := range []struct{ bucket, key, version, want string }{
-		{"photos", "a b/ü+%?#&=.jpg", "", "/photos/a%20b/%C3%BC%2B%25%3F%23%26%3D.jpg?x-id=GetObject"},
+		{"photos", "a b/ü+%?#&=.jpg", "",
+			"/photos/a%20b/%C3%BC%2B%25%3F%23%26%3D.jpg?x-id=GetObject"},
 		{"photos", "/leading//double/", "", "/photos//leading//double/?x-id=GetObject"},
 		{"photos", "a/../b/./c", "", "/photos/a/../b/./c?x-id=GetObject"},
 		{"photos", "..", "", "/photos/..?x-id=GetObject"},
-		{"Under_score.d", "k", "v 1&x=y", "/Under_score.d/k?versionId=v%201%26x%3Dy&x-id=GetObject"},
+		{"Under_score.d", "k", "v 1&x=y",
+			"/Under_score.d/k?versionId=v%201%26x%3Dy&x-id=GetObject"},
 		{"shop--use1-az4--x-s3", "k", "", "/shop--use1-az4--x-s3/k?x-id=GetObject"},
 		{"...", "k", "", "/.../k?x-id=GetObject"},
 	} {
@@ -66,8 +70,10 @@ func TestPathsReachTheEndpointAsTheyAre(t *testing.T) {
 		t.Errorf("host %s", host)
 	}
 	uri = ""
-	for _, bucket := range []string{"", "ab", "a/b", "a b", "arn:aws:s3:us-east-1:123456789012:accesspoint/x", "host@x", strings.Repeat("x", 256)} {
-		if _, err := c.Get(t.Context(), bucket, "k", "", 10); !errors.Is(err, ErrNotFound) || uri != "" {
+	for _, bucket := range []string{"", "ab", "a/b", "a b",
+		"arn:aws:s3:us-east-1:123456789012:accesspoint/x", "host@x", strings.Repeat("x", 256)} {
+		if _, err := c.Get(t.Context(), bucket, "k", "", 10); !errors.Is(err, ErrNotFound) ||
+			uri != "" {
 			t.Errorf("bucket %q: %v, asked for %q", bucket, err, uri)
 		}
 	}
@@ -130,7 +136,8 @@ func TestEndlessBodyWithoutASize(t *testing.T) {
 		w.(http.Flusher).Flush()
 		io.WriteString(w, "chunked")
 	})
-	if object, err := c.Get(t.Context(), "photos", "chunked", "", 7); err != nil || string(object) != "chunked" {
+	if object, err := c.Get(t.Context(), "photos", "chunked", "", 7); err != nil ||
+		string(object) != "chunked" {
 		t.Errorf("an object without a size: %q, %v", object, err)
 	}
 }
@@ -156,7 +163,9 @@ func raw(t testing.TB, answer string) *Client {
 			}()
 		}
 	}()
-	return newClient(t, Config{Endpoint: "http://" + listener.Addr().String(), PathStyle: true, Timeout: 5 * time.Second})
+	return newClient(t,
+		Config{Endpoint: "http://" + listener.Addr().String(), PathStyle: true,
+			Timeout: 5 * time.Second})
 }
 
 func TestBrokenAnswers(t *testing.T) {
@@ -174,7 +183,8 @@ func TestBrokenAnswers(t *testing.T) {
 		{garbage, ErrNotFound},
 		{"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", ErrDenied},
 		{"HTTP/1.1 500 Oops\r\nContent-Length: 7\r\n\r\n<Error>", nil},
-		{"HTTP/1.1 200 OK\r\nx-amz-checksum-crc32: AAAAAA==\r\nContent-Length: 5\r\n\r\nwrong", nil},
+		{"HTTP/1.1 200 OK\r\nx-amz-checksum-crc32: AAAAAA==\r\nContent-Length: 5\r\n\r\nwrong",
+			nil},
 		{"SSH-2.0-OpenSSH_9.9\r\n", nil},
 		{"", nil},
 	} {
@@ -189,8 +199,10 @@ func TestBrokenAnswers(t *testing.T) {
 	}
 	sum := make([]byte, 4)
 	binary.BigEndian.PutUint32(sum, crc32.ChecksumIEEE([]byte("right")))
-	c := raw(t, "HTTP/1.1 200 OK\r\nx-amz-checksum-crc32: "+base64.StdEncoding.EncodeToString(sum)+"\r\nContent-Length: 5\r\n\r\nright")
-	if object, err := c.Get(t.Context(), "photos", "k", "", 1000); err != nil || string(object) != "right" {
+	c := raw(t, "HTTP/1.1 200 OK\r\nx-amz-checksum-crc32: "+base64.StdEncoding.EncodeToString(sum)+
+		"\r\nContent-Length: 5\r\n\r\nright")
+	if object, err := c.Get(t.Context(), "photos", "k", "", 1000); err != nil ||
+		string(object) != "right" {
 		t.Errorf("a right checksum: %q, %v", object, err)
 	}
 }
@@ -206,7 +218,8 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		c := endpoint(t, func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL+"/photos/k", status)
 		})
-		if object, err := c.Get(t.Context(), "photos", "k", "", 1000); err == nil || object != nil || followed.Load() {
+		if object, err := c.Get(t.Context(), "photos", "k", "", 1000); err == nil ||
+			object != nil || followed.Load() {
 			t.Errorf("%d: %q, %v, followed %v", status, object, err, followed.Load())
 		}
 	}
@@ -226,17 +239,21 @@ func TestHangingEndpoints(t *testing.T) {
 	}))
 	t.Cleanup(stalled.Close)
 	for name, cfg := range map[string]Config{
-		"no answer":               {Endpoint: "http://" + listener.Addr().String(), Timeout: 300 * time.Millisecond},
-		"no answer, some retries": {Endpoint: "http://" + listener.Addr().String(), Timeout: 2 * time.Second, HeaderTimeout: 50 * time.Millisecond},
-		"no handshake":            {Endpoint: "https://" + listener.Addr().String(), Timeout: 2 * time.Second, ConnectTimeout: 50 * time.Millisecond},
-		"half an object":          {Endpoint: stalled.URL, Timeout: 300 * time.Millisecond},
+		"no answer": {Endpoint: "http://" + listener.Addr().String(),
+			Timeout: 300 * time.Millisecond},
+		"no answer, some retries": {Endpoint: "http://" + listener.Addr().String(),
+			Timeout: 2 * time.Second, HeaderTimeout: 50 * time.Millisecond},
+		"no handshake": {Endpoint: "https://" + listener.Addr().String(),
+			Timeout: 2 * time.Second, ConnectTimeout: 50 * time.Millisecond},
+		"half an object": {Endpoint: stalled.URL, Timeout: 300 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cfg.PathStyle = true
 			c := newClient(t, cfg)
 			start := time.Now()
-			if _, err := c.Get(context.Background(), "photos", "k", "", 1000); !errors.Is(err, ErrTimeout) {
+			if _, err := c.Get(context.Background(), "photos", "k", "", 1000); !errors.Is(err,
+				ErrTimeout) {
 				t.Errorf("error %v", err)
 			}
 			if took := time.Since(start); took > cfg.Timeout+time.Second {
@@ -256,7 +273,8 @@ func TestCallerGoesAway(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
 	start := time.Now()
-	if _, err := c.Get(ctx, "photos", "k", "", 1000); !errors.Is(err, context.Canceled) || errors.Is(err, ErrTimeout) {
+	if _, err := c.Get(ctx, "photos", "k", "", 1000); !errors.Is(err, context.Canceled) ||
+		errors.Is(err, ErrTimeout) {
 		t.Errorf("error %v", err)
 	}
 	if took := time.Since(start); took > 2*time.Second {
@@ -302,28 +320,34 @@ func TestPassingFaultsAreRetried(t *testing.T) {
 		}
 		io.WriteString(w, "x")
 	})
-	if object, err := c.Get(t.Context(), "photos", "k", "", 10); err != nil || string(object) != "x" {
+	if object, err := c.Get(t.Context(), "photos", "k", "", 10); err != nil ||
+		string(object) != "x" {
 		t.Errorf("%q, %v", object, err)
 	}
 }
 
 func TestConfigReportsEveryFaultAndNoSecret(t *testing.T) {
-	_, err := NewClient(Config{Endpoint: "ftp://user:do-not-print-this@host", SecretAccessKey: "do-not-print-this", Timeout: -1})
+	_, err := NewClient(Config{Endpoint: "ftp://user:do-not-print-this@host",
+		SecretAccessKey: "do-not-print-this", Timeout: -1})
 	for _, want := range []string{"endpoint", "region", "together", "negative"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not mention %s", err, want)
 		}
 	}
-	for _, bad := range []string{"http://user:do-not-print-this@host", "http://h?x=1", "host:9000", "http://\x7f", "http://"} {
-		if err := (Config{Endpoint: bad, Region: "x"}).Validate(); err == nil || strings.Contains(err.Error(), "do-not-print") {
+	for _, bad := range []string{"http://user:do-not-print-this@host", "http://h?x=1", "host:9000",
+		"http://\x7f", "http://"} {
+		if err := (Config{Endpoint: bad, Region: "x"}).Validate(); err == nil ||
+			strings.Contains(err.Error(), "do-not-print") {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
-	cfg := Config{Endpoint: "http://127.0.0.1:1", Region: "us-east-1", AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "do-not-print-this"}
+	cfg := Config{Endpoint: "http://127.0.0.1:1", Region: "us-east-1", AccessKeyID: "AKIDEXAMPLE",
+		SecretAccessKey: "do-not-print-this"}
 	var log strings.Builder
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "cfg", cfg)
 	_, err = newClient(t, cfg).Get(t.Context(), "photos", "k", "", 1)
-	for _, s := range []string{fmt.Sprintf("%v %+v %#v", cfg, cfg, cfg), log.String(), fmt.Sprint(err)} {
+	for _, s := range []string{fmt.Sprintf("%v %+v %#v", cfg, cfg, cfg), log.String(),
+		fmt.Sprint(err)} {
 		if strings.Contains(s, cfg.SecretAccessKey) {
 			t.Errorf("the secret is in %s", s)
 		}

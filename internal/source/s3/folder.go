@@ -11,12 +11,13 @@ import (
 	"syscall"
 )
 
-// Folder is an image source on disk: each subfolder is a bucket, and the path of a file within it is a key. There is one
-// version of each, "null", as of an object in a bucket without versioning. It is safe for concurrent use.
+// Folder is an image source on disk: each subfolder is a bucket, and the path of a file within it
+// is a key. There is one version of each, "null", as of an object in a bucket without versioning.
+// It is safe for concurrent use.
 //
-// Nothing outside a bucket's folder can be read: not by .. or an absolute path in a key, and not by a symbolic link that leads
-// out of it, whoever made it and whenever (see [os.Root]). What is no regular file is not there: opening a pipe would wait, and
-// opening a device may do something.
+// Nothing outside a bucket's folder can be read: not by .. or an absolute path in a key, and not by
+// a symbolic link that leads out of it, whoever made it and whenever (see [os.Root]). What is no
+// regular file is not there: opening a pipe would wait, and opening a device may do something.
 type Folder struct {
 	root *os.Root
 }
@@ -37,15 +38,18 @@ func NewFolder(dir string) (*Folder, error) {
 func (f *Folder) Close() error { return f.root.Close() }
 
 // Get returns an object of at most maxBytes.
-func (f *Folder) Get(ctx context.Context, bucket, key, version string, maxBytes int64) ([]byte, error) {
+func (f *Folder) Get(ctx context.Context, bucket, key, version string, maxBytes int64) ([]byte,
+	error) {
 	object, err := f.get(ctx, bucket, key, version, maxBytes)
 	if err != nil {
-		return nil, fmt.Errorf("read object %q of bucket %q: %w", key, bucket, classifyFileError(err))
+		return nil, fmt.Errorf("read object %q of bucket %q: %w", key, bucket,
+			classifyFileError(err))
 	}
 	return object, nil
 }
 
-func (f *Folder) get(ctx context.Context, bucket, key, version string, maxBytes int64) ([]byte, error) {
+func (f *Folder) get(ctx context.Context, bucket, key, version string, maxBytes int64) ([]byte,
+	error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -55,9 +59,11 @@ func (f *Folder) get(ctx context.Context, bucket, key, version string, maxBytes 
 	if version != "" && version != nullVersion {
 		return nil, fmt.Errorf("a folder keeps no old versions: %w", ErrNotFound)
 	}
-	// On S3 these are ordinary keys. No file has such a name, and what the path would mean instead is another object.
+	// On S3 these are ordinary keys. No file has such a name, and what the path would mean instead
+	// is another object.
 	elements := strings.Split(key, "/")
-	if slices.Contains(elements, "") || slices.Contains(elements, ".") || slices.Contains(elements, "..") {
+	if slices.Contains(elements, "") || slices.Contains(elements, ".") ||
+		slices.Contains(elements, "..") {
 		return nil, fmt.Errorf("no file can have this key: %w", ErrNotFound)
 	}
 	info, err := f.root.Stat(bucket)
@@ -95,11 +101,12 @@ func (f *Folder) get(ctx context.Context, bucket, key, version string, maxBytes 
 	return readAll(file, info.Size(), maxBytes)
 }
 
-// List calls each for the objects of a bucket whose keys begin with a prefix, in ascending order folder by folder, until it returns an
-// error. Links to folders are not followed.
+// List calls each for the objects of a bucket whose keys begin with a prefix, in ascending order
+// folder by folder, until it returns an error. Links to folders are not followed.
 func (f *Folder) List(ctx context.Context, bucket, prefix string, each func(Object) error) error {
 	if !bucketName.MatchString(bucket) {
-		return fmt.Errorf("list bucket %q: the bucket's name is impossible: %w", bucket, ErrNotFound)
+		return fmt.Errorf("list bucket %q: the bucket's name is impossible: %w", bucket,
+			ErrNotFound)
 	}
 	folder, err := f.root.OpenRoot(bucket)
 	if err != nil {
@@ -126,7 +133,8 @@ func (f *Folder) List(ctx context.Context, bucket, prefix string, each func(Obje
 
 // classifyFileError says which of the package's errors an operating system's error is.
 func classifyFileError(err error) error {
-	for _, none := range []error{fs.ErrNotExist, syscall.ENOTDIR, syscall.ENAMETOOLONG, syscall.EINVAL, syscall.EILSEQ} {
+	for _, none := range []error{fs.ErrNotExist, syscall.ENOTDIR, syscall.ENAMETOOLONG,
+		syscall.EINVAL, syscall.EILSEQ} {
 		if errors.Is(err, none) {
 			return fmt.Errorf("%w: %w", ErrNotFound, err)
 		}

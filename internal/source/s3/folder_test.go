@@ -17,7 +17,8 @@ func newFolder(t testing.TB) (f *Folder, root, outside string) {
 	t.Helper()
 	base := t.TempDir()
 	root, outside = filepath.Join(base, "root"), filepath.Join(base, "outside")
-	for _, dir := range []string{root, filepath.Join(root, "photos", "2026"), filepath.Join(root, "other"), outside} {
+	for _, dir := range []string{root, filepath.Join(root, "photos", "2026"),
+		filepath.Join(root, "other"), outside} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -47,13 +48,15 @@ func TestFolderGet(t *testing.T) {
 	if err := os.Symlink("a.jpg", filepath.Join(root, "photos", "link.jpg")); err != nil {
 		t.Fatal(err)
 	}
-	for key, want := range map[string]string{"a.jpg": "picture a", "2026/Zoë & co (1).jpg": "picture b", "empty": "", "link.jpg": "picture a"} {
+	for key, want := range map[string]string{"a.jpg": "picture a",
+		"2026/Zoë & co (1).jpg": "picture b", "empty": "", "link.jpg": "picture a"} {
 		got, err := f.Get(t.Context(), "photos", key, "", 9)
 		if err != nil || string(got) != want {
 			t.Errorf("%s: %q, %v", key, got, err)
 		}
 	}
-	if got, err := f.Get(t.Context(), "photos", "a.jpg", "null", 9); err != nil || string(got) != "picture a" {
+	if got, err := f.Get(t.Context(), "photos", "a.jpg", "null", 9); err != nil ||
+		string(got) != "picture a" {
 		t.Errorf("the version that an object has without versioning: %q, %v", got, err)
 	}
 	if _, err := f.Get(t.Context(), "photos", "a.jpg", "", 8); !errors.Is(err, ErrTooLarge) {
@@ -128,7 +131,8 @@ func TestFolderLinksDoNotLeadOutOfABucket(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ bucket, key string }{
-		{"photos", "absolute"}, {"photos", "relative"}, {"photos", "other-bucket"}, {"photos", "dir/secret"}, {"photos", "null"}, {"linked", "secret"},
+		{"photos", "absolute"}, {"photos", "relative"}, {"photos", "other-bucket"},
+		{"photos", "dir/secret"}, {"photos", "null"}, {"linked", "secret"},
 	} {
 		if got, err := f.Get(t.Context(), c.bucket, c.key, "", 100); err == nil || got != nil {
 			t.Errorf("%q in %q: %q, %v", c.key, c.bucket, got, err)
@@ -137,7 +141,8 @@ func TestFolderLinksDoNotLeadOutOfABucket(t *testing.T) {
 }
 
 func TestFolderDenied(t *testing.T) {
-	if err := classifyFileError(&fs.PathError{Op: "openat", Path: "a.jpg", Err: syscall.EACCES}); !errors.Is(err, ErrDenied) {
+	if err := classifyFileError(&fs.PathError{Op: "openat", Path: "a.jpg",
+		Err: syscall.EACCES}); !errors.Is(err, ErrDenied) {
 		t.Errorf("a file that may not be read: %v", err)
 	}
 	if os.Geteuid() == 0 {
@@ -181,16 +186,19 @@ func FuzzFolder(f *testing.F) {
 
 func TestFolderList(t *testing.T) {
 	f, root, outside := newFolder(t)
-	for name, to := range map[string]string{"link.jpg": "a.jpg", "out": outside, "out.jpg": filepath.Join(outside, "secret"), "again": "2026"} {
+	for name, to := range map[string]string{"link.jpg": "a.jpg", "out": outside,
+		"out.jpg": filepath.Join(outside, "secret"), "again": "2026"} {
 		if err := os.Symlink(to, filepath.Join(root, "photos", name)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for prefix, want := range map[string]string{"": "2026/Zoë & co (1).jpg a.jpg empty link.jpg", "20": "2026/Zoë & co (1).jpg", "2026/": "2026/Zoë & co (1).jpg", "../other": ""} {
+	for prefix, want := range map[string]string{"": "2026/Zoë & co (1).jpg a.jpg empty link.jpg",
+		"20": "2026/Zoë & co (1).jpg", "2026/": "2026/Zoë & co (1).jpg", "../other": ""} {
 		var keys []string
 		err := f.List(t.Context(), "photos", prefix, func(o Object) error {
 			keys = append(keys, o.Key)
-			if got, err := f.Get(t.Context(), "photos", o.Key, "", 100); err != nil || int64(len(got)) != o.Bytes || o.Modified.IsZero() {
+			if got, err := f.Get(t.Context(), "photos", o.Key, "", 100); err != nil ||
+				int64(len(got)) != o.Bytes || o.Modified.IsZero() {
 				t.Errorf("%+v is listed, and read %q, %v", o, got, err)
 			}
 			return nil

@@ -1,5 +1,5 @@
-// Package s3 reads pictures that a request names by bucket, key and version: from any S3 endpoint ([Client]), or from a folder
-// whose subfolders are the buckets ([Folder]).
+// Package s3 reads pictures that a request names by bucket, key and version: from any S3 endpoint
+// ([Client]), or from a folder whose subfolders are the buckets ([Folder]).
 package s3
 
 import (
@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Why an object cannot be had. Errors of Get wrap one of these, or none if the endpoint or the disk is at fault in another way; a
-// caller that goes away gets its context's error.
+// Why an object cannot be had. Errors of Get wrap one of these, or none if the endpoint or the disk
+// is at fault in another way; a caller that goes away gets its context's error.
 var (
 	ErrNotFound = errors.New("no such object")    // or no such bucket or version
 	ErrDenied   = errors.New("access denied")     // to this program
@@ -40,7 +40,8 @@ func checkName(bucket, key string) error {
 	return nil
 }
 
-// readAll reads an object that says it has size bytes, or -1 if it does not say. It reads at most max bytes, whatever was said.
+// readAll reads an object that says it has size bytes, or -1 if it does not say. It reads at most
+// max bytes, whatever was said.
 func readAll(r io.Reader, size, max int64) ([]byte, error) {
 	if size > max {
 		return nil, fmt.Errorf("%d bytes of at most %d: %w", size, max, ErrTooLarge)

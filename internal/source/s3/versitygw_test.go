@@ -47,9 +47,11 @@ func startGateway(t *testing.T) string {
 		}
 	}
 	var log bytes.Buffer
-	gateway := exec.Command(program, "--port", address, "--access", gatewayKey, "--secret", gatewaySecret, "--region", "eu-west-1", "--quiet", "--keep-alive",
+	gateway := exec.Command(program, "--port", address, "--access", gatewayKey, "--secret",
+		gatewaySecret, "--region", "eu-west-1", "--quiet", "--keep-alive",
 		"--iam-dir", filepath.Join(base, "iam"),
-		"posix", "--sidecar", filepath.Join(base, "meta"), "--versioning-dir", filepath.Join(base, "versions"), filepath.Join(base, "root"))
+		"posix", "--sidecar", filepath.Join(base, "meta"), "--versioning-dir",
+		filepath.Join(base, "versions"), filepath.Join(base, "root"))
 	gateway.Stdout, gateway.Stderr = &log, &log
 	if err := gateway.Start(); err != nil {
 		t.Fatal(err)
@@ -74,17 +76,22 @@ func startGateway(t *testing.T) string {
 
 func TestRealServer(t *testing.T) {
 	url := startGateway(t)
-	cfg := Config{Endpoint: url, Region: "eu-west-1", AccessKeyID: gatewayKey, SecretAccessKey: gatewaySecret, PathStyle: true, Timeout: 10 * time.Second}
+	cfg := Config{Endpoint: url, Region: "eu-west-1", AccessKeyID: gatewayKey,
+		SecretAccessKey: gatewaySecret, PathStyle: true, Timeout: 10 * time.Second}
 	c := newClient(t, cfg)
 	ctx := t.Context()
 
 	// What the operator has put there, by the SDK's means.
-	if _, err := c.api.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("photos"), CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: "eu-west-1"}}); err != nil {
+	if _, err := c.api.CreateBucket(ctx,
+		&s3.CreateBucketInput{Bucket: aws.String("photos"),
+			CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: "eu-west-1"}}); err != nil {
 		t.Fatal(err)
 	}
 	put := func(key string, body []byte) string {
 		t.Helper()
-		out, err := c.api.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String("photos"), Key: aws.String(key), Body: bytes.NewReader(body)})
+		out, err := c.api.PutObject(ctx,
+			&s3.PutObjectInput{Bucket: aws.String("photos"), Key: aws.String(key),
+				Body: bytes.NewReader(body)})
 		if err != nil {
 			t.Fatalf("put %q: %v", key, err)
 		}
@@ -126,7 +133,9 @@ func TestRealServer(t *testing.T) {
 		t.Errorf("one byte too large: %v", err)
 	}
 
-	if _, err := c.api.PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{Bucket: aws.String("photos"), VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled}}); err != nil {
+	if _, err := c.api.PutBucketVersioning(ctx,
+		&s3.PutBucketVersioningInput{Bucket: aws.String("photos"),
+			VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled}}); err != nil {
 		t.Fatal(err)
 	}
 	first, second := put("versioned", []byte("first")), put("versioned", []byte("second"))
@@ -134,11 +143,14 @@ func TestRealServer(t *testing.T) {
 		t.Fatalf("versions %q and %q", first, second)
 	}
 	for version, want := range map[string]string{first: "first", second: "second", "": "second"} {
-		if got, err := c.Get(ctx, "photos", "versioned", version, 100); err != nil || string(got) != want {
+		if got, err := c.Get(ctx, "photos", "versioned", version, 100); err != nil ||
+			string(got) != want {
 			t.Errorf("version %q: %q, %v", version, got, err)
 		}
 	}
-	if _, err := c.api.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: aws.String("photos"), Key: aws.String("versioned")}); err != nil {
+	if _, err := c.api.DeleteObject(ctx,
+		&s3.DeleteObjectInput{Bucket: aws.String("photos"),
+			Key: aws.String("versioned")}); err != nil {
 		t.Fatal(err)
 	}
 	for name, err := range map[string]error{
@@ -159,7 +171,8 @@ func TestRealServer(t *testing.T) {
 	} {
 		altered := cfg
 		alter(&altered)
-		if err := get(newClient(t, altered), "photos", "a.jpg", ""); !errors.Is(err, ErrDenied) || strings.Contains(fmt.Sprint(err), gatewaySecret) {
+		if err := get(newClient(t, altered), "photos", "a.jpg", ""); !errors.Is(err, ErrDenied) ||
+			strings.Contains(fmt.Sprint(err), gatewaySecret) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

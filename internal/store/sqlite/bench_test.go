@@ -69,7 +69,8 @@ func BenchmarkAddFaces(b *testing.B) {
 					for i := caller; i < b.N; i += callers {
 						f := faces[i%len(faces)]
 						f.ID, f.ImageID = uuid.NewString(), uuid.NewString()
-						if _, _, err := s.AddFaces(b.Context(), c, []face.Face{f}, 1<<40); err != nil {
+						if _, _,
+							err := s.AddFaces(b.Context(), c, []face.Face{f}, 1<<40); err != nil {
 							b.Error(err)
 							return
 						}
@@ -94,7 +95,8 @@ func BenchmarkDeleteFaces(b *testing.B) {
 	rand.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
 	b.ResetTimer()
 	for range b.N {
-		if deleted, _, err := s.DeleteFaces(b.Context(), c, ids[:4096]); err != nil || len(deleted) != 4096 {
+		if deleted, _, err := s.DeleteFaces(b.Context(), c, ids[:4096]); err != nil ||
+			len(deleted) != 4096 {
 			b.Fatal(len(deleted), err)
 		}
 		b.StopTimer()
@@ -112,7 +114,10 @@ func BenchmarkCollections(b *testing.B) {
 			realm := recollect.Realm{Account: "123456789012", Region: "us-east-1"}
 			err := s.writer.do(b.Context(), func(t tx) error {
 				for i := range n {
-					if _, err := t.exec("INSERT INTO collections (account, region, id, face_model_version, created_ms) VALUES (?, ?, ?, '7.0', 0)",
+					if _,
+						err := t.exec(
+						"INSERT INTO collections (account, region, id, face_model_version, "+
+							"created_ms) VALUES (?, ?, ?, '7.0', 0)",
 						realm.Account, realm.Region, fmt.Sprintf("collection%06d", i)); err != nil {
 						return err
 					}
@@ -125,7 +130,8 @@ func BenchmarkCollections(b *testing.B) {
 			middle := fmt.Sprintf("collection%06d", n/2)
 			b.ResetTimer()
 			for range b.N {
-				if page, err := s.Collections(b.Context(), realm, middle, 10); err != nil || len(page) != 10 {
+				if page, err := s.Collections(b.Context(), realm, middle, 10); err != nil ||
+					len(page) != 10 {
 					b.Fatal(len(page), err)
 				}
 			}
@@ -141,7 +147,8 @@ func BenchmarkFaces(b *testing.B) {
 	fill(b, s, c, 5000)
 	b.ResetTimer()
 	for range b.N {
-		if page, err := s.Faces(b.Context(), c, face.FaceFilter{}, 1000); err != nil || len(page) != 1000 {
+		if page, err := s.Faces(b.Context(), c, face.FaceFilter{}, 1000); err != nil ||
+			len(page) != 1000 {
 			b.Fatal(len(page), err)
 		}
 	}
@@ -201,7 +208,9 @@ func BenchmarkChangeUser(b *testing.B) {
 					working.Go(func() {
 						for i := caller; i < b.N; i += callers {
 							call := once(uuid.NewString(), time.Now())
-							if _, _, err := s.ChangeUser(b.Context(), c, fmt.Sprint("u", caller), faces[caller][:1], call, toggle); err != nil {
+							if _, _,
+								err := s.ChangeUser(b.Context(), c, fmt.Sprint("u", caller),
+								faces[caller][:1], call, toggle); err != nil {
 								b.Error(err)
 								return
 							}

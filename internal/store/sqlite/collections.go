@@ -11,7 +11,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-const collectionColumns = "key, account, region, id, face_model_version, created_ms, face_count, user_count"
+const collectionColumns = "key, account, region, id, face_model_version, created_ms, face_count, " +
+	"user_count"
 
 // scanner is what a row of collectionColumns or faceColumns is read from.
 type scanner interface {
@@ -21,13 +22,15 @@ type scanner interface {
 func scanCollection(row scanner) (face.Collection, error) {
 	var c face.Collection
 	var createdMillis int64
-	err := row.Scan(&c.Key, &c.Realm.Account, &c.Realm.Region, &c.ID, &c.FaceModelVersion, &createdMillis, &c.FaceCount, &c.UserCount)
+	err := row.Scan(&c.Key, &c.Realm.Account, &c.Realm.Region, &c.ID, &c.FaceModelVersion,
+		&createdMillis, &c.FaceCount, &c.UserCount)
 	c.CreatedAt = time.UnixMilli(createdMillis).UTC()
 	return c, err
 }
 
 // CreateCollection implements [face.Store].
-func (s *Store) CreateCollection(ctx context.Context, c face.Collection, tags map[string]string, maxCollections int64) (face.Collection, error) {
+func (s *Store) CreateCollection(ctx context.Context, c face.Collection, tags map[string]string,
+	maxCollections int64) (face.Collection, error) {
 	var created face.Collection
 	err := s.writer.do(ctx, func(t tx) (err error) {
 		// A name that is taken yields no row.
@@ -36,7 +39,8 @@ func (s *Store) CreateCollection(ctx context.Context, c face.Collection, tags ma
 			ON CONFLICT (account, region, id) DO NOTHING RETURNING `+collectionColumns,
 			c.Realm.Account, c.Realm.Region, c.ID, c.FaceModelVersion, c.CreatedAt.UnixMilli()))
 		if errors.Is(err, sql.ErrNoRows) {
-			return recollect.Errorf(recollect.CodeAlreadyExists, "The collection id: %s already exists", c.ID)
+			return recollect.Errorf(recollect.CodeAlreadyExists,
+				"The collection id: %s already exists", c.ID)
 		}
 		if err != nil {
 			return err
@@ -46,10 +50,13 @@ func (s *Store) CreateCollection(ctx context.Context, c face.Collection, tags ma
 		}
 		// With the new one, which an error takes back.
 		var more bool
-		err = t.queryRow("SELECT EXISTS (SELECT 1 FROM collections WHERE account = ? AND region = ? LIMIT 1 OFFSET ?)",
+		err = t.queryRow(
+			"SELECT EXISTS (SELECT 1 FROM collections WHERE account = ? AND region = ? LIMIT 1 "+
+				"OFFSET ?)",
 			c.Realm.Account, c.Realm.Region, maxCollections).Scan(&more)
 		if err == nil && more {
-			err = recollect.Errorf(recollect.CodeQuota, "The account cannot have more than %d collections in this region", maxCollections)
+			err = recollect.Errorf(recollect.CodeQuota,
+				"The account cannot have more than %d collections in this region", maxCollections)
 		}
 		return err
 	})
@@ -60,9 +67,12 @@ func (s *Store) CreateCollection(ctx context.Context, c face.Collection, tags ma
 }
 
 // Collection implements [face.Store].
-func (s *Store) Collection(ctx context.Context, realm recollect.Realm, id string) (face.Collection, error) {
+func (s *Store) Collection(ctx context.Context, realm recollect.Realm, id string) (face.Collection,
+	error) {
 	c, err := scanCollection(s.readers.QueryRowContext(ctx,
-		"SELECT "+collectionColumns+" FROM collections WHERE account = ? AND region = ? AND id = ?", realm.Account, realm.Region, id))
+		"SELECT "+collectionColumns+" FROM collections WHERE account = ? AND region = ? AND id = "+
+			"?",
+		realm.Account, realm.Region, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		err = noCollection(id)
 	}
@@ -73,12 +83,14 @@ func (s *Store) Collection(ctx context.Context, realm recollect.Realm, id string
 }
 
 // Collections implements [face.Store].
-func (s *Store) Collections(ctx context.Context, realm recollect.Realm, after string, limit int) ([]face.Collection, error) {
+func (s *Store) Collections(ctx context.Context, realm recollect.Realm, after string,
+	limit int) ([]face.Collection, error) {
 	if limit <= 0 {
 		return nil, nil
 	}
 	rows, err := s.readers.QueryContext(ctx,
-		"SELECT "+collectionColumns+" FROM collections WHERE account = ? AND region = ? AND id > ? ORDER BY id LIMIT ?",
+		"SELECT "+collectionColumns+
+			" FROM collections WHERE account = ? AND region = ? AND id > ? ORDER BY id LIMIT ?",
 		realm.Account, realm.Region, after, limit)
 	collections, err := collect(rows, err, scanCollection)
 	if err != nil {
@@ -91,7 +103,8 @@ func (s *Store) Collections(ctx context.Context, realm recollect.Realm, after st
 func (s *Store) Totals(ctx context.Context, realm recollect.Realm) (face.Totals, error) {
 	var totals face.Totals
 	err := s.readers.QueryRowContext(ctx,
-		"SELECT count(*), coalesce(sum(face_count), 0), coalesce(sum(user_count), 0) FROM collections WHERE account = ? AND region = ?",
+		"SELECT count(*), coalesce(sum(face_count), 0), coalesce(sum(user_count), 0) FROM "+
+			"collections WHERE account = ? AND region = ?",
 		realm.Account, realm.Region).Scan(&totals.Collections, &totals.Faces, &totals.Users)
 	if err != nil {
 		return face.Totals{}, fmt.Errorf("count what a realm has: %w", err)
@@ -100,11 +113,13 @@ func (s *Store) Totals(ctx context.Context, realm recollect.Realm) (face.Totals,
 }
 
 // DeleteCollection implements [face.Store]. The faces and users go in the background.
-func (s *Store) DeleteCollection(ctx context.Context, realm recollect.Realm, id string) (face.Collection, error) {
+func (s *Store) DeleteCollection(ctx context.Context, realm recollect.Realm,
+	id string) (face.Collection, error) {
 	var deleted face.Collection
 	err := s.writer.do(ctx, func(t tx) (err error) {
 		deleted, err = scanCollection(t.queryRow(
-			"DELETE FROM collections WHERE account = ? AND region = ? AND id = ? RETURNING "+collectionColumns,
+			"DELETE FROM collections WHERE account = ? AND region = ? AND id = ? RETURNING "+
+				collectionColumns,
 			realm.Account, realm.Region, id))
 		if errors.Is(err, sql.ErrNoRows) {
 			return noCollection(id)

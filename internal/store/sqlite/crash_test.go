@@ -31,15 +31,18 @@ func TestMain(m *testing.M) {
 // crashCallers add crashBatch faces at a time each.
 const crashCallers, crashBatch = 16, 4
 
-// writeUntilKilled adds faces, deletes some and makes users of others, from many callers, and prints what was acknowledged:
-// "+ ID" for a face that was added, "? ID" before it is deleted and "- ID" after, "u ID" for one that was given to a user.
+// writeUntilKilled adds faces, deletes some and makes users of others, from many callers, and
+// prints what was acknowledged: "+ ID" for a face that was added, "? ID" before it is deleted and
+// "- ID" after, "u ID" for one that was given to a user.
 func writeUntilKilled(dir string) error {
 	ctx := context.Background()
 	s, err := Open(ctx, dir, Options{})
 	if err != nil {
 		return err
 	}
-	c, err := s.CreateCollection(ctx, face.Collection{Realm: recollect.Realm{Account: "1", Region: "r"}, ID: uuid.NewString()}, nil, 0)
+	c, err := s.CreateCollection(ctx,
+		face.Collection{Realm: recollect.Realm{Account: "1", Region: "r"}, ID: uuid.NewString()},
+		nil, 0)
 	if err != nil {
 		return err
 	}
@@ -98,13 +101,14 @@ func makeUser(ctx context.Context, s *Store, c face.CollectionKey, faces []face.
 	if err := s.CreateUser(ctx, c, u, once(u.ID, time.Now()), 1<<40); err != nil {
 		return err
 	}
-	_, _, err := s.ChangeUser(ctx, c, u.ID, faceIDs(faces), once(uuid.NewString(), time.Now()), func(state face.UserState) (face.UserChange, error) {
-		change := face.UserChange{Vector: faces[0].Vector}
-		for _, f := range state.Faces {
-			change.Add = append(change.Add, f.Key)
-		}
-		return change, nil
-	})
+	_, _, err := s.ChangeUser(ctx, c, u.ID, faceIDs(faces), once(uuid.NewString(), time.Now()),
+		func(state face.UserState) (face.UserChange, error) {
+			change := face.UserChange{Vector: faces[0].Vector}
+			for _, f := range state.Faces {
+				change.Add = append(change.Add, f.Key)
+			}
+			return change, nil
+		})
 	return err
 }
 
@@ -128,9 +132,11 @@ func TestKill(t *testing.T) {
 		var kill *time.Timer
 		for lines.Scan() {
 			if kill == nil { // it is at work
-				kill = time.AfterFunc(time.Duration(50+30*round)*time.Millisecond, func() { child.Process.Kill() })
+				kill = time.AfterFunc(time.Duration(50+30*round)*time.Millisecond,
+					func() { child.Process.Kill() })
 			}
-			if state, id, ok := strings.Cut(lines.Text(), " "); ok && len(id) == 36 { // else the kill cut the line
+			// else the kill cut the line
+			if state, id, ok := strings.Cut(lines.Text(), " "); ok && len(id) == 36 {
 				acknowledged[id] = state[0]
 			}
 		}
@@ -144,7 +150,8 @@ func TestKill(t *testing.T) {
 		there, calls, owner := map[string]bool{}, map[string]int{}, map[string]string{}
 		rows, err := s.readers.QueryContext(t.Context(), "SELECT "+faceColumns+" FROM faces")
 		unknown := 0
-		faces, err := collect(rows, err, func(row scanner) (face.Face, error) { return scanFace(row) })
+		faces, err := collect(rows, err,
+			func(row scanner) (face.Face, error) { return scanFace(row) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -157,14 +164,20 @@ func TestKill(t *testing.T) {
 			}
 		}
 		for id, state := range acknowledged {
-			if (state == '+' || state == 'u') && !there[id] || state == '-' && there[id] || state == 'u' && owner[id] == "" {
-				t.Errorf("face %s is acknowledged as %c, and there: %v, of user %q", id, state, there[id], owner[id])
+			if (state == '+' || state == 'u') && !there[id] || state == '-' && there[id] ||
+				state == 'u' && owner[id] == "" {
+				t.Errorf("face %s is acknowledged as %c, and there: %v, of user %q", id, state,
+					there[id], owner[id])
 			}
 		}
-		if n := s.number(t, fmt.Sprintf("SELECT count(*) FROM users WHERE face_count NOT IN (0, %d)", crashBatch)); n != 0 {
+		if n := s.number(t,
+			fmt.Sprintf("SELECT count(*) FROM users WHERE face_count NOT IN (0, %d)",
+				crashBatch)); n != 0 {
 			t.Errorf("%d users have a part of their faces", n)
 		}
-		if n := s.number(t, "SELECT abs((SELECT count(*) FROM users) + (SELECT count(*) FROM users WHERE face_count > 0) - count(*)) FROM answers"); n != 0 {
+		if n := s.number(t,
+			"SELECT abs((SELECT count(*) FROM users) + (SELECT count(*) FROM users WHERE "+
+				"face_count > 0) - count(*)) FROM answers"); n != 0 {
 			t.Errorf("%d answers are missing or superfluous", n)
 		}
 		for _, n := range calls {
@@ -172,7 +185,8 @@ func TestKill(t *testing.T) {
 				t.Errorf("%d faces are there of a call that added %d", n, crashBatch)
 			}
 		}
-		// What is there without an acknowledgement was on its way when the kill came, one call for each caller.
+		// What is there without an acknowledgement was on its way when the kill came, one call for
+		// each caller.
 		if most := (round + 1) * crashCallers * crashBatch; unknown > most {
 			t.Errorf("%d faces were never acknowledged, want at most %d", unknown, most)
 		}

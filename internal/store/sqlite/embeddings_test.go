@@ -11,7 +11,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/store/storetest"
 )
 
-// What an index with files reads: keys in ascending order, vectors by key, and the highest key that was ever given.
+// What an index with files reads: keys in ascending order, vectors by key, and the highest key that
+// was ever given.
 func TestEmbeddingKeys(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	ctx := t.Context()
@@ -29,7 +30,8 @@ func TestEmbeddingKeys(t *testing.T) {
 	var keys [2]face.CollectionKey
 	for i, id := range []string{"a", "b"} {
 		c, err := s.CreateCollection(ctx, face.Collection{
-			Realm: recollect.Realm{Account: "123456789012", Region: "eu-west-1"}, ID: id, FaceModelVersion: "1", CreatedAt: time.Now(),
+			Realm: recollect.Realm{Account: "123456789012", Region: "eu-west-1"}, ID: id,
+			FaceModelVersion: "1", CreatedAt: time.Now(),
 		}, nil, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -38,7 +40,9 @@ func TestEmbeddingKeys(t *testing.T) {
 	}
 	for range 10 {
 		for i := range faces {
-			added, _, err := s.AddFaces(ctx, keys[i], []face.Face{storetest.NewFace(), storetest.NewFace()}, 1000)
+			added, _,
+				err := s.AddFaces(ctx, keys[i],
+				[]face.Face{storetest.NewFace(), storetest.NewFace()}, 1000)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -66,9 +70,11 @@ func TestEmbeddingKeys(t *testing.T) {
 		break // early, and the store still works
 	}
 	// One of the other collection, one that is deleted and one that never was are not among them.
-	asked := []face.VectorKey{want[3], face.VectorKey(faces[0][0].Key), want[7], face.VectorKey(last.Key), 1 << 40}
+	asked := []face.VectorKey{want[3], face.VectorKey(faces[0][0].Key), want[7],
+		face.VectorKey(last.Key), 1 << 40}
 	got := gather(t, s.EmbeddingsByKey(ctx, keys[1], asked))
-	if len(got) != 2 || got[0].Key != want[3] || !slices.Equal(got[0].Vector, faces[1][3].Vector) || got[1].Key != want[7] {
+	if len(got) != 2 || got[0].Key != want[3] || !slices.Equal(got[0].Vector, faces[1][3].Vector) ||
+		got[1].Key != want[7] {
 		t.Errorf("by key came %v", got)
 	}
 }
@@ -78,7 +84,8 @@ func TestManyEmbeddingKeys(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	ctx := t.Context()
 	c, err := s.CreateCollection(ctx, face.Collection{
-		Realm: recollect.Realm{Account: "123456789012", Region: "eu-west-1"}, ID: "many", FaceModelVersion: "1", CreatedAt: time.Now(),
+		Realm: recollect.Realm{Account: "123456789012", Region: "eu-west-1"}, ID: "many",
+		FaceModelVersion: "1", CreatedAt: time.Now(),
 	}, nil, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -102,14 +109,16 @@ func TestManyEmbeddingKeys(t *testing.T) {
 	if got := gather(t, s.EmbeddingKeys(ctx, c.Key)); !slices.Equal(got, want) {
 		t.Errorf("%d keys, want %d, or others", len(got), n)
 	}
-	if _, _, err := s.DeleteFaces(ctx, c.Key, []string{added[0].ID, added[n/2].ID, added[n-1].ID}); err != nil {
+	if _, _, err := s.DeleteFaces(ctx, c.Key,
+		[]string{added[0].ID, added[n/2].ID, added[n-1].ID}); err != nil {
 		t.Fatal(err)
 	}
 	want = slices.Delete(want[:n-1], n/2, n/2+1)[1:]
 	if got := gather(t, s.EmbeddingKeys(ctx, c.Key)); !slices.Equal(got, want) {
 		t.Errorf("%d keys, want %d, or others", len(got), len(want))
 	}
-	if _, err := s.DeleteCollection(ctx, recollect.Realm{Account: "123456789012", Region: "eu-west-1"}, "many"); err != nil {
+	if _, err := s.DeleteCollection(ctx,
+		recollect.Realm{Account: "123456789012", Region: "eu-west-1"}, "many"); err != nil {
 		t.Fatal(err)
 	}
 	if got := gather(t, s.EmbeddingKeys(ctx, c.Key)); len(got) != 0 {

@@ -13,7 +13,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// encodingFloat32 is the only way so far in which a vector is kept: IEEE 754 binary32, little-endian.
+// encodingFloat32 is the only way so far in which a vector is kept: IEEE 754 binary32,
+// little-endian.
 const encodingFloat32 = 1
 
 func encodeVector(v []float32) []byte {
@@ -26,7 +27,8 @@ func encodeVector(v []float32) []byte {
 
 func decodeVector(encoding int, b []byte) ([]float32, error) {
 	if encoding != encodingFloat32 {
-		return nil, fmt.Errorf("a vector is kept in encoding %d, which this program does not know", encoding)
+		return nil, fmt.Errorf("a vector is kept in encoding %d, which this program does not know",
+			encoding)
 	}
 	if len(b) == 0 || len(b)%4 != 0 {
 		return nil, fmt.Errorf("a vector of %d bytes is damaged", len(b))
@@ -38,7 +40,8 @@ func decodeVector(encoding int, b []byte) ([]float32, error) {
 	return v, nil
 }
 
-// parseID reads a lower-case UUID; 16 bytes sort as their texts do. Every id that the API lets in or the server makes is one.
+// parseID reads a lower-case UUID; 16 bytes sort as their texts do. Every id that the API lets in
+// or the server makes is one.
 func parseID(text string) (id uuid.UUID, ok bool) {
 	id, err := uuid.Parse(text)
 	return id, err == nil && id.String() == text // Parse takes other spellings too
@@ -64,7 +67,8 @@ func toJSON[T any](values []T) string {
 	return string(b)
 }
 
-// stored rounds a number as the service does before it keeps it: to six significant digits, and then to float32.
+// stored rounds a number as the service does before it keeps it: to six significant digits, and
+// then to float32.
 func stored(x float32) float32 {
 	rounded, err := strconv.ParseFloat(strconv.FormatFloat(float64(x), 'g', 6, 64), 32)
 	if err != nil {

@@ -29,7 +29,8 @@ func FuzzVector(f *testing.F) {
 
 func FuzzParseID(f *testing.F) {
 	id := uuid.NewString()
-	for _, text := range []string{id, strings.ToUpper(id), "{" + id + "}", "urn:uuid:" + id, strings.ReplaceAll(id, "-", ""), id[1:], id + "0", ""} {
+	for _, text := range []string{id, strings.ToUpper(id), "{" + id + "}", "urn:uuid:" + id,
+		strings.ReplaceAll(id, "-", ""), id[1:], id + "0", ""} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -45,21 +46,25 @@ func FuzzParseID(f *testing.F) {
 
 func TestParseID(t *testing.T) {
 	id := uuid.NewString()
-	for text, want := range map[string]bool{id: true, "ABCDEF00-0000-4000-8000-000000000000": false, "{" + id + "}": false, "urn:uuid:" + id: false, "": false} {
+	for text, want := range map[string]bool{id: true, "ABCDEF00-0000-4000-8000-000000000000": false,
+		"{" + id + "}": false, "urn:uuid:" + id: false, "": false} {
 		if _, ok := parseID(text); ok != want {
 			t.Errorf("parseID(%q) accepts it: %v", text, ok)
 		}
 	}
 }
 
-// Six digits are what C's %g prints, rounding changes a number by half a unit of the sixth digit at most, and what is
-// rounded stays so.
+// Six digits are what C's %g prints, rounding changes a number by half a unit of the sixth digit at
+// most, and what is rounded stays so.
 func TestStored(t *testing.T) {
 	for x, want := range map[float32]float32{
-		0.24770642817020416: 0.247706, 99.99999237060547: 100, 99.993408203125: 99.9934, 0: 0, 1: 1, -0.1: -0.1,
+		0.24770642817020416: 0.247706, 99.99999237060547: 100, 99.993408203125: 99.9934, 0: 0, 1: 1,
+		-0.1:            -0.1,
 		math.MaxFloat32: math.MaxFloat32, math.SmallestNonzeroFloat32: math.SmallestNonzeroFloat32,
 	} {
-		if got := stored(x); got != want && strconv.FormatFloat(float64(got), 'g', 6, 64) != strconv.FormatFloat(float64(want), 'g', 6, 64) {
+		if got := stored(x); got != want &&
+			strconv.FormatFloat(float64(got), 'g', 6, 64) != strconv.FormatFloat(float64(want), 'g',
+				6, 64) {
 			t.Errorf("stored(%v) = %v, want %v", x, got, want)
 		}
 	}

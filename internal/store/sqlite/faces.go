@@ -46,8 +46,10 @@ func (id *blobID) Scan(value any) error {
 	return nil
 }
 
-// AddFaces implements [face.Store]. A new face keeps its Vector; one that was stored before comes without.
-func (s *Store) AddFaces(ctx context.Context, c face.CollectionKey, faces []face.Face, maxFaces int64) ([]face.Face, []bool, error) {
+// AddFaces implements [face.Store]. A new face keeps its Vector; one that was stored before comes
+// without.
+func (s *Store) AddFaces(ctx context.Context, c face.CollectionKey, faces []face.Face,
+	maxFaces int64) ([]face.Face, []bool, error) {
 	records := make([]record, len(faces))
 	for i, f := range faces {
 		var err error
@@ -77,10 +79,12 @@ func (s *Store) AddFaces(ctx context.Context, c face.CollectionKey, faces []face
 				added++
 			}
 			if isNew[i] && count+added > maxFaces {
-				return recollect.Errorf(recollect.CodeQuota, "The collection cannot hold more than %d faces", maxFaces)
+				return recollect.Errorf(recollect.CodeQuota,
+					"The collection cannot hold more than %d faces", maxFaces)
 			}
 		}
-		_, err = t.exec("UPDATE collections SET face_count = face_count + ? WHERE key = ?", added, c)
+		_, err = t.exec("UPDATE collections SET face_count = face_count + ? WHERE key = ?", added,
+			c)
 		return err
 	})
 	if err != nil {
@@ -107,7 +111,8 @@ func addFace(t tx, c face.CollectionKey, r record) (_ face.Face, isNew bool, err
 	result, err := t.exec(`INSERT INTO faces
 		(collection_key, face_id, image_id, external_image_id, box_left, box_top, box_width, box_height, confidence)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		c, r.id[:], r.image[:], r.externalID, box.Left, box.Top, box.Width, box.Height, r.face.Confidence)
+		c, r.id[:], r.image[:], r.externalID, box.Left, box.Top, box.Width, box.Height,
+		r.face.Confidence)
 	if err != nil {
 		return face.Face{}, false, err
 	}
@@ -116,23 +121,27 @@ func addFace(t tx, c face.CollectionKey, r record) (_ face.Face, isNew bool, err
 		return face.Face{}, false, err
 	}
 	r.face.Key = face.FaceKey(key)
-	if _, err := t.exec("INSERT INTO embeddings (face_key, encoding, vector) VALUES (?, ?, ?)", key, encodingFloat32, r.vector); err != nil {
+	if _, err := t.exec("INSERT INTO embeddings (face_key, encoding, vector) VALUES (?, ?, ?)", key,
+		encodingFloat32, r.vector); err != nil {
 		return face.Face{}, false, err
 	}
 	return r.face, true, addThumbnail(t, r.face.Key, r.face.Thumbnail)
 }
 
 // Faces implements [face.Store]. The filter's After must be empty or an id.
-func (s *Store) Faces(ctx context.Context, c face.CollectionKey, filter face.FaceFilter, limit int) ([]face.Face, error) {
+func (s *Store) Faces(ctx context.Context, c face.CollectionKey, filter face.FaceFilter,
+	limit int) ([]face.Face, error) {
 	if limit <= 0 {
 		return nil, nil
 	}
 	query := "SELECT " + faceColumns + " FROM faces WHERE collection_key = :c AND " + thereIs
 	args := []any{sql.Named("c", c), sql.Named("limit", limit)}
 	if filter.UserID != "" {
-		// The + keeps the collection's index, which has all the faces, out of the way of the user's.
+		// The + keeps the collection's index, which has all the faces, out of the way of the
+		// user's.
 		query = "SELECT " + faceColumns + " FROM faces WHERE +collection_key = :c AND " + thereIs +
-			" AND user_key = (SELECT key FROM users WHERE collection_key = :c AND user_id = :user)"
+			" AND user_key = (SELECT key FROM users WHERE collection_key = :c AND user_id = " +
+			":user)"
 		args = append(args, sql.Named("user", filter.UserID))
 	}
 	if filter.After != "" {
@@ -156,9 +165,12 @@ func (s *Store) Faces(ctx context.Context, c face.CollectionKey, filter face.Fac
 }
 
 // FacesByKey implements [face.Store].
-func (s *Store) FacesByKey(ctx context.Context, c face.CollectionKey, keys []face.FaceKey) (map[face.FaceKey]face.Face, error) {
+func (s *Store) FacesByKey(ctx context.Context, c face.CollectionKey,
+	keys []face.FaceKey) (map[face.FaceKey]face.Face, error) {
 	rows, err := s.readers.QueryContext(ctx,
-		"SELECT "+faceColumns+" FROM faces WHERE key IN (SELECT value FROM json_each(:keys)) AND collection_key = :c AND "+thereIs,
+		"SELECT "+faceColumns+
+			" FROM faces WHERE key IN (SELECT value FROM json_each(:keys)) AND collection_key = "+
+			":c AND "+thereIs,
 		sql.Named("keys", toJSON(keys)), sql.Named("c", c))
 	faces, err := collect(rows, err, func(row scanner) (face.Face, error) { return scanFace(row) })
 	if err != nil {
@@ -201,21 +213,28 @@ func (s *Store) face(ctx context.Context, c face.CollectionKey, id string) (face
 }
 
 // DeleteFaces implements [face.Store].
-func (s *Store) DeleteFaces(ctx context.Context, c face.CollectionKey, ids []string) (deleted, kept []face.Face, err error) {
-	named := " collection_key = :c AND " + thereIs + " AND face_id IN (SELECT unhex(value, '-') FROM json_each(:ids))"
+func (s *Store) DeleteFaces(ctx context.Context, c face.CollectionKey, ids []string) (deleted,
+	kept []face.Face, err error) {
+	named := " collection_key = :c AND " + thereIs +
+		" AND face_id IN (SELECT unhex(value, '-') FROM json_each(:ids))"
 	args := []any{sql.Named("c", c), sql.Named("ids", parseIDs(ids))}
 	err = s.writer.do(ctx, func(t tx) (err error) {
-		rows, err := t.query("SELECT "+faceColumns+" FROM faces WHERE user_key IS NOT NULL AND"+named, args...)
-		kept, err = collect(rows, err, func(row scanner) (face.Face, error) { return scanFace(row) })
+		rows, err := t.query("SELECT "+faceColumns+" FROM faces WHERE user_key IS NOT NULL AND"+
+			named, args...)
+		kept, err = collect(rows, err,
+			func(row scanner) (face.Face, error) { return scanFace(row) })
 		if err != nil {
 			return err
 		}
-		rows, err = t.query("DELETE FROM faces WHERE user_key IS NULL AND"+named+" RETURNING "+faceColumns, args...)
-		deleted, err = collect(rows, err, func(row scanner) (face.Face, error) { return scanFace(row) })
+		rows, err = t.query("DELETE FROM faces WHERE user_key IS NULL AND"+named+" RETURNING "+
+			faceColumns, args...)
+		deleted, err = collect(rows, err,
+			func(row scanner) (face.Face, error) { return scanFace(row) })
 		if err != nil {
 			return err
 		}
-		_, err = t.exec("UPDATE collections SET face_count = face_count - ? WHERE key = ?", len(deleted), c)
+		_, err = t.exec("UPDATE collections SET face_count = face_count - ? WHERE key = ?",
+			len(deleted), c)
 		return err
 	})
 	if err != nil {
@@ -242,23 +261,30 @@ func inOrder(faces []face.Face, ids []string) []face.Face {
 }
 
 // Embeddings implements [face.Store]. It holds one of the readers' connections while it is read.
-func (s *Store) Embeddings(ctx context.Context, c face.CollectionKey) iter.Seq2[face.Embedding, error] {
+func (s *Store) Embeddings(ctx context.Context, c face.CollectionKey) iter.Seq2[face.Embedding,
+	error] {
 	return s.vectors(ctx, `SELECT face_key, encoding, vector
-		FROM faces JOIN embeddings ON face_key = key WHERE collection_key = :c AND `+thereIs+` ORDER BY key`, c)
+		FROM faces JOIN embeddings ON face_key = key WHERE collection_key = :c AND `+thereIs+
+		` ORDER BY key`, c)
 }
 
-// EmbeddingKeys yields the keys of the faces that Embeddings would yield, in ascending order. A million of them are read before a first search, so
-// they leave SQLite by the thousand, as one text: row by row they would take five times as long.
-func (s *Store) EmbeddingKeys(ctx context.Context, c face.CollectionKey) iter.Seq2[face.VectorKey, error] {
+// EmbeddingKeys yields the keys of the faces that Embeddings would yield, in ascending order. A
+// million of them are read before a first search, so they leave SQLite by the thousand, as one
+// text: row by row they would take five times as long.
+func (s *Store) EmbeddingKeys(ctx context.Context, c face.CollectionKey) iter.Seq2[face.VectorKey,
+	error] {
 	return func(yield func(face.VectorKey, error) bool) {
-		if err := s.embeddingKeys(ctx, c, func(key face.VectorKey) bool { return yield(key, nil) }); err != nil {
+		if err := s.embeddingKeys(ctx, c,
+			func(key face.VectorKey) bool { return yield(key, nil) }); err != nil {
 			yield(0, fmt.Errorf("read keys: %w", err))
 		}
 	}
 }
 
-func (s *Store) embeddingKeys(ctx context.Context, c face.CollectionKey, yield func(face.VectorKey) bool) error {
-	t, err := s.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}) // so that all are of one moment
+func (s *Store) embeddingKeys(ctx context.Context, c face.CollectionKey,
+	yield func(face.VectorKey) bool) error {
+	// so that all are of one moment
+	t, err := s.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return err
 	}
@@ -267,8 +293,11 @@ func (s *Store) embeddingKeys(ctx context.Context, c face.CollectionKey, yield f
 	var keys []face.VectorKey
 	for after := face.VectorKey(0); ; after = keys[len(keys)-1] {
 		var text sql.RawBytes
-		rows, err := t.QueryContext(ctx, "SELECT group_concat(key) FROM (SELECT key FROM faces WHERE collection_key = :c AND key > :after AND "+thereIs+
-			" ORDER BY key LIMIT :many)", sql.Named("c", c), sql.Named("after", after), sql.Named("many", many))
+		rows, err := t.QueryContext(ctx,
+			"SELECT group_concat(key) FROM (SELECT key FROM faces WHERE collection_key = :c AND "+
+				"key > :after AND "+thereIs+
+				" ORDER BY key LIMIT :many)", sql.Named("c", c), sql.Named("after", after),
+			sql.Named("many", many))
 		if err != nil {
 			return err
 		}
@@ -315,24 +344,30 @@ func appendKeys(keys []face.VectorKey, text []byte) ([]face.VectorKey, error) {
 	return keys, nil
 }
 
-// EmbeddingsByKey yields those of some faces' vectors that are still there, in ascending order of their keys.
-func (s *Store) EmbeddingsByKey(ctx context.Context, c face.CollectionKey, keys []face.VectorKey) iter.Seq2[face.Embedding, error] {
+// EmbeddingsByKey yields those of some faces' vectors that are still there, in ascending order of
+// their keys.
+func (s *Store) EmbeddingsByKey(ctx context.Context, c face.CollectionKey,
+	keys []face.VectorKey) iter.Seq2[face.Embedding, error] {
 	return s.vectors(ctx, `SELECT face_key, encoding, vector
 		FROM faces JOIN embeddings ON face_key = key
-		WHERE key IN (SELECT value FROM json_each(:keys)) AND collection_key = :c AND `+thereIs+` ORDER BY key`, c, sql.Named("keys", toJSON(keys)))
+		WHERE key IN (SELECT value FROM json_each(:keys)) AND collection_key = :c AND `+thereIs+
+		` ORDER BY key`, c, sql.Named("keys", toJSON(keys)))
 }
 
 // HighestFaceKey is the highest key that a face was ever given, 0 if there was none.
 func (s *Store) HighestFaceKey(ctx context.Context) (face.VectorKey, error) {
 	var key face.VectorKey
-	if err := s.readers.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'faces'").Scan(&key); err != nil {
+	if err := s.readers.QueryRowContext(ctx,
+		"SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'faces'").Scan(
+		&key); err != nil {
 		return 0, fmt.Errorf("read the highest key of a face: %w", err)
 	}
 	return key, nil
 }
 
 // vectors yields what a query for a key, an encoding and a vector finds in the collection :c.
-func (s *Store) vectors(ctx context.Context, query string, c face.CollectionKey, more ...any) iter.Seq2[face.Embedding, error] {
+func (s *Store) vectors(ctx context.Context, query string, c face.CollectionKey,
+	more ...any) iter.Seq2[face.Embedding, error] {
 	return func(yield func(face.Embedding, error) bool) {
 		rows, err := s.readers.QueryContext(ctx, query, append(more, sql.Named("c", c))...)
 		if err != nil {

@@ -30,7 +30,9 @@ func mustOpen(t testing.TB, dir string) *Store {
 
 func newCollection(t testing.TB, s *Store, id string) face.CollectionKey {
 	t.Helper()
-	c, err := s.CreateCollection(t.Context(), face.Collection{Realm: recollect.Realm{Account: "123456789012", Region: "us-east-1"}, ID: id, CreatedAt: time.Now()}, nil, 0)
+	c, err := s.CreateCollection(t.Context(),
+		face.Collection{Realm: recollect.Realm{Account: "123456789012", Region: "us-east-1"},
+			ID: id, CreatedAt: time.Now()}, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +93,8 @@ func TestFileModesAndPragmas(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "data folder?#%41") // with what a URI gives a meaning to
 	s := mustOpen(t, dir)
 	addFaces(t, s, newCollection(t, s, "c"), 1)
-	for name, want := range map[string]fs.FileMode{"": 0o700, DatabaseName: 0o600, DatabaseName + "-wal": 0o600, lockName: 0o600} {
+	for name, want := range map[string]fs.FileMode{"": 0o700, DatabaseName: 0o600, DatabaseName +
+		"-wal": 0o600, lockName: 0o600} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
@@ -108,7 +111,8 @@ func TestFileModesAndPragmas(t *testing.T) {
 		}
 		return n
 	}
-	for name, want := range map[string]int{"synchronous": 2, "foreign_keys": 1, "secure_delete": 1, "auto_vacuum": 2, "page_size": pageSize, "busy_timeout": 10000} {
+	for name, want := range map[string]int{"synchronous": 2, "foreign_keys": 1, "secure_delete": 1,
+		"auto_vacuum": 2, "page_size": pageSize, "busy_timeout": 10000} {
 		if got := writer(name); got != want {
 			t.Errorf("%s is %d, want %d", name, got, want)
 		}
@@ -132,7 +136,8 @@ func TestReopen(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Errorf("closed again: %v", err)
 	}
-	if info, err := os.Stat(filepath.Join(dir, DatabaseName+"-wal")); err == nil && info.Size() > 0 {
+	if info, err := os.Stat(filepath.Join(dir, DatabaseName+"-wal")); err == nil &&
+		info.Size() > 0 {
 		t.Errorf("the write-ahead log still has %d bytes", info.Size())
 	}
 	if _, _, err := s.AddFaces(t.Context(), c, newFaces(1), 100); !errors.Is(err, ErrClosed) {
@@ -172,7 +177,8 @@ func TestForeignFilesAreRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantRefused(t, dir, "not a database")
-		if left, err := os.ReadFile(filepath.Join(dir, DatabaseName)); err != nil || string(left) != string(text) {
+		if left, err := os.ReadFile(filepath.Join(dir, DatabaseName)); err != nil ||
+			string(left) != string(text) {
 			t.Error("the file was changed")
 		}
 	})
@@ -202,7 +208,8 @@ func TestForeignFilesAreRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		if _, err := f.WriteAt([]byte(strings.Repeat("\xff", pageSize-100)), 100); err != nil { // the schema's page
+		// the schema's page
+		if _, err := f.WriteAt([]byte(strings.Repeat("\xff", pageSize-100)), 100); err != nil {
 			t.Fatal(err)
 		}
 		wantRefused(t, dir, "malformed")
@@ -218,7 +225,8 @@ func TestForeignFilesAreRefused(t *testing.T) {
 // A migration that fails leaves the file as it was.
 func TestMigrationIsAllOrNothing(t *testing.T) {
 	dir := t.TempDir()
-	raw(t, dir, fmt.Sprintf("PRAGMA application_id = %d; CREATE TABLE faces (theirs)", applicationID))
+	raw(t, dir, fmt.Sprintf("PRAGMA application_id = %d; CREATE TABLE faces (theirs)",
+		applicationID))
 	wantRefused(t, dir, "migrate to schema version 1")
 	db, err := sql.Open("sqlite3", dsn(filepath.Join(dir, DatabaseName), url.Values{}))
 	if err != nil {
@@ -226,7 +234,9 @@ func TestMigrationIsAllOrNothing(t *testing.T) {
 	}
 	defer db.Close()
 	var tables, version int
-	if err := db.QueryRow("SELECT count(*), (SELECT user_version FROM pragma_user_version) FROM sqlite_schema").Scan(&tables, &version); err != nil {
+	if err := db.QueryRow(
+		"SELECT count(*), (SELECT user_version FROM pragma_user_version) FROM sqlite_schema").Scan(
+		&tables, &version); err != nil {
 		t.Fatal(err)
 	}
 	if tables != 1 || version != 0 {
@@ -234,7 +244,8 @@ func TestMigrationIsAllOrNothing(t *testing.T) {
 	}
 }
 
-// A full disk fails the change that needs space, whole, and the store works again once there is some.
+// A full disk fails the change that needs space, whole, and the store works again once there is
+// some.
 func TestFullDisk(t *testing.T) {
 	s := mustOpen(t, t.TempDir())
 	c := newCollection(t, s, "c")
@@ -251,7 +262,8 @@ func TestFullDisk(t *testing.T) {
 		}
 	}
 	limit(pages + 20)
-	if _, _, err := s.AddFaces(t.Context(), c, newFaces(5000), 1<<40); err == nil || recollect.CodeOf(err) != recollect.CodeInternal {
+	if _, _, err := s.AddFaces(t.Context(), c, newFaces(5000), 1<<40); err == nil ||
+		recollect.CodeOf(err) != recollect.CodeInternal {
 		t.Fatalf("on a full disk: %v", err)
 	}
 	if n := s.number(t, "SELECT count(*) FROM faces"); n != 10 {
@@ -261,7 +273,8 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("%d embeddings are stored", n)
 	}
 	addFaces(t, s, c, 1) // a small change still fits
-	if deleted, _, err := s.DeleteFaces(t.Context(), c, []string{faces[0].ID}); err != nil || len(deleted) != 1 {
+	if deleted, _, err := s.DeleteFaces(t.Context(), c, []string{faces[0].ID}); err != nil ||
+		len(deleted) != 1 {
 		t.Errorf("deleted %d faces: %v", len(deleted), err)
 	}
 	limit(1 << 30)
@@ -275,22 +288,32 @@ func TestFullDisk(t *testing.T) {
 func wantIntact(t testing.TB, s *Store) {
 	t.Helper()
 	var verdict string
-	if err := s.readers.QueryRowContext(context.Background(), "PRAGMA integrity_check").Scan(&verdict); err != nil || verdict != "ok" {
+	if err := s.readers.QueryRowContext(context.Background(),
+		"PRAGMA integrity_check").Scan(&verdict); err != nil || verdict != "ok" {
 		t.Errorf("integrity check: %s, %v", verdict, err)
 	}
-	if n := s.number(t, "SELECT count(*) FROM faces LEFT JOIN embeddings ON face_key = key WHERE face_key IS NULL"); n != 0 {
+	if n := s.number(t,
+		"SELECT count(*) FROM faces LEFT JOIN embeddings ON face_key = key WHERE face_key IS NULL"); n != 0 {
 		t.Errorf("%d faces have no embedding", n)
 	}
-	if n := s.number(t, "SELECT count(*) FROM collections c WHERE face_count <> (SELECT count(*) FROM faces WHERE collection_key = c.key)"); n != 0 {
+	if n := s.number(t,
+		"SELECT count(*) FROM collections c WHERE face_count <> (SELECT count(*) FROM faces WHERE "+
+			"collection_key = c.key)"); n != 0 {
 		t.Errorf("%d collections are miscounted", n)
 	}
-	if n := s.number(t, "SELECT count(*) FROM collections c WHERE user_count <> (SELECT count(*) FROM users WHERE collection_key = c.key)"); n != 0 {
+	if n := s.number(t,
+		"SELECT count(*) FROM collections c WHERE user_count <> (SELECT count(*) FROM users WHERE "+
+			"collection_key = c.key)"); n != 0 {
 		t.Errorf("the users of %d collections are miscounted", n)
 	}
-	if n := s.number(t, "SELECT count(*) FROM users u WHERE face_count <> (SELECT count(*) FROM faces WHERE user_key = u.key)"); n != 0 {
+	if n := s.number(t,
+		"SELECT count(*) FROM users u WHERE face_count <> (SELECT count(*) FROM faces WHERE "+
+			"user_key = u.key)"); n != 0 {
 		t.Errorf("the faces of %d users are miscounted", n)
 	}
-	if n := s.number(t, "SELECT count(*) FROM users u WHERE (face_count > 0) <> EXISTS (SELECT 1 FROM user_vectors WHERE user_key = u.key)"); n != 0 {
+	if n := s.number(t,
+		"SELECT count(*) FROM users u WHERE (face_count > 0) <> EXISTS (SELECT 1 FROM "+
+			"user_vectors WHERE user_key = u.key)"); n != 0 {
 		t.Errorf("%d users have a vector too many or too few", n)
 	}
 }
@@ -299,22 +322,36 @@ func wantIntact(t testing.TB, s *Store) {
 func TestQueryPlans(t *testing.T) {
 	s := mustOpen(t, t.TempDir())
 	for query, want := range map[string]string{
-		"SELECT * FROM collections WHERE account = 1 AND region = 2 AND id > 3 ORDER BY id LIMIT 4":                                                                                              "(account=? AND region=? AND id>?)",
-		"SELECT * FROM faces WHERE collection_key = :c AND " + thereIs + " AND face_id > 1 ORDER BY face_id LIMIT 2":                                                                             "(collection_key=? AND face_id>?)",
-		"SELECT * FROM faces WHERE collection_key = :c AND " + thereIs + " ORDER BY face_id LIMIT 2":                                                                                             "sqlite_autoindex_faces_1 (collection_key=?)",
-		"SELECT " + faceColumns + " FROM faces WHERE collection_key = :c AND face_id > 1 ORDER BY face_id LIMIT 2":                                                                               "(collection_key=? AND face_id>?)",
-		"SELECT * FROM faces WHERE +collection_key = :c AND " + thereIs + " AND user_key = (SELECT key FROM users WHERE collection_key = :c AND user_id = 'u') AND face_id > 1 ORDER BY face_id": "faces_by_user (user_key=? AND face_id>?)",
-		"SELECT * FROM users WHERE collection_key = :c AND " + thereIs + " AND system_id > 1 ORDER BY system_id LIMIT 2":                                                                         "(collection_key=? AND system_id>?)",
-		"SELECT user_key, vector FROM users JOIN user_vectors ON user_key = key WHERE collection_key = :c ORDER BY key":                                                                          "users_by_collection",
-		"DELETE FROM users WHERE collection_key = :c AND user_id = 'u'":                                                                                                                          "faces_by_user",
-		"DELETE FROM answers WHERE rowid IN (SELECT rowid FROM answers WHERE expires_ms <= 1 ORDER BY expires_ms LIMIT 4)":                                                                       "answers_by_expiry",
-		"SELECT * FROM faces WHERE collection_key = 1 AND image_id = 2 AND external_image_id = ?":                                                                                                "faces_by_image",
-		"SELECT face_key, vector FROM faces JOIN embeddings ON face_key = key WHERE collection_key = :c ORDER BY key":                                                                            "faces_by_collection",
-		"DELETE FROM faces WHERE key IN (SELECT key FROM faces WHERE collection_key = 1 ORDER BY key LIMIT 2)":                                                                                   "faces_by_collection",
-		"SELECT * FROM faces WHERE key IN (SELECT value FROM json_each(?)) AND collection_key = :c AND " + thereIs:                                                                               "PRIMARY KEY",
-		"SELECT * FROM faces WHERE collection_key = :c AND face_id IN (SELECT unhex(value, '-') FROM json_each(?)) LIMIT 1":                                                                      "(collection_key=? AND face_id=?)",
+		"SELECT * FROM collections WHERE account = 1 AND region = 2 AND id > 3 ORDER BY id LIMIT " +
+			"4": "(account=? AND region=? AND id>?)",
+		"SELECT * FROM faces WHERE collection_key = :c AND " + thereIs +
+			" AND face_id > 1 ORDER BY face_id LIMIT 2": "(collection_key=? AND face_id>?)",
+		"SELECT * FROM faces WHERE collection_key = :c AND " + thereIs +
+			" ORDER BY face_id LIMIT 2": "sqlite_autoindex_faces_1 (collection_key=?)",
+		"SELECT " + faceColumns +
+			" FROM faces WHERE collection_key = :c AND face_id > 1 ORDER BY face_id LIMIT 2": "(collection_key=? AND face_id>?)",
+		"SELECT * FROM faces WHERE +collection_key = :c AND " + thereIs +
+			" AND user_key = (SELECT key FROM users WHERE collection_key = :c AND user_id = 'u') " +
+			"AND face_id > 1 ORDER BY face_id": "faces_by_user (user_key=? AND face_id>?)",
+		"SELECT * FROM users WHERE collection_key = :c AND " + thereIs +
+			" AND system_id > 1 ORDER BY system_id LIMIT 2": "(collection_key=? AND system_id>?)",
+		"SELECT user_key, vector FROM users JOIN user_vectors ON user_key = key WHERE " +
+			"collection_key = :c ORDER BY key": "users_by_collection",
+		"DELETE FROM users WHERE collection_key = :c AND user_id = 'u'": "faces_by_user",
+		"DELETE FROM answers WHERE rowid IN (SELECT rowid FROM answers WHERE expires_ms <= 1 " +
+			"ORDER BY expires_ms LIMIT 4)": "answers_by_expiry",
+		"SELECT * FROM faces WHERE collection_key = 1 AND image_id = 2 AND external_image_id = ?": "faces_by_image",
+		"SELECT face_key, vector FROM faces JOIN embeddings ON face_key = key WHERE " +
+			"collection_key = :c ORDER BY key": "faces_by_collection",
+		"DELETE FROM faces WHERE key IN (SELECT key FROM faces WHERE collection_key = 1 ORDER BY " +
+			"key LIMIT 2)": "faces_by_collection",
+		"SELECT * FROM faces WHERE key IN (SELECT value FROM json_each(?)) AND collection_key = " +
+			":c AND " + thereIs: "PRIMARY KEY",
+		"SELECT * FROM faces WHERE collection_key = :c AND face_id IN (SELECT unhex(value, '-') " +
+			"FROM json_each(?)) LIMIT 1": "(collection_key=? AND face_id=?)",
 	} {
-		rows, err := s.readers.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, sql.Named("c", 1), "x")
+		rows, err := s.readers.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query,
+			sql.Named("c", 1), "x")
 		plan, err := collect(rows, err, func(row scanner) (string, error) {
 			var id, parent, unused int
 			var detail string
@@ -325,7 +362,8 @@ func TestQueryPlans(t *testing.T) {
 			t.Fatalf("%s: %v", query, err)
 		}
 		steps := strings.Join(plan, "; ")
-		if !strings.Contains(steps, want) || strings.Contains(steps, "TEMP B-TREE") || strings.Contains(steps, "SCAN faces") || strings.Contains(steps, "SCAN users") {
+		if !strings.Contains(steps, want) || strings.Contains(steps, "TEMP B-TREE") ||
+			strings.Contains(steps, "SCAN faces") || strings.Contains(steps, "SCAN users") {
 			t.Errorf("%s\nis done by %s\nwant %s", query, steps, want)
 		}
 	}

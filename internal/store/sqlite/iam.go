@@ -42,7 +42,9 @@ func scanKey(row scanner) (iam.KeyRecord, error) {
 
 // CreateUser implements [iam.Store].
 func (i Identities) CreateUser(ctx context.Context, u iam.User) error {
-	err := i.changeOne(ctx, iam.ErrExists, "INSERT INTO iam_users (account, name, id, created_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+	err := i.changeOne(ctx, iam.ErrExists,
+		"INSERT INTO iam_users (account, name, id, created_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO "+
+			"NOTHING",
 		u.Account, u.Name, u.ID, u.CreatedAt.UnixMilli())
 	if err != nil {
 		return fmt.Errorf("create an IAM user: %w", err)
@@ -63,7 +65,8 @@ func (i Identities) User(ctx context.Context, account, name string) (iam.User, e
 // Users implements [iam.Store].
 func (i Identities) Users(ctx context.Context, account string) ([]iam.User, error) {
 	rows, err := i.store.readers.QueryContext(ctx,
-		"SELECT "+userColumns+" FROM iam_users u WHERE account = ?1 OR ?1 = '' ORDER BY account, name", account)
+		"SELECT "+userColumns+
+			" FROM iam_users u WHERE account = ?1 OR ?1 = '' ORDER BY account, name", account)
 	users, err := collect(rows, err, scanUser)
 	if err != nil {
 		return nil, fmt.Errorf("list IAM users: %w", err)
@@ -73,20 +76,24 @@ func (i Identities) Users(ctx context.Context, account string) ([]iam.User, erro
 
 // DeleteUser implements [iam.Store].
 func (i Identities) DeleteUser(ctx context.Context, account, name string) error {
-	if err := i.changeOne(ctx, iam.ErrNotFound, "DELETE FROM iam_users WHERE account = ? AND name = ?", account, name); err != nil {
+	if err := i.changeOne(ctx, iam.ErrNotFound,
+		"DELETE FROM iam_users WHERE account = ? AND name = ?", account, name); err != nil {
 		return fmt.Errorf("delete an IAM user: %w", err)
 	}
 	return nil
 }
 
 // PutUserPolicy implements [iam.Store].
-func (i Identities) PutUserPolicy(ctx context.Context, account, user string, p iam.PolicyDocument, limit int) error {
+func (i Identities) PutUserPolicy(ctx context.Context, account, user string, p iam.PolicyDocument,
+	limit int) error {
 	err := i.store.writer.do(ctx, func(t tx) error {
 		if err := t.userExists(account, user); err != nil {
 			return err
 		}
 		var others int
-		err := t.queryRow("SELECT count(*) FROM iam_user_policies WHERE account = ? AND user_name = ? AND name <> ?",
+		err := t.queryRow(
+			"SELECT count(*) FROM iam_user_policies WHERE account = ? AND user_name = ? AND name "+
+				"<> ?",
 			account, user, p.Name).Scan(&others)
 		if err != nil {
 			return err
@@ -94,7 +101,9 @@ func (i Identities) PutUserPolicy(ctx context.Context, account, user string, p i
 		if others >= limit {
 			return iam.ErrLimit
 		}
-		_, err = t.exec("INSERT OR REPLACE INTO iam_user_policies (account, user_name, name, document) VALUES (?, ?, ?, ?)",
+		_, err = t.exec(
+			"INSERT OR REPLACE INTO iam_user_policies (account, user_name, name, document) VALUES "+
+				"(?, ?, ?, ?)",
 			account, user, p.Name, p.Document)
 		return err
 	})
@@ -105,9 +114,11 @@ func (i Identities) PutUserPolicy(ctx context.Context, account, user string, p i
 }
 
 // UserPolicies implements [iam.Store].
-func (i Identities) UserPolicies(ctx context.Context, account, user string) ([]iam.PolicyDocument, error) {
+func (i Identities) UserPolicies(ctx context.Context, account, user string) ([]iam.PolicyDocument,
+	error) {
 	rows, err := i.store.readers.QueryContext(ctx,
-		"SELECT name, document FROM iam_user_policies WHERE account = ? AND user_name = ? ORDER BY name", account, user)
+		"SELECT name, document FROM iam_user_policies WHERE account = ? AND user_name = ? ORDER "+
+			"BY name", account, user)
 	policies, err := collect(rows, err, func(row scanner) (p iam.PolicyDocument, err error) {
 		err = row.Scan(&p.Name, &p.Document)
 		return p, err
@@ -120,7 +131,9 @@ func (i Identities) UserPolicies(ctx context.Context, account, user string) ([]i
 
 // DeleteUserPolicy implements [iam.Store].
 func (i Identities) DeleteUserPolicy(ctx context.Context, account, user, name string) error {
-	err := i.changeOne(ctx, iam.ErrNotFound, "DELETE FROM iam_user_policies WHERE account = ? AND user_name = ? AND name = ?", account, user, name)
+	err := i.changeOne(ctx, iam.ErrNotFound,
+		"DELETE FROM iam_user_policies WHERE account = ? AND user_name = ? AND name = ?", account,
+		user, name)
 	if err != nil {
 		return fmt.Errorf("detach an IAM policy: %w", err)
 	}
@@ -134,7 +147,9 @@ func (i Identities) CreateKey(ctx context.Context, k iam.KeyRecord, limit int) e
 			return err
 		}
 		var keys int
-		err := t.queryRow("SELECT count(*) FROM iam_access_keys WHERE account = ? AND user_name = ?", k.Account, k.UserName).Scan(&keys)
+		err := t.queryRow(
+			"SELECT count(*) FROM iam_access_keys WHERE account = ? AND user_name = ?", k.Account,
+			k.UserName).Scan(&keys)
 		if err != nil {
 			return err
 		}
@@ -159,8 +174,11 @@ func (i Identities) Key(ctx context.Context, id string) (iam.KeyRecord, iam.User
 	var u iam.User
 	var keyMillis, userMillis int64
 	err := i.store.readers.QueryRowContext(ctx,
-		"SELECT "+keyColumns+", "+userColumns+" FROM iam_access_keys k JOIN iam_users u ON u.account = k.account AND u.name = k.user_name WHERE k.id = ?", id).
-		Scan(&k.ID, &k.Account, &k.UserName, &k.SealedSecret, &k.Active, &keyMillis, &u.Account, &u.Name, &u.ID, &userMillis)
+		"SELECT "+keyColumns+", "+userColumns+
+			" FROM iam_access_keys k JOIN iam_users u ON u.account = k.account AND u.name = "+
+			"k.user_name WHERE k.id = ?", id).
+		Scan(&k.ID, &k.Account, &k.UserName, &k.SealedSecret, &k.Active, &keyMillis, &u.Account,
+			&u.Name, &u.ID, &userMillis)
 	if err != nil {
 		return iam.KeyRecord{}, iam.User{}, fmt.Errorf("read an access key: %w", orNotFound(err))
 	}
@@ -171,7 +189,9 @@ func (i Identities) Key(ctx context.Context, id string) (iam.KeyRecord, iam.User
 // Keys implements [iam.Store].
 func (i Identities) Keys(ctx context.Context, account, user string) ([]iam.KeyRecord, error) {
 	rows, err := i.store.readers.QueryContext(ctx,
-		"SELECT "+keyColumns+" FROM iam_access_keys k WHERE account = ? AND user_name = ? ORDER BY created_ms, id", account, user)
+		"SELECT "+keyColumns+
+			" FROM iam_access_keys k WHERE account = ? AND user_name = ? ORDER BY created_ms, id",
+		account, user)
 	keys, err := collect(rows, err, scanKey)
 	if err != nil {
 		return nil, fmt.Errorf("list access keys: %w", err)
@@ -181,7 +201,8 @@ func (i Identities) Keys(ctx context.Context, account, user string) ([]iam.KeyRe
 
 // SetKeyActive implements [iam.Store].
 func (i Identities) SetKeyActive(ctx context.Context, id string, active bool) error {
-	if err := i.changeOne(ctx, iam.ErrNotFound, "UPDATE iam_access_keys SET active = ? WHERE id = ?", active, id); err != nil {
+	if err := i.changeOne(ctx, iam.ErrNotFound,
+		"UPDATE iam_access_keys SET active = ? WHERE id = ?", active, id); err != nil {
 		return fmt.Errorf("change an access key: %w", err)
 	}
 	return nil
@@ -189,14 +210,16 @@ func (i Identities) SetKeyActive(ctx context.Context, id string, active bool) er
 
 // DeleteKey implements [iam.Store].
 func (i Identities) DeleteKey(ctx context.Context, id string) error {
-	if err := i.changeOne(ctx, iam.ErrNotFound, "DELETE FROM iam_access_keys WHERE id = ?", id); err != nil {
+	if err := i.changeOne(ctx, iam.ErrNotFound, "DELETE FROM iam_access_keys WHERE id = ?",
+		id); err != nil {
 		return fmt.Errorf("delete an access key: %w", err)
 	}
 	return nil
 }
 
 // changeOne runs a statement that changes one row, and returns otherwise if it changes none.
-func (i Identities) changeOne(ctx context.Context, otherwise error, statement string, args ...any) error {
+func (i Identities) changeOne(ctx context.Context, otherwise error, statement string,
+	args ...any) error {
 	return i.store.writer.do(ctx, func(t tx) error {
 		result, err := t.exec(statement, args...)
 		return changedOne(result, err, otherwise)
@@ -217,7 +240,8 @@ func changedOne(result sql.Result, err, otherwise error) error {
 // userExists returns iam.ErrNotFound if there is no such user.
 func (t tx) userExists(account, name string) error {
 	var one int
-	return orNotFound(t.queryRow("SELECT 1 FROM iam_users WHERE account = ? AND name = ?", account, name).Scan(&one))
+	return orNotFound(t.queryRow("SELECT 1 FROM iam_users WHERE account = ? AND name = ?", account,
+		name).Scan(&one))
 }
 
 func orNotFound(err error) error {

@@ -19,7 +19,8 @@ const iamAccount = "123456789012"
 
 func newUser(t testing.TB, s iam.Store, account, name string) iam.User {
 	t.Helper()
-	u := iam.User{Account: account, Name: name, ID: "AIDA" + account + name, CreatedAt: time.UnixMilli(1_700_000_000_123).UTC()}
+	u := iam.User{Account: account, Name: name, ID: "AIDA" + account + name,
+		CreatedAt: time.UnixMilli(1_700_000_000_123).UTC()}
 	if err := s.CreateUser(t.Context(), u); err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +29,9 @@ func newUser(t testing.TB, s iam.Store, account, name string) iam.User {
 
 func newKey(t testing.TB, s iam.Store, u iam.User, id string) iam.KeyRecord {
 	t.Helper()
-	k := iam.KeyRecord{ID: id, Account: u.Account, UserName: u.Name, SealedSecret: []byte{1, 0, 255}, Active: true, CreatedAt: time.UnixMilli(1_700_000_000_456).UTC()}
+	k := iam.KeyRecord{ID: id, Account: u.Account, UserName: u.Name,
+		SealedSecret: []byte{1, 0, 255}, Active: true,
+		CreatedAt: time.UnixMilli(1_700_000_000_456).UTC()}
 	if err := s.CreateKey(t.Context(), k, 10); err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +61,8 @@ func TestIAMUsers(t *testing.T) {
 	}
 	_, err := s.User(t.Context(), "000000000000", "anna")
 	wantIs(t, "a user of another account", err, iam.ErrNotFound)
-	for account, want := range map[string]string{iamAccount: fmt.Sprint([]iam.User{anna, berta}), "": fmt.Sprint([]iam.User{anna, berta, other}), "000000000000": "[]"} {
+	for account, want := range map[string]string{iamAccount: fmt.Sprint([]iam.User{anna, berta}),
+		"": fmt.Sprint([]iam.User{anna, berta, other}), "000000000000": "[]"} {
 		if users, err := s.Users(t.Context(), account); err != nil || fmt.Sprint(users) != want {
 			t.Errorf("Users(%q) = %v, %v, want %v", account, users, err, want)
 		}
@@ -66,7 +70,8 @@ func TestIAMUsers(t *testing.T) {
 
 	newKey(t, s, anna, "AKIAANNA")
 	newKey(t, s, other, "AKIAOTHER")
-	if err := s.PutUserPolicy(t.Context(), iamAccount, "anna", iam.PolicyDocument{Name: "p", Document: "{}"}, 10); err != nil {
+	if err := s.PutUserPolicy(t.Context(), iamAccount, "anna",
+		iam.PolicyDocument{Name: "p", Document: "{}"}, 10); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.DeleteUser(t.Context(), iamAccount, "ANNA"); err != nil {
@@ -89,7 +94,8 @@ func TestIAMPolicies(t *testing.T) {
 	s := mustOpen(t, t.TempDir()).Identities()
 	newUser(t, s, iamAccount, "anna")
 	put := func(name, document string, limit int) error {
-		return s.PutUserPolicy(t.Context(), iamAccount, "anna", iam.PolicyDocument{Name: name, Document: document}, limit)
+		return s.PutUserPolicy(t.Context(), iamAccount, "anna",
+			iam.PolicyDocument{Name: name, Document: document}, limit)
 	}
 	for _, err := range []error{put("b", "1", 2), put("a", "2", 2), put("b", "3", 2)} {
 		if err != nil {
@@ -97,15 +103,19 @@ func TestIAMPolicies(t *testing.T) {
 		}
 	}
 	wantIs(t, "one too many", put("c", "4", 2), iam.ErrLimit)
-	wantIs(t, "of nobody", s.PutUserPolicy(t.Context(), iamAccount, "berta", iam.PolicyDocument{Name: "a"}, 2), iam.ErrNotFound)
+	wantIs(t, "of nobody",
+		s.PutUserPolicy(t.Context(), iamAccount, "berta", iam.PolicyDocument{Name: "a"}, 2),
+		iam.ErrNotFound)
 	want := fmt.Sprint([]iam.PolicyDocument{{Name: "a", Document: "2"}, {Name: "b", Document: "3"}})
-	if p, err := s.UserPolicies(t.Context(), iamAccount, "ANNA"); err != nil || fmt.Sprint(p) != want {
+	if p, err := s.UserPolicies(t.Context(), iamAccount, "ANNA"); err != nil ||
+		fmt.Sprint(p) != want {
 		t.Errorf("UserPolicies = %v, %v, want %v", p, err, want)
 	}
 	if err := s.DeleteUserPolicy(t.Context(), iamAccount, "anna", "a"); err != nil {
 		t.Error(err)
 	}
-	wantIs(t, "detached again", s.DeleteUserPolicy(t.Context(), iamAccount, "anna", "a"), iam.ErrNotFound)
+	wantIs(t, "detached again", s.DeleteUserPolicy(t.Context(), iamAccount, "anna", "a"),
+		iam.ErrNotFound)
 	if p, err := s.UserPolicies(t.Context(), iamAccount, "anna"); err != nil || len(p) != 1 {
 		t.Errorf("UserPolicies = %v, %v", p, err)
 	}
@@ -132,14 +142,16 @@ func TestIAMKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys, err := s.Keys(t.Context(), iamAccount, "anna")
-	if err != nil || len(keys) != 2 || keys[0].ID != "AKIA0" || !keys[0].Active || keys[1].ID != "AKIA1" || keys[1].Active {
+	if err != nil || len(keys) != 2 || keys[0].ID != "AKIA0" || !keys[0].Active ||
+		keys[1].ID != "AKIA1" || keys[1].Active {
 		t.Errorf("Keys = %v, %v", keys, err)
 	}
 	if err := s.DeleteKey(t.Context(), "AKIA1"); err != nil {
 		t.Error(err)
 	}
 	wantIs(t, "deleted again", s.DeleteKey(t.Context(), "AKIA1"), iam.ErrNotFound)
-	wantIs(t, "turned on after it was deleted", s.SetKeyActive(t.Context(), "AKIA1", true), iam.ErrNotFound)
+	wantIs(t, "turned on after it was deleted", s.SetKeyActive(t.Context(), "AKIA1", true),
+		iam.ErrNotFound)
 }
 
 func TestIAMLimitHoldsUnderConcurrency(t *testing.T) {
@@ -149,7 +161,9 @@ func TestIAMLimitHoldsUnderConcurrency(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range 40 {
 		group.Go(func() {
-			err := s.CreateKey(t.Context(), iam.KeyRecord{ID: fmt.Sprint("AKIA", i), Account: iamAccount, UserName: "anna", SealedSecret: []byte{1}}, 10)
+			err := s.CreateKey(t.Context(),
+				iam.KeyRecord{ID: fmt.Sprint("AKIA", i), Account: iamAccount, UserName: "anna",
+					SealedSecret: []byte{1}}, 10)
 			switch {
 			case err == nil:
 				made.Add(1)
@@ -196,7 +210,8 @@ func TestIAMSurvivesAndHidesSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	service = iam.NewService(s.Identities(), sealer, iam.AccessKey{})
-	if got, ok, err := service.AccessKey(context.Background(), key.ID); !ok || err != nil || got != key {
+	if got, ok, err := service.AccessKey(context.Background(), key.ID); !ok || err != nil ||
+		got != key {
 		t.Errorf("after a restart: %v, %v, %v", got, ok, err)
 	}
 }

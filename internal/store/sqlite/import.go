@@ -17,8 +17,9 @@ import (
 // hiddenAccount is that of collections which are being imported. No caller's account is empty.
 const hiddenAccount = ""
 
-// Import is a collection that comes in with its faces and users, in parts of any number. Nobody sees it until it is published, all at once;
-// one that is not, because its process ended for example, is wiped.
+// Import is a collection that comes in with its faces and users, in parts of any number. Nobody
+// sees it until it is published, all at once; one that is not, because its process ended for
+// example, is wiped.
 type Import struct {
 	store *Store
 	key   face.CollectionKey
@@ -26,10 +27,13 @@ type Import struct {
 	done  bool
 }
 
-// NewImport begins to import a collection, whose Realm, ID, FaceModelVersion and CreatedAt are given. The caller ends it by Publish or Abandon.
-func (s *Store) NewImport(ctx context.Context, c face.Collection, tags map[string]string) (*Import, error) {
+// NewImport begins to import a collection, whose Realm, ID, FaceModelVersion and CreatedAt are
+// given. The caller ends it by Publish or Abandon.
+func (s *Store) NewImport(ctx context.Context, c face.Collection, tags map[string]string) (*Import,
+	error) {
 	hidden := c
-	hidden.Realm, hidden.ID = recollect.Realm{Account: hiddenAccount, Region: c.Realm.Region}, uuid.NewString()
+	hidden.Realm, hidden.ID = recollect.Realm{Account: hiddenAccount, Region: c.Realm.Region},
+		uuid.NewString()
 	hidden, err := s.CreateCollection(ctx, hidden, tags, 0)
 	if err != nil {
 		return nil, fmt.Errorf("begin an import: %w", err)
@@ -37,16 +41,19 @@ func (s *Store) NewImport(ctx context.Context, c face.Collection, tags map[strin
 	return &Import{store: s, key: hidden.Key, goal: c}, nil
 }
 
-// AddUsers adds users with their ids, SystemID, CreatedAt and Vector, which is nil for one without faces. CodeConflict if an id is there
-// already.
+// AddUsers adds users with their ids, SystemID, CreatedAt and Vector, which is nil for one without
+// faces. CodeConflict if an id is there already.
 func (i *Import) AddUsers(ctx context.Context, users []face.User) error {
 	return i.add(ctx, "users", func(t tx) error {
 		for _, u := range users {
 			system, ok := parseID(u.SystemID)
 			if !ok {
-				return recollect.Errorf(recollect.CodeInvalidParameter, "A user's system id is not a lower-case UUID")
+				return recollect.Errorf(recollect.CodeInvalidParameter,
+					"A user's system id is not a lower-case UUID")
 			}
-			result, err := t.exec("INSERT INTO users (collection_key, user_id, system_id, created_ms) VALUES (?, ?, ?, ?)",
+			result, err := t.exec(
+				"INSERT INTO users (collection_key, user_id, system_id, created_ms) VALUES (?, ?, "+
+					"?, ?)",
 				i.key, u.ID, system[:], u.CreatedAt.UnixMilli())
 			if err != nil {
 				return twice(err)
@@ -58,30 +65,37 @@ func (i *Import) AddUsers(ctx context.Context, users []face.User) error {
 			if err != nil {
 				return err
 			}
-			if _, err := t.exec("INSERT INTO user_vectors (user_key, encoding, vector) VALUES (?, ?, ?)", key, encodingFloat32, encodeVector(u.Vector)); err != nil {
+			if _, err := t.exec(
+				"INSERT INTO user_vectors (user_key, encoding, vector) VALUES (?, ?, ?)", key,
+				encodingFloat32, encodeVector(u.Vector)); err != nil {
 				return err
 			}
 		}
-		_, err := t.exec("UPDATE collections SET user_count = user_count + ? WHERE key = ?", len(users), i.key)
+		_, err := t.exec("UPDATE collections SET user_count = user_count + ? WHERE key = ?",
+			len(users), i.key)
 		return err
 	})
 }
 
-// AddFaces adds faces with their ids, vectors and the ids of the users that have them, who are there already. CodeConflict if an id is there
-// already.
+// AddFaces adds faces with their ids, vectors and the ids of the users that have them, who are
+// there already. CodeConflict if an id is there already.
 func (i *Import) AddFaces(ctx context.Context, faces []face.Face) error {
 	return i.add(ctx, "faces", func(t tx) error {
 		for _, f := range faces {
 			r, err := newRecord(f)
 			if err != nil {
-				return &recollect.Error{Code: recollect.CodeInvalidParameter, Message: "A face is not one that a server keeps", Err: err}
+				return &recollect.Error{Code: recollect.CodeInvalidParameter,
+					Message: "A face is not one that a server keeps", Err: err}
 			}
 			var user any
 			if f.UserID != "" {
 				var key face.UserKey
-				err := t.queryRow("UPDATE users SET face_count = face_count + 1 WHERE collection_key = ? AND user_id = ? RETURNING key", i.key, f.UserID).Scan(&key)
+				err := t.queryRow(
+					"UPDATE users SET face_count = face_count + 1 WHERE collection_key = ? AND "+
+						"user_id = ? RETURNING key", i.key, f.UserID).Scan(&key)
 				if err != nil {
-					return &recollect.Error{Code: recollect.CodeInvalidParameter, Message: "A face belongs to a user who is not there", Err: err}
+					return &recollect.Error{Code: recollect.CodeInvalidParameter,
+						Message: "A face belongs to a user who is not there", Err: err}
 				}
 				user = key
 			}
@@ -89,7 +103,8 @@ func (i *Import) AddFaces(ctx context.Context, faces []face.Face) error {
 			result, err := t.exec(`INSERT INTO faces
 				(collection_key, face_id, image_id, external_image_id, box_left, box_top, box_width, box_height, confidence, user_key)
 				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-				i.key, r.id[:], r.image[:], r.externalID, box.Left, box.Top, box.Width, box.Height, r.face.Confidence, user)
+				i.key, r.id[:], r.image[:], r.externalID, box.Left, box.Top, box.Width, box.Height,
+				r.face.Confidence, user)
 			if err != nil {
 				return twice(err)
 			}
@@ -97,11 +112,14 @@ func (i *Import) AddFaces(ctx context.Context, faces []face.Face) error {
 			if err != nil {
 				return err
 			}
-			if _, err := t.exec("INSERT INTO embeddings (face_key, encoding, vector) VALUES (?, ?, ?)", key, encodingFloat32, r.vector); err != nil {
+			if _, err := t.exec(
+				"INSERT INTO embeddings (face_key, encoding, vector) VALUES (?, ?, ?)", key,
+				encodingFloat32, r.vector); err != nil {
 				return err
 			}
 		}
-		_, err := t.exec("UPDATE collections SET face_count = face_count + ? WHERE key = ?", len(faces), i.key)
+		_, err := t.exec("UPDATE collections SET face_count = face_count + ? WHERE key = ?",
+			len(faces), i.key)
 		return err
 	})
 }
@@ -116,13 +134,16 @@ func (i *Import) add(ctx context.Context, what string, change func(tx) error) er
 // twice tells a repeated id from other failures.
 func twice(err error) error {
 	if e, ok := errors.AsType[sqlite3.Error](err); ok && strings.HasPrefix(e.Error(), "UNIQUE") {
-		return &recollect.Error{Code: recollect.CodeConflict, Message: "An id is there twice", Err: err}
+		return &recollect.Error{Code: recollect.CodeConflict, Message: "An id is there twice",
+			Err: err}
 	}
 	return err
 }
 
-// Publish makes the collection one of its realm. CodeAlreadyExists if the realm has one with that id, CodeQuota if it would have more than
-// maxCollections, where 0 stands for no limit, or a user more faces than one may have; CodeInvalidParameter if a user with faces has no vector or one without has.
+// Publish makes the collection one of its realm. CodeAlreadyExists if the realm has one with that
+// id, CodeQuota if it would have more than maxCollections, where 0 stands for no limit, or a user
+// more faces than one may have; CodeInvalidParameter if a user with faces has no vector or one
+// without has.
 func (i *Import) Publish(ctx context.Context, maxCollections int64) (face.Collection, error) {
 	var published face.Collection
 	realm := i.goal.Realm
@@ -133,21 +154,29 @@ func (i *Import) Publish(ctx context.Context, maxCollections int64) (face.Collec
 			?4 > 0 AND EXISTS (SELECT 1 FROM collections WHERE account = ?1 AND region = ?2 LIMIT 1 OFFSET ?4 - 1),
 			EXISTS (SELECT 1 FROM users WHERE collection_key = ?5 AND face_count > ?6),
 			EXISTS (SELECT 1 FROM users LEFT JOIN user_vectors ON user_key = key WHERE collection_key = ?5 AND (face_count = 0) <> (vector IS NULL))`,
-			realm.Account, realm.Region, i.goal.ID, maxCollections, i.key, face.MaxFacesPerUser).Scan(&exists, &many, &crowded, &wrong)
+			realm.Account, realm.Region, i.goal.ID, maxCollections, i.key,
+			face.MaxFacesPerUser).Scan(&exists, &many, &crowded, &wrong)
 		switch {
 		case err != nil:
 			return err
 		case exists:
-			return recollect.Errorf(recollect.CodeAlreadyExists, "The collection id: %s already exists", i.goal.ID)
+			return recollect.Errorf(recollect.CodeAlreadyExists,
+				"The collection id: %s already exists", i.goal.ID)
 		case many:
-			return recollect.Errorf(recollect.CodeQuota, "The account cannot have more than %d collections in this region", maxCollections)
+			return recollect.Errorf(recollect.CodeQuota,
+				"The account cannot have more than %d collections in this region", maxCollections)
 		case crowded:
-			return recollect.Errorf(recollect.CodeQuota, "A user cannot have more than %d faces", face.MaxFacesPerUser)
+			return recollect.Errorf(recollect.CodeQuota, "A user cannot have more than %d faces",
+				face.MaxFacesPerUser)
 		case wrong:
-			return recollect.Errorf(recollect.CodeInvalidParameter, "A user has faces and no vector, or a vector and no faces")
+			return recollect.Errorf(recollect.CodeInvalidParameter,
+				"A user has faces and no vector, or a vector and no faces")
 		}
-		published, err = scanCollection(t.queryRow("UPDATE collections SET account = ?, region = ?, id = ? WHERE key = ? RETURNING "+collectionColumns,
-			realm.Account, realm.Region, i.goal.ID, i.key))
+		published, err = scanCollection(
+			t.queryRow(
+				"UPDATE collections SET account = ?, region = ?, id = ? WHERE key = ? RETURNING "+
+					collectionColumns,
+				realm.Account, realm.Region, i.goal.ID, i.key))
 		return err
 	})
 	if err != nil {
@@ -157,7 +186,8 @@ func (i *Import) Publish(ctx context.Context, maxCollections int64) (face.Collec
 	return published, nil
 }
 
-// Abandon wipes an import that was not published, in the background, and does nothing to one that was.
+// Abandon wipes an import that was not published, in the background, and does nothing to one that
+// was.
 func (i *Import) Abandon() error {
 	if i.done {
 		return nil
@@ -171,7 +201,8 @@ func (i *Import) Abandon() error {
 // wipeHidden dooms collections that are being imported.
 func (s *Store) wipeHidden(ctx context.Context, which string, args ...any) error {
 	err := s.writer.do(ctx, func(t tx) error {
-		rows, err := t.query("DELETE FROM collections WHERE account = '' AND "+which+" RETURNING key", args...)
+		rows, err := t.query("DELETE FROM collections WHERE account = '' AND "+which+
+			" RETURNING key", args...)
 		keys, err := collect(rows, err, func(row scanner) (key face.CollectionKey, err error) {
 			err = row.Scan(&key)
 			return key, err

@@ -23,9 +23,13 @@ func TestAnImportThatEndedWithItsProcess(t *testing.T) {
 	realm := recollect.Realm{Account: "123456789012", Region: "us-east-1"}
 	begin := func(id string) *sqlite.Import {
 		t.Helper()
-		i, err := store.NewImport(t.Context(), face.Collection{Realm: realm, ID: id, FaceModelVersion: "1.0"}, map[string]string{"a": "b"})
+		i, err := store.NewImport(t.Context(),
+			face.Collection{Realm: realm, ID: id, FaceModelVersion: "1.0"},
+			map[string]string{"a": "b"})
 		if err == nil {
-			err = i.AddFaces(t.Context(), []face.Face{{ID: uuid.NewString(), ImageID: uuid.NewString(), Vector: []float32{1}}})
+			err = i.AddFaces(t.Context(),
+				[]face.Face{{ID: uuid.NewString(), ImageID: uuid.NewString(),
+					Vector: []float32{1}}})
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -34,16 +38,19 @@ func TestAnImportThatEndedWithItsProcess(t *testing.T) {
 	}
 	published, rival := begin("people"), begin("people")
 	begin("lost")
-	if c, err := published.Publish(t.Context(), 1); err != nil || c.FaceCount != 1 || c.ID != "people" || c.Realm != realm {
+	if c, err := published.Publish(t.Context(), 1); err != nil || c.FaceCount != 1 ||
+		c.ID != "people" || c.Realm != realm {
 		t.Fatalf("%+v, %v", c, err)
 	}
 	if err := published.Abandon(); err != nil {
 		t.Error(err)
 	}
-	if _, err := rival.Publish(t.Context(), 0); recollect.CodeOf(err) != recollect.CodeAlreadyExists {
+	if _, err := rival.Publish(t.Context(),
+		0); recollect.CodeOf(err) != recollect.CodeAlreadyExists {
 		t.Errorf("a second of the name: %v", err)
 	}
-	if _, err := begin("more").Publish(t.Context(), 1); recollect.CodeOf(err) != recollect.CodeQuota {
+	if _, err := begin("more").Publish(t.Context(),
+		1); recollect.CodeOf(err) != recollect.CodeQuota {
 		t.Errorf("one more than there may be: %v", err)
 	}
 	if err := store.Close(); err != nil {

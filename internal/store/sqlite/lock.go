@@ -12,8 +12,9 @@ import (
 // ErrInUse says that another process, or another Store of this one, has the data folder open.
 var ErrInUse = errors.New("the data folder is in use by another server")
 
-// lockFolder takes the folder for this process until the returned file is closed. The kernel gives it back when the
-// process ends, however that comes about, so that no stale lock needs to be removed by hand.
+// lockFolder takes the folder for this process until the returned file is closed. The kernel gives
+// it back when the process ends, however that comes about, so that no stale lock needs to be
+// removed by hand.
 func lockFolder(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

@@ -9,12 +9,13 @@ import (
 	"io/fs"
 )
 
-// applicationID marks the file as a store's; the letters are "Rcol" (see SQLite's PRAGMA application_id).
+// applicationID marks the file as a store's; the letters are "Rcol" (see SQLite's PRAGMA
+// application_id).
 const applicationID = 0x52636f6c
 
-// pageSize in bytes. An embedding of 512 numbers takes a little over 2 KiB: a page of SQLite's usual 4 KiB holds
-// one and wastes the rest, one of 8 KiB holds three: 2.9 KiB a face in all instead of 4.3. Larger pages save little more and
-// make each commit write more.
+// pageSize in bytes. An embedding of 512 numbers takes a little over 2 KiB: a page of SQLite's
+// usual 4 KiB holds one and wastes the rest, one of 8 KiB holds three: 2.9 KiB a face in all
+// instead of 4.3. Larger pages save little more and make each commit write more.
 const pageSize = 8192
 
 // migrations holds one file a schema version, in order; the nth leads from version n-1 to n.
@@ -31,7 +32,8 @@ func prepareFile(ctx context.Context, conn *sql.Conn) error {
 	if id == 0 {
 		// Not made yet, or somebody else's.
 		var objects int
-		if err := conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&objects); err != nil {
+		if err := conn.QueryRowContext(ctx,
+			"SELECT count(*) FROM sqlite_schema").Scan(&objects); err != nil {
 			return err
 		}
 		if objects > 0 {
@@ -49,12 +51,15 @@ func prepareFile(ctx context.Context, conn *sql.Conn) error {
 		return err
 	}
 	if version < 0 || version > len(scripts) {
-		return fmt.Errorf("%s has schema version %d, and this program knows versions up to %d: use the newer program that wrote it",
+		return fmt.Errorf(
+			"%s has schema version %d, and this program knows versions up to %d: use the newer "+
+				"program that wrote it",
 			DatabaseName, version, len(scripts))
 	}
 
-	// Page size and auto_vacuum take effect only while the file is empty. auto_vacuum keeps free pages findable, so that
-	// space can be given back in steps. fullfsync is what a sync to disk is called on macOS.
+	// Page size and auto_vacuum take effect only while the file is empty. auto_vacuum keeps free
+	// pages findable, so that space can be given back in steps. fullfsync is what a sync to disk is
+	// called on macOS.
 	for _, statement := range []string{
 		fmt.Sprintf("PRAGMA page_size = %d", pageSize),
 		"PRAGMA auto_vacuum = INCREMENTAL",

@@ -13,8 +13,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-// Snapshot writes the whole store, as of one moment, to a new file that its owner alone can read. Nobody waits for it. It is a
-// database without a log, which [Open] takes as it is.
+// Snapshot writes the whole store, as of one moment, to a new file that its owner alone can read.
+// Nobody waits for it. It is a database without a log, which [Open] takes as it is.
 func (s *Store) Snapshot(ctx context.Context, path string) (err error) {
 	defer func() {
 		if err != nil {
@@ -43,7 +43,8 @@ func (s *Store) Snapshot(ctx context.Context, path string) (err error) {
 	return err
 }
 
-// Check reads all of a store that nobody has open, and reports damage. A newer program's store is refused as by [Open].
+// Check reads all of a store that nobody has open, and reports damage. A newer program's store is
+// refused as by [Open].
 func Check(ctx context.Context, dir string) (err error) {
 	s, err := Open(ctx, dir, Options{})
 	if err != nil {
@@ -68,9 +69,11 @@ type View struct {
 	tx *sql.Tx
 }
 
-// View shows a collection to read, within which nothing changes. CodeNotFound if there is none. It holds a reader's connection, and the
-// write-ahead log cannot be folded into the file until read returns.
-func (s *Store) View(ctx context.Context, realm recollect.Realm, id string, read func(*View) error) error {
+// View shows a collection to read, within which nothing changes. CodeNotFound if there is none. It
+// holds a reader's connection, and the write-ahead log cannot be folded into the file until read
+// returns.
+func (s *Store) View(ctx context.Context, realm recollect.Realm, id string,
+	read func(*View) error) error {
 	tx, err := s.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return fmt.Errorf("view a collection: %w", err)
@@ -78,14 +81,17 @@ func (s *Store) View(ctx context.Context, realm recollect.Realm, id string, read
 	defer tx.Rollback()
 	v := &View{tx: tx, Tags: make(map[string]string)}
 	v.Collection, err = scanCollection(tx.QueryRowContext(ctx,
-		"SELECT "+collectionColumns+" FROM collections WHERE account = ? AND region = ? AND id = ?", realm.Account, realm.Region, id))
+		"SELECT "+collectionColumns+" FROM collections WHERE account = ? AND region = ? AND id = "+
+			"?",
+		realm.Account, realm.Region, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		err = noCollection(id)
 	}
 	if err != nil {
 		return fmt.Errorf("view a collection: %w", err)
 	}
-	rows, err := tx.QueryContext(ctx, "SELECT key, value FROM tags WHERE collection_key = ?", v.Collection.Key)
+	rows, err := tx.QueryContext(ctx, "SELECT key, value FROM tags WHERE collection_key = ?",
+		v.Collection.Key)
 	_, err = collect(rows, err, func(row scanner) (_ struct{}, err error) {
 		var key, value string
 		err = row.Scan(&key, &value)
@@ -100,7 +106,8 @@ func (s *Store) View(ctx context.Context, realm recollect.Realm, id string, read
 
 // Faces calls each with every face and its vector, in order of key.
 func (v *View) Faces(ctx context.Context, each func(face.Face) error) error {
-	rows, err := v.tx.QueryContext(ctx, "SELECT "+faceColumns+`, encoding, vector FROM faces JOIN embeddings ON face_key = key
+	rows, err := v.tx.QueryContext(ctx, "SELECT "+faceColumns+
+		`, encoding, vector FROM faces JOIN embeddings ON face_key = key
 		WHERE collection_key = ? ORDER BY key`, v.Collection.Key)
 	return walk(rows, err, func(row scanner) error {
 		var encoding int
@@ -118,7 +125,8 @@ func (v *View) Faces(ctx context.Context, each func(face.Face) error) error {
 
 // Users calls each with every user and its vector, nil if it has no faces, in order of key.
 func (v *View) Users(ctx context.Context, each func(face.User) error) error {
-	rows, err := v.tx.QueryContext(ctx, "SELECT "+personColumns+`, encoding, vector FROM users LEFT JOIN user_vectors ON user_key = key
+	rows, err := v.tx.QueryContext(ctx, "SELECT "+personColumns+
+		`, encoding, vector FROM users LEFT JOIN user_vectors ON user_key = key
 		WHERE collection_key = ? ORDER BY key`, v.Collection.Key)
 	return walk(rows, err, func(row scanner) error {
 		var encoding sql.NullInt64

@@ -1,4 +1,5 @@
-// Package sqlite keeps collections, faces and users in one SQLite file. It is the [face.Store] of a single machine.
+// Package sqlite keeps collections, faces and users in one SQLite file. It is the [face.Store] of a
+// single machine.
 package sqlite
 
 import (
@@ -25,17 +26,18 @@ const lockName = "lock"
 
 // Store is the system of record in the file recollect.db of a data folder.
 //
-// There is one writer and there are many readers. All changes go through one goroutine that owns the only
-// connection which can write (see [writer]): it puts the changes that wait at that moment into one transaction, and
-// acknowledges them once that is synced to disk. Two connections that compete for SQLite's write lock would poll
-// for it and time out under load; a queue does neither. Readers see the last commit and never wait for the
-// writer, which the write-ahead log gives.
+// There is one writer and there are many readers. All changes go through one goroutine that owns
+// the only connection which can write (see [writer]): it puts the changes that wait at that moment
+// into one transaction, and acknowledges them once that is synced to disk. Two connections that
+// compete for SQLite's write lock would poll for it and time out under load; a queue does neither.
+// Readers see the last commit and never wait for the writer, which the write-ahead log gives.
 //
-// A deleted collection is gone at once, but its faces and users are wiped in the background, a few at a time, so that a million of
-// them do not keep other changes waiting. That goes on after a restart.
+// A deleted collection is gone at once, but its faces and users are wiped in the background, a few
+// at a time, so that a million of them do not keep other changes waiting. That goes on after a
+// restart.
 //
-// Freed space is overwritten with zeros (secure_delete), since vectors are biometric data. What was deleted may
-// still stand in the write-ahead log until its next turn, at the latest until Close.
+// Freed space is overwritten with zeros (secure_delete), since vectors are biometric data. What was
+// deleted may still stand in the write-ahead log until its next turn, at the latest until Close.
 type Store struct {
 	path    string // of the database
 	lock    *os.File
@@ -55,13 +57,15 @@ var _ face.Store = (*Store)(nil)
 type Options struct {
 	Logger *slog.Logger // told when work in the background fails; nil: nobody is
 
-	// Beside opens the store also while a server has it, for a short administrative change: SQLite keeps the two
-	// apart, and what the server cached of keys and policies it forgets within a second. Nothing is done in the background.
+	// Beside opens the store also while a server has it, for a short administrative change: SQLite
+	// keeps the two apart, and what the server cached of keys and policies it forgets within a
+	// second. Nothing is done in the background.
 	Beside bool
 }
 
-// Open opens the store in the folder dir and makes both if they are not there, for their owner's eyes only. It fails if another
-// process has the folder open, if the file is not a store's, is damaged, or was written by a newer version.
+// Open opens the store in the folder dir and makes both if they are not there, for their owner's
+// eyes only. It fails if another process has the folder open, if the file is not a store's, is
+// damaged, or was written by a newer version.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	s, err := open(ctx, dir, o)
 	if err != nil {
@@ -115,7 +119,8 @@ func open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	}
 
 	// The file and its write-ahead log are there now, which read-only connections need.
-	s.readers, err = sql.Open("sqlite3", dsn(path, url.Values{"mode": {"ro"}, "_query_only": {"true"}, "_cache_size": {"-16384"}}))
+	s.readers, err = sql.Open("sqlite3",
+		dsn(path, url.Values{"mode": {"ro"}, "_query_only": {"true"}, "_cache_size": {"-16384"}}))
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
@@ -140,11 +145,13 @@ func open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 
 // dsn names the database at an absolute path with what every connection needs.
 //
-// synchronous=FULL syncs the write-ahead log at each commit: an acknowledged change survives a power cut. secure_delete
-// overwrites what is freed, which makes deleting faces about a tenth slower (BenchmarkDeleteFaces).
+// synchronous=FULL syncs the write-ahead log at each commit: an acknowledged change survives a
+// power cut. secure_delete overwrites what is freed, which makes deleting faces about a tenth
+// slower (BenchmarkDeleteFaces).
 func dsn(path string, more url.Values) string {
 	query := url.Values{
-		"_busy_timeout":    {"10000"}, // ms; only a foreign program, a backup for example, can be in the way
+		// ms; only a foreign program, a backup for example, can be in the way
+		"_busy_timeout":    {"10000"},
 		"_foreign_keys":    {"true"},
 		"_secure_delete":   {"true"},
 		"_synchronous":     {"FULL"},
@@ -156,8 +163,8 @@ func dsn(path string, more url.Values) string {
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}).String()
 }
 
-// makeOwnFile makes the file if it is not there and lets nobody but its owner read it. SQLite gives the files
-// beside it the same mode.
+// makeOwnFile makes the file if it is not there and lets nobody but its owner read it. SQLite gives
+// the files beside it the same mode.
 func makeOwnFile(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -169,14 +176,16 @@ func makeOwnFile(path string) error {
 // Ping reports whether the store can be read.
 func (s *Store) Ping(ctx context.Context) error {
 	var n int
-	if err := s.readers.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM collections LIMIT 1)").Scan(&n); err != nil {
+	if err := s.readers.QueryRowContext(ctx,
+		"SELECT count(*) FROM (SELECT 1 FROM collections LIMIT 1)").Scan(&n); err != nil {
 		return fmt.Errorf("read the store: %w", err)
 	}
 	return nil
 }
 
-// Close finishes the changes that have begun, refuses new ones, folds the write-ahead log into the file and lets go of
-// the folder. The caller ends its own reads first. A second Close does nothing and returns what the first did.
+// Close finishes the changes that have begun, refuses new ones, folds the write-ahead log into the
+// file and lets go of the folder. The caller ends its own reads first. A second Close does nothing
+// and returns what the first did.
 func (s *Store) Close() error {
 	if err := s.close(); err != nil {
 		return fmt.Errorf("close the store: %w", err)
@@ -202,7 +211,8 @@ func (s *Store) shutDown(db *sql.DB) error {
 	var busy, frames, moved, timeout int
 	errs = append(errs,
 		s.writer.conn.QueryRowContext(ctx, "PRAGMA busy_timeout = 1000").Scan(&timeout),
-		s.writer.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved),
+		s.writer.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames,
+			&moved),
 		s.writer.conn.Close(),
 		db.Close(),
 		s.unlock(),

@@ -11,13 +11,15 @@ import (
 )
 
 const (
-	// sweepFaces is how many faces, or users, of a deleted collection are wiped in one transaction: some milliseconds of work.
+	// sweepFaces is how many faces, or users, of a deleted collection are wiped in one transaction:
+	// some milliseconds of work.
 	sweepFaces = 256
 
 	// sweepPages is how many free pages are given back to the file system in one transaction.
 	sweepPages = 256
 
-	// spareFraction of the pages, and at least sparePages, may stay free in the file: new faces will fill them.
+	// spareFraction of the pages, and at least sparePages, may stay free in the file: new faces
+	// will fill them.
 	spareFraction = 4
 	sparePages    = 1024
 
@@ -32,15 +34,17 @@ func (s *Store) wakeSweeper() {
 	}
 }
 
-// sweepAll wipes what deleted collections left behind and gives back space, until ctx ends. It rests after each step as
-// long as the step took, so that half of the writer's time at least is for the store's callers.
+// sweepAll wipes what deleted collections left behind and gives back space, until ctx ends. It
+// rests after each step as long as the step took, so that half of the writer's time at least is for
+// the store's callers.
 func (s *Store) sweepAll(ctx context.Context) {
 	for {
 		started := time.Now()
 		more, err := s.sweepOnce(ctx)
 		rest := time.Since(started)
 		if err != nil && ctx.Err() == nil {
-			s.log.Error("wiping deleted faces failed, and will be tried again", "error", err, "after", sweepRetry)
+			s.log.Error("wiping deleted faces failed, and will be tried again", "error", err,
+				"after", sweepRetry)
 			more, rest = true, sweepRetry
 		}
 		if more {
@@ -75,7 +79,8 @@ func (s *Store) sweepOnce(ctx context.Context) (more bool, err error) {
 	return more, nil
 }
 
-// wipeDoomed deletes some faces of the first doomed collection, after them its users, and its tags and its mark with the last of those.
+// wipeDoomed deletes some faces of the first doomed collection, after them its users, and its tags
+// and its mark with the last of those.
 func wipeDoomed(t tx) (more bool, err error) {
 	var c face.CollectionKey
 	err = t.queryRow("SELECT collection_key FROM doomed ORDER BY collection_key LIMIT 1").Scan(&c)
@@ -86,7 +91,8 @@ func wipeDoomed(t tx) (more bool, err error) {
 		return false, err
 	}
 	for _, table := range []string{"faces", "users"} {
-		result, err := t.exec("DELETE FROM "+table+" WHERE key IN (SELECT key FROM "+table+" WHERE collection_key = ? ORDER BY key LIMIT ?)", c, sweepFaces)
+		result, err := t.exec("DELETE FROM "+table+" WHERE key IN (SELECT key FROM "+table+
+			" WHERE collection_key = ? ORDER BY key LIMIT ?)", c, sweepFaces)
 		if err != nil {
 			return false, err
 		}
@@ -106,7 +112,9 @@ func wipeDoomed(t tx) (more bool, err error) {
 // giveBackPages shortens the file by some pages if too many are free.
 func giveBackPages(t tx) (more bool, err error) {
 	var free, all int
-	if err := t.queryRow("SELECT freelist_count, page_count FROM pragma_freelist_count, pragma_page_count").Scan(&free, &all); err != nil {
+	if err := t.queryRow(
+		"SELECT freelist_count, page_count FROM pragma_freelist_count, pragma_page_count").Scan(
+		&free, &all); err != nil {
 		return false, err
 	}
 	if free < sparePages || free < all/spareFraction {

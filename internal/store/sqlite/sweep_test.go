@@ -16,7 +16,8 @@ import (
 // waitSwept waits until no face of a deleted collection is left.
 func waitSwept(t *testing.T, s *Store) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); s.number(t, "SELECT count(*) FROM doomed") > 0; {
+	for deadline := time.Now().Add(30 * time.Second); s.number(t,
+		"SELECT count(*) FROM doomed") > 0; {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d faces are still there", s.number(t, "SELECT count(*) FROM faces"))
 		}
@@ -26,7 +27,8 @@ func waitSwept(t *testing.T, s *Store) {
 
 func deleteCollection(t *testing.T, s *Store, id string) {
 	t.Helper()
-	if _, err := s.DeleteCollection(t.Context(), recollect.Realm{Account: "123456789012", Region: "us-east-1"}, id); err != nil {
+	if _, err := s.DeleteCollection(t.Context(),
+		recollect.Realm{Account: "123456789012", Region: "us-east-1"}, id); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -99,7 +101,8 @@ func TestSpaceIsGivenBack(t *testing.T) {
 	for i := range large {
 		large[i].Vector = slices.Repeat(large[i].Vector, 1000) // two to five pages
 	}
-	if _, _, err := s.AddFaces(t.Context(), newCollection(t, s, "large"), large, 1<<40); err != nil {
+	if _, _, err := s.AddFaces(t.Context(), newCollection(t, s, "large"), large,
+		1<<40); err != nil {
 		t.Fatal(err)
 	}
 	before := s.number(t, "PRAGMA page_count")
@@ -109,7 +112,8 @@ func TestSpaceIsGivenBack(t *testing.T) {
 	deleteCollection(t, s, "large")
 	waitSwept(t, s)
 	var free, all int64
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(
+		5 * time.Millisecond) {
 		free, all = s.number(t, "PRAGMA freelist_count"), s.number(t, "PRAGMA page_count")
 		if free < sparePages {
 			break

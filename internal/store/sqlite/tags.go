@@ -11,7 +11,8 @@ import (
 )
 
 // ChangeTags implements [face.Store].
-func (s *Store) ChangeTags(ctx context.Context, c face.CollectionKey, set map[string]string, remove []string, maxTags int) error {
+func (s *Store) ChangeTags(ctx context.Context, c face.CollectionKey, set map[string]string,
+	remove []string, maxTags int) error {
 	err := s.writer.do(ctx, func(t tx) error {
 		var one int
 		err := t.queryRow("SELECT 1 FROM collections WHERE key = ?", c).Scan(&one)
@@ -21,7 +22,10 @@ func (s *Store) ChangeTags(ctx context.Context, c face.CollectionKey, set map[st
 		if err != nil {
 			return err
 		}
-		if _, err := t.exec("DELETE FROM tags WHERE collection_key = ? AND key IN (SELECT value FROM json_each(?))", c, toJSON(remove)); err != nil {
+		if _, err := t.exec(
+			"DELETE FROM tags WHERE collection_key = ? AND key IN (SELECT value FROM "+
+				"json_each(?))",
+			c, toJSON(remove)); err != nil {
 			return err
 		}
 		return setTags(t, c, set, maxTags)
@@ -38,12 +42,15 @@ func setTags(t tx, c face.CollectionKey, set map[string]string, maxTags int) err
 		return nil
 	}
 	for key, value := range set {
-		if _, err := t.exec("INSERT OR REPLACE INTO tags (collection_key, key, value) VALUES (?, ?, ?)", c, key, value); err != nil {
+		if _, err := t.exec(
+			"INSERT OR REPLACE INTO tags (collection_key, key, value) VALUES (?, ?, ?)", c, key,
+			value); err != nil {
 			return err
 		}
 	}
 	var count int
-	if err := t.queryRow("SELECT count(*) FROM tags WHERE collection_key = ?", c).Scan(&count); err != nil {
+	if err := t.queryRow("SELECT count(*) FROM tags WHERE collection_key = ?",
+		c).Scan(&count); err != nil {
 		return err
 	}
 	if count > maxTags {
@@ -55,7 +62,8 @@ func setTags(t tx, c face.CollectionKey, set map[string]string, maxTags int) err
 // Tags implements [face.Store].
 func (s *Store) Tags(ctx context.Context, c face.CollectionKey) (map[string]string, error) {
 	type tag struct{ key, value string }
-	rows, err := s.readers.QueryContext(ctx, "SELECT key, value FROM tags WHERE collection_key = :c AND "+thereIs, sql.Named("c", c))
+	rows, err := s.readers.QueryContext(ctx,
+		"SELECT key, value FROM tags WHERE collection_key = :c AND "+thereIs, sql.Named("c", c))
 	found, err := collect(rows, err, func(row scanner) (found tag, err error) {
 		err = row.Scan(&found.key, &found.value)
 		return found, err

@@ -18,7 +18,9 @@ func addThumbnail(t tx, key face.FaceKey, jpeg []byte) error {
 	if len(jpeg) == 0 {
 		return nil
 	}
-	_, err := t.exec("INSERT INTO thumbnails (face_key, jpeg) VALUES (?, ?) ON CONFLICT DO NOTHING", key, jpeg)
+	_, err := t.exec("INSERT INTO thumbnails (face_key, jpeg) VALUES (?, ?) ON CONFLICT DO "+
+		"NOTHING",
+		key, jpeg)
 	return err
 }
 
@@ -28,7 +30,9 @@ func (s *Store) Thumbnail(ctx context.Context, c face.CollectionKey, id string) 
 	err := sql.ErrNoRows
 	var jpeg []byte
 	if ok {
-		err = s.readers.QueryRowContext(ctx, "SELECT jpeg FROM faces JOIN thumbnails ON face_key = key WHERE collection_key = :c AND face_id = :id AND "+thereIs,
+		err = s.readers.QueryRowContext(ctx,
+			"SELECT jpeg FROM faces JOIN thumbnails ON face_key = key WHERE collection_key = :c "+
+				"AND face_id = :id AND "+thereIs,
 			sql.Named("c", c), sql.Named("id", parsed[:])).Scan(&jpeg)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
@@ -40,13 +44,16 @@ func (s *Store) Thumbnail(ctx context.Context, c face.CollectionKey, id string) 
 	return jpeg, nil
 }
 
-// WipeThumbnails deletes the thumbnails of all faces, in steps between which others write, and returns how many there were.
+// WipeThumbnails deletes the thumbnails of all faces, in steps between which others write, and
+// returns how many there were.
 func (s *Store) WipeThumbnails(ctx context.Context) (int64, error) {
 	var all int64
 	for {
 		var n int64
 		err := s.writer.do(ctx, func(t tx) error {
-			result, err := t.exec("DELETE FROM thumbnails WHERE face_key IN (SELECT face_key FROM thumbnails LIMIT ?)", wipedThumbnails)
+			result, err := t.exec(
+				"DELETE FROM thumbnails WHERE face_key IN (SELECT face_key FROM thumbnails LIMIT "+
+					"?)", wipedThumbnails)
 			if err == nil {
 				n, err = result.RowsAffected()
 			}

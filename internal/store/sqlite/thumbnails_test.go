@@ -69,7 +69,8 @@ func TestWipeThumbnails(t *testing.T) {
 			t.Errorf("%d thumbnails are wiped, want %d (%v)", n, want, err)
 		}
 	}
-	if thumbnails, left := s.number(t, "SELECT count(*) FROM thumbnails"), s.number(t, "SELECT count(*) FROM faces"); thumbnails != 0 || left != faces+3 {
+	if thumbnails, left := s.number(t, "SELECT count(*) FROM thumbnails"),
+		s.number(t, "SELECT count(*) FROM faces"); thumbnails != 0 || left != faces+3 {
 		t.Errorf("%d thumbnails and %d faces are left", thumbnails, left)
 	}
 	wantIntact(t, s)

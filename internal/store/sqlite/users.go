@@ -21,7 +21,8 @@ func scanPerson(row scanner, more ...any) (face.User, error) {
 	var u face.User
 	var system uuid.UUID
 	var createdMillis int64
-	if err := row.Scan(append([]any{&u.Key, &u.ID, (*blobID)(&system), &createdMillis, &u.FaceCount}, more...)...); err != nil {
+	if err := row.Scan(append([]any{&u.Key, &u.ID, (*blobID)(&system), &createdMillis,
+		&u.FaceCount}, more...)...); err != nil {
 		return face.User{}, err
 	}
 	u.SystemID, u.CreatedAt = system.String(), time.UnixMilli(createdMillis).UTC()
@@ -29,7 +30,8 @@ func scanPerson(row scanner, more ...any) (face.User, error) {
 }
 
 // CreateUser implements [face.Store].
-func (s *Store) CreateUser(ctx context.Context, c face.CollectionKey, u face.User, once recollect.Once, maxUsers int64) error {
+func (s *Store) CreateUser(ctx context.Context, c face.CollectionKey, u face.User,
+	once recollect.Once, maxUsers int64) error {
 	system, ok := parseID(u.SystemID)
 	if !ok {
 		return errors.New("create a user: the system id is not a lower-case UUID")
@@ -43,8 +45,10 @@ func (s *Store) CreateUser(ctx context.Context, c face.CollectionKey, u face.Use
 		if err != nil {
 			return nil, err
 		}
-		result, err := t.exec(`INSERT INTO users (collection_key, user_id, system_id, created_ms) VALUES (?, ?, ?, ?)
-			ON CONFLICT (collection_key, user_id) DO NOTHING`, c, u.ID, system[:], u.CreatedAt.UnixMilli())
+		result, err := t.exec(
+			`INSERT INTO users (collection_key, user_id, system_id, created_ms) VALUES (?, ?, ?, ?)
+			ON CONFLICT (collection_key, user_id) DO NOTHING`, c, u.ID, system[:],
+			u.CreatedAt.UnixMilli())
 		if err != nil {
 			return nil, err
 		}
@@ -53,10 +57,13 @@ func (s *Store) CreateUser(ctx context.Context, c face.CollectionKey, u face.Use
 			return nil, err
 		}
 		if n == 0 {
-			return nil, recollect.Errorf(recollect.CodeConflict, "The user id: %s already exists", u.ID)
+			return nil,
+				recollect.Errorf(recollect.CodeConflict, "The user id: %s already exists", u.ID)
 		}
 		if count >= maxUsers {
-			return nil, recollect.Errorf(recollect.CodeQuota, "The collection cannot hold more than %d users", maxUsers)
+			return nil,
+				recollect.Errorf(recollect.CodeQuota,
+					"The collection cannot hold more than %d users", maxUsers)
 		}
 		_, err = t.exec("UPDATE collections SET user_count = user_count + 1 WHERE key = ?", c)
 		return nil, err
@@ -69,7 +76,8 @@ func (s *Store) CreateUser(ctx context.Context, c face.CollectionKey, u face.Use
 
 // User implements [face.Store].
 func (s *Store) User(ctx context.Context, c face.CollectionKey, id string) (face.User, error) {
-	u, err := readUser(s.readers.QueryRowContext(ctx, userByID, sql.Named("c", c), sql.Named("id", id)), id)
+	u, err := readUser(s.readers.QueryRowContext(ctx, userByID, sql.Named("c", c),
+		sql.Named("id", id)), id)
 	if err != nil {
 		return face.User{}, fmt.Errorf("read a user: %w", err)
 	}
@@ -77,7 +85,8 @@ func (s *Store) User(ctx context.Context, c face.CollectionKey, id string) (face
 }
 
 // userByID asks for what readUser reads.
-const userByID = "SELECT " + personColumns + `, encoding, vector FROM users LEFT JOIN user_vectors ON user_key = key
+const userByID = "SELECT " + personColumns +
+	`, encoding, vector FROM users LEFT JOIN user_vectors ON user_key = key
 	WHERE collection_key = :c AND user_id = :id AND ` + thereIs
 
 // readUser reads the row of a user with its vector, if there is one.
@@ -95,7 +104,8 @@ func readUser(row scanner, id string) (face.User, error) {
 }
 
 // Users implements [face.Store]. The place to go on from must be empty or an id.
-func (s *Store) Users(ctx context.Context, c face.CollectionKey, after string, limit int) ([]face.User, error) {
+func (s *Store) Users(ctx context.Context, c face.CollectionKey, after string,
+	limit int) ([]face.User, error) {
 	if limit <= 0 {
 		return nil, nil
 	}
@@ -108,9 +118,11 @@ func (s *Store) Users(ctx context.Context, c face.CollectionKey, after string, l
 		from = id[:]
 	}
 	rows, err := s.readers.QueryContext(ctx,
-		"SELECT "+personColumns+" FROM users WHERE collection_key = :c AND "+thereIs+" AND system_id > :from ORDER BY system_id LIMIT :limit",
+		"SELECT "+personColumns+" FROM users WHERE collection_key = :c AND "+thereIs+
+			" AND system_id > :from ORDER BY system_id LIMIT :limit",
 		sql.Named("c", c), sql.Named("from", from), sql.Named("limit", limit))
-	users, err := collect(rows, err, func(row scanner) (face.User, error) { return scanPerson(row) })
+	users, err := collect(rows, err,
+		func(row scanner) (face.User, error) { return scanPerson(row) })
 	if err != nil {
 		return nil, fmt.Errorf("list users: %w", err)
 	}
@@ -118,11 +130,15 @@ func (s *Store) Users(ctx context.Context, c face.CollectionKey, after string, l
 }
 
 // UsersByKey implements [face.Store].
-func (s *Store) UsersByKey(ctx context.Context, c face.CollectionKey, keys []face.UserKey) (map[face.UserKey]face.User, error) {
+func (s *Store) UsersByKey(ctx context.Context, c face.CollectionKey,
+	keys []face.UserKey) (map[face.UserKey]face.User, error) {
 	rows, err := s.readers.QueryContext(ctx,
-		"SELECT "+personColumns+" FROM users WHERE key IN (SELECT value FROM json_each(:keys)) AND collection_key = :c AND "+thereIs,
+		"SELECT "+personColumns+
+			" FROM users WHERE key IN (SELECT value FROM json_each(:keys)) AND collection_key = "+
+			":c AND "+thereIs,
 		sql.Named("keys", toJSON(keys)), sql.Named("c", c))
-	users, err := collect(rows, err, func(row scanner) (face.User, error) { return scanPerson(row) })
+	users, err := collect(rows, err,
+		func(row scanner) (face.User, error) { return scanPerson(row) })
 	if err != nil {
 		return nil, fmt.Errorf("read users: %w", err)
 	}
@@ -134,13 +150,16 @@ func (s *Store) UsersByKey(ctx context.Context, c face.CollectionKey, keys []fac
 }
 
 // DeleteUser implements [face.Store]. Foreign keys take the faces and the vector off the user.
-func (s *Store) DeleteUser(ctx context.Context, c face.CollectionKey, id string, once recollect.Once) (face.UserKey, error) {
+func (s *Store) DeleteUser(ctx context.Context, c face.CollectionKey, id string,
+	once recollect.Once) (face.UserKey, error) {
 	var deleted face.UserKey
 	_, err := s.doOnce(ctx, once, func(t tx) ([]byte, error) {
-		err := t.queryRow("DELETE FROM users WHERE collection_key = :c AND user_id = :id AND "+thereIs+" RETURNING key",
+		err := t.queryRow("DELETE FROM users WHERE collection_key = :c AND user_id = :id AND "+
+			thereIs+" RETURNING key",
 			sql.Named("c", c), sql.Named("id", id)).Scan(&deleted)
 		if errors.Is(err, sql.ErrNoRows) {
-			return nil, recollect.Errorf(recollect.CodeNotFound, "The user id: %s does not exist", id)
+			return nil,
+				recollect.Errorf(recollect.CodeNotFound, "The user id: %s does not exist", id)
 		}
 		if err != nil {
 			return nil, err
@@ -155,8 +174,10 @@ func (s *Store) DeleteUser(ctx context.Context, c face.CollectionKey, id string,
 }
 
 // ChangeUser implements [face.Store]. It calls decide on the writer's goroutine.
-func (s *Store) ChangeUser(ctx context.Context, c face.CollectionKey, id string, faceIDs []string, once recollect.Once,
-	decide func(face.UserState) (face.UserChange, error)) (answer []byte, changed face.UserKey, err error) {
+func (s *Store) ChangeUser(ctx context.Context, c face.CollectionKey, id string, faceIDs []string,
+	once recollect.Once,
+	decide func(face.UserState) (face.UserChange, error)) (answer []byte, changed face.UserKey,
+	err error) {
 	answer, err = s.doOnce(ctx, once, func(t tx) ([]byte, error) {
 		state, err := readState(t, c, id, faceIDs)
 		if err != nil {
@@ -178,12 +199,14 @@ func (s *Store) ChangeUser(ctx context.Context, c face.CollectionKey, id string,
 	return answer, changed, nil
 }
 
-func readState(t tx, c face.CollectionKey, id string, faceIDs []string) (state face.UserState, err error) {
+func readState(t tx, c face.CollectionKey, id string, faceIDs []string) (state face.UserState,
+	err error) {
 	state.User, err = readUser(t.queryRow(userByID, sql.Named("c", c), sql.Named("id", id)), id)
 	if err != nil {
 		return state, err
 	}
-	rows, err := t.query("SELECT "+faceColumns+`, encoding, vector FROM faces JOIN embeddings ON face_key = key
+	rows, err := t.query("SELECT "+faceColumns+
+		`, encoding, vector FROM faces JOIN embeddings ON face_key = key
 		WHERE collection_key = :c AND face_id IN (SELECT unhex(value, '-') FROM json_each(:ids))`,
 		sql.Named("c", c), sql.Named("ids", parseIDs(faceIDs)))
 	state.Faces, err = collect(rows, err, func(row scanner) (face.Face, error) {
@@ -198,7 +221,9 @@ func readState(t tx, c face.CollectionKey, id string, faceIDs []string) (state f
 	if err != nil {
 		return state, err
 	}
-	rows, err = t.query("SELECT key, encoding, vector FROM faces JOIN embeddings ON face_key = key WHERE user_key = ? ORDER BY key", state.User.Key)
+	rows, err = t.query(
+		"SELECT key, encoding, vector FROM faces JOIN embeddings ON face_key = key WHERE user_key "+
+			"= ? ORDER BY key", state.User.Key)
 	state.Members, err = collect(rows, err, scanEmbedding)
 	return state, err
 }
@@ -212,7 +237,8 @@ func changeMembers(t tx, c face.CollectionKey, user face.UserKey, change face.Us
 		{"UPDATE faces SET user_key = NULL WHERE user_key = :user", change.Remove},
 		{"UPDATE faces SET user_key = :user WHERE user_key IS NULL", change.Add},
 	} {
-		result, err := t.exec(step.update+" AND collection_key = :c AND key IN (SELECT value FROM json_each(:keys))",
+		result, err := t.exec(step.update+
+			" AND collection_key = :c AND key IN (SELECT value FROM json_each(:keys))",
 			sql.Named("user", user), sql.Named("c", c), sql.Named("keys", toJSON(step.keys)))
 		if err != nil {
 			return err
@@ -226,25 +252,29 @@ func changeMembers(t tx, c face.CollectionKey, user face.UserKey, change face.Us
 		}
 	}
 	var left int64
-	err := t.queryRow("UPDATE users SET face_count = face_count + ? WHERE key = ? RETURNING face_count",
+	err := t.queryRow(
+		"UPDATE users SET face_count = face_count + ? WHERE key = ? RETURNING face_count",
 		len(change.Add)-len(change.Remove), user).Scan(&left)
 	if err != nil {
 		return err
 	}
 	if (left == 0) != (change.Vector == nil) || !finite(change.Vector...) {
-		return fmt.Errorf("the vector of a user with %d faces is missing, superfluous or not finite", left)
+		return fmt.Errorf(
+			"the vector of a user with %d faces is missing, superfluous or not finite", left)
 	}
 	if left == 0 {
 		_, err = t.exec("DELETE FROM user_vectors WHERE user_key = ?", user)
 		return err
 	}
-	_, err = t.exec("INSERT OR REPLACE INTO user_vectors (user_key, encoding, vector) VALUES (?, ?, ?)",
+	_, err = t.exec(
+		"INSERT OR REPLACE INTO user_vectors (user_key, encoding, vector) VALUES (?, ?, ?)",
 		user, encodingFloat32, encodeVector(change.Vector))
 	return err
 }
 
 // UserVector implements [face.Store].
-func (s *Store) UserVector(ctx context.Context, c face.CollectionKey, key face.UserKey) ([]float32, error) {
+func (s *Store) UserVector(ctx context.Context, c face.CollectionKey, key face.UserKey) ([]float32,
+	error) {
 	rows, err := s.readers.QueryContext(ctx, `SELECT user_key, encoding, vector
 		FROM users JOIN user_vectors ON user_key = key WHERE key = :user AND collection_key = :c AND `+thereIs,
 		sql.Named("user", key), sql.Named("c", c))
@@ -259,7 +289,9 @@ func (s *Store) UserVector(ctx context.Context, c face.CollectionKey, key face.U
 }
 
 // UserVectors implements [face.Store]. It holds one of the readers' connections while it is read.
-func (s *Store) UserVectors(ctx context.Context, c face.CollectionKey) iter.Seq2[face.Embedding, error] {
+func (s *Store) UserVectors(ctx context.Context, c face.CollectionKey) iter.Seq2[face.Embedding,
+	error] {
 	return s.vectors(ctx, `SELECT user_key, encoding, vector
-		FROM users JOIN user_vectors ON user_key = key WHERE collection_key = :c AND `+thereIs+` ORDER BY key`, c)
+		FROM users JOIN user_vectors ON user_key = key WHERE collection_key = :c AND `+thereIs+
+		` ORDER BY key`, c)
 }

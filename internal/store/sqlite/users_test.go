@@ -15,9 +15,12 @@ import (
 )
 
 // addUser makes a user of some faces, with their sum as its vector.
-func addUser(t testing.TB, s *Store, c face.CollectionKey, id string, once recollect.Once, faceIDs ...string) []float32 {
+func addUser(t testing.TB, s *Store, c face.CollectionKey, id string, once recollect.Once,
+	faceIDs ...string) []float32 {
 	t.Helper()
-	err := s.CreateUser(t.Context(), c, face.User{ID: id, SystemID: uuid.NewString(), CreatedAt: time.Now()}, recollect.Once{}, 1<<40)
+	err := s.CreateUser(t.Context(), c,
+		face.User{ID: id, SystemID: uuid.NewString(), CreatedAt: time.Now()}, recollect.Once{},
+		1<<40)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,21 +31,23 @@ func addUser(t testing.TB, s *Store, c face.CollectionKey, id string, once recol
 	return vector
 }
 
-func giveFaces(t testing.TB, s *Store, c face.CollectionKey, id string, once recollect.Once, faceIDs ...string) (vector []float32, err error) {
-	_, _, err = s.ChangeUser(t.Context(), c, id, faceIDs, once, func(state face.UserState) (face.UserChange, error) {
-		change := face.UserChange{Answer: []byte("done")}
-		for _, f := range state.Faces {
-			if vector == nil {
-				vector = make([]float32, len(f.Vector))
+func giveFaces(t testing.TB, s *Store, c face.CollectionKey, id string, once recollect.Once,
+	faceIDs ...string) (vector []float32, err error) {
+	_, _, err = s.ChangeUser(t.Context(), c, id, faceIDs, once,
+		func(state face.UserState) (face.UserChange, error) {
+			change := face.UserChange{Answer: []byte("done")}
+			for _, f := range state.Faces {
+				if vector == nil {
+					vector = make([]float32, len(f.Vector))
+				}
+				change.Add = append(change.Add, f.Key)
+				for i, x := range f.Vector {
+					vector[i] += x
+				}
 			}
-			change.Add = append(change.Add, f.Key)
-			for i, x := range f.Vector {
-				vector[i] += x
-			}
-		}
-		change.Vector = vector
-		return change, nil
-	})
+			change.Vector = vector
+			return change, nil
+		})
 	return vector, err
 }
 
@@ -74,15 +79,18 @@ func TestMigrationFromVersion2(t *testing.T) {
 		PRAGMA user_version = 2`, f[:], image[:], applicationID))
 
 	s := mustOpen(t, dir)
-	c, err := s.Collection(t.Context(), recollect.Realm{Account: "123456789012", Region: "us-east-1"}, "old")
+	c, err := s.Collection(t.Context(),
+		recollect.Realm{Account: "123456789012", Region: "us-east-1"}, "old")
 	if err != nil || c.FaceCount != 1 || c.UserCount != 0 || c.CreatedAt.UnixMilli() != 5 {
 		t.Errorf("the collection is %+v, %v", c, err)
 	}
 	got, err := s.Face(t.Context(), c.Key, f.String())
-	if err != nil || got.ImageID != image.String() || got.ExternalImageID != "me" || got.UserID != "" || len(got.Vector) != 2 || got.Vector[0] != 1 {
+	if err != nil || got.ImageID != image.String() || got.ExternalImageID != "me" ||
+		got.UserID != "" || len(got.Vector) != 2 || got.Vector[0] != 1 {
 		t.Errorf("the face is %+v, %v", got, err)
 	}
-	if value, ok, err := s.Setting(t.Context(), "name"); err != nil || !ok || string(value) != "value" {
+	if value, ok, err := s.Setting(t.Context(), "name"); err != nil || !ok ||
+		string(value) != "value" {
 		t.Errorf("the setting is %q, %v", value, err)
 	}
 	addUser(t, s, c.Key, "me", recollect.Once{}, f.String())
@@ -94,7 +102,8 @@ func TestMigrationFromVersion2(t *testing.T) {
 
 // once is a call of realm 1/r that is recorded for a day.
 func once(token string, at time.Time) recollect.Once {
-	return recollect.Once{Realm: recollect.Realm{Account: "1", Region: "r"}, Operation: "AssociateFaces", Token: token, Now: at, Expires: at.Add(24 * time.Hour)}
+	return recollect.Once{Realm: recollect.Realm{Account: "1", Region: "r"},
+		Operation: "AssociateFaces", Token: token, Now: at, Expires: at.Add(24 * time.Hour)}
 }
 
 func TestUsersAndAnswersSurviveReopening(t *testing.T) {
@@ -109,16 +118,19 @@ func TestUsersAndAnswersSurviveReopening(t *testing.T) {
 
 	s = mustOpen(t, dir)
 	u, err := s.User(t.Context(), c, "me")
-	if err != nil || u.FaceCount != 3 || !bytes.Equal(encodeVector(u.Vector), encodeVector(vector)) {
+	if err != nil || u.FaceCount != 3 ||
+		!bytes.Equal(encodeVector(u.Vector), encodeVector(vector)) {
 		t.Errorf("the user is %+v, %v", u, err)
 	}
-	answer, changed, err := s.ChangeUser(t.Context(), c, "me", nil, once("token", at.Add(time.Hour)), nil)
+	answer, changed,
+		err := s.ChangeUser(t.Context(), c, "me", nil, once("token", at.Add(time.Hour)), nil)
 	if err != nil || string(answer) != "done" || changed != 0 {
 		t.Errorf("the repeated call is answered %q, %d, %v", answer, changed, err)
 	}
 	other := once("token", at)
 	other.Digest[0]++
-	if _, _, err := s.ChangeUser(t.Context(), c, "me", nil, other, nil); recollect.CodeOf(err) != recollect.CodeIdempotentMismatch {
+	if _, _, err := s.ChangeUser(t.Context(), c, "me", nil, other,
+		nil); recollect.CodeOf(err) != recollect.CodeIdempotentMismatch {
 		t.Errorf("another call with the token: %v", err)
 	}
 }
@@ -146,12 +158,15 @@ func TestAnswersArePurged(t *testing.T) {
 	for range 20 {
 		call(at.Add(25 * time.Hour))
 	}
-	if n := s.number(t, fmt.Sprintf("SELECT count(*) FROM answers WHERE expires_ms <= %d", at.Add(25*time.Hour).UnixMilli())); n != 0 {
+	if n := s.number(t,
+		fmt.Sprintf("SELECT count(*) FROM answers WHERE expires_ms <= %d",
+			at.Add(25*time.Hour).UnixMilli())); n != 0 {
 		t.Errorf("%d expired answers are kept", n)
 	}
 }
 
-// Deleting overwrites what was kept of users, too: of a user alone, and of one in a deleted collection, whose tags go with it.
+// Deleting overwrites what was kept of users, too: of a user alone, and of one in a deleted
+// collection, whose tags go with it.
 func TestUsersAreWiped(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, dir)
@@ -167,13 +182,15 @@ func TestUsersAreWiped(t *testing.T) {
 	}
 	addUser(t, s, kept, "you", recollect.Once{}, pair[1].ID)
 	for _, c := range []face.CollectionKey{doomed, kept} {
-		if err := s.ChangeTags(t.Context(), c, map[string]string{"a": "1", "b": "2"}, nil, 50); err != nil {
+		if err := s.ChangeTags(t.Context(), c, map[string]string{"a": "1", "b": "2"}, nil,
+			50); err != nil {
 			t.Fatal(err)
 		}
 	}
 	deleteCollection(t, s, "doomed")
 	waitSwept(t, s)
-	for table, want := range map[string]int64{"users": 1, "user_vectors": 1, "faces": 2, "tags": 2} {
+	for table, want := range map[string]int64{"users": 1, "user_vectors": 1, "faces": 2,
+		"tags": 2} {
 		if n := s.number(t, "SELECT count(*) FROM "+table); n != want {
 			t.Errorf("%d rows are left in %s, want %d", n, table, want)
 		}

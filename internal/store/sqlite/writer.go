@@ -16,10 +16,10 @@ var ErrClosed = errors.New("the store is closed")
 
 // writer makes all changes to the database, on a goroutine of its own.
 //
-// It commits in groups: while one transaction is synced to disk, more changes arrive, and they share the next one.
-// Each stands in a savepoint of its own, so that one which fails takes no other with it, and each is acknowledged after
-// the commit. At 64 callers this makes about five times as many changes a second as one commit for each
-// (BenchmarkAddFaces).
+// It commits in groups: while one transaction is synced to disk, more changes arrive, and they
+// share the next one. Each stands in a savepoint of its own, so that one which fails takes no other
+// with it, and each is acknowledged after the commit. At 64 callers this makes about five times as
+// many changes a second as one commit for each (BenchmarkAddFaces).
 type writer struct {
 	conn  *sql.Conn
 	queue chan *change
@@ -35,7 +35,8 @@ type change struct {
 }
 
 func startWriter(conn *sql.Conn) *writer {
-	w := &writer{conn: conn, queue: make(chan *change), quit: make(chan struct{}), done: make(chan struct{})}
+	w := &writer{conn: conn, queue: make(chan *change), quit: make(chan struct{}),
+		done: make(chan struct{})}
 	go w.run()
 	return w
 }
@@ -46,8 +47,9 @@ func (w *writer) stop() {
 	<-w.done
 }
 
-// do applies a change and returns once it is on disk, or was not made. A caller whose context ends while it waits for its turn is
-// let go; from its turn on it learns the true outcome. What apply sets is the caller's after a nil return.
+// do applies a change and returns once it is on disk, or was not made. A caller whose context ends
+// while it waits for its turn is let go; from its turn on it learns the true outcome. What apply
+// sets is the caller's after a nil return.
 func (w *writer) do(ctx context.Context, apply func(tx) error) error {
 	c := &change{apply: apply, done: make(chan error, 1)}
 	if err := ctx.Err(); err != nil {
@@ -107,8 +109,9 @@ func (w *writer) commit(group []*change) {
 	}
 }
 
-// transact sets errs[i] for a change that was undone alone. The error it returns is that of all the others: a disk that is full or
-// fails can make SQLite abandon the whole transaction, and then none of them was made.
+// transact sets errs[i] for a change that was undone alone. The error it returns is that of all the
+// others: a disk that is full or fails can make SQLite abandon the whole transaction, and then none
+// of them was made.
 func (w *writer) transact(group []*change, errs []error) (err error) {
 	t := tx{w.conn}
 	if _, err := t.exec("BEGIN IMMEDIATE"); err != nil {
@@ -146,8 +149,8 @@ func (w *writer) transact(group []*change, errs []error) (err error) {
 	return t.commit()
 }
 
-// tx is the write transaction that is open. Its statements cannot be interrupted, which would undo the rest of the group: a
-// change that takes long looks at its caller's context between statements.
+// tx is the write transaction that is open. Its statements cannot be interrupted, which would undo
+// the rest of the group: a change that takes long looks at its caller's context between statements.
 type tx struct {
 	conn *sql.Conn
 }

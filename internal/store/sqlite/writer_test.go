@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// hold keeps the writer busy until the returned function is called, so that what comes meanwhile makes one group.
+// hold keeps the writer busy until the returned function is called, so that what comes meanwhile
+// makes one group.
 func hold(t *testing.T, w *writer) (release func()) {
 	t.Helper()
 	held, gate := make(chan struct{}), make(chan struct{})
@@ -42,7 +43,8 @@ func TestGroupMembersAreIndependent(t *testing.T) {
 			})
 		})
 	}
-	time.Sleep(20 * time.Millisecond) // lets the callers queue up; the outcome is the same if they do not
+	// lets the callers queue up; the outcome is the same if they do not
+	time.Sleep(20 * time.Millisecond)
 	release()
 	callers.Wait()
 	for i, err := range errs {

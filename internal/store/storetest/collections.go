@@ -16,7 +16,8 @@ import (
 )
 
 func testCreateCollection(t *testing.T, s face.Store) {
-	want := face.Collection{Realm: home(), ID: "family.2-b_X", FaceModelVersion: "7.0", CreatedAt: now()}
+	want := face.Collection{Realm: home(), ID: "family.2-b_X", FaceModelVersion: "7.0",
+		CreatedAt: now()}
 	created, err := s.CreateCollection(t.Context(), want, nil, 0)
 	must(t, err)
 	if created.Key <= 0 {
@@ -32,9 +33,12 @@ func testCreateCollection(t *testing.T, s face.Store) {
 		t.Errorf("read %+v, want %+v", got, want)
 	}
 
-	_, err = s.CreateCollection(t.Context(), face.Collection{Realm: home(), ID: want.ID, FaceModelVersion: "8.0", CreatedAt: now()}, nil, 0)
+	_, err = s.CreateCollection(t.Context(),
+		face.Collection{Realm: home(), ID: want.ID, FaceModelVersion: "8.0", CreatedAt: now()}, nil,
+		0)
 	wantCode(t, err, recollect.CodeAlreadyExists)
-	if got, err := s.Collection(t.Context(), home(), want.ID); err != nil || !reflect.DeepEqual(got, want) {
+	if got, err := s.Collection(t.Context(), home(), want.ID); err != nil ||
+		!reflect.DeepEqual(got, want) {
 		t.Errorf("after the refused creation: %+v, %v; want %+v", got, err, want)
 	}
 	create(t, s, home(), "FAMILY.2-b_X") // ids are case-sensitive
@@ -43,7 +47,9 @@ func testCreateCollection(t *testing.T, s face.Store) {
 func testCreateCollectionQuota(t *testing.T, s face.Store) {
 	const quota = 3
 	create := func(realm recollect.Realm, id string, most int64) error {
-		_, err := s.CreateCollection(t.Context(), face.Collection{Realm: realm, ID: id, FaceModelVersion: "7.0", CreatedAt: now()}, nil, most)
+		_, err := s.CreateCollection(t.Context(),
+			face.Collection{Realm: realm, ID: id, FaceModelVersion: "7.0", CreatedAt: now()}, nil,
+			most)
 		return err
 	}
 	// Callers that come together must not pass it either.
@@ -99,10 +105,12 @@ func testDeleteCollection(t *testing.T, s face.Store) {
 	}
 	wantGone := func(c face.CollectionKey) {
 		t.Helper()
-		if got, err := s.Faces(t.Context(), c, face.FaceFilter{}, 1000); err != nil || len(got) != 0 {
+		if got, err := s.Faces(t.Context(), c, face.FaceFilter{}, 1000); err != nil ||
+			len(got) != 0 {
 			t.Errorf("Faces of a deleted collection: %d faces, %v", len(got), err)
 		}
-		if got, err := s.FacesByKey(t.Context(), c, []face.FaceKey{faces[0].Key}); err != nil || len(got) != 0 {
+		if got, err := s.FacesByKey(t.Context(), c, []face.FaceKey{faces[0].Key}); err != nil ||
+			len(got) != 0 {
 			t.Errorf("FacesByKey of a deleted collection: %d faces, %v", len(got), err)
 		}
 		if got, err := embeddings(t.Context(), s, c); err != nil || len(got) != 0 {
@@ -110,8 +118,10 @@ func testDeleteCollection(t *testing.T, s face.Store) {
 		}
 		_, err := s.Face(t.Context(), c, faces[0].ID)
 		wantCode(t, err, recollect.CodeNotFound)
-		if deleted, kept, err := s.DeleteFaces(t.Context(), c, ids(faces)); err != nil || len(deleted)+len(kept) != 0 {
-			t.Errorf("DeleteFaces of a deleted collection: %d and %d faces, %v", len(deleted), len(kept), err)
+		if deleted, kept, err := s.DeleteFaces(t.Context(), c, ids(faces)); err != nil ||
+			len(deleted)+len(kept) != 0 {
+			t.Errorf("DeleteFaces of a deleted collection: %d and %d faces, %v", len(deleted),
+				len(kept), err)
 		}
 	}
 	wantGone(was.Key)
@@ -135,7 +145,8 @@ func testDeleteCollection(t *testing.T, s face.Store) {
 	if n := faceCount(t, s, again); n != 300 {
 		t.Errorf("the collection made again has %d faces", n)
 	}
-	if got, err := s.Faces(t.Context(), other.Key, face.FaceFilter{}, 10); err != nil || len(got) != len(kept) {
+	if got, err := s.Faces(t.Context(), other.Key, face.FaceFilter{}, 10); err != nil ||
+		len(got) != len(kept) {
 		t.Errorf("another collection has %d faces, %v", len(got), err)
 	}
 }
@@ -146,7 +157,8 @@ func testCollectionsOrderAndPages(t *testing.T, s face.Store) {
 		want = append(want, fmt.Sprintf("c%03d", i))
 	}
 	// Bytewise: '-' '.' digits, upper case, '_', lower case; a prefix before what it begins.
-	want = append(want, "-", ".", "0", "10", "9", "A", "B", "Z", "_", "a", "aa", "b", "z", strings.Repeat("z", 255))
+	want = append(want, "-", ".", "0", "10", "9", "A", "B", "Z", "_", "a", "aa", "b", "z",
+		strings.Repeat("z", 255))
 	for _, i := range rand.Perm(len(want)) {
 		create(t, s, home(), want[i])
 	}
@@ -175,7 +187,8 @@ func testCollectionsOrderAndPages(t *testing.T, s face.Store) {
 	if got, err := s.Collections(t.Context(), home(), "", 0); err != nil || len(got) != 0 {
 		t.Errorf("a page of none: %d collections, %v", len(got), err)
 	}
-	if got, err := s.Collections(t.Context(), home(), "c0005", 1); err != nil || len(got) != 1 || got[0].ID != "c001" {
+	if got, err := s.Collections(t.Context(), home(), "c0005", 1); err != nil || len(got) != 1 ||
+		got[0].ID != "c001" {
 		t.Errorf("after an id that is not there: %v, %v", got, err)
 	}
 	got, err := s.Collections(t.Context(), home(), "c100", 1)
@@ -187,7 +200,8 @@ func testCollectionsOrderAndPages(t *testing.T, s face.Store) {
 	}
 }
 
-// A walk over the pages meets each collection that is there throughout once, whatever comes and goes meanwhile.
+// A walk over the pages meets each collection that is there throughout once, whatever comes and
+// goes meanwhile.
 func testCollectionsWalkUnderChange(t *testing.T, s face.Store) {
 	lasting := map[string]bool{}
 	for i := range 60 {
@@ -209,7 +223,8 @@ func testCollectionsWalkUnderChange(t *testing.T, s face.Store) {
 			if lasting[id] {
 				continue
 			}
-			_, err := s.CreateCollection(t.Context(), face.Collection{Realm: home(), ID: id, CreatedAt: now()}, nil, 0)
+			_, err := s.CreateCollection(t.Context(),
+				face.Collection{Realm: home(), ID: id, CreatedAt: now()}, nil, 0)
 			if recollect.CodeOf(err) == recollect.CodeAlreadyExists {
 				_, err = s.DeleteCollection(t.Context(), home(), id)
 			}
@@ -259,7 +274,8 @@ func testCollectionsWalkUnderChange(t *testing.T, s face.Store) {
 }
 
 func testRealmsAreApart(t *testing.T, s face.Store) {
-	realms := []recollect.Realm{home(), {Account: home().Account, Region: "eu-west-1"}, {Account: "210987654321", Region: home().Region}}
+	realms := []recollect.Realm{home(), {Account: home().Account, Region: "eu-west-1"},
+		{Account: "210987654321", Region: home().Region}}
 	keys := map[face.CollectionKey]bool{}
 	for i, realm := range realms {
 		keys[create(t, s, realm, "same").Key] = true
@@ -271,7 +287,8 @@ func testRealmsAreApart(t *testing.T, s face.Store) {
 	for i, realm := range realms {
 		got, err := s.Collections(t.Context(), realm, "", 10)
 		must(t, err)
-		if len(got) != 2 || got[0].ID != fmt.Sprintf("own%d", i) || got[1].ID != "same" || got[0].Realm != realm || got[1].Realm != realm {
+		if len(got) != 2 || got[0].ID != fmt.Sprintf("own%d", i) || got[1].ID != "same" ||
+			got[0].Realm != realm || got[1].Realm != realm {
 			t.Errorf("realm %v: %+v", realm, got)
 		}
 		_, err = s.Collection(t.Context(), realm, fmt.Sprintf("own%d", (i+1)%len(realms)))

@@ -28,31 +28,74 @@ func testCancelled(t *testing.T, s face.Store) {
 			_, err := s.CreateCollection(ctx, face.Collection{Realm: home(), ID: "new"}, nil, 0)
 			return err
 		},
-		"Collection":       func() error { _, err := s.Collection(ctx, home(), "c"); return err },
-		"Collections":      func() error { _, err := s.Collections(ctx, home(), "", 10); return err },
-		"DeleteCollection": func() error { _, err := s.DeleteCollection(ctx, home(), "c"); return err },
-		"AddFaces":         func() error { _, _, err := s.AddFaces(ctx, c.Key, newFaces(1), unlimited); return err },
-		"Faces":            func() error { _, err := s.Faces(ctx, c.Key, face.FaceFilter{}, 10); return err },
-		"FacesByKey":       func() error { _, err := s.FacesByKey(ctx, c.Key, []face.FaceKey{f.Key}); return err },
-		"Face":             func() error { _, err := s.Face(ctx, c.Key, f.ID); return err },
-		"DeleteFaces":      func() error { _, _, err := s.DeleteFaces(ctx, c.Key, []string{f.ID}); return err },
-		"Embeddings":       func() error { _, err := embeddings(ctx, s, c.Key); return err },
-		"CreateUser":       func() error { return s.CreateUser(ctx, c.Key, newUser("new"), recollect.Once{}, unlimited) },
-		"User":             func() error { _, err := s.User(ctx, c.Key, "u"); return err },
-		"Users":            func() error { _, err := s.Users(ctx, c.Key, "", 10); return err },
-		"UsersByKey":       func() error { _, err := s.UsersByKey(ctx, c.Key, []face.UserKey{u.Key}); return err },
-		"DeleteUser":       func() error { _, err := s.DeleteUser(ctx, c.Key, "u", recollect.Once{}); return err },
-		"ChangeUser":       func() error { _, _, err := give(ctx, s, c.Key, "u", recollect.Once{}, f.ID); return err },
-		"UserVector":       func() error { _, err := s.UserVector(ctx, c.Key, u.Key); return err },
-		"UserVectors":      func() error { _, err := users(ctx, s, c.Key); return err },
-		"ChangeTags":       func() error { return s.ChangeTags(ctx, c.Key, map[string]string{"a": "b"}, nil, 50) },
-		"Tags":             func() error { _, err := s.Tags(ctx, c.Key); return err },
+		"Collection": func() error { _, err := s.Collection(ctx, home(), "c"); return err },
+		"Collections": func() error {
+			_,
+				err := s.Collections(ctx, home(), "", 10)
+			return err
+		},
+		"DeleteCollection": func() error {
+			_,
+				err := s.DeleteCollection(ctx, home(), "c")
+			return err
+		},
+		"AddFaces": func() error {
+			_, _,
+				err := s.AddFaces(ctx, c.Key, newFaces(1), unlimited)
+			return err
+		},
+		"Faces": func() error {
+			_,
+				err := s.Faces(ctx, c.Key, face.FaceFilter{}, 10)
+			return err
+		},
+		"FacesByKey": func() error {
+			_,
+				err := s.FacesByKey(ctx, c.Key, []face.FaceKey{f.Key})
+			return err
+		},
+		"Face": func() error { _, err := s.Face(ctx, c.Key, f.ID); return err },
+		"DeleteFaces": func() error {
+			_, _,
+				err := s.DeleteFaces(ctx, c.Key, []string{f.ID})
+			return err
+		},
+		"Embeddings": func() error { _, err := embeddings(ctx, s, c.Key); return err },
+		"CreateUser": func() error {
+			return s.CreateUser(ctx, c.Key, newUser("new"),
+				recollect.Once{}, unlimited)
+		},
+		"User":  func() error { _, err := s.User(ctx, c.Key, "u"); return err },
+		"Users": func() error { _, err := s.Users(ctx, c.Key, "", 10); return err },
+		"UsersByKey": func() error {
+			_,
+				err := s.UsersByKey(ctx, c.Key, []face.UserKey{u.Key})
+			return err
+		},
+		"DeleteUser": func() error {
+			_,
+				err := s.DeleteUser(ctx, c.Key, "u", recollect.Once{})
+			return err
+		},
+		"ChangeUser": func() error {
+			_, _,
+				err := give(ctx, s, c.Key, "u", recollect.Once{}, f.ID)
+			return err
+		},
+		"UserVector":  func() error { _, err := s.UserVector(ctx, c.Key, u.Key); return err },
+		"UserVectors": func() error { _, err := users(ctx, s, c.Key); return err },
+		"ChangeTags": func() error {
+			return s.ChangeTags(ctx, c.Key, map[string]string{"a": "b"},
+				nil, 50)
+		},
+		"Tags": func() error { _, err := s.Tags(ctx, c.Key); return err },
 	} {
 		if err := call(); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if got, err := s.Collections(t.Context(), home(), "", 10); err != nil || len(got) != 1 || got[0].FaceCount != 1 || got[0].UserCount != 1 {
+	if got, err := s.Collections(t.Context(), home(), "", 10); err != nil || len(got) != 1 ||
+		got[0].FaceCount != 1 || got[0].UserCount != 1 {
 		t.Errorf("afterwards: %+v, %v", got, err)
 	}
 }
@@ -144,7 +187,9 @@ func testConcurrentCreate(t *testing.T, s face.Store) {
 	var callers sync.WaitGroup
 	for range 16 {
 		callers.Go(func() {
-			switch _, err := s.CreateCollection(t.Context(), face.Collection{Realm: home(), ID: "c", CreatedAt: now()}, nil, 0); {
+			switch _,
+				err := s.CreateCollection(t.Context(),
+				face.Collection{Realm: home(), ID: "c", CreatedAt: now()}, nil, 0); {
 			case err == nil:
 				created.Add(1)
 			case recollect.CodeOf(err) == recollect.CodeAlreadyExists:
@@ -253,8 +298,10 @@ func testRandom(t *testing.T, s face.Store) {
 		must(t, err)
 		vectors, err := embeddings(t.Context(), s, m.collection.Key)
 		must(t, err)
-		if len(faces) != len(m.faces) || len(vectors) != len(m.faces) || faceCount(t, s, m.collection) != int64(len(m.faces)) {
-			t.Errorf("%s: %d faces, %d embeddings, %d counted, want %d", name, len(faces), len(vectors), faceCount(t, s, m.collection), len(m.faces))
+		if len(faces) != len(m.faces) || len(vectors) != len(m.faces) ||
+			faceCount(t, s, m.collection) != int64(len(m.faces)) {
+			t.Errorf("%s: %d faces, %d embeddings, %d counted, want %d", name, len(faces),
+				len(vectors), faceCount(t, s, m.collection), len(m.faces))
 		}
 		for _, f := range faces {
 			want := m.faces[f.ID]

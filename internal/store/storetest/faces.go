@@ -29,7 +29,8 @@ func testAddAndReadFaces(t *testing.T, s face.Store) {
 			t.Errorf("face %d has the key %d", i, f.Key)
 		}
 		keys[f.Key] = true
-		if f.ID != faces[i].ID || f.ImageID != faces[i].ImageID || f.ExternalImageID != faces[i].ExternalImageID || f.UserID != "" {
+		if f.ID != faces[i].ID || f.ImageID != faces[i].ImageID ||
+			f.ExternalImageID != faces[i].ExternalImageID || f.UserID != "" {
 			t.Errorf("face %d: stored %+v, want %+v", i, f, faces[i])
 		}
 		got, err := s.Face(t.Context(), c.Key, f.ID)
@@ -53,7 +54,8 @@ func testAddAndReadFaces(t *testing.T, s face.Store) {
 func testStoredNumbers(t *testing.T, s face.Store) {
 	c := create(t, s, home(), "c")
 	f := NewFace()
-	f.BoundingBox = recollect.BoundingBox{Left: 0.24770642817020416, Top: -0.0123456789, Width: 1.23456789e-7, Height: 1}
+	f.BoundingBox = recollect.BoundingBox{Left: 0.24770642817020416, Top: -0.0123456789,
+		Width: 1.23456789e-7, Height: 1}
 	f.Confidence = 99.99999237060547
 	stored := add(t, s, c.Key, f)[0]
 	want := recollect.BoundingBox{Left: 0.247706, Top: -0.0123457, Width: 1.23457e-7, Height: 1}
@@ -121,7 +123,8 @@ func testAddFacesTwice(t *testing.T, s face.Store) {
 	if got[0].ID != fresh.ID || faceCount(t, s, c) != 3 {
 		t.Errorf("%d faces, want 3", faceCount(t, s, c))
 	}
-	if _, err := s.Face(t.Context(), c.Key, again.ID); recollect.CodeOf(err) != recollect.CodeNotFound {
+	if _, err := s.Face(t.Context(), c.Key,
+		again.ID); recollect.CodeOf(err) != recollect.CodeNotFound {
 		t.Errorf("the face was stored again: %v", err)
 	}
 
@@ -136,7 +139,9 @@ func testAddFacesTwice(t *testing.T, s face.Store) {
 		f := first
 		f.ID = uuid.NewString()
 		change(&f)
-		if got, isNew, err := s.AddFaces(t.Context(), c.Key, []face.Face{f}, unlimited); err != nil || !isNew[0] || got[0].ID != f.ID {
+		if got, isNew,
+			err := s.AddFaces(t.Context(), c.Key, []face.Face{f}, unlimited); err != nil ||
+			!isNew[0] || got[0].ID != f.ID {
 			t.Errorf("another %s: new %v, %v", name, isNew, err)
 		}
 	}
@@ -151,12 +156,14 @@ func testAddFacesTwice(t *testing.T, s face.Store) {
 		t.Errorf("twice in one call: new %v, %v", isNew, err)
 	}
 	elsewhere := create(t, s, home(), "elsewhere")
-	if _, isNew, err := s.AddFaces(t.Context(), elsewhere.Key, []face.Face{again}, unlimited); err != nil || !isNew[0] {
+	if _, isNew, err := s.AddFaces(t.Context(), elsewhere.Key, []face.Face{again},
+		unlimited); err != nil || !isNew[0] {
 		t.Errorf("in another collection: new %v, %v", isNew, err)
 	}
 	_, _, err = s.DeleteFaces(t.Context(), c.Key, []string{first.ID})
 	must(t, err)
-	if got, isNew, err := s.AddFaces(t.Context(), c.Key, []face.Face{again}, unlimited); err != nil || !isNew[0] || got[0].Key == stored.Key {
+	if got, isNew, err := s.AddFaces(t.Context(), c.Key, []face.Face{again},
+		unlimited); err != nil || !isNew[0] || got[0].Key == stored.Key {
 		t.Errorf("after its deletion: new %v, %v", isNew, err)
 	}
 }
@@ -175,7 +182,8 @@ func testAddFacesQuota(t *testing.T, s face.Store) {
 	if n := faceCount(t, s, c); n != 5 {
 		t.Errorf("%d faces are counted", n)
 	}
-	if got, err := s.Faces(t.Context(), c.Key, face.FaceFilter{}, 100); err != nil || len(got) != 5 {
+	if got, err := s.Faces(t.Context(), c.Key, face.FaceFilter{}, 100); err != nil ||
+		len(got) != 5 {
 		t.Errorf("%d faces are listed, %v", len(got), err)
 	}
 	_, err = s.Face(t.Context(), c.Key, three[0].ID)
@@ -183,7 +191,8 @@ func testAddFacesQuota(t *testing.T, s face.Store) {
 
 	again := faces[0]
 	again.ID = uuid.NewString()
-	if _, isNew, err := s.AddFaces(t.Context(), c.Key, []face.Face{again}, 5); err != nil || isNew[0] {
+	if _, isNew, err := s.AddFaces(t.Context(), c.Key, []face.Face{again}, 5); err != nil ||
+		isNew[0] {
 		t.Errorf("a face that is stored fits in a full collection: new %v, %v", isNew, err)
 	}
 	_, _, err = s.DeleteFaces(t.Context(), c.Key, []string{faces[1].ID})
@@ -225,7 +234,8 @@ func testFacesOrderPagesAndFilters(t *testing.T, s face.Store) {
 	if got, err := s.Faces(t.Context(), c.Key, face.FaceFilter{}, 0); err != nil || len(got) != 0 {
 		t.Errorf("a page of none: %d faces, %v", len(got), err)
 	}
-	if got, err := s.Faces(t.Context(), c.Key, face.FaceFilter{After: want[56].ID}, 10); err != nil || len(got) != 0 {
+	if got, err := s.Faces(t.Context(), c.Key, face.FaceFilter{After: want[56].ID},
+		10); err != nil || len(got) != 0 {
 		t.Errorf("after the last: %d faces, %v", len(got), err)
 	}
 
@@ -241,7 +251,8 @@ func testFacesOrderPagesAndFilters(t *testing.T, s face.Store) {
 			t.Errorf("filtered, pages of %d: %v, want %v", page, ids(got), ids(some))
 		}
 	}
-	if got, err := s.Faces(t.Context(), c.Key, face.FaceFilter{IDs: []string{}}, 10); err != nil || len(got) != 0 {
+	if got, err := s.Faces(t.Context(), c.Key, face.FaceFilter{IDs: []string{}}, 10); err != nil ||
+		len(got) != 0 {
 		t.Errorf("filtered by no id: %d faces, %v", len(got), err)
 	}
 	for _, filter := range []face.FaceFilter{{UserID: "nobody"}, {UserID: "nobody", IDs: wanted}} {
@@ -259,7 +270,8 @@ func testFacesByKey(t *testing.T, s face.Store) {
 	keys := []face.FaceKey{faces[4].Key, faces[1].Key, faces[4].Key, foreign.Key, 1 << 40, 0, -1}
 	got, err := s.FacesByKey(t.Context(), c.Key, keys)
 	must(t, err)
-	want := map[face.FaceKey]face.Face{faces[4].Key: without(faces[4]), faces[1].Key: without(faces[1])}
+	want := map[face.FaceKey]face.Face{faces[4].Key: without(faces[4]),
+		faces[1].Key: without(faces[1])}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -339,7 +351,8 @@ func testCollectionsAreApart(t *testing.T, s face.Store) {
 		t.Errorf("the other collection's face: %v, %v", got.Key, err)
 	}
 	if faceCount(t, s, a) != 0 || faceCount(t, s, b) != 2 {
-		t.Errorf("%d and %d faces are counted, want 0 and 2", faceCount(t, s, a), faceCount(t, s, b))
+		t.Errorf("%d and %d faces are counted, want 0 and 2", faceCount(t, s, a),
+			faceCount(t, s, b))
 	}
 }
 

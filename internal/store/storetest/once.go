@@ -14,7 +14,8 @@ import (
 
 // call is a call with a token at a moment; input tells calls apart.
 func call(operation, token, input string, at time.Time) recollect.Once {
-	once := recollect.Once{Realm: home(), Operation: operation, Token: token, Now: at, Expires: at.Add(time.Hour)}
+	once := recollect.Once{Realm: home(), Operation: operation, Token: token, Now: at,
+		Expires: at.Add(time.Hour)}
 	copy(once.Digest[:], operation+input)
 	return once
 }
@@ -32,15 +33,18 @@ func testOnce(t *testing.T, s face.Store) {
 	if n := userCount(t, s, c); n != 1 {
 		t.Errorf("%d users are counted, want 1", n)
 	}
-	wantCode(t, s.CreateUser(ctx, c.Key, newUser("v"), call("CreateUser", "t", "v", at), unlimited), recollect.CodeIdempotentMismatch)
-	wantCode(t, s.CreateUser(ctx, c.Key, newUser("u"), call("CreateUser", "t2", "u", at), unlimited), recollect.CodeConflict)
+	wantCode(t, s.CreateUser(ctx, c.Key, newUser("v"), call("CreateUser", "t", "v", at), unlimited),
+		recollect.CodeIdempotentMismatch)
+	wantCode(t, s.CreateUser(ctx, c.Key, newUser("u"), call("CreateUser", "t2", "u", at),
+		unlimited), recollect.CodeConflict)
 
 	// The same token for another operation, or in another realm, is another call.
 	answer, changed, err := give(ctx, s, c.Key, "u", call("AssociateFaces", "t", "a", at), f.ID)
 	if err != nil || string(answer) != "added 1" || changed == 0 {
 		t.Fatalf("ChangeUser = %q, %d, %v", answer, changed, err)
 	}
-	answer, changed, err = s.ChangeUser(ctx, c.Key, "u", []string{f.ID}, call("AssociateFaces", "t", "a", at),
+	answer, changed,
+		err = s.ChangeUser(ctx, c.Key, "u", []string{f.ID}, call("AssociateFaces", "t", "a", at),
 		func(face.UserState) (face.UserChange, error) {
 			t.Error("a repeated call was decided on")
 			return face.UserChange{}, nil
@@ -62,7 +66,8 @@ func testOnce(t *testing.T, s face.Store) {
 	if key, err := s.DeleteUser(ctx, c.Key, "u", deletion); err != nil || key != 0 {
 		t.Errorf("DeleteUser again = %d, %v", key, err)
 	}
-	if answer, _, err := give(ctx, s, c.Key, "u", call("AssociateFaces", "t", "a", at), f.ID); err != nil || string(answer) != "added 1" {
+	if answer, _, err := give(ctx, s, c.Key, "u", call("AssociateFaces", "t", "a", at),
+		f.ID); err != nil || string(answer) != "added 1" {
 		t.Errorf("ChangeUser of a deleted user, again = %q, %v", answer, err)
 	}
 	createUser(t, s, c.Key, "u")
@@ -72,7 +77,8 @@ func testOnce(t *testing.T, s face.Store) {
 	readUser(t, s, c.Key, "u")
 
 	// What failed is not recorded.
-	wantCode(t, s.CreateUser(ctx, c.Key, newUser("u"), call("CreateUser", "t3", "u", at), unlimited), recollect.CodeConflict)
+	wantCode(t, s.CreateUser(ctx, c.Key, newUser("u"), call("CreateUser", "t3", "u", at),
+		unlimited), recollect.CodeConflict)
 	must(t, s.CreateUser(ctx, c.Key, newUser("w"), call("CreateUser", "t3", "w", at), unlimited))
 
 	// Without a token nothing is.
@@ -85,12 +91,16 @@ func testOnce(t *testing.T, s face.Store) {
 
 func testOnceExpires(t *testing.T, s face.Store) {
 	c, at := create(t, s, home(), "c"), now()
-	must(t, s.CreateUser(t.Context(), c.Key, newUser("u"), call("CreateUser", "t", "u", at), unlimited))
+	must(t, s.CreateUser(t.Context(), c.Key, newUser("u"), call("CreateUser", "t", "u", at),
+		unlimited))
 	last := at.Add(time.Hour - time.Millisecond)
-	wantCode(t, s.CreateUser(t.Context(), c.Key, newUser("v"), call("CreateUser", "t", "v", last), unlimited), recollect.CodeIdempotentMismatch)
-	must(t, s.CreateUser(t.Context(), c.Key, newUser("v"), call("CreateUser", "t", "v", at.Add(time.Hour)), unlimited))
+	wantCode(t, s.CreateUser(t.Context(), c.Key, newUser("v"), call("CreateUser", "t", "v", last),
+		unlimited), recollect.CodeIdempotentMismatch)
+	must(t, s.CreateUser(t.Context(), c.Key, newUser("v"),
+		call("CreateUser", "t", "v", at.Add(time.Hour)), unlimited))
 	// The token stands for the later call now.
-	must(t, s.CreateUser(t.Context(), c.Key, newUser("v"), call("CreateUser", "t", "v", last.Add(time.Hour)), unlimited))
+	must(t, s.CreateUser(t.Context(), c.Key, newUser("v"),
+		call("CreateUser", "t", "v", last.Add(time.Hour)), unlimited))
 	if n := userCount(t, s, c); n != 2 {
 		t.Errorf("%d users are counted, want 2", n)
 	}
@@ -105,7 +115,8 @@ func testOnceConcurrent(t *testing.T, s face.Store) {
 	var callers sync.WaitGroup
 	for range 16 {
 		callers.Go(func() {
-			answer, changed, err := give(t.Context(), s, c.Key, "u", call("AssociateFaces", token, "", at), f.ID)
+			answer, changed,
+				err := give(t.Context(), s, c.Key, "u", call("AssociateFaces", token, "", at), f.ID)
 			if err != nil || string(answer) != "added 1" {
 				t.Errorf("answered %q, %v", answer, err)
 			}

@@ -22,7 +22,8 @@ const Dimension = 8
 // unlimited is a quota that no test reaches.
 const unlimited = math.MaxInt64
 
-// Run runs the suite. Each test gets a store of its own from open, which is empty and closed by open's cleanup.
+// Run runs the suite. Each test gets a store of its own from open, which is empty and closed by
+// open's cleanup.
 func Run(t *testing.T, open func(t *testing.T) face.Store) {
 	tests := []struct {
 		name string
@@ -91,11 +92,12 @@ func NewFace() face.Face {
 		vector[i] /= float32(math.Sqrt(norm))
 	}
 	return face.Face{
-		ID:          uuid.NewString(),
-		ImageID:     uuid.NewString(),
-		BoundingBox: recollect.BoundingBox{Left: rand.Float32() - 0.2, Top: rand.Float32(), Width: rand.Float32(), Height: rand.Float32()},
-		Confidence:  100 * rand.Float32(),
-		Vector:      vector,
+		ID:      uuid.NewString(),
+		ImageID: uuid.NewString(),
+		BoundingBox: recollect.BoundingBox{Left: rand.Float32() - 0.2, Top: rand.Float32(),
+			Width: rand.Float32(), Height: rand.Float32()},
+		Confidence: 100 * rand.Float32(),
+		Vector:     vector,
 	}
 }
 
@@ -112,7 +114,8 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
 func create(t *testing.T, s face.Store, realm recollect.Realm, id string) face.Collection {
 	t.Helper()
-	c, err := s.CreateCollection(t.Context(), face.Collection{Realm: realm, ID: id, FaceModelVersion: "7.0", CreatedAt: now()}, nil, 0)
+	c, err := s.CreateCollection(t.Context(),
+		face.Collection{Realm: realm, ID: id, FaceModelVersion: "7.0", CreatedAt: now()}, nil, 0)
 	must(t, err)
 	return c
 }
@@ -122,13 +125,15 @@ func add(t *testing.T, s face.Store, c face.CollectionKey, faces ...face.Face) [
 	stored, isNew, err := s.AddFaces(t.Context(), c, faces, unlimited)
 	must(t, err)
 	if len(stored) != len(faces) || len(isNew) != len(faces) {
-		t.Fatalf("AddFaces of %d faces returned %d faces and %d flags", len(faces), len(stored), len(isNew))
+		t.Fatalf("AddFaces of %d faces returned %d faces and %d flags", len(faces), len(stored),
+			len(isNew))
 	}
 	return stored
 }
 
 // listAll walks all faces that pass the filter in pages of the given size.
-func listAll(ctx context.Context, s face.Store, c face.CollectionKey, filter face.FaceFilter, page int) ([]face.Face, error) {
+func listAll(ctx context.Context, s face.Store, c face.CollectionKey, filter face.FaceFilter,
+	page int) ([]face.Face, error) {
 	var all []face.Face
 	for {
 		faces, err := s.Faces(ctx, c, filter, page)
@@ -144,7 +149,8 @@ func listAll(ctx context.Context, s face.Store, c face.CollectionKey, filter fac
 }
 
 // embeddings reads all embeddings of a collection into a map; a key that comes twice is an error.
-func embeddings(ctx context.Context, s face.Store, c face.CollectionKey) (map[face.FaceKey][]float32, error) {
+func embeddings(ctx context.Context, s face.Store,
+	c face.CollectionKey) (map[face.FaceKey][]float32, error) {
 	all := map[face.FaceKey][]float32{}
 	for e, err := range s.Embeddings(ctx, c) {
 		if err != nil {

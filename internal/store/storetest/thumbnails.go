@@ -24,7 +24,8 @@ func testThumbnails(t *testing.T, s face.Store) {
 	with.Thumbnail, again.ExternalImageID = []byte("a face"), "me"
 	add(t, s, c.Key, with, without, again)
 	if shown(with) != "a face" || shown(without) != "" || shown(again) != "" {
-		t.Errorf("there is %q of the face with one, %q and %q of those without", shown(with), shown(without), shown(again))
+		t.Errorf("there is %q of the face with one, %q and %q of those without", shown(with),
+			shown(without), shown(again))
 	}
 
 	// A face that is added again gets one, once.

@@ -1,8 +1,8 @@
-// Package archive is the format in which a server's data, or one collection, leaves it and comes back: a zip file that any tool
-// can read. FORMAT.md says what is in it.
+// Package archive is the format in which a server's data, or one collection, leaves it and comes
+// back: a zip file that any tool can read. FORMAT.md says what is in it.
 //
-// An archive is written in one pass. It is read as a whole before any of it is used, so that one which is cut short, or changed
-// anywhere, is refused before anything is done.
+// An archive is written in one pass. It is read as a whole before any of it is used, so that one
+// which is cut short, or changed anywhere, is refused before anything is done.
 package archive
 
 import (
@@ -54,7 +54,10 @@ type DamagedError struct{ reason string }
 
 func (e *DamagedError) Error() string { return "the archive cannot be used: " + e.reason }
 
-func damagedf(format string, args ...any) error { return &DamagedError{fmt.Sprintf(format, args...)} }
+func damagedf(format string,
+	args ...any) error {
+	return &DamagedError{fmt.Sprintf(format, args...)}
+}
 
 // Writer writes an archive, whose files are made one after the other.
 type Writer struct {
@@ -117,8 +120,9 @@ type Reader struct {
 	files    map[string]*zip.File
 }
 
-// NewReader reads all of an archive and makes sure that it is of this kind, in a version that is known, and holds what was written. A
-// [*DamagedError] says that it is not; memory does not depend on its size.
+// NewReader reads all of an archive and makes sure that it is of this kind, in a version that is
+// known, and holds what was written. A [*DamagedError] says that it is not; memory does not depend
+// on its size.
 func NewReader(r io.ReaderAt, size int64, kind string) (*Reader, error) {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
@@ -146,7 +150,9 @@ func NewReader(r io.ReaderAt, size int64, kind string) (*Reader, error) {
 		return nil, damagedf("it is a %.40q, not a %s", a.Manifest.Format, kind)
 	}
 	if a.Manifest.FormatVersion != FormatVersion {
-		return nil, damagedf("its format has version %d, and this program knows version %d: use the program that wrote it, %.40q",
+		return nil, damagedf(
+			"its format has version %d, and this program knows version %d: use the program that "+
+				"wrote it, %.40q",
 			a.Manifest.FormatVersion, FormatVersion, a.Manifest.Program)
 	}
 	if (kind == KindCollection) != (a.Manifest.Collection != nil) {
@@ -210,7 +216,8 @@ func fileError(name string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, zip.ErrChecksum) || errors.Is(err, zip.ErrFormat) || errors.Is(err, io.ErrUnexpectedEOF) {
+	if errors.Is(err, zip.ErrChecksum) || errors.Is(err, zip.ErrFormat) ||
+		errors.Is(err, io.ErrUnexpectedEOF) {
 		return damagedf("%s was changed", name)
 	}
 	return fmt.Errorf("read %s of the archive: %w", name, err)

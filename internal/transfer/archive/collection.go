@@ -14,7 +14,8 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// The files of a collection's archive. The nth line of a text belongs to the nth row of its vectors.
+// The files of a collection's archive. The nth line of a text belongs to the nth row of its
+// vectors.
 const (
 	UsersName       = "users.jsonl"
 	UserVectorsName = "user_vectors.npy" // a row of zeros stands for a user without faces
@@ -81,7 +82,8 @@ func WriteLines[T any](a *Writer, name string, each func(write func(T) error) er
 }
 
 // WriteVectors writes a file of rows x dimension, whose rows each hands to write one by one.
-func WriteVectors(a *Writer, name string, rows int64, dimension int, each func(write func([]float32) error) error) error {
+func WriteVectors(a *Writer, name string, rows int64, dimension int,
+	each func(write func([]float32) error) error) error {
 	file, err := a.Create(name)
 	if err != nil {
 		return err
@@ -131,11 +133,13 @@ type Vectors struct {
 
 // NewVectors begins a matrix of rows x dimension.
 func NewVectors(w io.Writer, rows int64, dimension int) (*Vectors, error) {
-	header := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }", rows, dimension)
+	header := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }", rows,
+		dimension)
 	const before = 10                         // bytes: magic, version, length
 	size := (before + len(header) + 64) &^ 63 // with a newline at the end, a multiple of 64
 	v := &Vectors{bufio.NewWriterSize(w, 256<<10), dimension}
-	_, err := fmt.Fprintf(v.w, "\x93NUMPY\x01\x00%s%-*s\n", binary.LittleEndian.AppendUint16(nil, uint16(size-before)), size-before-1, header)
+	_, err := fmt.Fprintf(v.w, "\x93NUMPY\x01\x00%s%-*s\n",
+		binary.LittleEndian.AppendUint16(nil, uint16(size-before)), size-before-1, header)
 	return v, err
 }
 
@@ -166,13 +170,15 @@ type VectorReader struct {
 }
 
 // The names within the header come in any order; this is the one that NumPy writes.
-var npyHeader = regexp.MustCompile(`^\{'descr': '<f4', 'fortran_order': False, 'shape': \((\d{1,9}), (\d{1,5})\), \} *\n$`)
+var npyHeader = regexp.MustCompile(
+	`^\{'descr': '<f4', 'fortran_order': False, 'shape': \((\d{1,9}), (\d{1,5})\), \} *\n$`)
 
 // NewVectorReader reads a matrix of rows x dimension from the file with this name.
 func NewVectorReader(r io.Reader, name string, rows int64, dimension int) (*VectorReader, error) {
 	v := &VectorReader{name, bufio.NewReaderSize(r, 256<<10), rows, dimension}
 	var start [10]byte
-	if _, err := io.ReadFull(v.r, start[:]); err != nil || string(start[:8]) != "\x93NUMPY\x01\x00" {
+	if _, err := io.ReadFull(v.r, start[:]); err != nil ||
+		string(start[:8]) != "\x93NUMPY\x01\x00" {
 		return nil, damagedf("%s is no matrix of NumPy's format 1.0", name)
 	}
 	header := make([]byte, binary.LittleEndian.Uint16(start[8:]))
@@ -180,8 +186,10 @@ func NewVectorReader(r io.Reader, name string, rows int64, dimension int) (*Vect
 		return nil, damagedf("%s is cut short", name)
 	}
 	shape := npyHeader.FindSubmatch(header)
-	if shape == nil || string(shape[1]) != strconv.FormatInt(rows, 10) || string(shape[2]) != strconv.Itoa(dimension) {
-		return nil, damagedf("%s is no matrix of %d x %d little-endian float32", name, rows, dimension)
+	if shape == nil || string(shape[1]) != strconv.FormatInt(rows, 10) ||
+		string(shape[2]) != strconv.Itoa(dimension) {
+		return nil, damagedf("%s is no matrix of %d x %d little-endian float32", name, rows,
+			dimension)
 	}
 	return v, nil
 }

@@ -32,9 +32,11 @@ func readLines[T any](r io.Reader, name string) (all []T, err error) {
 	}
 }
 
-// Write writes an archive of the collection with the vectors, boxes and confidences of the journal. Faces that the journal does not have are left out.
-// Users keep their ids and have the vectors of the faces that they have then.
-func Write(w io.Writer, old *archive.Reader, faces []archive.Face, j *Journal, faceModelVersion, program string) error {
+// Write writes an archive of the collection with the vectors, boxes and confidences of the journal.
+// Faces that the journal does not have are left out. Users keep their ids and have the vectors of
+// the faces that they have then.
+func Write(w io.Writer, old *archive.Reader, faces []archive.Face, j *Journal, faceModelVersion,
+	program string) error {
 	c := *old.Manifest.Collection
 	c.FaceModelVersion, c.Dimension, c.FaceCount = faceModelVersion, j.dimension, 0
 	members := map[string][]string{} // faces of each user
@@ -46,7 +48,9 @@ func Write(w io.Writer, old *archive.Reader, faces []archive.Face, j *Journal, f
 			}
 		}
 	}
-	a, err := archive.NewWriter(w, archive.Manifest{Format: archive.KindCollection, Program: program, CreatedAt: time.Now().UTC().Truncate(time.Millisecond), Collection: &c})
+	a, err := archive.NewWriter(w,
+		archive.Manifest{Format: archive.KindCollection, Program: program,
+			CreatedAt: time.Now().UTC().Truncate(time.Millisecond), Collection: &c})
 	if err != nil {
 		return err
 	}
@@ -62,27 +66,28 @@ func Write(w io.Writer, old *archive.Reader, faces []archive.Face, j *Journal, f
 	if err := archive.WriteLines(a, archive.UsersName, each(users)); err != nil {
 		return err
 	}
-	err = archive.WriteVectors(a, archive.UserVectorsName, c.UserCount, j.dimension, func(write func([]float32) error) error {
-		nobody := make([]float32, j.dimension)
-		for _, u := range users {
-			var vectors [][]float32
-			for _, id := range members[u.UserId] {
-				f, err := j.Face(id)
-				if err != nil {
+	err = archive.WriteVectors(a, archive.UserVectorsName, c.UserCount, j.dimension,
+		func(write func([]float32) error) error {
+			nobody := make([]float32, j.dimension)
+			for _, u := range users {
+				var vectors [][]float32
+				for _, id := range members[u.UserId] {
+					f, err := j.Face(id)
+					if err != nil {
+						return err
+					}
+					vectors = append(vectors, f.Vector)
+				}
+				vector := face.Aggregate(vectors)
+				if vector == nil {
+					vector = nobody
+				}
+				if err := write(vector); err != nil {
 					return err
 				}
-				vectors = append(vectors, f.Vector)
 			}
-			vector := face.Aggregate(vectors)
-			if vector == nil {
-				vector = nobody
-			}
-			if err := write(vector); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+			return nil
+		})
 	if err != nil {
 		return err
 	}
@@ -96,25 +101,27 @@ func Write(w io.Writer, old *archive.Reader, faces []archive.Face, j *Journal, f
 			return err
 		}
 		f.BoundingBox.Left, f.BoundingBox.Top = found.BoundingBox.Left, found.BoundingBox.Top
-		f.BoundingBox.Width, f.BoundingBox.Height = found.BoundingBox.Width, found.BoundingBox.Height
+		f.BoundingBox.Width, f.BoundingBox.Height = found.BoundingBox.Width,
+			found.BoundingBox.Height
 		f.Confidence = found.Confidence
 		lines = append(lines, f)
 	}
 	if err := archive.WriteLines(a, archive.FacesName, each(lines)); err != nil {
 		return err
 	}
-	err = archive.WriteVectors(a, archive.FaceVectorsName, c.FaceCount, j.dimension, func(write func([]float32) error) error {
-		for _, f := range lines {
-			found, err := j.Face(f.FaceId)
-			if err != nil {
-				return err
+	err = archive.WriteVectors(a, archive.FaceVectorsName, c.FaceCount, j.dimension,
+		func(write func([]float32) error) error {
+			for _, f := range lines {
+				found, err := j.Face(f.FaceId)
+				if err != nil {
+					return err
+				}
+				if err := write(found.Vector); err != nil {
+					return err
+				}
 			}
-			if err := write(found.Vector); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+			return nil
+		})
 	if err != nil {
 		return err
 	}

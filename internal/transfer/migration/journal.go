@@ -23,7 +23,8 @@ type Found struct {
 	Vector      []float32 `json:"-"`
 }
 
-// The files of a journal: a head and then a line a picture with the faces that were found in it; and the vectors of these, in their order, as little-endian float32.
+// The files of a journal: a head and then a line a picture with the faces that were found in it;
+// and the vectors of these, in their order, as little-endian float32.
 const (
 	journalName = "journal.jsonl"
 	vectorsName = "vectors.f32"
@@ -39,7 +40,8 @@ type head struct {
 // ErrOther says that a journal is of another collection or face model.
 var ErrOther = errors.New("it is of another collection or face model")
 
-// Journal keeps what was done, in a folder that its owner alone can read: vectors are biometric data. Its methods are for one goroutine at a time.
+// Journal keeps what was done, in a folder that its owner alone can read: vectors are biometric
+// data. Its methods are for one goroutine at a time.
 type Journal struct {
 	lines, vectors *os.File
 	dimension      int
@@ -53,7 +55,8 @@ type row struct {
 	confidence float32
 }
 
-// OpenJournal opens the journal in a folder, which is made if it is not there. A line that was not written to its end is forgotten. ErrOther.
+// OpenJournal opens the journal in a folder, which is made if it is not there. A line that was not
+// written to its end is forgotten. ErrOther.
 func OpenJournal(dir, collection, faceModelVersion string, dimension int) (_ *Journal, err error) {
 	defer func() {
 		if err != nil {
@@ -64,10 +67,12 @@ func OpenJournal(dir, collection, faceModelVersion string, dimension int) (_ *Jo
 		return nil, err
 	}
 	j := &Journal{dimension: dimension, faces: map[string]row{}}
-	if j.lines, err = os.OpenFile(filepath.Join(dir, journalName), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+	if j.lines, err = os.OpenFile(filepath.Join(dir, journalName), os.O_RDWR|os.O_CREATE,
+		0o600); err != nil {
 		return nil, err
 	}
-	if j.vectors, err = os.OpenFile(filepath.Join(dir, vectorsName), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+	if j.vectors, err = os.OpenFile(filepath.Join(dir, vectorsName), os.O_RDWR|os.O_CREATE,
+		0o600); err != nil {
 		return nil, errors.Join(err, j.lines.Close())
 	}
 	if err := j.read(head{collection, faceModelVersion, dimension}); err != nil {
@@ -110,7 +115,8 @@ func (j *Journal) read(want head) error {
 		}
 		end += int64(len(text))
 	}
-	if err := errors.Join(j.lines.Truncate(end), j.vectors.Truncate(j.rows*j.rowBytes())); err != nil {
+	if err := errors.Join(j.lines.Truncate(end),
+		j.vectors.Truncate(j.rows*j.rowBytes())); err != nil {
 		return err
 	}
 	for _, f := range []*os.File{j.lines, j.vectors} {

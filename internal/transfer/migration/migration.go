@@ -1,7 +1,9 @@
-// Package migration gives the faces of a collection the vectors of another face model, from the pictures that they came from.
+// Package migration gives the faces of a collection the vectors of another face model, from the
+// pictures that they came from.
 //
-// Which faces a picture has is told by their image id, which is made of the picture's bytes and its external image id; where the bytes are not the same any more,
-// by the external image id that an import gives the picture's path. Which of the faces in a picture is which is told by their boxes.
+// Which faces a picture has is told by their image id, which is made of the picture's bytes and its
+// external image id; where the bytes are not the same any more, by the external image id that an
+// import gives the picture's path. Which of the faces in a picture is which is told by their boxes.
 //
 // What was done is written to a journal at once, from which a later run goes on.
 package migration
@@ -27,12 +29,14 @@ import (
 )
 
 const (
-	// Least intersection over union of a face's box with the one that it had: where the picture is the very same, and where its name alone is. Detectors draw boxes
-	// differently, and no two faces of a picture have boxes that overlap by so much.
+	// Least intersection over union of a face's box with the one that it had: where the picture is
+	// the very same, and where its name alone is. Detectors draw boxes differently, and no two
+	// faces of a picture have boxes that overlap by so much.
 	leastOverlap     = 0.3
 	leastOverlapName = 0.5
 
-	// maxGuesses bounds how many image ids are tried in a run for pictures whose external image id does not come from their path.
+	// maxGuesses bounds how many image ids are tried in a run for pictures whose external image id
+	// does not come from their path.
 	maxGuesses = 100_000_000
 )
 
@@ -49,7 +53,8 @@ type Config struct {
 	Faces   []archive.Face // of the collection
 	Journal *Journal
 
-	// Begin and Step, if not nil, hear of the number of pictures to look at, and of each once it is done. They are called by one goroutine at a time.
+	// Begin and Step, if not nil, hear of the number of pictures to look at, and of each once it is
+	// done. They are called by one goroutine at a time.
 	Begin func(pictures int)
 	Step  func()
 }
@@ -60,8 +65,9 @@ type Fault struct {
 	Err     error
 }
 
-// Run looks at the pictures and journals the vectors of the faces that it finds in them. A picture that cannot be used is no error, unless the source is
-// at fault; faces that were found in none are those that the journal does not have afterwards.
+// Run looks at the pictures and journals the vectors of the faces that it finds in them. A picture
+// that cannot be used is no error, unless the source is at fault; faces that were found in none are
+// those that the journal does not have afterwards.
 func Run(ctx context.Context, c Config) ([]Fault, error) {
 	all, err := c.Source.List(ctx)
 	if err != nil {
@@ -107,7 +113,8 @@ func Run(ctx context.Context, c Config) ([]Fault, error) {
 }
 
 // look finds the collection's faces in a picture.
-func (c Config) look(ctx context.Context, m *matcher, p bulk.Picture) (found []Found, fault, err error) {
+func (c Config) look(ctx context.Context, m *matcher, p bulk.Picture) (found []Found, fault,
+	err error) {
 	data, err := c.Source.Read(ctx, p)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read %s: %w", p.Path, err)
@@ -127,7 +134,10 @@ func (c Config) look(ctx context.Context, m *matcher, p bulk.Picture) (found []F
 	var places []int
 	for _, faces := range wanted {
 		for _, pair := range pairUp(faces, details, least) {
-			found = append(found, Found{FaceID: faces[pair.face].FaceId, BoundingBox: details[pair.detail].BoundingBox, Confidence: details[pair.detail].Confidence})
+			found = append(found,
+				Found{FaceID: faces[pair.face].FaceId,
+					BoundingBox: details[pair.detail].BoundingBox,
+					Confidence:  details[pair.detail].Confidence})
 			places = append(places, pair.detail)
 		}
 	}
@@ -146,7 +156,8 @@ func (c Config) look(ctx context.Context, m *matcher, p bulk.Picture) (found []F
 
 type pair struct{ face, detail int }
 
-// pairUp pairs faces with those that are seen, each at most once: the pair of the most overlap first.
+// pairUp pairs faces with those that are seen, each at most once: the pair of the most overlap
+// first.
 func pairUp(faces []archive.Face, details []face.FaceDetail, least float32) (pairs []pair) {
 	type candidate struct {
 		pair
@@ -155,12 +166,14 @@ func pairUp(faces []archive.Face, details []face.FaceDetail, least float32) (pai
 	var candidates []candidate
 	for i, f := range faces {
 		for j, d := range details {
-			if o := d.BoundingBox.IntersectionOverUnion(recollect.BoundingBox(f.BoundingBox)); o >= least {
+			if o := d.BoundingBox.IntersectionOverUnion(
+				recollect.BoundingBox(f.BoundingBox)); o >= least {
 				candidates = append(candidates, candidate{pair{i, j}, o})
 			}
 		}
 	}
-	slices.SortStableFunc(candidates, func(a, b candidate) int { return cmp.Compare(b.overlap, a.overlap) })
+	slices.SortStableFunc(candidates,
+		func(a, b candidate) int { return cmp.Compare(b.overlap, a.overlap) })
 	faceDone, detailDone := map[int]bool{}, map[int]bool{}
 	for _, c := range candidates {
 		if !faceDone[c.face] && !detailDone[c.detail] {
@@ -171,11 +184,13 @@ func pairUp(faces []archive.Face, details []face.FaceDetail, least float32) (pai
 	return pairs
 }
 
-// matcher knows which faces a picture has. It is not changed once it is made, and for several goroutines.
+// matcher knows which faces a picture has. It is not changed once it is made, and for several
+// goroutines.
 type matcher struct {
 	byImage    map[string][]archive.Face // of those that are not done, by image id
 	byExternal map[string][]archive.Face
-	externals  []string // external image ids, if there are few enough to try all for every picture; else nil
+	// external image ids, if there are few enough to try all for every picture; else nil
+	externals []string
 }
 
 func newMatcher(faces []archive.Face, done *Journal, pictures int) *matcher {
@@ -193,14 +208,16 @@ func newMatcher(faces []archive.Face, done *Journal, pictures int) *matcher {
 	return m
 }
 
-// facesOf returns the faces of a picture, for each time that it was indexed, and how much their boxes must overlap with those that are seen.
+// facesOf returns the faces of a picture, for each time that it was indexed, and how much their
+// boxes must overlap with those that are seen.
 func (m *matcher) facesOf(name string, data []byte) (indexed [][]archive.Face, least float32) {
 	bare := strings.TrimSuffix(name, path.Ext(name))
 	byName := []string{bulk.ExternalID(name), bulk.ExternalID(bare)}
 	ids := m.externals
 	if ids == nil {
 		folder, _, _ := strings.Cut(name, "/")
-		ids = append(slices.Clone(byName), path.Base(name), path.Base(bare), bulk.ExternalID(path.Dir(name)), folder, "")
+		ids = append(slices.Clone(byName), path.Base(name), path.Base(bare),
+			bulk.ExternalID(path.Dir(name)), folder, "")
 		slices.Sort(ids)
 		ids = slices.Compact(ids)
 	}

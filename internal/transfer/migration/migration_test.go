@@ -50,8 +50,10 @@ func onePerson(person int) []byte {
 
 // faceOf is the collection's face of a picture, with the box that the engine gives.
 func faceOf(id, externalID string, picture []byte) archive.Face {
-	f := archive.Face{FaceId: id, ExternalImageId: externalID, ImageId: face.ImageIDs(picture)(externalID), Confidence: 50}
-	f.BoundingBox.Left, f.BoundingBox.Top, f.BoundingBox.Width, f.BoundingBox.Height = 0.25, -0.12, 0.5, 0.5
+	f := archive.Face{FaceId: id, ExternalImageId: externalID,
+		ImageId: face.ImageIDs(picture)(externalID), Confidence: 50}
+	f.BoundingBox.Left, f.BoundingBox.Top, f.BoundingBox.Width, f.BoundingBox.Height = 0.25, -0.12,
+		0.5, 0.5
 	return f
 }
 
@@ -72,7 +74,9 @@ func checkFace(t *testing.T, j *Journal, id string, person int) {
 		t.Error(err)
 		return
 	}
-	if want := enginetest.Vector(enginetest.Face{Person: person, Size: 0.5}); !slices.Equal(got.Vector, want) || got.BoundingBox.Width != 0.5 || got.Confidence < 99 {
+	if want := enginetest.Vector(enginetest.Face{Person: person,
+		Size: 0.5}); !slices.Equal(got.Vector, want) || got.BoundingBox.Width != 0.5 ||
+		got.Confidence < 99 {
 		t.Errorf("face %s is %+v, want person %d", id, got, person)
 	}
 }
@@ -82,21 +86,25 @@ func TestRun(t *testing.T) {
 	moved.BoundingBox.Left = 0.9
 	faces := []archive.Face{
 		faceOf("path", "a:1.jpg", onePerson(1)),
-		faceOf("own", "employee-17", onePerson(2)),   // an external id that no path tells
-		faceOf("none", "", onePerson(2)),             // the same picture without one
-		faceOf("changed", "a:3.jpg", onePerson(300)), // a picture of that name that is not the same any more
+		faceOf("own", "employee-17", onePerson(2)), // an external id that no path tells
+		faceOf("none", "", onePerson(2)),           // the same picture without one
+		// a picture of that name that is not the same any more
+		faceOf("changed", "a:3.jpg", onePerson(300)),
 		moved, // elsewhere in the picture than what is seen
 		faceOf("gone", "gone.jpg", onePerson(5)),
 		faceOf("broken", "broken.jpg", []byte("no picture")),
 	}
 	source := pictures{
-		"a/1.jpg": onePerson(1), "b/other.jpg": onePerson(2), "a/3.jpg": onePerson(3), "moved.jpg": onePerson(4), "broken.jpg": []byte("no picture"),
+		"a/1.jpg": onePerson(1), "b/other.jpg": onePerson(2), "a/3.jpg": onePerson(3),
+		"moved.jpg": onePerson(4), "broken.jpg": []byte("no picture"),
 		"strange.jpg": onePerson(9), "notes.txt": []byte("gone.jpg"),
 	}
 	dir := t.TempDir()
 	j := journal(t, dir)
 	begun, steps := 0, 0
-	faults, err := Run(t.Context(), Config{Engine: model, Source: source, Faces: faces, Journal: j, Begin: func(n int) { begun = n }, Step: func() { steps++ }})
+	faults, err := Run(t.Context(),
+		Config{Engine: model, Source: source, Faces: faces, Journal: j,
+			Begin: func(n int) { begun = n }, Step: func() { steps++ }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +119,9 @@ func TestRun(t *testing.T) {
 			t.Errorf("face %s was found", id)
 		}
 	}
-	if len(faults) != 2 || faults[0].Picture != "broken.jpg" || recollect.CodeOf(faults[0].Err) != recollect.CodeInvalidImageFormat || faults[1].Picture != "moved.jpg" {
+	if len(faults) != 2 || faults[0].Picture != "broken.jpg" ||
+		recollect.CodeOf(faults[0].Err) != recollect.CodeInvalidImageFormat ||
+		faults[1].Picture != "moved.jpg" {
 		t.Errorf("the faults are %v", faults)
 	}
 
@@ -121,14 +131,17 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	j = journal(t, dir)
-	if _, err := Run(t.Context(), Config{Engine: countingEngine{t, 3}, Source: source, Faces: faces, Journal: j}); err != nil {
+	if _, err := Run(t.Context(),
+		Config{Engine: countingEngine{t, 3}, Source: source, Faces: faces,
+			Journal: j}); err != nil {
 		t.Fatal(err)
 	}
 	checkFace(t, j, "path", 1)
 	checkFace(t, j, "gone", 5)
 }
 
-// countingEngine fails the test if it looks at more pictures than expected: here the two that cannot be used, and a new one.
+// countingEngine fails the test if it looks at more pictures than expected: here the two that
+// cannot be used, and a new one.
 type countingEngine struct {
 	t    *testing.T
 	most int
@@ -137,7 +150,8 @@ type countingEngine struct {
 func (e countingEngine) Version() string              { return model.Version() }
 func (e countingEngine) Similarity(c float32) float32 { return model.Similarity(c) }
 func (e countingEngine) Cosine(s float32) float32     { return model.Cosine(s) }
-func (e countingEngine) Detect(ctx context.Context, picture []byte, want face.Attributes) (face.Photo, error) {
+func (e countingEngine) Detect(ctx context.Context, picture []byte,
+	want face.Attributes) (face.Photo, error) {
 	for _, person := range []int{1, 2, 3, 9} {
 		if bytes.Equal(picture, onePerson(person)) {
 			e.t.Errorf("the picture of person %d was looked at again", person)
@@ -160,11 +174,12 @@ func TestRunInterrupted(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		j := journal(t, dir)
 		steps := 0
-		_, err := Run(ctx, Config{Engine: model, Source: source, Faces: faces, Journal: j, Step: func() {
-			if steps++; steps == 60*(round+1) {
-				cancel()
-			}
-		}})
+		_, err := Run(ctx,
+			Config{Engine: model, Source: source, Faces: faces, Journal: j, Step: func() {
+				if steps++; steps == 60*(round+1) {
+					cancel()
+				}
+			}})
 		cancel()
 		if err == nil {
 			if round < 2 {
@@ -184,12 +199,14 @@ func TestRunInterrupted(t *testing.T) {
 	}
 }
 
-// A journal whose end did not reach the disk is read as far as it is whole, whatever was cut off of which file.
+// A journal whose end did not reach the disk is read as far as it is whole, whatever was cut off of
+// which file.
 func TestJournalCutShort(t *testing.T) {
 	whole := t.TempDir()
 	j := journal(t, whole)
 	for i := range 5 {
-		if err := j.add([]Found{{FaceID: fmt.Sprint("a", i), Vector: vector(i)}, {FaceID: fmt.Sprint("b", i), Vector: vector(-i)}}); err != nil {
+		if err := j.add([]Found{{FaceID: fmt.Sprint("a", i), Vector: vector(i)},
+			{FaceID: fmt.Sprint("b", i), Vector: vector(-i)}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -238,14 +255,17 @@ func TestJournalCutShort(t *testing.T) {
 			j.Close()
 		}
 	}
-	if _, err := OpenJournal(whole, "others", model.Version(), enginetest.Dimension); !errors.Is(err, ErrOther) {
+	if _, err := OpenJournal(whole, "others", model.Version(),
+		enginetest.Dimension); !errors.Is(err, ErrOther) {
 		t.Errorf("the journal of another collection: %v", err)
 	}
-	if _, err := OpenJournal(whole, "people", "3.0", enginetest.Dimension); !errors.Is(err, ErrOther) {
+	if _, err := OpenJournal(whole, "people", "3.0", enginetest.Dimension); !errors.Is(err,
+		ErrOther) {
 		t.Errorf("the journal of another face model: %v", err)
 	}
 	for _, name := range []string{journalName, vectorsName} {
-		if info, err := os.Stat(filepath.Join(whole, name)); err != nil || info.Mode().Perm() != 0o600 {
+		if info, err := os.Stat(filepath.Join(whole, name)); err != nil ||
+			info.Mode().Perm() != 0o600 {
 			t.Errorf("%s can be read by others: %v, %v", name, info.Mode(), err)
 		}
 	}
@@ -265,7 +285,8 @@ func TestPairUp(t *testing.T) {
 		f.BoundingBox.Left, f.BoundingBox.Width, f.BoundingBox.Height = left, 0.1, 0.1
 		return f
 	}
-	seen := []face.FaceDetail{{BoundingBox: boxAt(0.5)}, {BoundingBox: boxAt(0.1)}, {BoundingBox: boxAt(0.14)}, {BoundingBox: boxAt(0.9)}}
+	seen := []face.FaceDetail{{BoundingBox: boxAt(0.5)}, {BoundingBox: boxAt(0.1)},
+		{BoundingBox: boxAt(0.14)}, {BoundingBox: boxAt(0.9)}}
 	got := pairUp([]archive.Face{faceAt(0.12), faceAt(0.11), faceAt(0.51), faceAt(0.3)}, seen, 0.3)
 	slices.SortFunc(got, func(a, b pair) int { return a.face - b.face })
 	if want := []pair{{0, 2}, {1, 1}, {2, 0}}; !slices.Equal(got, want) {
@@ -273,21 +294,28 @@ func TestPairUp(t *testing.T) {
 	}
 }
 
-// The archive has the new vectors, users of what faces they have then, and what is known of both as it was.
+// The archive has the new vectors, users of what faces they have then, and what is known of both as
+// it was.
 func TestWrite(t *testing.T) {
-	faces := []archive.Face{faceOf("f1", "1.jpg", onePerson(1)), faceOf("f2", "2.jpg", onePerson(2)), faceOf("lost", "3.jpg", onePerson(3))}
+	faces := []archive.Face{faceOf("f1", "1.jpg", onePerson(1)),
+		faceOf("f2", "2.jpg", onePerson(2)), faceOf("lost", "3.jpg", onePerson(3))}
 	faces[0].UserId, faces[1].UserId, faces[2].UserId = "anna", "anna", "bert"
 	users := []archive.User{{UserId: "anna"}, {UserId: "bert"}, {UserId: "nobody"}}
 	var old bytes.Buffer
-	w, err := archive.NewWriter(&old, archive.Manifest{Format: archive.KindCollection, Collection: &archive.Collection{
-		CollectionId: "people", FaceModelVersion: "1.0", Tags: map[string]string{"owner": "reception"}, Dimension: 2, FaceCount: 3, UserCount: 3}})
+	w, err := archive.NewWriter(&old,
+		archive.Manifest{Format: archive.KindCollection, Collection: &archive.Collection{
+			CollectionId: "people", FaceModelVersion: "1.0",
+			Tags: map[string]string{"owner": "reception"}, Dimension: 2, FaceCount: 3,
+			UserCount: 3}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(archive.WriteLines(w, archive.UsersName, each(users)), archive.WriteLines(w, archive.FacesName, each(faces)), w.Close()); err != nil {
+	if err := errors.Join(archive.WriteLines(w, archive.UsersName, each(users)),
+		archive.WriteLines(w, archive.FacesName, each(faces)), w.Close()); err != nil {
 		t.Fatal(err)
 	}
-	before, err := archive.NewReader(bytes.NewReader(old.Bytes()), int64(old.Len()), archive.KindCollection)
+	before, err := archive.NewReader(bytes.NewReader(old.Bytes()), int64(old.Len()),
+		archive.KindCollection)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +324,8 @@ func TestWrite(t *testing.T) {
 	}
 	j := journal(t, t.TempDir())
 	for i := 1; i <= 2; i++ {
-		if err := j.add([]Found{{FaceID: fmt.Sprint("f", i), Vector: enginetest.Vector(enginetest.Face{Person: i}), Confidence: 77}}); err != nil {
+		if err := j.add([]Found{{FaceID: fmt.Sprint("f", i),
+			Vector: enginetest.Vector(enginetest.Face{Person: i}), Confidence: 77}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -304,15 +333,19 @@ func TestWrite(t *testing.T) {
 	if err := Write(&made, before, faces, j, "2.0", "test"); err != nil {
 		t.Fatal(err)
 	}
-	after, err := archive.NewReader(bytes.NewReader(made.Bytes()), int64(made.Len()), archive.KindCollection)
+	after, err := archive.NewReader(bytes.NewReader(made.Bytes()), int64(made.Len()),
+		archive.KindCollection)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c := after.Manifest.Collection; c.FaceModelVersion != "2.0" || c.FaceCount != 2 || c.UserCount != 3 || c.Dimension != enginetest.Dimension || c.Tags["owner"] != "reception" {
+	if c := after.Manifest.Collection; c.FaceModelVersion != "2.0" || c.FaceCount != 2 ||
+		c.UserCount != 3 || c.Dimension != enginetest.Dimension || c.Tags["owner"] != "reception" {
 		t.Errorf("the manifest says %+v", c)
 	}
 	written, err := ReadFaces(after)
-	if err != nil || len(written) != 2 || written[1].FaceId != "f2" || written[1].UserId != "anna" || written[1].Confidence != 77 || written[1].ImageId != faces[1].ImageId {
+	if err != nil || len(written) != 2 || written[1].FaceId != "f2" ||
+		written[1].UserId != "anna" || written[1].Confidence != 77 ||
+		written[1].ImageId != faces[1].ImageId {
 		t.Errorf("the faces are %+v, %v", written, err)
 	}
 	file, err := after.Open(archive.UserVectorsName)
@@ -330,7 +363,8 @@ func TestWrite(t *testing.T) {
 			squares += float64(x) * float64(x)
 		}
 		if err != nil || math.Abs(math.Sqrt(squares)-want) > 1e-5 {
-			t.Errorf("the vector of user %d has the length %v, want %v: %v", i, math.Sqrt(squares), want, err)
+			t.Errorf("the vector of user %d has the length %v, want %v: %v", i, math.Sqrt(squares),
+				want, err)
 		}
 	}
 	if _, err := vectors.Next(); err != io.EOF {

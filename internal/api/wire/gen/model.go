@@ -53,7 +53,8 @@ func (s *shape) constrained() bool {
 	return s.Min != nil || s.Max != nil || s.Pattern != "" || s.Enum != nil
 }
 
-// members are a structure's members in the model's order, which is the order of a message's violations.
+// members are a structure's members in the model's order, which is the order of a message's
+// violations.
 type members []member
 
 type member struct {
@@ -85,7 +86,8 @@ func (m *model) operations() []string { return slices.Sorted(maps.Keys(m.Operati
 // sorted returns the names of a set, sorted.
 func sorted(set map[string]bool) []string { return slices.Sorted(maps.Keys(set)) }
 
-// inputs and outputs return the structures that operations take and give, with the operation of each.
+// inputs and outputs return the structures that operations take and give, with the operation of
+// each.
 func (m *model) inputs() map[string]string {
 	return m.ends(func(o operation) string { return o.Input.Shape })
 }
@@ -126,7 +128,8 @@ func (m *model) reachable(roots map[string]string) map[string]bool {
 
 // structures returns the names of the structures among shapes, sorted.
 func (m *model) structures(shapes map[string]bool) []string {
-	return slices.DeleteFunc(sorted(shapes), func(name string) bool { return m.Shapes[name].Type != "structure" })
+	return slices.DeleteFunc(sorted(shapes),
+		func(name string) bool { return m.Shapes[name].Type != "structure" })
 }
 
 // check refuses a model that has something this program does not know.
@@ -145,12 +148,14 @@ func (m *model) check() error {
 			return fmt.Errorf("shape %s: sensitive input, whose value must not be printed", name)
 		case s.Enum != nil && (s.Min != nil || s.Max != nil || s.Pattern != ""):
 			return fmt.Errorf("shape %s: an enumeration with further constraints", name)
-		case s.Type == "list" && m.Shapes[s.Member.Shape].Type != "string" && m.Shapes[s.Member.Shape].Type != "structure":
+		case s.Type == "list" && m.Shapes[s.Member.Shape].Type != "string" &&
+			m.Shapes[s.Member.Shape].Type != "structure":
 			return fmt.Errorf("shape %s: list of %s as input", name, m.Shapes[s.Member.Shape].Type)
 		}
 	}
 	for name, s := range m.Shapes {
-		if s.Type == "map" && (m.Shapes[s.Key.Shape].Type != "string" || m.Shapes[s.Value.Shape].Type != "string") {
+		if s.Type == "map" &&
+			(m.Shapes[s.Key.Shape].Type != "string" || m.Shapes[s.Value.Shape].Type != "string") {
 			return fmt.Errorf("shape %s: map of other than strings", name)
 		}
 		for _, mb := range s.Members {
@@ -195,5 +200,6 @@ func (m *model) goType(name string, element bool) (string, error) {
 	return "", fmt.Errorf("shape %s: unknown type %q", name, s.Type)
 }
 
-// lowerFirst is how the service spells a member in a message: S3Object is s3Object, SNSTopicArn is sNSTopicArn.
+// lowerFirst is how the service spells a member in a message: S3Object is s3Object, SNSTopicArn is
+// sNSTopicArn.
 func lowerFirst(name string) string { return strings.ToLower(name[:1]) + name[1:] }

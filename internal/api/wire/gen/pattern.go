@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// pattern is a regular expression of the model, which is Java's, turned into one of Go's with the same language.
-// What Go's cannot say stands beside it.
+// pattern is a regular expression of the model, which is Java's, turned into one of Go's with the
+// same language. What Go's cannot say stands beside it.
 type pattern struct {
 	source    string
 	expr      string // for Go, if it differs
@@ -40,7 +40,8 @@ func goString(s string) string {
 	return strconv.Quote(s)
 }
 
-// translate turns a pattern of the model into Go's. It refuses whatever it does not know to mean the same in both.
+// translate turns a pattern of the model into Go's. It refuses whatever it does not know to mean
+// the same in both.
 func translate(src string) (pattern, error) {
 	p := pattern{source: src}
 	rest := src
@@ -69,7 +70,8 @@ func translate(src string) (pattern, error) {
 // maxRepeat is the largest count that Go's regexp takes.
 const maxRepeat = 1000
 
-// fixedWidth returns how many characters an expression matches: one class or plain character for each.
+// fixedWidth returns how many characters an expression matches: one class or plain character for
+// each.
 func fixedWidth(expr string) (int, error) {
 	re, err := syntax.Parse(expr, syntax.Perl)
 	if err != nil {
@@ -107,7 +109,9 @@ func toGo(src string) (string, error) {
 		case c == '\\' && next[0] == 'S' && !class:
 			b.WriteString(`[^\t\n\v\f\r ]`)
 			size++
-		case c == '\\' && (next[0] == 'p' || next[0] == 'd' || next[0] == 'w' || strings.IndexByte(`./\-{}`, next[0]) >= 0):
+		case c == '\\' &&
+			(next[0] == 'p' || next[0] == 'd' || next[0] == 'w' ||
+				strings.IndexByte(`./\-{}`, next[0]) >= 0):
 			b.WriteString(src[i : i+2])
 			size++
 		case c == '\\':
@@ -118,7 +122,8 @@ func toGo(src string) (string, error) {
 			return "", fmt.Errorf("a class within a class")
 		case c == '(' && strings.HasPrefix(next, "?"):
 			return "", fmt.Errorf("unknown group (%.3s", next)
-		case strings.ContainsRune("+*?}", c) && !class && next != "" && strings.IndexByte("+?", next[0]) >= 0:
+		case strings.ContainsRune("+*?}", c) && !class && next != "" &&
+			strings.IndexByte("+?", next[0]) >= 0:
 			return "", fmt.Errorf("possessive or reluctant repetition")
 		default:
 			if c == '[' || c == ']' {

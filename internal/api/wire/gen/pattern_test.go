@@ -18,12 +18,14 @@ func TestTranslate(t *testing.T) {
 		{`^[a-z]{0,1000}$`, `^[a-z]{0,1000}$`, "", 0},
 	} {
 		p, err := translate(test.source)
-		if err != nil || p.expr != test.want || p.notPrefix != test.notPrefix || p.maxLength != test.maxLength {
+		if err != nil || p.expr != test.want || p.notPrefix != test.notPrefix ||
+			p.maxLength != test.maxLength {
 			t.Errorf("%s: %+v, %v", test.source, p, err)
 		}
 	}
 	for _, source := range []string{
-		`a(?=b)`, `(?<!a)b`, `a(?!b)`, `(?i)a`, `(a)\1`, `a++`, `a+?`, `[a-z]{2}?`, `[a[b]]`, `[a-z&&[b]]`, `\h`, `[\S]`, `\Qa\E`, `a\`,
+		`a(?=b)`, `(?<!a)b`, `a(?!b)`, `(?i)a`, `(a)\1`, `a++`, `a+?`, `[a-z]{2}?`, `[a[b]]`,
+		`[a-z&&[b]]`, `\h`, `[\S]`, `\Qa\E`, `a\`,
 		`[a-z]+[0-9]{0,2048}$`, `^[a-z]+[0-9]{0,2048}$`, `a{2,2048}`, `(`, `a\Z`,
 	} {
 		if p, err := translate(source); err == nil {

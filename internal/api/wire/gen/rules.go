@@ -48,7 +48,8 @@ func (m *model) rule(shape string) string {
 	return "nil"
 }
 
-// writeChecks writes a method for every structure in which something can be wrong, and for every input.
+// writeChecks writes a method for every structure in which something can be wrong, and for every
+// input.
 func writeChecks(m *model, s *source) error {
 	inputs := m.inputs()
 	for _, name := range m.structures(m.reachable(inputs)) {
@@ -59,7 +60,8 @@ func writeChecks(m *model, s *source) error {
 		var body []string
 		for _, mb := range shape.Members {
 			if slices.Contains(shape.Required, mb.name) {
-				body = append(body, fmt.Sprintf("c.required(%q, v.%s != nil)", lowerFirst(mb.name), mb.name))
+				body = append(body,
+					fmt.Sprintf("c.required(%q, v.%s != nil)", lowerFirst(mb.name), mb.name))
 			}
 			if call := m.checkCall(mb); call != "" {
 				body = append(body, call)
@@ -90,7 +92,8 @@ func (m *model) checked(name string) bool {
 	return slices.ContainsFunc(s.Members, func(mb member) bool { return m.checked(mb.shape) })
 }
 
-// checkCall returns the statements that check a member's value, empty if nothing can be wrong with it.
+// checkCall returns the statements that check a member's value, empty if nothing can be wrong with
+// it.
 func (m *model) checkCall(mb member) string {
 	s := m.Shapes[mb.shape]
 	if !m.checked(mb.shape) {
@@ -107,14 +110,18 @@ func (m *model) checkCall(mb member) string {
 	case "blob":
 		return fmt.Sprintf("c.blob(%q, %s, %s)", name, value, m.rule(mb.shape))
 	case "map":
-		return fmt.Sprintf("c.pairs(%q, %s, %s, %s, %s)", name, value, m.rule(mb.shape), m.rule(s.Key.Shape), m.rule(s.Value.Shape))
+		return fmt.Sprintf("c.pairs(%q, %s, %s, %s, %s)", name, value, m.rule(mb.shape),
+			m.rule(s.Key.Shape), m.rule(s.Value.Shape))
 	}
 	if m.Shapes[s.Member.Shape].Type == "string" {
-		return fmt.Sprintf("c.texts(%q, %s, %s, %s)", name, value, m.rule(mb.shape), m.rule(s.Member.Shape))
+		return fmt.Sprintf("c.texts(%q, %s, %s, %s)", name, value, m.rule(mb.shape),
+			m.rule(s.Member.Shape))
 	}
 	var calls []string
 	if s.constrained() {
-		calls = append(calls, fmt.Sprintf("c.size(%q, %s != nil, len(%s), %q, %s)", name, value, value, s.Member.Shape, m.rule(mb.shape)))
+		calls = append(calls,
+			fmt.Sprintf("c.size(%q, %s != nil, len(%s), %q, %s)", name, value, value,
+				s.Member.Shape, m.rule(mb.shape)))
 	}
 	if m.checked(s.Member.Shape) {
 		calls = append(calls, fmt.Sprintf("checkElements(c, %q, %s)", name, value))

@@ -79,12 +79,14 @@ func (m *model) writeStruct(s *source, name string) error {
 	return nil
 }
 
-// comment lists a shape's constraints for a reader. Of names what is constrained where it is a part of the value.
+// comment lists a shape's constraints for a reader. Of names what is constrained where it is a part
+// of the value.
 func (m *model) comment(name, of string) []string {
 	s := m.Shapes[name]
 	var c []string
 	if s.Min != nil || s.Max != nil {
-		unit := map[string]string{"string": "characters", "blob": "bytes", "list": "elements", "map": "pairs"}[s.Type]
+		unit := map[string]string{"string": "characters", "blob": "bytes", "list": "elements",
+			"map": "pairs"}[s.Type]
 		var span string
 		switch {
 		case s.Max == nil:
@@ -162,7 +164,8 @@ func writeOperations(m *model, s *source) error {
 	s.line("const (")
 	s.line("// APIVersion is the version of the model.")
 	s.line("APIVersion = %q", m.Metadata.APIVersion)
-	s.line("// TargetPrefix stands before the operation's name, with a dot between, in the header X-Amz-Target.")
+	s.line("// TargetPrefix stands before the operation's name, with a dot between, in the header " +
+		"X-Amz-Target.")
 	s.line("TargetPrefix = %q", m.Metadata.TargetPrefix)
 	s.line("// MediaType is the content type of requests and responses.")
 	s.line("MediaType = %q", "application/x-amz-json-"+m.Metadata.JSONVersion)

@@ -1,4 +1,5 @@
-// Command asm writes the AVX2 kernel of package jpeg: see its portable twin in full.go for what it computes.
+// Command asm writes the AVX2 kernel of package jpeg: see its portable twin in full.go for what it
+// computes.
 package main
 
 import (
@@ -105,9 +106,19 @@ func add(a, b reg.VecVirtual) reg.VecVirtual { r := YMM(); VPADDD(b, a, r); retu
 
 func sub(a, b reg.VecVirtual) reg.VecVirtual { r := YMM(); VPSUBD(b, a, r); return r }
 
-func left(a reg.VecVirtual, bits uint8) reg.VecVirtual { r := YMM(); VPSLLD(U8(bits), a, r); return r }
+func left(a reg.VecVirtual,
+	bits uint8) reg.VecVirtual {
+	r := YMM()
+	VPSLLD(U8(bits), a, r)
+	return r
+}
 
-func right(a reg.VecVirtual, bits uint8) reg.VecVirtual { r := YMM(); VPSRAD(U8(bits), a, r); return r }
+func right(a reg.VecVirtual,
+	bits uint8) reg.VecVirtual {
+	r := YMM()
+	VPSRAD(U8(bits), a, r)
+	return r
+}
 
 // constants are those in memory so far, in all lanes.
 var constants = map[int32]Mem{}
@@ -181,5 +192,6 @@ func transform(s steps, x eight) (y eight) {
 	o4, o7 = sub(times(o4, 3406), times(o7, 2276)), add(times(o4, 2276), times(o7, 3406))
 	o5, o6 = sub(times(o5, 4017), times(o6, 799)), add(times(o5, 799), times(o6, 4017))
 
-	return eight{add(e0, o7), add(e1, o6), add(e2, o5), add(e3, o4), sub(e3, o4), sub(e2, o5), sub(e1, o6), sub(e0, o7)}
+	return eight{add(e0, o7), add(e1, o6), add(e2, o5), add(e3, o4), sub(e3, o4), sub(e2, o5),
+		sub(e1, o6), sub(e0, o7)}
 }

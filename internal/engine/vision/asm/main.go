@@ -1,5 +1,6 @@
-// Command asm writes the AVX2 kernels of package vision: see the portable twins in kernels.go for what each computes. They multiply and add in
-// the twins' order, without fused operations, so that every machine sees the same.
+// Command asm writes the AVX2 kernels of package vision: see the portable twins in kernels.go for
+// what each computes. They multiply and add in the twins' order, without fused operations, so that
+// every machine sees the same.
 package main
 
 import (
@@ -49,7 +50,8 @@ func parameter(name string) Mem {
 // constant puts a number into all lanes.
 func constant(name string, v float32) reg.VecVirtual {
 	y := YMM()
-	VBROADCASTSS(ConstData(name, U32(math.Float32bits(v))), y) // F32 writes whole numbers as integers
+	// F32 writes whole numbers as integers
+	VBROADCASTSS(ConstData(name, U32(math.Float32bits(v))), y)
 	return y
 }
 
@@ -140,7 +142,8 @@ func rgb() {
 	c0, c1, c2, n := pointer("c0"), pointer("c1"), pointer("c2"), pointer("n")
 	middle, most, zero := constant("middle", 128), constant("most", 255), YMM()
 	VXORPS(zero, zero, zero)
-	redCr, greenCb, greenCr, blueCb := constant("redCr", 1.402), constant("greenCb", 0.344136), constant("greenCr", 0.714136), constant("blueCb", 1.772)
+	redCr, greenCb, greenCr, blueCb := constant("redCr", 1.402), constant("greenCb", 0.344136),
+		constant("greenCr", 0.714136), constant("blueCb", 1.772)
 	loop(n, func(at reg.GPVirtual) {
 		y, cb, cr, t := YMM(), YMM(), YMM(), YMM()
 		VMOVUPS(lane(c0, at), y)
@@ -201,15 +204,18 @@ func widen() {
 	})
 }
 
-// stretch reads sixteen bytes for four values: what they take lies within, since none begins further than four samples, or with four taps
-// two, from the one before.
+// stretch reads sixteen bytes for four values: what they take lies within, since none begins
+// further than four samples, or with four taps two, from the one before.
 func stretch(name string, taps, rise int) {
 	var weights []string
 	for k := range taps {
 		weights = append(weights, fmt.Sprintf("w%d", k))
 	}
-	TEXT(name+"AVX2", NOSPLIT, "func(out *float32, in *byte, first *int32, "+strings.Join(weights, ", ")+" *float32, n int)")
-	Doc(fmt.Sprintf("%sAVX2 is [portable%s]; n is a multiple of 8 over 0, first rises by at most %d, and in has 16 bytes from each first on.",
+	TEXT(name+"AVX2", NOSPLIT, "func(out *float32, in *byte, first *int32, "+
+		strings.Join(weights, ", ")+" *float32, n int)")
+	Doc(fmt.Sprintf(
+		"%sAVX2 is [portable%s]; n is a multiple of 8 over 0, first rises by at most %d, and in "+
+			"has 16 bytes from each first on.",
 		name, strings.ToUpper(name[:1])+name[1:], rise))
 	out, in, first := pointer("out"), pointer("in"), pointer("first")
 	var w []reg.GPVirtual
@@ -249,17 +255,22 @@ func stretch(name string, taps, rise int) {
 	})
 }
 
-// between computes eight places in double, and takes two neighbours at once from either row: gathering them takes as long as one after the other.
+// between computes eight places in double, and takes two neighbours at once from either row:
+// gathering them takes as long as one after the other.
 func between() {
-	TEXT("betweenAVX2", NOSPLIT, "func(out *float32, pix *byte, stride int, startX, startY, stepX, stepY float64, from, n int)")
-	Doc("betweenAVX2 is [portableBetween]; n is a multiple of 8 over 0, and neighbours are neighbours in memory.")
+	TEXT("betweenAVX2", NOSPLIT,
+		"func(out *float32, pix *byte, stride int, startX, startY, stepX, stepY float64, from, n "+
+			"int)")
+	Doc("betweenAVX2 is [portableBetween]; n is a multiple of 8 over 0, and neighbours are " +
+		"neighbours in memory.")
 	out, pix, stride := pointer("out"), pointer("pix"), pointer("stride")
 	double := func(name string) reg.VecVirtual {
 		y := YMM()
 		VBROADCASTSD(parameter(name), y)
 		return y
 	}
-	startX, startY, stepX, stepY := double("startX"), double("startY"), double("stepX"), double("stepY")
+	startX, startY, stepX, stepY := double("startX"), double("startY"), double("stepX"),
+		double("stepY")
 	one := YMM()
 	VBROADCASTSD(ConstData("oneDouble", U64(math.Float64bits(1))), one)
 	strides := XMM()
@@ -287,7 +298,8 @@ func between() {
 			VPADDD(counted[half], number, number)
 			VCVTDQ2PD(number, place)
 			var whole [2]reg.VecVirtual
-			for axis, a := range []struct{ start, step reg.VecVirtual }{{startX, stepX}, {startY, stepY}} {
+			for axis, a := range []struct{ start, step reg.VecVirtual }{{startX, stepX},
+				{startY, stepY}} {
 				v, back := YMM(), YMM()
 				VMULPD(a.step, place, v)
 				VADDPD(v, a.start, v)

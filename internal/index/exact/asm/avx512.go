@@ -11,13 +11,14 @@ import (
 // together is how many blocks share what is done with the tables.
 const together = 4
 
-// ahead is how far ahead of the codes memory is asked for, in bytes: as many blocks of 512 coordinates. That is measured; processors
-// follow four streams at once less well by themselves.
+// ahead is how far ahead of the codes memory is asked for, in bytes: as many blocks of 512
+// coordinates. That is measured; processors follow four streams at once less well by themselves.
 const ahead = together * 2048
 
 // sums512 is as sums, with two rows of a block in a register.
 func sums512() {
-	TEXT("sumsAVX512", NOSPLIT, "func(sums *uint16, codes *byte, tables *byte, rows int, blocks int)")
+	TEXT("sumsAVX512", NOSPLIT,
+		"func(sums *uint16, codes *byte, tables *byte, rows int, blocks int)")
 	Doc("sumsAVX512 is [portableSums] of whole blocks; rows is a multiple of 4.")
 	out, codes := Load(Param("sums"), GP64()), Load(Param("codes"), GP64())
 	tables, rows := Load(Param("tables"), GP64()), Load(Param("rows"), GP64())
@@ -46,8 +47,8 @@ func sums512() {
 	RET()
 }
 
-// sumBlocks adds up n blocks and moves on. In words of two bytes all is added, and the upper bytes once more by themselves, which then tell what the
-// lower ones have added up to.
+// sumBlocks adds up n blocks and moves on. In words of two bytes all is added, and the upper bytes
+// once more by themselves, which then tell what the lower ones have added up to.
 func sumBlocks(n int, out, codes, tables, rows, length reg.Register, low reg.VecVirtual) {
 	all, upper := make([]reg.VecVirtual, n), make([]reg.VecVirtual, n)
 	at := make([]reg.GPVirtual, n)
@@ -123,7 +124,8 @@ func sumBlocks(n int, out, codes, tables, rows, length reg.Register, low reg.Vec
 	MOVQ(at[n-1], codes)
 }
 
-// signed512 takes the levels whose bits are set as they are, and the others with their signs turned.
+// signed512 takes the levels whose bits are set as they are, and the others with their signs
+// turned.
 func signed512() {
 	TEXT("signedAVX512", NOSPLIT, "func(code *byte, levels *int8, n int) int32")
 	Doc("signedAVX512 is [portableSigned]; n, in bytes of code, is a multiple of 16 over 0.")
@@ -158,11 +160,14 @@ func signed512() {
 
 // above512 makes half a mask at once.
 func above512() {
-	TEXT("aboveAVX512", NOSPLIT, "func(masks *uint32, sums *uint16, scales *float32, blocks int, step, shift, limit float32)")
+	TEXT("aboveAVX512", NOSPLIT,
+		"func(masks *uint32, sums *uint16, scales *float32, blocks int, step, shift, limit "+
+			"float32)")
 	Doc("aboveAVX512 is [portableAbove] of whole blocks.")
 	masks, sums := Load(Param("masks"), GP64()), Load(Param("sums"), GP64())
 	scales, blocks := Load(Param("scales"), GP64()), Load(Param("blocks"), GP64())
-	step, shift, limit := broadcast("step", ZMM()), broadcast("shift", ZMM()), broadcast("limit", ZMM())
+	step, shift, limit := broadcast("step", ZMM()), broadcast("shift", ZMM()),
+		broadcast("limit", ZMM())
 	Label("next")
 	var halves [2]reg.OpmaskVirtual
 	for part := range halves {

@@ -1,4 +1,5 @@
-// Command asm writes the AVX2 and AVX-512 kernels of package exact: see the portable twins in kernels.go for what each computes.
+// Command asm writes the AVX2 and AVX-512 kernels of package exact: see the portable twins in
+// kernels.go for what each computes.
 package main
 
 import (
@@ -23,10 +24,11 @@ func main() {
 	Generate()
 }
 
-// sums looks 32 vectors up at once: VPSHUFB takes each lane's nibble as an index into a table of 16 bytes. Four
-// lookups fit in a byte; then even and odd lanes are widened to words.
+// sums looks 32 vectors up at once: VPSHUFB takes each lane's nibble as an index into a table of 16
+// bytes. Four lookups fit in a byte; then even and odd lanes are widened to words.
 func sums() {
-	TEXT("sumsAVX2", NOSPLIT, "func(sums *uint16, codes *byte, tables *byte, rows int, blocks int)")
+	TEXT("sumsAVX2", NOSPLIT, "func(sums *uint16, codes *byte, tables *byte, rows int, blocks "+
+		"int)")
 	Doc("sumsAVX2 is [portableSums] of whole blocks; rows is a multiple of 4.")
 	out, codes := Load(Param("sums"), GP64()), Load(Param("codes"), GP64())
 	tables, rows := Load(Param("tables"), GP64()), Load(Param("rows"), GP64())
@@ -186,11 +188,14 @@ func fetch() {
 
 // above makes a mask of 32 bits a block.
 func above() {
-	TEXT("aboveAVX2", NOSPLIT, "func(masks *uint32, sums *uint16, scales *float32, blocks int, step, shift, limit float32)")
+	TEXT("aboveAVX2", NOSPLIT,
+		"func(masks *uint32, sums *uint16, scales *float32, blocks int, step, shift, limit "+
+			"float32)")
 	Doc("aboveAVX2 is [portableAbove] of whole blocks.")
 	masks, sums := Load(Param("masks"), GP64()), Load(Param("sums"), GP64())
 	scales, blocks := Load(Param("scales"), GP64()), Load(Param("blocks"), GP64())
-	step, shift, limit := broadcast("step", YMM()), broadcast("shift", YMM()), broadcast("limit", YMM())
+	step, shift, limit := broadcast("step", YMM()), broadcast("shift", YMM()),
+		broadcast("limit", YMM())
 	Label("next")
 	mask := GP32()
 	XORL(mask, mask)
@@ -218,8 +223,8 @@ func above() {
 	RET()
 }
 
-// cosine multiplies and adds in the order of the portable twin, to the last bit: no fused operations, and eight lanes
-// added pairwise.
+// cosine multiplies and adds in the order of the portable twin, to the last bit: no fused
+// operations, and eight lanes added pairwise.
 func cosine() {
 	TEXT("dotAVX2", NOSPLIT, "func(a, b *float32, n int) float32")
 	Doc("dotAVX2 is [portableDot], to the last bit; n is a multiple of 8 over 0.")
@@ -246,7 +251,8 @@ func cosine() {
 	RET()
 }
 
-// hadamard does the steps of the transform at the distances 1, 2 and 4 within a register, and the others between two.
+// hadamard does the steps of the transform at the distances 1, 2 and 4 within a register, and the
+// others between two.
 func hadamard() {
 	TEXT("hadamardAVX2", NOSPLIT, "func(v *float32, n int)")
 	Doc("hadamardAVX2 is [portableHadamard]; n is a power of two over 4.")
