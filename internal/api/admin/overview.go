@@ -46,7 +46,7 @@ type memory struct {
 }
 
 func (s *Server) overview(x *exchange) (any, error) {
-	totals, err := s.Store.Totals(x.r.Context(), x.realm)
+	totals, err := s.Store.Totals(x.r.Context(), x.caller.Realm)
 	if err != nil {
 		return nil, err
 	}
@@ -59,8 +59,8 @@ func (s *Server) overview(x *exchange) (any, error) {
 		StartedAt:     s.started.UTC().Truncate(time.Millisecond),
 		UptimeSeconds: int64(x.start.Sub(s.started).Seconds()),
 		Regions:       s.Regions,
-		Region:        x.realm.Region,
-		Account:       x.principal.Account,
+		Region:        x.caller.Realm.Region,
+		Account:       x.caller.Principal.Account,
 		Models:        s.Models,
 		DefaultModel:  s.Models[0].Version,
 		Collections:   totals.Collections,

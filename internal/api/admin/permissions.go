@@ -29,8 +29,8 @@ type collectionPermissions struct {
 // everything and, if the query names one, on a collection. It needs no permission: a caller could
 // find out by trying.
 func (s *Server) permissions(x *exchange) (any, error) {
-	answer := &permissions{Account: x.principal.Account, Arn: x.principal.ARN,
-		Root: x.principal.IsRoot(), Region: x.realm.Region}
+	answer := &permissions{Account: x.caller.Principal.Account, Arn: x.caller.Principal.ARN,
+		Root: x.caller.Principal.IsRoot(), Region: x.caller.Realm.Region}
 	var err error
 	if answer.Allowed, err = s.allowed(x, "*"); err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func (s *Server) permissions(x *exchange) (any, error) {
 		return nil, err
 	}
 	answer.Collection = &collectionPermissions{CollectionId: id}
-	answer.Collection.Allowed, err = s.allowed(x, rekognition.CollectionARN(x.realm, id))
+	answer.Collection.Allowed, err = s.allowed(x, rekognition.CollectionARN(x.caller.Realm, id))
 	return answer, err
 }
 
@@ -69,7 +69,7 @@ func (s *Server) allowed(x *exchange, resource string) ([]string, error) {
 		request.Action = action
 		err := s.Identities.Authorize(x.r.Context(), request)
 		if _, denied := errors.AsType[*iam.DeniedError](err); denied || action == Backup &&
-			x.principal.Account != s.Account || action == GetThumbnail && !s.Thumbnails {
+			x.caller.Principal.Account != s.Account || action == GetThumbnail && !s.Thumbnails {
 			continue
 		}
 		if err != nil {

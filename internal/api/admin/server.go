@@ -15,9 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"time"
 
@@ -25,12 +23,12 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/recollect-dev/recollect/internal/api/authn"
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/api/wire"
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/recollect"
-	"github.com/recollect-dev/recollect/internal/sigv4"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
 )
 
@@ -92,6 +90,7 @@ type Server struct {
 	requests  *semaphore.Weighted
 	transfers *semaphore.Weighted
 	routes    map[string]route
+	callers   *authn.Authenticator
 }
 
 // route is what one path does. Its action and resource are authorised before it runs; it has none
@@ -107,13 +106,13 @@ type route struct {
 // exchange is one request with what is known of it. A handler that answers by itself returns no
 // answer.
 type exchange struct {
-	id        string
-	start     time.Time
-	w         http.ResponseWriter
-	r         *http.Request
-	principal iam.Principal
-	realm     recollect.Realm
-	bodyHash  [sha256.Size]byte // as it was signed
+	id       string
+	start    time.Time
+	w        http.ResponseWriter
+	r        *http.Request
+	keyID    string            // that the request names, be its signature right or wrong
+	caller   authn.Caller      // nobody before the signature is verified
+	bodyHash [sha256.Size]byte // as it was signed
 }
 
 // New returns a server, and removes what an earlier one left in the data folder.
@@ -121,6 +120,7 @@ func New(cfg Config) *Server {
 	s := &Server{Config: cfg, now: time.Now, started: time.Now(),
 		requests:  semaphore.NewWeighted(maxRequests),
 		transfers: semaphore.NewWeighted(maxTransfers)}
+	s.callers = authn.New(cfg.Identities, wire.SigningName, cfg.Regions)
 	s.removeScratch()
 	s.routes = map[string]route{
 		"overview": {method: http.MethodGet, action: GetOverview, run: s.overview},
@@ -165,8 +165,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	level := slog.LevelInfo
 	attrs := []slog.Attr{
 		slog.String("request_id", x.id),
-		slog.String("account", x.principal.Account),
-		slog.String("principal", x.principal.ARN),
+		slog.String("address", r.RemoteAddr),
+		slog.String("access_key_id", x.keyID),
+		slog.String("account", x.caller.Principal.Account),
+		slog.String("principal", x.caller.Principal.ARN),
 		slog.String("path", name),
 		slog.Int("status", status),
 		slog.Duration("duration", s.now().Sub(x.start)),
@@ -224,7 +226,7 @@ func (s *Server) serve(x *exchange, name *string) (answer any, err error) {
 			if err != nil {
 				return nil, err
 			}
-			resource = rekognition.CollectionARN(x.realm, id)
+			resource = rekognition.CollectionARN(x.caller.Realm, id)
 		}
 		if err := s.Identities.Authorize(x.r.Context(),
 			s.authorization(x, do.action, resource)); err != nil {
@@ -240,16 +242,10 @@ func clipped(text string) string { return text[:min(len(text), 100)] }
 // authenticate verifies the signature. The hash of the body is taken on trust: whoever reads the
 // body compares.
 func (s *Server) authenticate(x *exchange) error {
-	signature, err := sigv4.Parse(x.r)
+	claim, err := s.callers.Read(x.r, x.start)
+	x.keyID = claim.KeyID()
 	if err != nil {
 		return err
-	}
-	key, ok, err := s.Identities.AccessKey(x.r.Context(), signature.AccessKeyID)
-	if err != nil {
-		return fmt.Errorf("look up an access key: %w", err)
-	}
-	if !ok || signature.SessionToken != "" {
-		return sigv4.UnrecognizedClientError()
 	}
 	x.bodyHash = sha256.Sum256(nil)
 	if x.r.ContentLength != 0 {
@@ -263,35 +259,16 @@ func (s *Server) authenticate(x *exchange) error {
 		}
 		x.bodyHash = [sha256.Size]byte(hash)
 	}
-	scope := sigv4.Scope{Region: s.Regions[0], Service: wire.SigningName}
-	if slices.Contains(s.Regions, signature.Region) {
-		scope.Region = signature.Region
-	}
-	if err := signature.Verify(x.r, x.bodyHash, key.Secret, scope, x.start); err != nil {
-		return err
-	}
-	x.principal = key.Principal
-	x.realm = recollect.Realm{Account: key.Principal.Account, Region: signature.Region}
-	return nil
+	x.caller, err = claim.Verify(x.r, x.bodyHash)
+	return err
 }
 
 // authorization is what policies decide about.
 func (s *Server) authorization(x *exchange, action, resource string) *iam.Request {
-	request := &iam.Request{
-		Principal:       x.principal,
-		Action:          action,
-		Resource:        resource,
-		Time:            x.start,
-		SecureTransport: x.r.TLS != nil,
-		Region:          x.realm.Region,
-		UserAgent:       x.r.UserAgent(),
-	}
-	if from, err := netip.ParseAddrPort(x.r.RemoteAddr); err == nil {
-		request.SourceIP = from.Addr().Unmap()
-	}
+	request := x.caller.PolicyRequest(x.r, action, resource, x.start)
 	if id := x.r.URL.Query().Get("collection"); id != "" && resource != "*" {
 		request.LoadResourceTags = func(ctx context.Context) (map[string]string, error) {
-			c, err := s.Store.Collection(ctx, x.realm, id)
+			c, err := s.Store.Collection(ctx, x.caller.Realm, id)
 			if recollect.CodeOf(err) == recollect.CodeNotFound {
 				return nil, nil // what is not there has no tags, and looks the same
 			}

@@ -15,7 +15,7 @@ func (s *Server) thumbnail(x *exchange) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.Store.Collection(x.r.Context(), x.realm, id)
+	c, err := s.Store.Collection(x.r.Context(), x.caller.Realm, id)
 	if err != nil {
 		return nil, err
 	}

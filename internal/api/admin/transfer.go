@@ -77,8 +77,8 @@ func (s *Server) removeScratch() {
 
 // backup sends an archive of the whole server.
 func (s *Server) backup(x *exchange) (any, error) {
-	if x.principal.Account != s.Account {
-		return nil, &iam.DeniedError{Principal: x.principal, Action: Backup, Resource: "*"}
+	if x.caller.Principal.Account != s.Account {
+		return nil, &iam.DeniedError{Principal: x.caller.Principal, Action: Backup, Resource: "*"}
 	}
 	return s.transfer(x, func(scratch string) (any, error) {
 		x.w.Header().Set("Content-Type", "application/zip")
@@ -105,7 +105,7 @@ func (s *Server) export(x *exchange) (any, error) {
 			return nil, err
 		}
 		defer f.Close()
-		if err := WriteCollection(x.r.Context(), f, s.Store, x.realm, id, s.Version); err != nil {
+		if err := WriteCollection(x.r.Context(), f, s.Store, x.caller.Realm, id, s.Version); err != nil {
 			return nil, err
 		}
 		size, err := f.Seek(0, io.SeekCurrent)
@@ -202,9 +202,9 @@ func (s *Server) importCollection(x *exchange) (any, error) {
 				return nil, err
 			}
 			var c face.Collection
-			c, err = (&importer{s.Store, s.Models, s.Limits}).run(x.r.Context(), a, x.realm, id)
+			c, err = (&importer{s.Store, s.Models, s.Limits}).run(x.r.Context(), a, x.caller.Realm, id)
 			if err == nil {
-				return &importAnswer{c.ID, rekognition.CollectionARN(x.realm, c.ID),
+				return &importAnswer{c.ID, rekognition.CollectionARN(x.caller.Realm, c.ID),
 						c.FaceModelVersion, c.FaceCount, c.UserCount},
 					control.SetWriteDeadline(time.Now().Add(transferPause))
 			}

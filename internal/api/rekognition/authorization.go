@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -17,9 +16,9 @@ import (
 
 // authorize returns nil if the caller may do what it asks for, which is decided before anything of
 // the resource is revealed.
-func (s *Server) authorize(x *exchange, r *http.Request, realm recollect.Realm, operation string,
-	input any) error {
-	request := s.authorization(x, r, realm, operation, input)
+func (s *Server) authorize(x *exchange, r *http.Request, operation string, input any) error {
+	realm := x.caller.Realm
+	request := s.authorization(x, r, operation, input)
 	if err := s.identities.Authorize(r.Context(), request); err != nil {
 		return err
 	}
@@ -41,20 +40,12 @@ func (s *Server) authorize(x *exchange, r *http.Request, realm recollect.Realm, 
 }
 
 // authorization is what policies decide about.
-func (s *Server) authorization(x *exchange, r *http.Request, realm recollect.Realm,
-	operation string, input any) *iam.Request {
-	request := &iam.Request{
-		Principal:       x.principal,
-		Action:          "rekognition:" + operation,
-		Resource:        resource(realm, operation, input),
-		Time:            x.start,
-		SecureTransport: r.TLS != nil,
-		Region:          realm.Region,
-		UserAgent:       r.UserAgent(),
-	}
-	if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		request.SourceIP = from.Addr().Unmap()
-	}
+func (s *Server) authorization(
+	x *exchange, r *http.Request, operation string, input any,
+) *iam.Request {
+	realm := x.caller.Realm
+	request := x.caller.PolicyRequest(r, "rekognition:"+operation,
+		resource(realm, operation, input), x.start)
 	switch in := input.(type) {
 	case *wire.CreateCollectionRequest:
 		request.RequestTags = in.Tags

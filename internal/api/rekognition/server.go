@@ -14,7 +14,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,11 +21,11 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/recollect-dev/recollect/internal/api/authn"
 	"github.com/recollect-dev/recollect/internal/api/wire"
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/recollect"
-	"github.com/recollect-dev/recollect/internal/sigv4"
 )
 
 // Identities knows who callers are and what they may do.
@@ -68,7 +67,7 @@ type Server struct {
 	service    *face.Service
 	identities Identities
 	images     Images
-	regions    []string
+	callers    *authn.Authenticator
 	tokens     tokens
 	log        *slog.Logger
 	observer   Observer
@@ -86,7 +85,7 @@ func New(cfg Config) *Server {
 		service:    cfg.Service,
 		identities: cfg.Identities,
 		images:     cfg.Images,
-		regions:    cfg.Regions,
+		callers:    authn.New(cfg.Identities, wire.SigningName, cfg.Regions),
 		tokens:     tokens{key: cfg.TokenKey},
 		log:        cfg.Log,
 		observer:   cfg.Observer,
@@ -110,7 +109,8 @@ func New(cfg Config) *Server {
 type exchange struct {
 	id        string
 	start     time.Time
-	principal iam.Principal
+	keyID     string       // that the request names, be its signature right or wrong
+	caller    authn.Caller // nobody before the signature is verified
 	operation string
 }
 
@@ -147,7 +147,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	})
 	attrs := []slog.Attr{
 		slog.String("request_id", x.id),
-		slog.String("account", x.principal.Account),
+		slog.String("address", r.RemoteAddr),
+		slog.String("access_key_id", x.keyID),
+		slog.String("account", x.caller.Principal.Account),
+		slog.String("principal", x.caller.Principal.ARN),
 		slog.String("operation", x.operation),
 		slog.Int("status", status),
 		slog.Duration("duration", duration),
@@ -157,6 +160,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		attrs = append(attrs, slog.String("error_code", code))
 		if e, ok := errors.AsType[*recollect.Error](err); ok && e.Err != nil {
 			attrs = append(attrs, slog.String("cause", e.Err.Error()))
+		}
+		if x.keyID != "" && x.caller.KeyID == "" {
+			level = slog.LevelWarn // somebody uses the id of a key without its secret
 		}
 		if status >= http.StatusInternalServerError && status != http.StatusNotImplemented {
 			level = slog.LevelError
@@ -189,7 +195,8 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 	if r.URL.Path != "/" || r.Method != http.MethodPost {
 		return nil, unknownOperation(http.StatusNotFound)
 	}
-	signature, key, err := s.identify(x, r)
+	claim, err := s.callers.Read(r, x.start)
+	x.keyID = claim.KeyID()
 	if err != nil {
 		return nil, unread(err)
 	}
@@ -208,17 +215,15 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := signature.Verify(r, sha256.Sum256(body), key.Secret, s.scope(signature),
-		x.start); err != nil {
+	if x.caller, err = claim.Verify(r, sha256.Sum256(body)); err != nil {
 		return nil, err
 	}
-	x.principal = key.Principal
 
 	if !known {
 		return nil, unknownOperation(http.StatusBadRequest)
 	}
 	name := described.Name
-	if !s.limiter.allow(x.principal.Account, name, x.start) {
+	if !s.limiter.allow(x.caller.Principal.Account, name, x.start) {
 		return nil, errRateExceeded
 	}
 	if err := place.settle(r.Context()); err != nil {
@@ -236,8 +241,7 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 	if err := wire.Validate(input); err != nil {
 		return nil, err
 	}
-	realm := recollect.Realm{Account: x.principal.Account, Region: signature.Region}
-	if err := s.authorize(x, r, realm, name, input); err != nil {
+	if err := s.authorize(x, r, name, input); err != nil {
 		return nil, err
 	}
 	run, ok := s.operations[name]
@@ -245,7 +249,7 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 		return nil, recollect.Errorf(recollect.CodeNotImplemented,
 			"Recollect does not implement %s.", name)
 	}
-	return run(r.Context(), realm, input)
+	return run(r.Context(), x.caller.Realm, input)
 }
 
 // operationOf finds the operation that the headers name.
@@ -255,30 +259,4 @@ func operationOf(r *http.Request) (*wire.Operation, bool) {
 		return nil, false
 	}
 	return wire.Lookup(name)
-}
-
-// identify reads who claims to have signed the request, and finds the key to verify it with.
-func (s *Server) identify(x *exchange, r *http.Request) (*sigv4.Signature, iam.AccessKey, error) {
-	signature, err := sigv4.Parse(r)
-	if err != nil {
-		return nil, iam.AccessKey{}, err
-	}
-	key, ok, err := s.identities.AccessKey(r.Context(), signature.AccessKeyID)
-	if err != nil {
-		return nil, iam.AccessKey{}, fmt.Errorf("look up an access key: %w", err)
-	}
-	// Keys here are long-lived: none comes with a session token.
-	if !ok || signature.SessionToken != "" {
-		return nil, iam.AccessKey{}, sigv4.UnrecognizedClientError()
-	}
-	return signature, key, signature.CheckScope(s.scope(signature), x.start)
-}
-
-// scope is what a signature must be for: any of the server's regions.
-func (s *Server) scope(signature *sigv4.Signature) sigv4.Scope {
-	scope := sigv4.Scope{Region: s.regions[0], Service: wire.SigningName}
-	if slices.Contains(s.regions, signature.Region) {
-		scope.Region = signature.Region
-	}
-	return scope
 }

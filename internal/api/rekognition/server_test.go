@@ -479,7 +479,8 @@ func TestLogTellsWhatHappenedAndNoMore(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]any{"operation": "DeleteCollection",
-		"account": "123456789012", "status": 400.0, "error_code": "ResourceNotFoundException"} {
+		"account": "123456789012", "status": 400.0, "error_code": "ResourceNotFoundException",
+		"access_key_id": keyID, "principal": "arn:aws:iam::123456789012:root"} {
 		if last[name] != want {
 			t.Errorf("the log says %s %v, want %v", name, last[name], want)
 		}
@@ -487,10 +488,31 @@ func TestLogTellsWhatHappenedAndNoMore(t *testing.T) {
 	if last["request_id"] == "" || last["duration"] == nil {
 		t.Errorf("the log lacks the request id or the duration: %s", lines[2])
 	}
-	for _, private := range []string{secret, keyID, "Person", "Authorization"} {
+	if address, _ := last["address"].(string); !strings.HasPrefix(address, "127.0.0.1:") {
+		t.Errorf("the log has the address %q", address)
+	}
+	for _, private := range []string{secret, "Person", "Authorization"} {
 		if strings.Contains(log, private) {
 			t.Errorf("%q is in the log", private)
 		}
+	}
+}
+
+// A failed signature leaves a warning that names the key and the address, and nobody as the principal.
+func TestLogTellsOfFailedSignatures(t *testing.T) {
+	d := open(t)
+	client := d.clientOf(iam.AccessKey{ID: keyID, Secret: "not the secret of the key"})
+	if _, err := client.ListCollections(t.Context(), &sdk.ListCollectionsInput{}); err == nil {
+		t.Fatal("a wrong secret signs")
+	}
+	var line map[string]any
+	if err := json.Unmarshal([]byte(d.log.String()), &line); err != nil {
+		t.Fatal(err)
+	}
+	address, _ := line["address"].(string)
+	if line["level"] != "WARN" || line["access_key_id"] != keyID || line["principal"] != "" ||
+		!strings.HasPrefix(address, "127.0.0.1:") {
+		t.Errorf("the log says %s", d.log.String())
 	}
 }
 

@@ -1,0 +1,125 @@
+// Package authn authenticates requests that are signed with Signature Version 4, and says to the policy
+// engine who makes them. Every handler that answers signed requests uses it, so that there is one place
+// that decides who a caller is.
+package authn
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/sigv4"
+)
+
+// Keys finds access keys.
+type Keys interface {
+	// AccessKey returns the key with this id. It is not ok if there is none that may sign requests.
+	AccessKey(ctx context.Context, id string) (key iam.AccessKey, ok bool, err error)
+}
+
+// Authenticator authenticates requests for one service in a server's regions. It is safe for concurrent
+// use.
+type Authenticator struct {
+	keys    Keys
+	service string
+	regions []string
+}
+
+// New returns an authenticator of signatures for this service (the name in a signature's scope) and any
+// of the regions, of which there is at least one.
+func New(keys Keys, service string, regions []string) *Authenticator {
+	return &Authenticator{keys: keys, service: service, regions: regions}
+}
+
+// Claim is who a request says that it is from. Nothing of it is proven before [Claim.Verify].
+type Claim struct {
+	signature *sigv4.Signature
+	key       iam.AccessKey
+	scope     sigv4.Scope
+	at        time.Time
+}
+
+// Read reads a request's signature from its headers alone and finds the key that it names. It costs one
+// lookup, so that a request without a known key is rejected before its body is read. A [*sigv4.Error] says
+// what is wrong with the request; any other error is the server's. With an error, the claim is nil, or
+// good for nothing but its KeyID.
+func (a *Authenticator) Read(r *http.Request, at time.Time) (*Claim, error) {
+	signature, err := sigv4.Parse(r)
+	if err != nil {
+		return nil, err
+	}
+	claim := &Claim{signature: signature, scope: a.scope(signature), at: at}
+	key, ok, err := a.keys.AccessKey(r.Context(), signature.AccessKeyID)
+	if err != nil {
+		return claim, fmt.Errorf("look up an access key: %w", err)
+	}
+	// Keys are long-lived: none comes with a session token.
+	if !ok || signature.SessionToken != "" {
+		return claim, sigv4.UnrecognizedClientError()
+	}
+	claim.key = key
+	return claim, signature.CheckScope(claim.scope, at)
+}
+
+// scope is what a signature must be for: the region that it names if the server has it.
+func (a *Authenticator) scope(signature *sigv4.Signature) sigv4.Scope {
+	scope := sigv4.Scope{Region: a.regions[0], Service: a.service}
+	if slices.Contains(a.regions, signature.Region) {
+		scope.Region = signature.Region
+	}
+	return scope
+}
+
+// KeyID is the id of the access key that the request names; empty for a nil claim.
+func (c *Claim) KeyID() string {
+	if c == nil {
+		return ""
+	}
+	return c.signature.AccessKeyID
+}
+
+// Verify checks the signature against the SHA-256 of the body and returns the caller. A [*sigv4.Error] if
+// the signature does not hold.
+func (c *Claim) Verify(r *http.Request, bodySHA256 [sha256.Size]byte) (Caller, error) {
+	if err := c.signature.Verify(r, bodySHA256, c.key.Secret, c.scope, c.at); err != nil {
+		return Caller{}, err
+	}
+	return Caller{
+		Principal: c.key.Principal,
+		KeyID:     c.key.ID,
+		Realm:     recollect.Realm{Account: c.key.Principal.Account, Region: c.signature.Region},
+	}, nil
+}
+
+// Caller is who a verified request is from. The zero value is nobody.
+type Caller struct {
+	Principal iam.Principal
+	KeyID     string
+	Realm     recollect.Realm // the caller's account and the region of the signature
+}
+
+// PolicyRequest is what policies decide about when the caller of r asks for an action on a resource. The
+// tags of the request and of the resource are the handler's to add.
+func (c Caller) PolicyRequest(
+	r *http.Request, action, resource string, at time.Time,
+) *iam.Request {
+	request := &iam.Request{
+		Principal:       c.Principal,
+		Action:          action,
+		Resource:        resource,
+		Time:            at,
+		SecureTransport: r.TLS != nil,
+		Region:          c.Realm.Region,
+		UserAgent:       r.UserAgent(),
+	}
+	if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		request.SourceIP = from.Addr().Unmap()
+	}
+	return request
+}
