@@ -12,6 +12,9 @@ import (
 // can have.
 const DefaultPageSize = 4096
 
+// CollectionARN names a collection as policies and tags do.
+func CollectionARN(realm recollect.Realm, id string) string { return realm.ARN("collection/" + id) }
+
 // CreateCollection makes an empty collection with tags that uses the current face model.
 // CodeAlreadyExists if the realm has one of that id, CodeQuota if it has as many as it may or these
 // are too many tags.

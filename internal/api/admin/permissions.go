@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 
-	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/api/wire"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
 )
 
@@ -43,7 +43,7 @@ func (s *Server) permissions(x *exchange) (any, error) {
 		return nil, err
 	}
 	answer.Collection = &collectionPermissions{CollectionId: id}
-	answer.Collection.Allowed, err = s.allowed(x, rekognition.CollectionARN(x.caller.Realm, id))
+	answer.Collection.Allowed, err = s.allowed(x, face.CollectionARN(x.caller.Realm, id))
 	return answer, err
 }
 

@@ -226,7 +226,7 @@ func (s *Server) serve(x *exchange, name *string) (answer any, err error) {
 			if err != nil {
 				return nil, err
 			}
-			resource = rekognition.CollectionARN(x.caller.Realm, id)
+			resource = face.CollectionARN(x.caller.Realm, id)
 		}
 		if err := s.Identities.Authorize(x.r.Context(),
 			s.authorization(x, do.action, resource)); err != nil {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/mattn/go-sqlite3"
 
-	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/api/wire"
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
@@ -204,7 +203,7 @@ func (s *Server) importCollection(x *exchange) (any, error) {
 			var c face.Collection
 			c, err = (&importer{s.Store, s.Models, s.Limits}).run(x.r.Context(), a, x.caller.Realm, id)
 			if err == nil {
-				return &importAnswer{c.ID, rekognition.CollectionARN(x.caller.Realm, c.ID),
+				return &importAnswer{c.ID, face.CollectionARN(x.caller.Realm, c.ID),
 						c.FaceModelVersion, c.FaceCount, c.UserCount},
 					control.SetWriteDeadline(time.Now().Add(transferPause))
 			}

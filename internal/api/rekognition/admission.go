@@ -60,16 +60,6 @@ func newAdmission(requests, pictures int) *admission {
 	}
 }
 
-// runsNetworks tells whether an operation is one of those that cost a thousand times what the
-// others do.
-func runsNetworks(operation string) bool {
-	switch operation {
-	case "IndexFaces", "SearchFacesByImage", "SearchUsersByImage", "DetectFaces", "CompareFaces":
-		return true
-	}
-	return false
-}
-
 // place is a request's place among those that run networks. It is taken before the body is read, so
 // that a crowd does not upload pictures in vain; a caller whose upload is slow gives it up for that
 // time, so that slow callers do not keep it from fast ones. The nil place is that of any other
@@ -84,8 +74,8 @@ type place struct {
 
 // enter returns a place for a body of so many bytes, less than 0 if that is not known, or
 // errSlowDown.
-func (a *admission) enter(operation string, bytes int64) (*place, error) {
-	if !runsNetworks(operation) {
+func (a *admission) enter(c cost, bytes int64) (*place, error) {
+	if c != networks {
 		return nil, nil
 	}
 	if bytes < 0 {

@@ -3,65 +3,70 @@ package rekognition
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
-	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/recollect-dev/recollect/internal/api/wire"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // authorize returns nil if the caller may do what it asks for, which is decided before anything of
-// the resource is revealed.
-func (s *Server) authorize(x *exchange, r *http.Request, operation string, input any) error {
-	realm := x.caller.Realm
-	request := s.authorization(x, r, operation, input)
-	if err := s.identities.Authorize(r.Context(), request); err != nil {
+// the resource is revealed: the operation on each of its resources, tagging what it creates with
+// tags, and reading each object of S3 that it names.
+func (s *Server) authorize(x *exchange, r *http.Request, op operation, input any) error {
+	existing, created := op.arns(x.caller.Realm, input)
+	allowed := func(operation string, arns []string) error {
+		for _, arn := range arns {
+			request := s.policyRequest(x, r, operation, arn, input)
+			if err := s.identities.Authorize(r.Context(), request); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := allowed(op.name, existing); err != nil {
 		return err
 	}
-	// Making a collection with tags is tagging it, too.
-	if in, ok := input.(*wire.CreateCollectionRequest); ok && len(in.Tags) > 0 {
-		tagging := *request
-		tagging.Action, tagging.Resource = "rekognition:TagResource",
-			CollectionARN(realm, *in.CollectionId)
-		if err := s.identities.Authorize(r.Context(), &tagging); err != nil {
+	if tags, _ := requestTags(input); len(tags) > 0 {
+		if err := allowed("TagResource", created); err != nil {
 			return err
 		}
 	}
-	for _, object := range objectsOf(input) {
-		if err := s.authorizeObject(r.Context(), request, object); err != nil {
+	named := objectsOf(input)
+	if len(named) > 0 && op.objects != readsObjects {
+		return fmt.Errorf("operation %s names objects of S3 and is not declared to", op.name)
+	}
+	for _, object := range named {
+		if err := s.authorizeObject(x, r, object); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// authorization is what policies decide about.
-func (s *Server) authorization(
-	x *exchange, r *http.Request, operation string, input any,
+// policyRequest is what policies decide about.
+func (s *Server) policyRequest(
+	x *exchange, r *http.Request, operation, arn string, input any,
 ) *iam.Request {
 	realm := x.caller.Realm
-	request := x.caller.PolicyRequest(r, "rekognition:"+operation,
-		resource(realm, operation, input), x.start)
-	switch in := input.(type) {
-	case *wire.CreateCollectionRequest:
-		request.RequestTags = in.Tags
-	case *wire.TagResourceRequest:
-		request.RequestTags = in.Tags
-	case *wire.UntagResourceRequest:
+	request := x.caller.PolicyRequest(r, "rekognition:"+operation, arn, x.start)
+	request.RequestTags, _ = requestTags(input)
+	if in, ok := input.(*wire.UntagResourceRequest); ok {
 		request.TagKeys = in.TagKeys
 	}
 	if request.RequestTags != nil {
 		request.TagKeys = slices.Sorted(maps.Keys(request.RequestTags))
 	}
-	if id, ok := strings.CutPrefix(request.Resource, CollectionARN(realm, "")); ok {
+	if id, ok := strings.CutPrefix(arn, face.CollectionARN(realm, "")); ok {
 		request.LoadResourceTags = func(ctx context.Context) (map[string]string, error) {
 			tags, err := s.service.CollectionTags(ctx, realm, id)
 			if recollect.CodeOf(err) == recollect.CodeNotFound {
-				return nil, nil // what is not there has no tags, and looks the same
+				return nil, nil // a collection that does not exist has no tags, and looks the same
 			}
 			return tags, err
 		}
@@ -72,61 +77,19 @@ func (s *Server) authorization(
 // authorizeObject makes sure that the caller itself may read an object of S3, as on the service:
 // the server's own key must not lend anybody its rights. Whoever may not learns no more than that
 // the object cannot be had.
-func (s *Server) authorizeObject(ctx context.Context, call *iam.Request,
-	object *wire.S3Object) error {
+func (s *Server) authorizeObject(x *exchange, r *http.Request, object *wire.S3Object) error {
 	if object.Bucket == nil || object.Name == nil {
-		return nil // refused later
+		return nil // rejected by the handler
 	}
-	reading := *call
-	reading.Action, reading.Resource = "s3:GetObject", "arn:aws:s3:::"+*object.Bucket+"/"+
-		*object.Name
+	action := "s3:GetObject"
 	if object.Version != nil {
-		reading.Action = "s3:GetObjectVersion"
+		action = "s3:GetObjectVersion"
 	}
-	reading.RequestTags, reading.TagKeys, reading.LoadResourceTags = nil, nil, nil
-	err := s.identities.Authorize(ctx, &reading)
+	reading := x.caller.PolicyRequest(r, action,
+		"arn:aws:s3:::"+*object.Bucket+"/"+*object.Name, x.start)
+	err := s.identities.Authorize(r.Context(), reading)
 	if denied, ok := errors.AsType[*iam.DeniedError](err); ok {
 		return noObject(errors.New(denied.Error()))
 	}
 	return err
-}
-
-// objectsOf returns the objects of S3 that an input names.
-func objectsOf(input any) (objects []*wire.S3Object) {
-	in := reflect.ValueOf(input).Elem()
-	for i := range in.NumField() {
-		// An image that is given twice is refused later, whoever may read what.
-		if image, ok := in.Field(i).Interface().(*wire.Image); ok && image != nil &&
-			image.S3Object != nil && image.Bytes == nil {
-			objects = append(objects, image.S3Object)
-		}
-	}
-	return objects
-}
-
-// resource is the ARN of what an operation acts on, by the service authorization reference: a
-// collection where the input names one that is there already, whatever ARN the input names, and
-// else *.
-func resource(realm recollect.Realm, operation string, input any) string {
-	in := reflect.ValueOf(input).Elem()
-	if id, ok := member(in, "CollectionId"); ok && operation != "CreateCollection" {
-		return CollectionARN(realm, id)
-	}
-	if arn, ok := member(in, "ResourceArn"); ok {
-		return fullARN(arn)
-	}
-	return "*"
-}
-
-// member is the value of a text member of an input, if it has one of that name and it is given.
-func member(input reflect.Value, name string) (string, bool) {
-	field := input.FieldByName(name)
-	if !field.IsValid() {
-		return "", false
-	}
-	value, ok := field.Interface().(*string)
-	if !ok || value == nil {
-		return "", false
-	}
-	return *value, true
 }

@@ -11,48 +11,6 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-// operation runs one operation: input is of the type that the operation table makes, and so is the
-// output.
-type operation func(ctx context.Context, realm recollect.Realm, input any) (output any, err error)
-
-// bind makes an operation of a typed function.
-func bind[In, Out any](f func(context.Context, recollect.Realm, *In) (*Out, error)) operation {
-	return func(ctx context.Context, realm recollect.Realm, input any) (any, error) {
-		in, ok := input.(*In)
-		if !ok {
-			return nil, fmt.Errorf("the operation takes %T, not %T", in, input)
-		}
-		return f(ctx, realm, in)
-	}
-}
-
-// bindings are the operations that are built.
-func (s *Server) bindings() map[string]operation {
-	return map[string]operation{
-		"CreateCollection":    bind(s.createCollection),
-		"ListCollections":     bind(s.listCollections),
-		"DescribeCollection":  bind(s.describeCollection),
-		"DeleteCollection":    bind(s.deleteCollection),
-		"IndexFaces":          bind(s.indexFaces),
-		"ListFaces":           bind(s.listFaces),
-		"DeleteFaces":         bind(s.deleteFaces),
-		"SearchFaces":         bind(s.searchFaces),
-		"SearchFacesByImage":  bind(s.searchFacesByImage),
-		"DetectFaces":         bind(s.detectFaces),
-		"CompareFaces":        bind(s.compareFaces),
-		"TagResource":         bind(s.tagResource),
-		"UntagResource":       bind(s.untagResource),
-		"ListTagsForResource": bind(s.listTagsForResource),
-		"CreateUser":          bind(s.createUser),
-		"DeleteUser":          bind(s.deleteUser),
-		"ListUsers":           bind(s.listUsers),
-		"AssociateFaces":      bind(s.associateFaces),
-		"DisassociateFaces":   bind(s.disassociateFaces),
-		"SearchUsers":         bind(s.searchUsers),
-		"SearchUsersByImage":  bind(s.searchUsersByImage),
-	}
-}
-
 func (s *Server) createCollection(ctx context.Context, realm recollect.Realm,
 	in *wire.CreateCollectionRequest) (*wire.CreateCollectionResponse, error) {
 	c, err := s.service.CreateCollection(ctx, realm, *in.CollectionId, in.Tags)
@@ -62,14 +20,9 @@ func (s *Server) createCollection(ctx context.Context, realm recollect.Realm,
 	return &wire.CreateCollectionResponse{
 		StatusCode: new(int32(http.StatusOK)),
 		// The service leaves the "arn:" out here, and here alone.
-		CollectionArn:    new(strings.TrimPrefix(CollectionARN(realm, c.ID), "arn:")),
+		CollectionArn:    new(strings.TrimPrefix(face.CollectionARN(realm, c.ID), "arn:")),
 		FaceModelVersion: new(c.FaceModelVersion),
 	}, nil
-}
-
-// CollectionARN names a collection as policies and tags do.
-func CollectionARN(realm recollect.Realm, id string) string {
-	return fmt.Sprintf("arn:aws:rekognition:%s:%s:collection/%s", realm.Region, realm.Account, id)
 }
 
 func (s *Server) listCollections(ctx context.Context, realm recollect.Realm,
@@ -124,7 +77,7 @@ func (s *Server) describeCollection(ctx context.Context, realm recollect.Realm,
 		return nil, err
 	}
 	return &wire.DescribeCollectionResponse{
-		CollectionARN:     new(CollectionARN(realm, c.ID)),
+		CollectionARN:     new(face.CollectionARN(realm, c.ID)),
 		CreationTimestamp: new(wire.Timestamp(c.CreatedAt)),
 		FaceCount:         new(c.FaceCount),
 		FaceModelVersion:  new(c.FaceModelVersion),

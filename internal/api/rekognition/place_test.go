@@ -21,7 +21,7 @@ func (a *admission) freePictures() (n int) {
 func TestPlace(t *testing.T) {
 	enter := func(t *testing.T, a *admission) *place {
 		t.Helper()
-		p, err := a.enter("DetectFaces", 100)
+		p, err := a.enter(networks, 100)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,10 +38,10 @@ func TestPlace(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			a := newAdmission(0, 1)
 			p := enter(t, a)
-			if _, err := a.enter("IndexFaces", 100); !errors.Is(err, errSlowDown) {
+			if _, err := a.enter(networks, 100); !errors.Is(err, errSlowDown) {
 				t.Errorf("a second one: %v", err)
 			}
-			if p, err := a.enter("ListFaces", 100); p != nil || err != nil ||
+			if p, err := a.enter(store, 100); p != nil || err != nil ||
 				p.settle(t.Context()) != nil {
 				t.Errorf("an operation without networks: %v, %v", p, err)
 			}
@@ -59,7 +59,7 @@ func TestPlace(t *testing.T) {
 			a := newAdmission(0, 10)
 			for bytes, want := range map[int64]int{0: 9, bytesPerPlace - 1: 9, bytesPerPlace: 8,
 				8*bytesPerPlace + 1: 1, maxBody: 0, -1: 0} {
-				p, err := a.enter("IndexFaces", bytes)
+				p, err := a.enter(networks, bytes)
 				if err != nil {
 					t.Fatalf("%d bytes alone: %v", bytes, err)
 				}

@@ -101,7 +101,13 @@ func New(cfg Config) *Server {
 	if s.images == nil {
 		s.images = noImages{}
 	}
-	s.operations = s.bindings()
+	s.operations = make(map[string]operation)
+	for _, op := range s.declarations() {
+		// A test holds every declaration to check; one that fails it is rejected when it is called.
+		if op.check() == nil {
+			s.operations[op.name] = op
+		}
+	}
 	return s
 }
 
@@ -201,10 +207,14 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 		return nil, unread(err)
 	}
 	described, known := operationOf(r)
+	var op operation
 	if known {
 		x.operation = described.Name
+		if op, known = s.operations[described.Name]; !known {
+			return nil, unread(fmt.Errorf("operation %s is not declared", described.Name))
+		}
 	}
-	place, err := s.admission.enter(x.operation, r.ContentLength)
+	place, err := s.admission.enter(op.cost, r.ContentLength)
 	if err != nil {
 		return nil, turnAway(r, err)
 	}
@@ -222,8 +232,7 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 	if !known {
 		return nil, unknownOperation(http.StatusBadRequest)
 	}
-	name := described.Name
-	if !s.limiter.allow(x.caller.Principal.Account, name, x.start) {
+	if !s.limiter.allow(x.caller.Principal.Account, op.name, x.start) {
 		return nil, errRateExceeded
 	}
 	if err := place.settle(r.Context()); err != nil {
@@ -241,15 +250,10 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 	if err := wire.Validate(input); err != nil {
 		return nil, err
 	}
-	if err := s.authorize(x, r, name, input); err != nil {
+	if err := s.authorize(x, r, op, input); err != nil {
 		return nil, err
 	}
-	run, ok := s.operations[name]
-	if !ok {
-		return nil, recollect.Errorf(recollect.CodeNotImplemented,
-			"Recollect does not implement %s.", name)
-	}
-	return run(r.Context(), x.caller.Realm, input)
+	return op.handle(r.Context(), x.caller.Realm, input)
 }
 
 // operationOf finds the operation that the headers name.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/recollect-dev/recollect/internal/api/wire"
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
@@ -61,7 +62,7 @@ func taggedCollection(realm recollect.Realm, arn string) (id string, err error) 
 		return "", recollect.Errorf(recollect.CodeInvalidParameter,
 			"Request has invalid parameters")
 	}
-	id, ok := strings.CutPrefix(full, CollectionARN(realm, ""))
+	id, ok := strings.CutPrefix(full, face.CollectionARN(realm, ""))
 	if !ok || id == "" {
 		return "", resourceError(recollect.Errorf(recollect.CodeNotFound,
 			"The ARN names no collection of the caller's"), arn)
