@@ -44,6 +44,10 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// ErrNoSpace says that a disk, or a quota of one, is full. Stores wrap it around their own error, so
+// that callers need not know what they keep their data with.
+var ErrNoSpace = errors.New("there is no space left on the disk")
+
 // Errorf returns an [Error] with a formatted message.
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}

@@ -12,8 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/mattn/go-sqlite3"
-
 	"github.com/recollect-dev/recollect/internal/api/wire"
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
@@ -58,10 +56,8 @@ func (s *Server) transfer(x *exchange, do func(scratch string) (any, error)) (an
 
 // isFull tells whether an error comes from a disk, or a quota of one, that is full.
 func isFull(err error) bool {
-	if e, ok := errors.AsType[sqlite3.Error](err); ok && e.Code == sqlite3.ErrFull {
-		return true
-	}
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+	return errors.Is(err, recollect.ErrNoSpace) || errors.Is(err, syscall.ENOSPC) ||
+		errors.Is(err, syscall.EDQUOT)
 }
 
 // removeScratch removes what a server that was killed left behind.

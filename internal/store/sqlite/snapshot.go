@@ -18,7 +18,7 @@ import (
 func (s *Store) Snapshot(ctx context.Context, path string) (err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("copy the store: %w", err)
+			err = fmt.Errorf("copy the store: %w", markNoSpace(err))
 		}
 	}()
 	// SQLite would make it readable by others, and takes an empty file for a new one.
@@ -101,7 +101,7 @@ func (s *Store) View(ctx context.Context, realm recollect.Realm, id string,
 	if err != nil {
 		return fmt.Errorf("view a collection: %w", err)
 	}
-	return read(v)
+	return markNoSpace(read(v))
 }
 
 // Faces calls each with every face and its vector, in order of key.

@@ -105,7 +105,7 @@ func (w *writer) commit(group []*change) {
 		if errs[i] == nil {
 			errs[i] = err
 		}
-		c.done <- errs[i]
+		c.done <- markNoSpace(errs[i])
 	}
 }
 
