@@ -24,10 +24,13 @@ var mayImport = map[string][]string{
 	"/internal/engine/verification": {"/internal/face", "/internal/recollect"},
 	"/internal/engine/reference": {"/internal/face", "/internal/recollect",
 		"/internal/engine/verification"},
+	"/internal/transfer": {"/internal/face", "/internal/recollect", "/internal/iam",
+		"/internal/transfer/archive"},
 	"/internal/transfer/migration": {"/internal/face", "/internal/recollect",
 		"/internal/transfer/archive", "/internal/client/bulk"},
-	"/internal/index/exact":       {"/internal/face", "/internal/recollect"},
-	"/internal/store/sqlite":      {"/internal/face", "/internal/recollect", "/internal/iam"},
+	"/internal/index/exact": {"/internal/face", "/internal/recollect"},
+	"/internal/store/sqlite": {"/internal/face", "/internal/recollect", "/internal/iam",
+		"/internal/transfer"},
 	"/internal/source/s3":         {},
 	"/internal/client/bulk":       {},
 	"/internal/store/storetest":   {"/internal/face", "/internal/recollect"},
@@ -41,11 +44,12 @@ var mayImport = map[string][]string{
 	"/internal/api/console":      {},
 	"/internal/api/admin": {"/internal/face", "/internal/recollect",
 		"/internal/transfer/archive", "/internal/iam", "/internal/api/authn",
-		"/internal/api/rekognition", "/internal/store/sqlite", "/internal/api/wire"},
+		"/internal/api/rekognition", "/internal/api/wire"},
 	"/conformance":               {"/internal/api/wire", "/conformance/compatibility"},
 	"/conformance/compatibility": {"/internal/api/wire"},
 	"/cmd/recollect": {"/internal/face", "/internal/recollect", "/internal/api/admin",
-		"/internal/transfer/archive", "/internal/client/bulk", "/internal/api/console",
+		"/internal/transfer", "/internal/transfer/archive", "/internal/client/bulk",
+		"/internal/api/console",
 		"/internal/index/exact", "/internal/iam", "/internal/metrics",
 		"/internal/transfer/migration", "/internal/engine/onnx", "/internal/engine/pack",
 		"/internal/engine/reference", "/internal/api/rekognition", "/internal/source/s3",
@@ -53,6 +57,12 @@ var mayImport = map[string][]string{
 		"/internal/api/wire"},
 
 	"/conformance/clients/go": {}, // as any user's program
+}
+
+// The packages of others that only the packages below one folder may import: drivers of databases.
+var confined = map[string]string{
+	"github.com/mattn/go-sqlite3": "/internal/store/",
+	"database/sql":                "/internal/store/",
 }
 
 func TestImportsPointInwards(t *testing.T) {
@@ -72,6 +82,14 @@ func TestImportsPointInwards(t *testing.T) {
 			t.Errorf("package %s is not in the table", fields[0])
 		}
 		for _, imported := range fields[1:] {
+			if folder, ok := confined[imported]; ok && !strings.HasPrefix(pkg, folder) {
+				t.Errorf("%s must not import %s, which is for %s alone", fields[0], imported,
+					folder)
+			}
+			if strings.HasPrefix(pkg, "/internal/api/") &&
+				strings.HasPrefix(imported, module+"/internal/store/") {
+				t.Errorf("%s must not import a store, as %s is", fields[0], imported)
+			}
 			if p, ours := strings.CutPrefix(imported, module); ours && ok &&
 				!slices.Contains(allowed, p) {
 				t.Errorf("%s must not import %s", fields[0], imported)

@@ -14,8 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/recollect-dev/recollect/internal/api/admin"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
+	"github.com/recollect-dev/recollect/internal/transfer"
 	"github.com/recollect-dev/recollect/internal/transfer/archive"
 )
 
@@ -69,7 +69,8 @@ func restoreCommand() *cobra.Command {
 			"  recollect serve --data ./restored",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			manifest, err := admin.Restore(cmd.Context(), args[0], data)
+			manifest, err := transfer.Restore(cmd.Context(), args[0], data,
+				transfer.Database{Name: sqlite.DatabaseName, Check: sqlite.Check})
 			if err == nil {
 				fmt.Fprintf(cmd.ErrOrStderr(), "%s is as the server was at %s\n", data,
 					manifest.CreatedAt)
@@ -227,5 +228,7 @@ func backUpFolder(ctx context.Context, f *os.File, data string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	return admin.WriteBackup(ctx, f, store, data, scratch, version)
+	backup := transfer.Backup{Store: store, Database: sqlite.DatabaseName, Data: data,
+		Program: version}
+	return backup.Write(ctx, f, scratch)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/reference"
 	"github.com/recollect-dev/recollect/internal/engine/vision"
 	"github.com/recollect-dev/recollect/internal/face"
+	"github.com/recollect-dev/recollect/internal/transfer"
 )
 
 // The devices that networks run on.
@@ -134,11 +135,19 @@ func asEngines(engines []*vision.Engine) []face.Engine {
 func modelsOf(engines []*vision.Engine) []admin.Model {
 	told := make([]admin.Model, len(engines))
 	for i, engine := range engines {
-		told[i] = admin.Model{Version: engine.Version(), Dimension: engine.Dimension(),
-			Calibration: []admin.Calibrated{}}
+		told[i] = admin.Model{Version: engine.Version(), Calibration: []admin.Calibrated{}}
 		for _, c := range engine.Calibration() {
 			told[i].Calibration = append(told[i].Calibration, admin.Calibrated(c))
 		}
 	}
 	return told
+}
+
+// importable are the models whose vectors an archive may have.
+func importable(engines []*vision.Engine) []transfer.Model {
+	models := make([]transfer.Model, len(engines))
+	for i, engine := range engines {
+		models[i] = transfer.Model{Version: engine.Version(), Dimension: engine.Dimension()}
+	}
+	return models
 }

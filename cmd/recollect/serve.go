@@ -28,6 +28,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/index/exact"
 	"github.com/recollect-dev/recollect/internal/metrics"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
+	"github.com/recollect-dev/recollect/internal/transfer"
 )
 
 // shutdownTimeout is how long requests in flight have to finish after a signal.
@@ -296,13 +297,17 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 		MaxPictures: cfg.MaxPictureRequests,
 	})
 	front.open(store, recorder.InFlight(api), admin.New(admin.Config{
-		Store:      store,
+		Store: store,
+		Backup: &transfer.Backup{Store: store, Database: sqlite.DatabaseName, Data: cfg.Data,
+			Program: version},
+		Exporter: &transfer.Exporter{Store: store, Program: version},
+		Importer: &transfer.Importer{Store: store, Rules: admin.Rules{},
+			Models: importable(engines), Limits: limits.Quotas},
 		Identities: identities,
 		Regions:    cfg.Regions,
 		Account:    cfg.Account,
 		Data:       cfg.Data,
 		Version:    version,
-		Limits:     limits.Quotas,
 		Models:     modelsOf(engines),
 		Activity:   activity,
 		Log:        log,

@@ -13,6 +13,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -29,7 +30,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/recollect"
-	"github.com/recollect-dev/recollect/internal/store/sqlite"
+	"github.com/recollect-dev/recollect/internal/transfer/archive"
 )
 
 // Prefix is where the paths of the door begin.
@@ -56,7 +57,6 @@ const maxRequests = 64
 // Model is a model pack that is loaded.
 type Model struct {
 	Version     string // what collections keep as their FaceModelVersion
-	Dimension   int    `json:"-"` // of its vectors
 	Calibration []Calibrated
 }
 
@@ -67,16 +67,50 @@ type Calibrated struct {
 	FalseMatchRate, TrueAcceptRate float64
 }
 
+// Store is what the server reads of what the face API keeps.
+type Store interface {
+	// Totals counts what a realm has.
+	Totals(ctx context.Context, realm recollect.Realm) (face.Totals, error)
+
+	// Collection returns a collection. CodeNotFound if there is none.
+	Collection(ctx context.Context, realm recollect.Realm, id string) (face.Collection, error)
+
+	// Tags returns a collection's tags.
+	Tags(ctx context.Context, key face.CollectionKey) (map[string]string, error)
+
+	// Thumbnail returns the JPEG that is kept of a face. CodeNotFound if there is none.
+	Thumbnail(ctx context.Context, key face.CollectionKey, faceID string) ([]byte, error)
+}
+
+// BackupWriter writes an archive of the whole server to w. It needs the folder scratch, with room for the
+// database, and writes nothing to w if it fails before its snapshot is there.
+type BackupWriter interface {
+	Write(ctx context.Context, w io.Writer, scratch string) error
+}
+
+// Exporter writes an archive of a collection to w. CodeNotFound if there is none.
+type Exporter interface {
+	Write(ctx context.Context, w io.Writer, realm recollect.Realm, id string) error
+}
+
+// Importer makes a collection with this id from an archive: all of it, or nothing.
+type Importer interface {
+	Import(ctx context.Context, a *archive.Reader, realm recollect.Realm,
+		id string) (face.Collection, error)
+}
+
 // Config is what a [Server] needs. All fields are required but Thumbnails.
 type Config struct {
-	Store      *sqlite.Store
+	Store      Store
+	Backup     BackupWriter
+	Exporter   Exporter
+	Importer   Importer
 	Identities rekognition.Identities
 	Regions    []string // that signatures may be for
 	Account    string   // the server's own: what concerns all accounts is for its principals alone
 	Data       string   // the data folder
 	Version    string   // of the program
-	Limits     face.Limits
-	Models     []Model // the first is the default for new collections
+	Models     []Model  // the first is the default for new collections
 	Activity   *Activity
 	Log        *slog.Logger
 	Thumbnails bool // that are kept of faces are shown to whoever may see them

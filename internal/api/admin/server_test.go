@@ -23,6 +23,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
+	"github.com/recollect-dev/recollect/internal/transfer"
 )
 
 const account = "123456789012"
@@ -62,14 +63,19 @@ func openIn(t *testing.T, dir string, change ...func(*admin.Config)) *door {
 	}
 	d.identities = iam.NewService(d.store.Identities(), sealer, d.root)
 	cfg := admin.Config{
-		Store:      d.store,
+		Store: d.store,
+		Backup: &transfer.Backup{Store: d.store, Database: sqlite.DatabaseName, Data: d.dir,
+			Program: "1.2.3"},
+		Exporter: &transfer.Exporter{Store: d.store, Program: "1.2.3"},
+		Importer: &transfer.Importer{Store: d.store, Rules: admin.Rules{},
+			Models: []transfer.Model{{Version: "1.0", Dimension: 4}},
+			Limits: face.DefaultLimits()},
 		Identities: d.identities,
 		Regions:    []string{"us-east-1", "eu-west-1"},
 		Account:    account,
 		Data:       d.dir,
 		Version:    "1.2.3",
-		Limits:     face.DefaultLimits(),
-		Models: []admin.Model{{Version: "1.0", Dimension: 4,
+		Models: []admin.Model{{Version: "1.0",
 			Calibration: []admin.Calibrated{{Similarity: 80, FalseMatchRate: 1e-3,
 				TrueAcceptRate: 0.99}}}},
 		Activity: d.activity,

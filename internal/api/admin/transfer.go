@@ -78,7 +78,7 @@ func (s *Server) backup(x *exchange) (any, error) {
 	return s.transfer(x, func(scratch string) (any, error) {
 		x.w.Header().Set("Content-Type", "application/zip")
 		to := &sender{w: x.w, control: http.NewResponseController(x.w)}
-		err := WriteBackup(x.r.Context(), to, s.Store, s.Data, scratch, s.Version)
+		err := s.Backup.Write(x.r.Context(), to, scratch)
 		if err != nil && to.begun {
 			err = errors.Join(errAnswerBegun, err)
 		}
@@ -100,7 +100,7 @@ func (s *Server) export(x *exchange) (any, error) {
 			return nil, err
 		}
 		defer f.Close()
-		if err := WriteCollection(x.r.Context(), f, s.Store, x.caller.Realm, id, s.Version); err != nil {
+		if err := s.Exporter.Write(x.r.Context(), f, x.caller.Realm, id); err != nil {
 			return nil, err
 		}
 		size, err := f.Seek(0, io.SeekCurrent)
@@ -197,7 +197,7 @@ func (s *Server) importCollection(x *exchange) (any, error) {
 				return nil, err
 			}
 			var c face.Collection
-			c, err = (&importer{s.Store, s.Models, s.Limits}).run(x.r.Context(), a, x.caller.Realm, id)
+			c, err = s.Importer.Import(x.r.Context(), a, x.caller.Realm, id)
 			if err == nil {
 				return &importAnswer{c.ID, face.CollectionARN(x.caller.Realm, c.ID),
 						c.FaceModelVersion, c.FaceCount, c.UserCount},

@@ -20,11 +20,11 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sys/unix"
 
-	"github.com/recollect-dev/recollect/internal/api/admin"
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
+	"github.com/recollect-dev/recollect/internal/transfer"
 	"github.com/recollect-dev/recollect/internal/transfer/archive"
 )
 
@@ -88,9 +88,9 @@ func (d *door) fill(t *testing.T, id string, faces int) face.Collection {
 func contents(t *testing.T, store *sqlite.Store, realm recollect.Realm, id string) string {
 	t.Helper()
 	var b strings.Builder
-	err := store.View(t.Context(), realm, id, func(v *sqlite.View) error {
-		fmt.Fprintln(&b, v.Collection.FaceModelVersion, v.Collection.CreatedAt,
-			v.Collection.FaceCount, v.Collection.UserCount, v.Tags)
+	err := store.View(t.Context(), realm, id, func(v transfer.View) error {
+		c := v.Collection()
+		fmt.Fprintln(&b, c.FaceModelVersion, c.CreatedAt, c.FaceCount, c.UserCount, v.Tags())
 		return errors.Join(
 			v.Users(t.Context(), func(u face.User) error {
 				u.Key = 0
@@ -326,6 +326,7 @@ func TestBackupAndRestore(t *testing.T) {
 	if bytes.Contains(packed, []byte(d.root.Secret)) {
 		t.Error("the root key is in the backup")
 	}
+	database := transfer.Database{Name: sqlite.DatabaseName, Check: sqlite.Check}
 	file := filepath.Join(t.TempDir(), "backup.zip")
 	write := func(b []byte) {
 		if err := os.WriteFile(file, b, 0o600); err != nil {
@@ -346,7 +347,7 @@ func TestBackupAndRestore(t *testing.T) {
 		bytes.Replace(packed, []byte("SQLite format"), []byte("SQLite farmat"), 1),
 		bytes.Replace(packed, []byte(`"FormatVersion":1`), []byte(`"FormatVersion":2`), 1)} {
 		write(bad)
-		if _, err := admin.Restore(t.Context(), file, folder); err == nil {
+		if _, err := transfer.Restore(t.Context(), file, folder, database); err == nil {
 			t.Errorf("an archive of %d bytes that is damaged was restored", len(bad))
 		}
 	}
@@ -354,10 +355,10 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Errorf("restores that failed left %v, %v", entries, err)
 	}
 	write(packed)
-	if _, err := admin.Restore(t.Context(), file, d.dir); err == nil {
+	if _, err := transfer.Restore(t.Context(), file, d.dir, database); err == nil {
 		t.Error("a folder that is not empty was accepted")
 	}
-	if _, err := admin.Restore(t.Context(), file, folder); err != nil {
+	if _, err := transfer.Restore(t.Context(), file, folder, database); err != nil {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(folder)

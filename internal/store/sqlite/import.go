@@ -12,15 +12,16 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/transfer"
 )
 
 // hiddenAccount is that of collections which are being imported. No caller's account is empty.
 const hiddenAccount = ""
 
-// Import is a collection that comes in with its faces and users, in parts of any number. Nobody
+// incoming is a collection that comes in with its faces and users, in parts of any number. Nobody
 // sees it until it is published, all at once; one that is not, because its process ended for
 // example, is wiped.
-type Import struct {
+type incoming struct {
 	store *Store
 	key   face.CollectionKey
 	goal  face.Collection
@@ -29,8 +30,8 @@ type Import struct {
 
 // NewImport begins to import a collection, whose Realm, ID, FaceModelVersion and CreatedAt are
 // given. The caller ends it by Publish or Abandon.
-func (s *Store) NewImport(ctx context.Context, c face.Collection, tags map[string]string) (*Import,
-	error) {
+func (s *Store) NewImport(ctx context.Context, c face.Collection, tags map[string]string) (
+	transfer.Import, error) {
 	hidden := c
 	hidden.Realm, hidden.ID = recollect.Realm{Account: hiddenAccount, Region: c.Realm.Region},
 		uuid.NewString()
@@ -38,12 +39,12 @@ func (s *Store) NewImport(ctx context.Context, c face.Collection, tags map[strin
 	if err != nil {
 		return nil, fmt.Errorf("begin an import: %w", err)
 	}
-	return &Import{store: s, key: hidden.Key, goal: c}, nil
+	return &incoming{store: s, key: hidden.Key, goal: c}, nil
 }
 
 // AddUsers adds users with their ids, SystemID, CreatedAt and Vector, which is nil for one without
 // faces. CodeConflict if an id is there already.
-func (i *Import) AddUsers(ctx context.Context, users []face.User) error {
+func (i *incoming) AddUsers(ctx context.Context, users []face.User) error {
 	return i.add(ctx, "users", func(t tx) error {
 		for _, u := range users {
 			system, ok := parseID(u.SystemID)
@@ -79,7 +80,7 @@ func (i *Import) AddUsers(ctx context.Context, users []face.User) error {
 
 // AddFaces adds faces with their ids, vectors and the ids of the users that have them, who are
 // there already. CodeConflict if an id is there already.
-func (i *Import) AddFaces(ctx context.Context, faces []face.Face) error {
+func (i *incoming) AddFaces(ctx context.Context, faces []face.Face) error {
 	return i.add(ctx, "faces", func(t tx) error {
 		for _, f := range faces {
 			r, err := newRecord(f)
@@ -124,7 +125,7 @@ func (i *Import) AddFaces(ctx context.Context, faces []face.Face) error {
 	})
 }
 
-func (i *Import) add(ctx context.Context, what string, change func(tx) error) error {
+func (i *incoming) add(ctx context.Context, what string, change func(tx) error) error {
 	if err := i.store.writer.do(ctx, change); err != nil {
 		return fmt.Errorf("import %s: %w", what, err)
 	}
@@ -144,7 +145,7 @@ func twice(err error) error {
 // id, CodeQuota if it would have more than maxCollections, where 0 stands for no limit, or a user
 // more faces than one may have; CodeInvalidParameter if a user with faces has no vector or one
 // without has.
-func (i *Import) Publish(ctx context.Context, maxCollections int64) (face.Collection, error) {
+func (i *incoming) Publish(ctx context.Context, maxCollections int64) (face.Collection, error) {
 	var published face.Collection
 	realm := i.goal.Realm
 	err := i.store.writer.do(ctx, func(t tx) error {
@@ -188,7 +189,7 @@ func (i *Import) Publish(ctx context.Context, maxCollections int64) (face.Collec
 
 // Abandon wipes an import that was not published, in the background, and does nothing to one that
 // was.
-func (i *Import) Abandon() error {
+func (i *incoming) Abandon() error {
 	if i.done {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
+	"github.com/recollect-dev/recollect/internal/transfer"
 )
 
 // TestAnImportThatEndedWithItsProcess is wiped by the next one, and one that was published is not.
@@ -21,7 +22,7 @@ func TestAnImportThatEndedWithItsProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	realm := recollect.Realm{Account: "123456789012", Region: "us-east-1"}
-	begin := func(id string) *sqlite.Import {
+	begin := func(id string) transfer.Import {
 		t.Helper()
 		i, err := store.NewImport(t.Context(),
 			face.Collection{Realm: realm, ID: id, FaceModelVersion: "1.0"},

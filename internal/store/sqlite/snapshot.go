@@ -11,6 +11,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/transfer"
 )
 
 // Snapshot writes the whole store, as of one moment, to a new file that its owner alone can read.
@@ -61,26 +62,25 @@ func Check(ctx context.Context, dir string) (err error) {
 	return nil
 }
 
-// View is a collection as of one moment.
-type View struct {
-	Collection face.Collection
-	Tags       map[string]string
-
-	tx *sql.Tx
+// view is a collection as of one moment.
+type view struct {
+	tx         *sql.Tx
+	collection face.Collection
+	tags       map[string]string
 }
 
 // View shows a collection to read, within which nothing changes. CodeNotFound if there is none. It
 // holds a reader's connection, and the write-ahead log cannot be folded into the file until read
 // returns.
 func (s *Store) View(ctx context.Context, realm recollect.Realm, id string,
-	read func(*View) error) error {
+	read func(transfer.View) error) error {
 	tx, err := s.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return fmt.Errorf("view a collection: %w", err)
 	}
 	defer tx.Rollback()
-	v := &View{tx: tx, Tags: make(map[string]string)}
-	v.Collection, err = scanCollection(tx.QueryRowContext(ctx,
+	v := &view{tx: tx, tags: make(map[string]string)}
+	v.collection, err = scanCollection(tx.QueryRowContext(ctx,
 		"SELECT "+collectionColumns+" FROM collections WHERE account = ? AND region = ? AND id = "+
 			"?",
 		realm.Account, realm.Region, id))
@@ -91,11 +91,11 @@ func (s *Store) View(ctx context.Context, realm recollect.Realm, id string,
 		return fmt.Errorf("view a collection: %w", err)
 	}
 	rows, err := tx.QueryContext(ctx, "SELECT key, value FROM tags WHERE collection_key = ?",
-		v.Collection.Key)
+		v.collection.Key)
 	_, err = collect(rows, err, func(row scanner) (_ struct{}, err error) {
 		var key, value string
 		err = row.Scan(&key, &value)
-		v.Tags[key] = value
+		v.tags[key] = value
 		return struct{}{}, err
 	})
 	if err != nil {
@@ -104,11 +104,17 @@ func (s *Store) View(ctx context.Context, realm recollect.Realm, id string,
 	return markNoSpace(read(v))
 }
 
+// Collection is the collection itself.
+func (v *view) Collection() face.Collection { return v.collection }
+
+// Tags are the collection's tags, without nil.
+func (v *view) Tags() map[string]string { return v.tags }
+
 // Faces calls each with every face and its vector, in order of key.
-func (v *View) Faces(ctx context.Context, each func(face.Face) error) error {
+func (v *view) Faces(ctx context.Context, each func(face.Face) error) error {
 	rows, err := v.tx.QueryContext(ctx, "SELECT "+faceColumns+
 		`, encoding, vector FROM faces JOIN embeddings ON face_key = key
-		WHERE collection_key = ? ORDER BY key`, v.Collection.Key)
+		WHERE collection_key = ? ORDER BY key`, v.collection.Key)
 	return walk(rows, err, func(row scanner) error {
 		var encoding int
 		var vector sql.RawBytes
@@ -124,10 +130,10 @@ func (v *View) Faces(ctx context.Context, each func(face.Face) error) error {
 }
 
 // Users calls each with every user and its vector, nil if it has no faces, in order of key.
-func (v *View) Users(ctx context.Context, each func(face.User) error) error {
+func (v *view) Users(ctx context.Context, each func(face.User) error) error {
 	rows, err := v.tx.QueryContext(ctx, "SELECT "+personColumns+
 		`, encoding, vector FROM users LEFT JOIN user_vectors ON user_key = key
-		WHERE collection_key = ? ORDER BY key`, v.Collection.Key)
+		WHERE collection_key = ? ORDER BY key`, v.collection.Key)
 	return walk(rows, err, func(row scanner) error {
 		var encoding sql.NullInt64
 		var vector []byte

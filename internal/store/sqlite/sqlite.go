@@ -17,6 +17,7 @@ import (
 	_ "github.com/mattn/go-sqlite3" // the driver "sqlite3"
 
 	"github.com/recollect-dev/recollect/internal/face"
+	"github.com/recollect-dev/recollect/internal/transfer"
 )
 
 // DatabaseName is the name of the store's file in a data folder.
@@ -51,7 +52,12 @@ type Store struct {
 	close      func() error
 }
 
-var _ face.Store = (*Store)(nil)
+var (
+	_ face.Store           = (*Store)(nil)
+	_ transfer.Snapshotter = (*Store)(nil)
+	_ transfer.Viewer      = (*Store)(nil)
+	_ transfer.Incoming    = (*Store)(nil)
+)
 
 // Options are what a store can be opened with. The zero value is ready to use.
 type Options struct {

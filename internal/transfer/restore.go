@@ -1,4 +1,4 @@
-package admin
+package transfer
 
 import (
 	"context"
@@ -8,75 +8,23 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/recollect-dev/recollect/internal/iam"
-	"github.com/recollect-dev/recollect/internal/store/sqlite"
 	"github.com/recollect-dev/recollect/internal/transfer/archive"
 )
 
-// Snapshotter copies a store as of one moment to a new file, while it is used.
-type Snapshotter interface {
-	Snapshot(ctx context.Context, path string) error
-}
-
-// WriteBackup writes an archive of a whole server to w: its database as of one moment, and the
-// master key, without which the keys of its users do not open. The root key is not in it. The
-// snapshot is made in the folder scratch, which needs room for the database. Nothing is written to
-// w before the snapshot is there.
-func WriteBackup(ctx context.Context, w io.Writer, store Snapshotter, data, scratch,
-	version string) (err error) {
-	snapshot := filepath.Join(scratch, sqlite.DatabaseName)
-	defer os.Remove(snapshot)
-	created := time.Now().UTC().Truncate(time.Millisecond)
-	if err := store.Snapshot(ctx, snapshot); err != nil {
-		return err
-	}
-	a, err := archive.NewWriter(w,
-		archive.Manifest{Format: archive.KindBackup, Program: version, CreatedAt: created})
-	if err != nil {
-		return err
-	}
-	for _, path := range []string{snapshot, filepath.Join(data, iam.MasterKeyFile)} {
-		if err := addFile(ctx, a, path); err != nil {
-			return fmt.Errorf("back up: %w", err)
-		}
-	}
-	return a.Close()
-}
-
-// addFile adds a file under its base name.
-func addFile(ctx context.Context, a *archive.Writer, path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	to, err := a.Create(filepath.Base(path))
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(to, reader{ctx, f})
-	return err
-}
-
-// reader ends with its context.
-type reader struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (r reader) Read(b []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.Reader.Read(b)
+// Database is the file in which a store keeps its data within a data folder.
+type Database struct {
+	Name string
+	// Check reads all of the database in the folder dir, which nobody has open, and reports damage.
+	Check func(ctx context.Context, dir string) error
 }
 
 // Restore makes the data folder dir, which must not be there or be empty, from the archive of a
 // backup. The folder is written beside it and takes its name at the end, so that it is whole or not
 // there.
-func Restore(ctx context.Context, file, dir string) (_ archive.Manifest, err error) {
+func Restore(ctx context.Context, file, dir string, database Database) (_ archive.Manifest,
+	err error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return archive.Manifest{}, err
@@ -114,7 +62,7 @@ func Restore(ctx context.Context, file, dir string) (_ archive.Manifest, err err
 			os.RemoveAll(beside)
 		}
 	}()
-	for _, name := range []string{sqlite.DatabaseName, iam.MasterKeyFile} {
+	for _, name := range []string{database.Name, iam.MasterKeyFile} {
 		if err := extract(ctx, a, name, filepath.Join(beside, name)); err != nil {
 			return archive.Manifest{}, fmt.Errorf("restore %s: %w", name, err)
 		}
@@ -122,7 +70,7 @@ func Restore(ctx context.Context, file, dir string) (_ archive.Manifest, err err
 	if _, err := iam.OpenSealer(beside); err != nil {
 		return archive.Manifest{}, err
 	}
-	if err := sqlite.Check(ctx, beside); err != nil {
+	if err := database.Check(ctx, beside); err != nil {
 		return archive.Manifest{}, err
 	}
 	if entries != nil {
