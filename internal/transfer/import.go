@@ -162,11 +162,12 @@ func pairs[Line, T any](a *archive.Reader, linesName, vectorsName string, count 
 	for n := int64(0); ; n++ {
 		line, lineErr := lines.Next()
 		vector, vectorErr := vectors.Next()
-		if (lineErr == io.EOF) != (vectorErr == io.EOF) {
+		end := errors.Is(lineErr, io.EOF)
+		if end != errors.Is(vectorErr, io.EOF) {
 			return recollect.Errorf(recollect.CodeInvalidParameter,
 				"The archive's %s and %s are not of the same length.", linesName, vectorsName)
 		}
-		if lineErr == io.EOF {
+		if end {
 			break
 		}
 		if err := errors.Join(lineErr, vectorErr); err != nil {

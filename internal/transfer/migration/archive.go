@@ -1,6 +1,7 @@
 package migration
 
 import (
+	"errors"
 	"io"
 	"time"
 
@@ -9,20 +10,24 @@ import (
 )
 
 // ReadFaces reads the faces of a collection's archive, without their vectors.
-func ReadFaces(a *archive.Reader) (faces []archive.Face, err error) {
-	file, err := a.Open(archive.FacesName)
+func ReadFaces(a *archive.Reader) ([]archive.Face, error) {
+	return readLines[archive.Face](a, archive.FacesName)
+}
+
+func readUsers(a *archive.Reader) ([]archive.User, error) {
+	return readLines[archive.User](a, archive.UsersName)
+}
+
+func readLines[T any](a *archive.Reader, name string) (all []T, err error) {
+	file, err := a.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	return readLines[archive.Face](file, archive.FacesName)
-}
-
-func readLines[T any](r io.Reader, name string) (all []T, err error) {
-	lines := archive.NewLineReader[T](r, name)
+	lines := archive.NewLineReader[T](file, name)
 	for {
 		line, err := lines.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return all, nil
 		}
 		if err != nil {
@@ -37,95 +42,113 @@ func readLines[T any](r io.Reader, name string) (all []T, err error) {
 // the faces that they have then.
 func Write(w io.Writer, old *archive.Reader, faces []archive.Face, j *Journal, faceModelVersion,
 	program string) error {
-	c := *old.Manifest.Collection
-	c.FaceModelVersion, c.Dimension, c.FaceCount = faceModelVersion, j.dimension, 0
-	members := map[string][]string{} // faces of each user
-	for _, f := range faces {
-		if j.Has(f.FaceId) {
-			c.FaceCount++
-			if f.UserId != "" {
-				members[f.UserId] = append(members[f.UserId], f.FaceId)
-			}
-		}
+	m, err := collectMigrated(old, faces, j)
+	if err != nil {
+		return err
 	}
+	c := *old.Manifest.Collection
+	c.FaceModelVersion, c.Dimension = faceModelVersion, j.dimension
+	c.FaceCount = int64(len(m.faces))
 	a, err := archive.NewWriter(w,
 		archive.Manifest{Format: archive.KindCollection, Program: program,
 			CreatedAt: time.Now().UTC().Truncate(time.Millisecond), Collection: &c})
 	if err != nil {
 		return err
 	}
-	usersFile, err := old.Open(archive.UsersName)
-	if err != nil {
+	if err := archive.WriteLines(a, archive.UsersName, each(m.users)); err != nil {
 		return err
 	}
-	defer usersFile.Close()
-	users, err := readLines[archive.User](usersFile, archive.UsersName)
-	if err != nil {
+	if err := archive.WriteVectors(a, archive.UserVectorsName, c.UserCount, j.dimension,
+		m.userVectors); err != nil {
 		return err
 	}
-	if err := archive.WriteLines(a, archive.UsersName, each(users)); err != nil {
+	if err := archive.WriteLines(a, archive.FacesName, each(m.faces)); err != nil {
 		return err
 	}
-	err = archive.WriteVectors(a, archive.UserVectorsName, c.UserCount, j.dimension,
-		func(write func([]float32) error) error {
-			nobody := make([]float32, j.dimension)
-			for _, u := range users {
-				var vectors [][]float32
-				for _, id := range members[u.UserId] {
-					f, err := j.Face(id)
-					if err != nil {
-						return err
-					}
-					vectors = append(vectors, f.Vector)
-				}
-				vector := face.Aggregate(vectors)
-				if vector == nil {
-					vector = nobody
-				}
-				if err := write(vector); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	if err != nil {
+	if err := archive.WriteVectors(a, archive.FaceVectorsName, c.FaceCount, j.dimension,
+		m.faceVectors); err != nil {
 		return err
 	}
-	var lines []archive.Face
+	return a.Close()
+}
+
+// migrated is a collection as it is after the migration. The journal has the vectors.
+type migrated struct {
+	journal *Journal
+	users   []archive.User
+	faces   []archive.Face      // those that the journal has, with their new boxes
+	members map[string][]string // ids of the faces of each user, by the user's id
+}
+
+func collectMigrated(old *archive.Reader, faces []archive.Face, j *Journal) (*migrated, error) {
+	m := &migrated{journal: j, members: map[string][]string{}}
+	var err error
+	if m.users, err = readUsers(old); err != nil {
+		return nil, err
+	}
 	for _, f := range faces {
 		if !j.Has(f.FaceId) {
 			continue
 		}
 		found, err := j.Face(f.FaceId)
 		if err != nil {
+			return nil, err
+		}
+		box := found.BoundingBox
+		f.BoundingBox.Left, f.BoundingBox.Top = box.Left, box.Top
+		f.BoundingBox.Width, f.BoundingBox.Height = box.Width, box.Height
+		f.Confidence = found.Confidence
+		m.faces = append(m.faces, f)
+		if f.UserId != "" {
+			m.members[f.UserId] = append(m.members[f.UserId], f.FaceId)
+		}
+	}
+	return m, nil
+}
+
+// userVectors writes the vector of each user, zeros for one without faces.
+func (m *migrated) userVectors(write func([]float32) error) error {
+	none := make([]float32, m.journal.dimension)
+	for _, u := range m.users {
+		vector, err := m.aggregate(u.UserId)
+		if err != nil {
 			return err
 		}
-		f.BoundingBox.Left, f.BoundingBox.Top = found.BoundingBox.Left, found.BoundingBox.Top
-		f.BoundingBox.Width, f.BoundingBox.Height = found.BoundingBox.Width,
-			found.BoundingBox.Height
-		f.Confidence = found.Confidence
-		lines = append(lines, f)
+		if vector == nil {
+			vector = none
+		}
+		if err := write(vector); err != nil {
+			return err
+		}
 	}
-	if err := archive.WriteLines(a, archive.FacesName, each(lines)); err != nil {
-		return err
+	return nil
+}
+
+// aggregate makes a user's vector of those of its faces, nil if it has none.
+func (m *migrated) aggregate(userID string) ([]float32, error) {
+	var vectors [][]float32
+	for _, id := range m.members[userID] {
+		f, err := m.journal.Face(id)
+		if err != nil {
+			return nil, err
+		}
+		vectors = append(vectors, f.Vector)
 	}
-	err = archive.WriteVectors(a, archive.FaceVectorsName, c.FaceCount, j.dimension,
-		func(write func([]float32) error) error {
-			for _, f := range lines {
-				found, err := j.Face(f.FaceId)
-				if err != nil {
-					return err
-				}
-				if err := write(found.Vector); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	if err != nil {
-		return err
+	return face.Aggregate(vectors), nil
+}
+
+// faceVectors writes the vector of each face.
+func (m *migrated) faceVectors(write func([]float32) error) error {
+	for _, f := range m.faces {
+		found, err := m.journal.Face(f.FaceId)
+		if err != nil {
+			return err
+		}
+		if err := write(found.Vector); err != nil {
+			return err
+		}
 	}
-	return a.Close()
+	return nil
 }
 
 // each hands all of them to a writer.
