@@ -47,7 +47,7 @@ func (id *blobID) Scan(value any) error {
 }
 
 // AddFaces implements [face.Store]. A new face keeps its Vector; one that was stored before comes
-// without.
+// without. It fails if the vectors of the collection's faces would differ in their dimension.
 func (s *Store) AddFaces(ctx context.Context, c face.CollectionKey, faces []face.Face,
 	maxFaces int64) ([]face.Face, []bool, error) {
 	records := make([]record, len(faces))
@@ -68,7 +68,14 @@ func (s *Store) AddFaces(ctx context.Context, c face.CollectionKey, faces []face
 		if err != nil {
 			return err
 		}
+		dimension, err := t.dimension(c)
+		if err != nil {
+			return err
+		}
 		for i, r := range records {
+			if dimension, err = sameDimension(dimension, r.face.Vector); err != nil {
+				return fmt.Errorf("face %d: %w", i, err)
+			}
 			if err := ctx.Err(); err != nil {
 				return err
 			}

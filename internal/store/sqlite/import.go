@@ -22,10 +22,11 @@ const hiddenAccount = ""
 // sees it until it is published, all at once; one that is not, because its process ended for
 // example, is wiped.
 type incoming struct {
-	store *Store
-	key   face.CollectionKey
-	goal  face.Collection
-	done  bool
+	store     *Store
+	key       face.CollectionKey
+	goal      face.Collection
+	dimension int // of the vectors that came, 0 before the first
+	done      bool
 }
 
 // NewImport begins to import a collection, whose Realm, ID, FaceModelVersion and CreatedAt are
@@ -43,9 +44,16 @@ func (s *Store) NewImport(ctx context.Context, c face.Collection, tags map[strin
 }
 
 // AddUsers adds users with their ids, SystemID, CreatedAt and Vector, which is nil for one without
-// faces. CodeConflict if an id is there already.
+// faces. CodeConflict if an id is there already, CodeInvalidParameter if the vectors of the import
+// would differ in their dimension.
 func (i *incoming) AddUsers(ctx context.Context, users []face.User) error {
-	return i.add(ctx, "users", func(t tx) error {
+	var vectors [][]float32
+	for _, u := range users {
+		if u.Vector != nil {
+			vectors = append(vectors, u.Vector)
+		}
+	}
+	return i.add(ctx, "users", vectors, func(t tx) error {
 		for _, u := range users {
 			system, ok := parseID(u.SystemID)
 			if !ok {
@@ -79,9 +87,14 @@ func (i *incoming) AddUsers(ctx context.Context, users []face.User) error {
 }
 
 // AddFaces adds faces with their ids, vectors and the ids of the users that have them, who are
-// there already. CodeConflict if an id is there already.
+// there already. CodeConflict if an id is there already, CodeInvalidParameter if the vectors of the
+// import would differ in their dimension.
 func (i *incoming) AddFaces(ctx context.Context, faces []face.Face) error {
-	return i.add(ctx, "faces", func(t tx) error {
+	vectors := make([][]float32, len(faces))
+	for n, f := range faces {
+		vectors[n] = f.Vector
+	}
+	return i.add(ctx, "faces", vectors, func(t tx) error {
 		for _, f := range faces {
 			r, err := newRecord(f)
 			if err != nil {
@@ -125,10 +138,20 @@ func (i *incoming) AddFaces(ctx context.Context, faces []face.Face) error {
 	})
 }
 
-func (i *incoming) add(ctx context.Context, what string, change func(tx) error) error {
+// add makes a change that brings vectors with it.
+func (i *incoming) add(ctx context.Context, what string, vectors [][]float32,
+	change func(tx) error) error {
+	dimension, err := sameDimension(i.dimension, vectors...)
+	if err != nil {
+		return fmt.Errorf("import %s: %w", what, &recollect.Error{
+			Code:    recollect.CodeInvalidParameter,
+			Message: "The vectors of a collection differ in their dimension",
+			Err:     err})
+	}
 	if err := i.store.writer.do(ctx, change); err != nil {
 		return fmt.Errorf("import %s: %w", what, err)
 	}
+	i.dimension = dimension
 	return nil
 }
 

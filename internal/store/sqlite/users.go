@@ -266,6 +266,13 @@ func changeMembers(t tx, c face.CollectionKey, user face.UserKey, change face.Us
 		_, err = t.exec("DELETE FROM user_vectors WHERE user_key = ?", user)
 		return err
 	}
+	dimension, err := t.dimension(c)
+	if err != nil {
+		return err
+	}
+	if _, err := sameDimension(dimension, change.Vector); err != nil {
+		return err
+	}
 	_, err = t.exec(
 		"INSERT OR REPLACE INTO user_vectors (user_key, encoding, vector) VALUES (?, ?, ?)",
 		user, encodingFloat32, encodeVector(change.Vector))
