@@ -222,6 +222,34 @@ func TestForeignFilesAreRefused(t *testing.T) {
 	})
 }
 
+// TestBesideRefusesAnotherSchema: a program of another version must not change the schema of a file
+// that a running server has open, whether it is older or newer.
+func TestBesideRefusesAnotherSchema(t *testing.T) {
+	dir := t.TempDir()
+	server := mustOpen(t, dir)
+	own := server.number(t, "SELECT user_version FROM pragma_user_version")
+	for _, version := range []int64{0, own - 1, own + 1} {
+		raw(t, dir, fmt.Sprintf("PRAGMA user_version = %d", version))
+		s, err := Open(t.Context(), dir, Options{Beside: true})
+		if err == nil {
+			s.Close()
+			t.Errorf("schema version %d was opened", version)
+		} else if !strings.Contains(err.Error(), fmt.Sprintf("schema version %d", version)) ||
+			!strings.Contains(err.Error(), "the program of the version that the server runs") {
+			t.Errorf("schema version %d: %v", version, err)
+		}
+		if n := server.number(t, "SELECT user_version FROM pragma_user_version"); n != version {
+			t.Errorf("schema version %d became %d", version, n)
+		}
+	}
+	raw(t, dir, fmt.Sprintf("PRAGMA user_version = %d", own))
+	s, err := Open(t.Context(), dir, Options{Beside: true})
+	if err != nil {
+		t.Fatalf("its own version: %v", err)
+	}
+	s.Close()
+}
+
 // A migration that fails leaves the file as it was.
 func TestMigrationIsAllOrNothing(t *testing.T) {
 	dir := t.TempDir()

@@ -23,8 +23,10 @@ const pageSize = 8192
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// prepareFile makes sure that conn is open on a store's file of the newest schema, in WAL mode.
-func prepareFile(ctx context.Context, conn *sql.Conn) error {
+// prepareFile makes sure that conn is open on a store's file of the newest schema, in WAL mode. With
+// beside it migrates nothing, and fails if the schema is another one: a server of another version
+// may have the file open.
+func prepareFile(ctx context.Context, conn *sql.Conn, beside bool) error {
 	id, err := pragma(ctx, conn, "application_id")
 	if err != nil {
 		return err
@@ -49,6 +51,13 @@ func prepareFile(ctx context.Context, conn *sql.Conn) error {
 	scripts, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
 		return err
+	}
+	if beside && version != len(scripts) {
+		return fmt.Errorf(
+			"%s has schema version %d, and this program works with version %d: use the program of "+
+				"the version that the server runs, or, if this one is newer, start its server on "+
+				"the folder once, which brings the schema up to date",
+			DatabaseName, version, len(scripts))
 	}
 	if version < 0 || version > len(scripts) {
 		return fmt.Errorf(

@@ -65,7 +65,7 @@ type Options struct {
 
 	// Beside opens the store also while a server has it, for a short administrative change: SQLite
 	// keeps the two apart, and what the server cached of keys and policies it forgets within a
-	// second. Nothing is done in the background.
+	// second. Nothing is done in the background, and the schema must be that of this program.
 	Beside bool
 }
 
@@ -120,7 +120,7 @@ func open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := prepareFile(ctx, conn); err != nil {
+	if err := prepareFile(ctx, conn, o.Beside); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 
