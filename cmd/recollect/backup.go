@@ -40,7 +40,7 @@ func backupCommand() *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			size, err := writeArchive(args[0], archive.KindBackup, func(f *os.File) error {
+			size, err := writeArchive(ctx, args[0], archive.KindBackup, func(f *os.File) error {
 				if data != "" {
 					return backUpFolder(ctx, f, data)
 				}
@@ -97,8 +97,9 @@ func exportCommand() *cobra.Command {
 		Example: "  recollect export people people.zip",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			size, err := writeArchive(args[1], archive.KindCollection, func(f *os.File) error {
-				return download(cmd.Context(), f, &c, "export", url.Values{"collection": {args[0]}})
+			ctx := cmd.Context()
+			size, err := writeArchive(ctx, args[1], archive.KindCollection, func(f *os.File) error {
+				return download(ctx, f, &c, "export", url.Values{"collection": {args[0]}})
 			})
 			if err == nil {
 				fmt.Fprintf(cmd.ErrOrStderr(), "%s has %d bytes\n", args[1], size)
@@ -146,7 +147,7 @@ func importArchive(ctx context.Context, w io.Writer, c *client, file, collection
 		return err
 	}
 	// A damaged archive is not worth its upload.
-	a, err := archive.NewReader(f, info.Size(), archive.KindCollection)
+	a, err := archive.NewReader(ctx, f, info.Size(), archive.KindCollection)
 	if err != nil {
 		return err
 	}
@@ -172,7 +173,8 @@ func importArchive(ctx context.Context, w io.Writer, c *client, file, collection
 
 // writeArchive makes a file that its owner alone can read, by writing it beside and checking it
 // before it gets its name.
-func writeArchive(file, kind string, write func(*os.File) error) (size int64, err error) {
+func writeArchive(ctx context.Context, file, kind string, write func(*os.File) error) (
+	size int64, err error) {
 	if _, err := os.Lstat(file); err == nil {
 		return 0, fmt.Errorf("%s is there already", file)
 	}
@@ -189,7 +191,7 @@ func writeArchive(file, kind string, write func(*os.File) error) (size int64, er
 	if err != nil {
 		return 0, err
 	}
-	if _, err := archive.NewReader(f, info.Size(), kind); err != nil {
+	if _, err := archive.NewReader(ctx, f, info.Size(), kind); err != nil {
 		return 0, err
 	}
 	if err := f.Sync(); err != nil {

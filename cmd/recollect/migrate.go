@@ -181,7 +181,7 @@ func migrate(ctx context.Context, c migrateConfig, stdout, stderr io.Writer) (er
 	if err := os.RemoveAll(file); err != nil {
 		return err
 	}
-	if _, err := writeArchive(file, archive.KindCollection, func(f *os.File) error {
+	if _, err := writeArchive(ctx, file, archive.KindCollection, func(f *os.File) error {
 		return migration.Write(f, old, faces, journal, engine.Version(), version)
 	}); err != nil {
 		return err
@@ -246,7 +246,7 @@ func (c *migrateConfig) export(ctx context.Context) (_ *archive.Reader, closeArc
 		var info os.FileInfo
 		if info, err = f.Stat(); err == nil {
 			var a *archive.Reader
-			if a, err = archive.NewReader(f, info.Size(), archive.KindCollection); err == nil {
+			if a, err = archive.NewReader(ctx, f, info.Size(), archive.KindCollection); err == nil {
 				return a, closeArchive, nil
 			}
 		}

@@ -34,7 +34,7 @@ func Restore(ctx context.Context, file, dir string, database Database) (_ archiv
 	if err != nil {
 		return archive.Manifest{}, err
 	}
-	a, err := archive.NewReader(f, info.Size(), archive.KindBackup)
+	a, err := archive.NewReader(ctx, f, info.Size(), archive.KindBackup)
 	if err != nil {
 		return archive.Manifest{}, err
 	}

@@ -82,8 +82,8 @@ type Store interface {
 	Thumbnail(ctx context.Context, key face.CollectionKey, faceID string) ([]byte, error)
 }
 
-// BackupWriter writes an archive of the whole server to w. It needs the folder scratch, with room for the
-// database, and writes nothing to w if it fails before its snapshot is there.
+// BackupWriter writes an archive of the whole server to w. It needs the folder scratch, with room
+// for the database, and writes nothing to w if it fails before its snapshot is there.
 type BackupWriter interface {
 	Write(ctx context.Context, w io.Writer, scratch string) error
 }

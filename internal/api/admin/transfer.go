@@ -190,7 +190,7 @@ func (s *Server) importCollection(x *exchange) (any, error) {
 				recollect.Errorf(recollect.CodeInvalidParameter,
 					"The archive is not the one whose SHA-256 was signed. Nothing was changed.")
 		}
-		a, err := archive.NewReader(f, size, archive.KindCollection)
+		a, err := archive.NewReader(x.r.Context(), f, size, archive.KindCollection)
 		if err == nil {
 			// the import takes what it takes
 			if err := control.SetWriteDeadline(time.Time{}); err != nil {

@@ -8,6 +8,8 @@ package archive
 import (
 	"archive/zip"
 	"bufio"
+	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -122,19 +124,23 @@ type Reader struct {
 
 // NewReader reads all of an archive and makes sure that it is of this kind, in a version that is
 // known, and holds what was written. A [*DamagedError] says that it is not; memory does not depend
-// on its size.
-func NewReader(r io.ReaderAt, size int64, kind string) (*Reader, error) {
+// on its size. Reading, then and later, ends with an error once ctx does.
+func NewReader(ctx context.Context, r io.ReaderAt, size int64, kind string) (*Reader, error) {
+	r = readerAt{ctx, r}
+	if err := checkDirectory(r, size); err != nil {
+		return nil, err
+	}
 	z, err := zip.NewReader(r, size)
 	if err != nil {
-		if errors.Is(err, zip.ErrFormat) {
-			return nil, damagedf("it is no archive of Recollect, or is cut short")
+		if errors.Is(err, zip.ErrFormat) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, damagedf(noArchiveText)
 		}
 		return nil, fmt.Errorf("read the archive: %w", err)
 	}
 	a := &Reader{files: make(map[string]*zip.File)}
 	for _, f := range z.File {
-		if a.files[f.Name] != nil || len(a.files) == maxFiles {
-			return nil, damagedf("it has a file twice, or too many")
+		if a.files[f.Name] != nil {
+			return nil, damagedf("it has a file twice")
 		}
 		a.files[f.Name] = f
 	}
@@ -161,18 +167,35 @@ func NewReader(r io.ReaderAt, size int64, kind string) (*Reader, error) {
 	return a, a.verify()
 }
 
+// readerAt reads until its context ends.
+type readerAt struct {
+	ctx context.Context
+	io.ReaderAt
+}
+
+func (r readerAt) ReadAt(b []byte, at int64) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.ReaderAt.ReadAt(b, at)
+}
+
 // verify compares every file with its checksum.
 func (a *Reader) verify() error {
 	text, err := a.small(sumsName, maxSums)
 	if err != nil {
 		return err
 	}
-	listed := 0
-	for lines := bufio.NewScanner(strings.NewReader(string(text))); lines.Scan(); listed++ {
+	listed := make(map[string]bool)
+	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
 		sum, name, _ := strings.Cut(lines.Text(), "  ")
 		if a.files[name] == nil {
 			return damagedf("%.40q is missing", name)
 		}
+		if listed[name] { // each is read once, however often it is named
+			return damagedf("it has two checksums of %s", name)
+		}
+		listed[name] = true
 		h := sha256.New()
 		if err := a.copy(h, name); err != nil {
 			return err
@@ -181,7 +204,7 @@ func (a *Reader) verify() error {
 			return damagedf("%s was changed", name)
 		}
 	}
-	if listed != len(a.files)-1 {
+	if len(listed) != len(a.files)-1 {
 		return damagedf("it has files without a checksum")
 	}
 	return nil
@@ -230,8 +253,11 @@ func (a *Reader) Open(name string) (io.ReadCloser, error) {
 		return nil, damagedf("%s is missing", name)
 	}
 	r, err := f.Open()
-	if err != nil {
+	if errors.Is(err, zip.ErrAlgorithm) || errors.Is(err, io.EOF) {
 		return nil, damagedf("%s cannot be read", name)
+	}
+	if err != nil {
+		return nil, fileError(name, err)
 	}
 	return r, nil
 }

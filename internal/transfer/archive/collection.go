@@ -112,8 +112,10 @@ func NewLineReader[T any](r io.Reader, name string) *LineReader[T] {
 // Next returns the next value, and io.EOF after the last.
 func (l *LineReader[T]) Next() (value T, err error) {
 	if !l.scanner.Scan() {
-		if err := l.scanner.Err(); err != nil {
-			return value, damagedf("%s cannot be read after line %d: %v", l.name, l.n, err)
+		if err := l.scanner.Err(); errors.Is(err, bufio.ErrTooLong) {
+			return value, damagedf("line %d of %s is too long", l.n+1, l.name)
+		} else if err != nil {
+			return value, fileError(l.name, err)
 		}
 		return value, io.EOF
 	}
@@ -177,13 +179,15 @@ var npyHeader = regexp.MustCompile(
 func NewVectorReader(r io.Reader, name string, rows int64, dimension int) (*VectorReader, error) {
 	v := &VectorReader{name, bufio.NewReaderSize(r, 256<<10), rows, dimension}
 	var start [10]byte
-	if _, err := io.ReadFull(v.r, start[:]); err != nil ||
-		string(start[:8]) != "\x93NUMPY\x01\x00" {
+	if err := v.read(start[:]); err != nil {
+		return nil, err
+	}
+	if string(start[:8]) != "\x93NUMPY\x01\x00" {
 		return nil, damagedf("%s is no matrix of NumPy's format 1.0", name)
 	}
 	header := make([]byte, binary.LittleEndian.Uint16(start[8:]))
-	if _, err := io.ReadFull(v.r, header); err != nil {
-		return nil, damagedf("%s is cut short", name)
+	if err := v.read(header); err != nil {
+		return nil, err
 	}
 	shape := npyHeader.FindSubmatch(header)
 	if shape == nil || string(shape[1]) != strconv.FormatInt(rows, 10) ||
@@ -197,19 +201,32 @@ func NewVectorReader(r io.Reader, name string, rows int64, dimension int) (*Vect
 // Next returns the next row, which is the caller's to keep, and io.EOF after the last.
 func (v *VectorReader) Next() ([]float32, error) {
 	if v.left == 0 {
-		if _, err := v.r.ReadByte(); err != io.EOF {
+		_, err := v.r.ReadByte()
+		if err == nil {
 			return nil, damagedf("%s has more than its header says", v.name)
+		}
+		if !errors.Is(err, io.EOF) {
+			return nil, fileError(v.name, err)
 		}
 		return nil, io.EOF
 	}
 	v.left--
 	b := make([]byte, 4*v.dimension)
-	if _, err := io.ReadFull(v.r, b); err != nil {
-		return nil, damagedf("%s is cut short", v.name)
+	if err := v.read(b); err != nil {
+		return nil, err
 	}
 	row := make([]float32, v.dimension)
 	for i := range row {
 		row[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
 	}
 	return row, nil
+}
+
+// read fills b.
+func (v *VectorReader) read(b []byte) error {
+	_, err := io.ReadFull(v.r, b)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return damagedf("%s is cut short", v.name)
+	}
+	return fileError(v.name, err)
 }

@@ -314,7 +314,7 @@ func TestWrite(t *testing.T) {
 		archive.WriteLines(w, archive.FacesName, each(faces)), w.Close()); err != nil {
 		t.Fatal(err)
 	}
-	before, err := archive.NewReader(bytes.NewReader(old.Bytes()), int64(old.Len()),
+	before, err := archive.NewReader(t.Context(), bytes.NewReader(old.Bytes()), int64(old.Len()),
 		archive.KindCollection)
 	if err != nil {
 		t.Fatal(err)
@@ -333,7 +333,7 @@ func TestWrite(t *testing.T) {
 	if err := Write(&made, before, faces, j, "2.0", "test"); err != nil {
 		t.Fatal(err)
 	}
-	after, err := archive.NewReader(bytes.NewReader(made.Bytes()), int64(made.Len()),
+	after, err := archive.NewReader(t.Context(), bytes.NewReader(made.Bytes()), int64(made.Len()),
 		archive.KindCollection)
 	if err != nil {
 		t.Fatal(err)
