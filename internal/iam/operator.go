@@ -107,7 +107,7 @@ func arnOperand(value string, syn syntax) (operand, error) {
 }
 
 func boolOperand(value string, _ syntax) (operand, error) {
-	if value != "true" && value != "false" {
+	if !strings.EqualFold(value, "true") && !strings.EqualFold(value, "false") {
 		return nil, fmt.Errorf("%.100q is not true or false", value)
 	}
 	return func(v string, _ *Request) bool { return strings.EqualFold(v, value) }, nil
@@ -245,7 +245,7 @@ func newCondition(name, key string) (*condition, error) {
 // add reads one more alternative.
 func (c *condition) add(value string, syn syntax) error {
 	if c.null {
-		switch value {
+		switch strings.ToLower(value) {
 		case "true":
 			c.missing = true
 		case "false":

@@ -321,7 +321,7 @@ func (p *parser) resources(s *statement, not bool) error {
 			return err
 		}
 		p.asksFor(text)
-		pattern, err := parseARNPattern(text, p.syntax)
+		pattern, err := parseResourcePattern(text, p.syntax)
 		if err != nil {
 			return p.faultf("%v", err)
 		}
@@ -330,7 +330,7 @@ func (p *parser) resources(s *statement, not bool) error {
 				switch {
 				case piece.key != "" && i < arnParts-1:
 					return p.faultf("a policy variable may stand after the fifth colon alone")
-				case i == 2 && hasWildcard(piece.pattern):
+				case i == servicePart && hasWildcard(piece.pattern):
 					return p.faultf("the service must be named without wildcards")
 				}
 			}

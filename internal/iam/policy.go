@@ -27,7 +27,7 @@ type statement struct {
 	deny         bool
 	actions      []pattern // lower case
 	notActions   bool      // it applies to actions that match none of them
-	resources    []arnPattern
+	resources    []resourcePattern
 	notResources bool // it applies to resources that match none of them
 	conditions   []*condition
 }
@@ -48,7 +48,12 @@ func (s *statement) matchesAction(action string) bool {
 
 func (s *statement) coversResource(r *Request) bool {
 	for _, p := range s.resources {
-		if p.match(r.Resource, r) {
+		matches := p.match(r.Resource, r)
+		if s.deny && s.notResources {
+			// What matches is not denied: the longer match would let an object's key decide.
+			matches = arnPattern(p).match(r.Resource, r)
+		}
+		if matches {
 			return !s.notResources
 		}
 		// All but what cannot be told: an Allow must not become one for everything.

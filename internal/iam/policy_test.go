@@ -55,6 +55,13 @@ func TestEvaluate(t *testing.T) {
 			`,"Condition":{"StringEquals":{"aws:username":"anna"},"Bool":{"aws:SecureTransport":"false"}}`}, Allow},
 		"one condition does not hold": {[]string{allowAll +
 			`,"Condition":{"StringEquals":{"aws:username":"anna"},"Bool":{"aws:SecureTransport":"true"}}`}, ImplicitDeny},
+		"a resource without its last parts": {[]string{`"Effect":"Allow","Action":"*","Resource":"arn:aws:rekognition:us-east-1:*"`}, Allow},
+		"deny without the last parts": {[]string{allowAll,
+			`"Effect":"Deny","Action":"*","Resource":"arn:aws:rekognition"`}, ExplicitDeny},
+		"deny all but, without the last parts": {[]string{allowAll,
+			`"Effect":"Deny","Action":"*","NotResource":"arn:aws:rekognition:*"`}, Allow},
+		"deny under False": {[]string{allowAll, denyAll +
+			`,"Condition":{"Bool":{"aws:SecureTransport":"False"}}`}, ExplicitDeny},
 		"deny under a condition": {[]string{allowAll, denyAll +
 			`,"Condition":{"StringNotEquals":{"aws:ResourceTag/name":"people"}}`}, Allow},
 	} {
@@ -203,6 +210,9 @@ func TestConditions(t *testing.T) {
 
 		{`{"Bool":{"aws:SecureTransport":true}}`, yes},
 		{`{"Bool":{"aws:SecureTransport":"false"}}`, no},
+		{`{"Bool":{"aws:SecureTransport":"True"}}`, yes},
+		{`{"Bool":{"aws:SecureTransport":"FALSE"}}`, no},
+		{`{"Null":{"aws:SecureTransport":"False"}}`, yes},
 		{`{"Bool":{"aws:MultiFactorAuthPresent":"false"}}`, no},
 		{`{"BoolIfExists":{"aws:MultiFactorAuthPresent":"true"}}`, yes},
 		{`{"BinaryEquals":{"aws:ResourceTag/bytes":"QUI="}}`, yes},
@@ -268,6 +278,25 @@ func BenchmarkEvaluateReadOnly(b *testing.B) {
 	for b.Loop() {
 		if Evaluate(policies, r) != Allow {
 			b.Fatal("denied")
+		}
+	}
+}
+
+// A * that matches beyond a colon makes no Deny deny less.
+func TestDenyIsNoWeakerBeyondColons(t *testing.T) {
+	request := &Request{Principal: anna.Principal(), Action: "s3:GetObject",
+		Resource: "arn:aws:s3:::private/x:photos/a"}
+	allow := mustPolicy(t, `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*",
+		"Resource":"arn:aws:s3:*:*:photos/*"}}`)
+	if got := Evaluate([]*Policy{allow}, request); got != Allow {
+		t.Errorf("a * beyond colons: %v", got)
+	}
+	for _, deny := range []string{`"Resource":"arn:aws:s3:*:*:photos/*"`,
+		`"NotResource":"arn:aws:s3:*:*:photos/*"`} {
+		policy := mustPolicy(t, `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*",`+
+			deny+`}}`)
+		if got := Evaluate([]*Policy{allow, policy}, request); got != ExplicitDeny {
+			t.Errorf("Deny with %s: %v", deny, got)
 		}
 	}
 }
