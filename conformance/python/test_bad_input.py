@@ -151,7 +151,7 @@ def test_json_that_is_none(server, body):
     response = call(server, "CreateCollection", body)
     assert response.status == 400
     # An empty body stands for an empty structure.
-    assert response.error[0] in ("SerializationException", "ValidationException" if body.strip() in (b"", b"null") else "")
+    assert response.error[0] == ("SerializationException" if body else "ValidationException")
 
 
 @pytest.mark.parametrize("operation, body", [

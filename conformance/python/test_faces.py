@@ -360,8 +360,11 @@ def test_detection_is_repeatable(client):
     assert first == second and first
 
 
-@pytest.mark.parametrize("image", [{}, {"Bytes": b"x", "S3Object": {"Bucket": "bucket", "Name": "name"}}])
-def test_both_or_no_source_of_the_image(client, image):
+@pytest.mark.parametrize("image, message", [
+    ({}, "Requested image should either contain bytes or s3 object."),
+    ({"Bytes": b"x", "S3Object": {"Bucket": "bucket", "Name": "name"}}, "Request has invalid parameters"),
+])
+def test_both_or_no_source_of_the_image(client, image, message):
     with pytest.raises(client.exceptions.InvalidParameterException) as e:
         client.detect_faces(Image=image)
-    assert e.value.response["Error"]["Message"] == "Request has invalid parameters"
+    assert e.value.response["Error"]["Message"] == message

@@ -75,7 +75,7 @@ func (s *Server) listFaces(ctx context.Context, realm recollect.Realm,
 	out := &wire.ListFacesResponse{Faces: make([]wire.Face, len(page)),
 		FaceModelVersion: new(c.FaceModelVersion)}
 	for i, f := range page {
-		out.Faces[i] = faceOf(f)
+		out.Faces[i] = storedFace(f, c.FaceModelVersion)
 	}
 	if more {
 		out.NextToken = new(s.tokens.seal(page[len(page)-1].ID, binding(key)...))
@@ -126,7 +126,7 @@ func (s *Server) searchFaces(ctx context.Context, realm recollect.Realm,
 	}
 	return &wire.SearchFacesResponse{
 		SearchedFaceId:   in.FaceId,
-		FaceMatches:      faceMatches(matches),
+		FaceMatches:      faceMatches(matches, c.FaceModelVersion),
 		FaceModelVersion: new(c.FaceModelVersion),
 	}, nil
 }
@@ -146,7 +146,7 @@ func (s *Server) searchFacesByImage(ctx context.Context, realm recollect.Realm,
 	return &wire.SearchFacesByImageResponse{
 		SearchedFaceBoundingBox: new(boundingBox(result.Searched.BoundingBox)),
 		SearchedFaceConfidence:  new(wire.Float(result.Searched.Confidence)),
-		FaceMatches:             faceMatches(result.Matches),
+		FaceMatches:             faceMatches(result.Matches, result.FaceModelVersion),
 		FaceModelVersion:        new(result.FaceModelVersion),
 	}, nil
 }
@@ -162,12 +162,21 @@ func searchRequest(threshold *wire.Float, maxFaces *int32) face.SearchRequest {
 	return req
 }
 
-func faceMatches(matches []face.Match) []wire.FaceMatch {
+// faceMatches returns matches in a collection whose faces' model has the version.
+func faceMatches(matches []face.Match, version string) []wire.FaceMatch {
 	out := make([]wire.FaceMatch, len(matches))
 	for i, m := range matches {
 		out[i] = wire.FaceMatch{Similarity: new(wire.Float(m.Similarity)),
-			Face: new(faceOf(m.Face))}
+			Face: new(storedFace(m.Face, version))}
 	}
+	return out
+}
+
+// storedFace is a face of a collection whose faces' model has the version. ListFaces and searches
+// return the version with each face, IndexFaces does not.
+func storedFace(f face.Face, version string) wire.Face {
+	out := faceOf(f)
+	out.IndexFacesModelVersion = new(version)
 	return out
 }
 

@@ -69,19 +69,18 @@ func (s *Server) compareFaces(ctx context.Context, _ recollect.Realm,
 }
 
 // picture is where an operation gets an image from, once it wants it. An image is given either as
-// bytes or as an object in S3.
+// bytes or as an object in S3, which has a bucket and a name.
 func (s *Server) picture(image *wire.Image) (recollect.Picture, error) {
-	if (image.Bytes != nil) == (image.S3Object != nil) {
+	object := image.S3Object
+	switch {
+	case image.Bytes != nil && object != nil:
 		return nil, recollect.Errorf(recollect.CodeInvalidParameter,
 			"Request has invalid parameters")
-	}
-	if image.Bytes != nil {
+	case image.Bytes != nil:
 		return recollect.Bytes(image.Bytes), nil
-	}
-	object := image.S3Object
-	if object.Bucket == nil || object.Name == nil {
-		return nil, recollect.Errorf(recollect.CodeInvalidS3Object,
-			"Request has invalid S3 object.")
+	case object == nil || object.Bucket == nil || object.Name == nil:
+		return nil, recollect.Errorf(recollect.CodeInvalidParameter,
+			"Requested image should either contain bytes or s3 object.")
 	}
 	return func(ctx context.Context) ([]byte, error) {
 		picture, err := s.images.Get(ctx, *object.Bucket, *object.Name, deref(object.Version),

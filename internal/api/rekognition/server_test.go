@@ -219,6 +219,9 @@ func TestUnmodifiedSDK(t *testing.T) {
 		indexed.UnindexedFaces[0].Reasons[0] != types.ReasonLowBrightness {
 		t.Fatalf("IndexFaces = %+v", indexed)
 	}
+	if version := indexed.FaceRecords[0].Face.IndexFacesModelVersion; version != nil {
+		t.Errorf("IndexFaces answers IndexFacesModelVersion %q", *version)
+	}
 	if left := *indexed.FaceRecords[0].Face.BoundingBox.Left; left != float32(0.24770642817020416) {
 		t.Errorf("IndexFaces answers Left %v, want full precision", left)
 	}
@@ -237,6 +240,22 @@ func TestUnmodifiedSDK(t *testing.T) {
 		*found.FaceMatches[0].Face.FaceId != *listed.Faces[0].FaceId {
 		t.Fatalf("SearchFacesByImage = %+v, %v", found, err)
 	}
+	twin, err := client.IndexFaces(ctx, &sdk.IndexFacesInput{CollectionId: aws.String("people"),
+		Image: image})
+	if err != nil || len(twin.FaceRecords) != 1 {
+		t.Fatalf("IndexFaces = %+v, %v", twin, err)
+	}
+	alike, err := client.SearchFaces(ctx, &sdk.SearchFacesInput{CollectionId: aws.String("people"),
+		FaceId: twin.FaceRecords[0].Face.FaceId, FaceMatchThreshold: aws.Float32(0)})
+	if err != nil || len(alike.FaceMatches) != 1 {
+		t.Fatalf("SearchFaces = %+v, %v", alike, err)
+	}
+	for operation, f := range map[string]*types.Face{"ListFaces": &listed.Faces[0],
+		"SearchFacesByImage": found.FaceMatches[0].Face, "SearchFaces": alike.FaceMatches[0].Face} {
+		if got := aws.ToString(f.IndexFacesModelVersion); got != "1.0" {
+			t.Errorf("%s answers IndexFacesModelVersion %q, want 1.0", operation, got)
+		}
+	}
 	compared, err := client.CompareFaces(ctx,
 		&sdk.CompareFacesInput{SourceImage: image, TargetImage: image})
 	if err != nil || len(compared.FaceMatches) != 1 || len(compared.UnmatchedFaces) != 1 {
@@ -251,8 +270,9 @@ func TestUnmodifiedSDK(t *testing.T) {
 	unknown := "00000000-0000-4000-8000-000000000000"
 	deleted, err := client.DeleteFaces(ctx,
 		&sdk.DeleteFacesInput{CollectionId: aws.String("people"),
-			FaceIds: []string{unknown, *listed.Faces[0].FaceId, unknown}})
-	if err != nil || len(deleted.DeletedFaces) != 1 ||
+			FaceIds: []string{unknown, *listed.Faces[0].FaceId, *twin.FaceRecords[0].Face.FaceId,
+				unknown}})
+	if err != nil || len(deleted.DeletedFaces) != 2 ||
 		len(deleted.UnsuccessfulFaceDeletions) != 1 ||
 		deleted.UnsuccessfulFaceDeletions[0].Reasons[0] != types.UnsuccessfulFaceDeletionReasonFaceNotFound {
 		t.Fatalf("DeleteFaces = %+v, %v", deleted, err)
@@ -343,6 +363,8 @@ func TestListingsPage(t *testing.T) {
 func TestErrorsOnTheWire(t *testing.T) {
 	d := open(t)
 	uuid := `[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`
+	noImage := `{"__type":"InvalidParameterException",.*` +
+		`"Message":"Requested image should either contain bytes or s3 object."}`
 	for name, c := range map[string]struct {
 		operation, body string
 		change          func(*http.Request)
@@ -362,8 +384,17 @@ func TestErrorsOnTheWire(t *testing.T) {
 			`{"__type":"SerializationException".*}`},
 		"unknown member": {"ListCollections", `{"Unknown":{"a":[1]}}`, nil, 200,
 			`{"CollectionIds":\[\],"FaceModelVersions":\[\]}`},
-		"no image given": {"DetectFaces", `{"Image":{}}`, nil, 400,
-			`{"__type":"InvalidParameterException",.*"Message":"Request has invalid parameters"}`},
+		"an empty body": {"ListCollections", "", nil, 200,
+			`{"CollectionIds":\[\],"FaceModelVersions":\[\]}`},
+		"an empty body, a missing member": {"DeleteCollection", "", nil, 400,
+			`{"__type":"ValidationException","message":"1 validation error detected: Value null at 'collectionId' failed to satisfy constraint: Member must not be null"}`},
+		"no image given":  {"DetectFaces", `{"Image":{}}`, nil, 400, noImage},
+		"no object given": {"DetectFaces", `{"Image":{"S3Object":{}}}`, nil, 400, noImage},
+		"an object without a bucket": {"DetectFaces", `{"Image":{"S3Object":{"Name":"x"}}}`, nil, 400,
+			noImage},
+		"an object without a name": {"CompareFaces",
+			`{"SourceImage":{"Bytes":"W10="},"TargetImage":{"S3Object":{"Bucket":"bucket"}}}`, nil,
+			400, noImage},
 		"two images given": {"DetectFaces",
 			`{"Image":{"Bytes":"W10=","S3Object":{"Bucket":"bucket","Name":"x"}}}`, nil, 400,
 			`{"__type":"InvalidParameterException",.*"Message":"Request has invalid parameters"}`},

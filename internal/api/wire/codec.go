@@ -19,8 +19,9 @@ type SerializationError struct {
 
 func (e *SerializationError) Error() string { return e.Message }
 
-// Decode reads a request's body, which must be one JSON object, into input, a structure that
-// [Operation].NewInput made. Every error is a [*SerializationError], and leaves input half filled.
+// Decode reads a request's body, which must be one JSON object or empty, into input, a structure
+// that [Operation].NewInput made. An empty body stands for an object without members. Every error
+// is a [*SerializationError], and leaves input half filled.
 //
 // Names are case-sensitive, unknown members are passed over, null is the same as absent, and of
 // members with the same name the last one counts. An element of a list or map cannot be null.
@@ -31,6 +32,9 @@ func (e *SerializationError) Error() string { return e.Message }
 func Decode(data []byte, input any) error {
 	if _, ok := input.(structure); !ok {
 		return &SerializationError{"Unknown operation input"}
+	}
+	if len(data) == 0 {
+		return nil
 	}
 	err := json.Unmarshal(data, input, decoding)
 	if err == nil {
