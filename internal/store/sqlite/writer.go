@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync/atomic"
 )
 
@@ -13,6 +14,10 @@ const groupSize = 64
 
 // ErrClosed says that the store has been closed.
 var ErrClosed = errors.New("the store is closed")
+
+// errLost is what the other callers of a group get if one change took the whole transaction with it.
+// It says nothing of that change: its error may name what belongs to another account.
+var errLost = errors.New("the transaction that the change was a part of was lost")
 
 // writer makes all changes to the database, on a goroutine of its own.
 //
@@ -109,9 +114,20 @@ func (w *writer) commit(group []*change) {
 	}
 }
 
+// run applies the change. A panic of its caller's code becomes the error of that caller alone, with
+// the stack: on the writer's goroutine it would end the process.
+func (c *change) run(t tx) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return c.apply(t)
+}
+
 // transact sets errs[i] for a change that was undone alone. The error it returns is that of all the
-// others: a disk that is full or fails can make SQLite abandon the whole transaction, and then none
-// of them was made.
+// others, and has nothing of errs in it: a disk that is full or fails can make SQLite abandon the
+// whole transaction, and then none of them was made.
 func (w *writer) transact(group []*change, errs []error) (err error) {
 	t := tx{w.conn}
 	if _, err := t.exec("BEGIN IMMEDIATE"); err != nil {
@@ -124,7 +140,7 @@ func (w *writer) transact(group []*change, errs []error) (err error) {
 	}()
 	if len(group) == 1 { // the transaction is its savepoint
 		if c := group[0]; c.taken.CompareAndSwap(false, true) {
-			if errs[0] = c.apply(t); errs[0] != nil {
+			if errs[0] = c.run(t); errs[0] != nil {
 				return errs[0]
 			}
 		}
@@ -137,9 +153,9 @@ func (w *writer) transact(group []*change, errs []error) (err error) {
 		if _, err := t.exec("SAVEPOINT change"); err != nil {
 			return fmt.Errorf("begin: %w", err)
 		}
-		if errs[i] = c.apply(t); errs[i] != nil {
+		if errs[i] = c.run(t); errs[i] != nil {
 			if _, err := t.exec("ROLLBACK TO change"); err != nil {
-				return fmt.Errorf("the transaction was lost: %w", errs[i])
+				return fmt.Errorf("%w: undo a change: %w", errLost, err)
 			}
 		}
 		if _, err := t.exec("RELEASE change"); err != nil {

@@ -3,9 +3,13 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/recollect-dev/recollect/internal/face"
+	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // hold keeps the writer busy until the returned function is called, so that what comes meanwhile
@@ -57,6 +61,64 @@ func TestGroupMembersAreIndependent(t *testing.T) {
 	}
 }
 
+// TestPanicIsTheCallersError: a change that panics is undone and its caller gets the stack, whether
+// it is alone or one of a group. The writer goes on, and the others of the group are made.
+func TestPanicIsTheCallersError(t *testing.T) {
+	s := mustOpen(t, t.TempDir())
+	insert := func(name string, then func()) *change {
+		return &change{done: make(chan error, 1), apply: func(t tx) error {
+			if _, err := t.exec("INSERT INTO settings VALUES (?, x'00')", name); err != nil {
+				return err
+			}
+			then()
+			return nil
+		}}
+	}
+	index := 3
+	panics := func() { _ = make([]int, 2)[index] }
+	s.stopSweeps()
+	s.sweeper.Wait() // so that the writer is idle, and its connection the test's
+	alone, first, bad, last := insert("alone", panics), insert("first", func() {}),
+		insert("bad", panics), insert("last", func() {})
+	s.writer.commit([]*change{alone})
+	s.writer.commit([]*change{first, bad, last})
+	for name, c := range map[string]*change{"alone": alone, "bad": bad} {
+		if err := <-c.done; err == nil || !strings.Contains(err.Error(), "index out of range") ||
+			!strings.Contains(err.Error(), "writer_test.go") {
+			t.Errorf("%s: the caller got %v", name, err)
+		}
+	}
+	for name, c := range map[string]*change{"first": first, "last": last} {
+		if err := <-c.done; err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if n := s.number(t, "SELECT count(*) FROM settings WHERE name IN ('first', 'last')"); n != 2 {
+		t.Errorf("%d of the two good changes were made", n)
+	}
+	if n := s.number(t, "SELECT count(*) FROM settings"); n != 2 {
+		t.Errorf("%d changes were made, want 2", n)
+	}
+}
+
+// TestPanicInADecision is returned by the method whose caller's function panicked.
+func TestPanicInADecision(t *testing.T) {
+	s := mustOpen(t, t.TempDir())
+	c := newCollection(t, s, "c")
+	if err := s.CreateUser(t.Context(), c, face.User{ID: "u", SystemID: newFaces(1)[0].ID},
+		recollect.Once{}, 10); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := s.ChangeUser(t.Context(), c, "u", nil, recollect.Once{},
+		func(face.UserState) (face.UserChange, error) { panic("no decision") })
+	if err == nil || !strings.Contains(err.Error(), "panic: no decision") {
+		t.Errorf("got %v", err)
+	}
+	if err := s.SetSetting(t.Context(), "next", nil); err != nil {
+		t.Errorf("the next change: %v", err)
+	}
+}
+
 // If the transaction is lost, every change of the group fails and none is made.
 func TestLostTransactionFailsTheGroup(t *testing.T) {
 	s := mustOpen(t, t.TempDir())
@@ -66,17 +128,27 @@ func TestLostTransactionFailsTheGroup(t *testing.T) {
 	}}
 	bad := &change{done: make(chan error, 1), apply: func(t tx) error {
 		t.exec("ROLLBACK") // as SQLite does by itself on some failures of the disk
-		return errors.New("disk failure")
+		return noCollection("a name of another account")
 	}}
+	late := &change{done: make(chan error, 1), apply: good.apply}
 	s.stopSweeps()
 	s.sweeper.Wait()
 	s.writer.stop()
-	s.writer.commit([]*change{good, bad})
-	if err := <-good.done; err == nil {
-		t.Error("a change that was lost is acknowledged")
+	s.writer.commit([]*change{good, bad, late})
+	for name, c := range map[string]*change{"before": good, "after": late} {
+		err := <-c.done
+		if err == nil {
+			t.Errorf("%s: a change that was lost is acknowledged", name)
+			continue
+		}
+		// The error of one caller is not for the others.
+		if recollect.CodeOf(err) == recollect.CodeNotFound ||
+			strings.Contains(err.Error(), "another account") {
+			t.Errorf("%s: the caller got the error of another: %v", name, err)
+		}
 	}
-	if err := <-bad.done; err == nil {
-		t.Error("the failed change is acknowledged")
+	if err := <-bad.done; recollect.CodeOf(err) != recollect.CodeNotFound {
+		t.Errorf("the failed change: %v", err)
 	}
 	if n := s.number(t, "SELECT count(*) FROM settings"); n != 0 {
 		t.Errorf("%d changes were made", n)
