@@ -30,7 +30,7 @@ test: test-go conformance-python conformance test-console
 
 # The accuracy on LFW takes minutes, and many more with the race detector on. The summary at the end lists each test that
 # was skipped; with CI=true one that tools/skips.txt does not list fails the run.
-test-go: networks versitygw
+test-go: networks console versitygw
 	$(GO) build -C tools -o ../.cache/skips ./skips
 	@bash -o pipefail -c '{ $(GO) test -json -race -short -timeout 20m ./... && \
 		$(GO) test -json -timeout 20m -run LFW ./internal/engine/vision && \

@@ -16,7 +16,7 @@ import (
 
 func manifest(t testing.TB) []byte {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("..", "packs", "default", pack.ManifestName))
+	data, err := os.ReadFile(filepath.Join("..", "..", "..", "packs", "default", pack.ManifestName))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 
 func defaultCurve(t *testing.T) curve {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("..", "packs", "default", pack.ManifestName))
+	data, err := os.ReadFile(filepath.Join("..", "..", "..", "packs", "default", pack.ManifestName))
 	if err != nil {
 		t.Fatal(err)
 	}
