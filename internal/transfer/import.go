@@ -69,6 +69,30 @@ type Importer struct {
 	Limits face.Limits
 }
 
+// The most bytes that an archive has of a face and of a user beside their vectors, and of all else:
+// manifest, checksums and the records of the zip file. A face's line is the longest: two UUIDs, an
+// external id of 255 characters, a user's id of 128, and five numbers.
+const (
+	maxLineBytes = 1 << 10
+	maxElseBytes = 2 << 20
+)
+
+// MaxArchiveBytes returns the most bytes that an archive can have whose collection is within the
+// limits.
+func (m *Importer) MaxArchiveBytes() int64 {
+	dimension := 0
+	for _, model := range m.Models {
+		dimension = max(dimension, model.Dimension)
+	}
+	each := float64(maxLineBytes + 4*dimension)
+	total := each*(float64(m.Limits.FacesPerCollection)+float64(m.Limits.UsersPerCollection)) +
+		maxElseBytes
+	if total >= math.MaxInt64 { // a limit that stands for none
+		return math.MaxInt64
+	}
+	return int64(total)
+}
+
 // Import imports the collection under this id. All of it is there afterwards, or nothing.
 // CodeAlreadyExists, CodeQuota, and CodeInvalidParameter for a model that is not loaded and for
 // what no server would have written.

@@ -93,8 +93,10 @@ type Exporter interface {
 	Write(ctx context.Context, w io.Writer, realm recollect.Realm, id string) error
 }
 
-// Importer makes a collection with this id from an archive: all of it, or nothing.
+// Importer makes a collection with this id from an archive: all of it, or nothing. An archive of
+// more than MaxArchiveBytes has more than any collection may have.
 type Importer interface {
+	MaxArchiveBytes() int64
 	Import(ctx context.Context, a *archive.Reader, realm recollect.Realm,
 		id string) (face.Collection, error)
 }

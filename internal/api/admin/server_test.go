@@ -128,13 +128,7 @@ func (d *door) send(t *testing.T, key iam.AccessKey, method, path string, body [
 	if len(body) > 0 {
 		r.Header.Set("X-Amz-Content-Sha256", hex.EncodeToString(hash[:]))
 	}
-	err = v4.NewSigner().SignHTTP(t.Context(),
-		aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret}, r,
-		hex.EncodeToString(hash[:]),
-		"rekognition", "us-east-1", time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
+	d.sign(t, key, r, hash)
 	for _, f := range change {
 		f(r)
 	}
@@ -148,6 +142,17 @@ func (d *door) send(t *testing.T, key iam.AccessKey, method, path string, body [
 		t.Fatal(err)
 	}
 	return resp.StatusCode, answer
+}
+
+// sign signs a request whose body has this hash.
+func (d *door) sign(t *testing.T, key iam.AccessKey, r *http.Request, hash [sha256.Size]byte) {
+	t.Helper()
+	err := v4.NewSigner().SignHTTP(t.Context(),
+		aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret}, r,
+		hex.EncodeToString(hash[:]), "rekognition", "us-east-1", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // refused wants an error of this type.

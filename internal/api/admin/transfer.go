@@ -163,6 +163,10 @@ func (s *Server) importCollection(x *exchange) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	limit := s.Importer.MaxArchiveBytes()
+	if x.r.ContentLength > limit {
+		return nil, tooLarge(limit)
+	}
 	return s.transfer(x, func(scratch string) (any, error) {
 		f, err := os.OpenFile(filepath.Join(scratch, "import.zip"), os.O_RDWR|os.O_CREATE|os.O_EXCL,
 			0o600)
@@ -170,42 +174,59 @@ func (s *Server) importCollection(x *exchange) (any, error) {
 			return nil, err
 		}
 		defer f.Close()
-		control := http.NewResponseController(x.w)
-		hash := sha256.New()
-		size, err := io.Copy(io.MultiWriter(f, hash), &receiver{x.r.Body, control})
-		if isFull(err) {
+		size, err := receive(x, f, limit)
+		if err != nil {
 			return nil, err
 		}
-		if err == nil {
-			err = control.SetReadDeadline(time.Time{})
-		}
-		if err != nil {
-			return nil,
-				&recollect.Error{Code: recollect.CodeInvalidParameter,
-					Message: "The archive did not arrive as a whole. Nothing was changed.",
-					Err:     err}
-		}
-		if [sha256.Size]byte(hash.Sum(nil)) != x.bodyHash {
-			return nil,
-				recollect.Errorf(recollect.CodeInvalidParameter,
-					"The archive is not the one whose SHA-256 was signed. Nothing was changed.")
-		}
 		a, err := archive.NewReader(x.r.Context(), f, size, archive.KindCollection)
-		if err == nil {
-			// the import takes what it takes
-			if err := control.SetWriteDeadline(time.Time{}); err != nil {
-				return nil, err
-			}
-			var c face.Collection
-			c, err = s.Importer.Import(x.r.Context(), a, x.caller.Realm, id)
-			if err == nil {
-				return &importAnswer{c.ID, face.CollectionARN(x.caller.Realm, c.ID),
-						c.FaceModelVersion, c.FaceCount, c.UserCount},
-					control.SetWriteDeadline(time.Now().Add(transferPause))
-			}
+		if err != nil {
+			return nil, refusal(err)
 		}
-		return nil, refusal(err)
+		control := http.NewResponseController(x.w)
+		// the import takes what it takes
+		if err := control.SetWriteDeadline(time.Time{}); err != nil {
+			return nil, err
+		}
+		c, err := s.Importer.Import(x.r.Context(), a, x.caller.Realm, id)
+		if err != nil {
+			return nil, refusal(err)
+		}
+		return &importAnswer{c.ID, face.CollectionARN(x.caller.Realm, c.ID), c.FaceModelVersion,
+			c.FaceCount, c.UserCount}, control.SetWriteDeadline(time.Now().Add(transferPause))
 	})
+}
+
+// receive writes a request's body of at most limit bytes to f, and compares it with the hash that
+// was signed.
+func receive(x *exchange, f *os.File, limit int64) (size int64, err error) {
+	control := http.NewResponseController(x.w)
+	hash := sha256.New()
+	body := http.MaxBytesReader(x.w, x.r.Body, limit)
+	size, err = io.Copy(io.MultiWriter(f, hash), &receiver{body, control})
+	if isFull(err) {
+		return 0, err
+	}
+	if _, over := errors.AsType[*http.MaxBytesError](err); over {
+		return 0, tooLarge(limit)
+	}
+	if err == nil {
+		err = control.SetReadDeadline(time.Time{})
+	}
+	if err != nil {
+		return 0, &recollect.Error{Code: recollect.CodeInvalidParameter,
+			Message: "The archive did not arrive as a whole. Nothing was changed.", Err: err}
+	}
+	if [sha256.Size]byte(hash.Sum(nil)) != x.bodyHash {
+		return 0, recollect.Errorf(recollect.CodeInvalidParameter,
+			"The archive is not the one whose SHA-256 was signed. Nothing was changed.")
+	}
+	return size, nil
+}
+
+func tooLarge(limit int64) error {
+	return recollect.Errorf(recollect.CodeQuota,
+		"The archive has more than the %d bytes of a collection within the server's limits. "+
+			"Nothing was changed.", limit)
 }
 
 // refusal tells the client what is wrong with its archive.

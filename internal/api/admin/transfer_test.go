@@ -3,6 +3,8 @@ package admin_test
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +22,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sys/unix"
 
+	"github.com/recollect-dev/recollect/internal/api/admin"
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/recollect"
@@ -384,6 +387,31 @@ func TestBackupAndRestore(t *testing.T) {
 		iam.AccessKey{}).AccessKey(t.Context(), anna.ID)
 	if err != nil || !ok || key.Secret != anna.Secret {
 		t.Errorf("a user's key after the restore: %v, %v", ok, err)
+	}
+	d.nothingLeft(t)
+}
+
+// An upload that is larger than any collection within the limits is refused, and what is read of it
+// is bounded where its length is not known before.
+func TestArchiveTooLarge(t *testing.T) {
+	d := open(t, func(c *admin.Config) {
+		c.Importer.(*transfer.Importer).Limits = face.Limits{FacesPerCollection: 700,
+			UsersPerCollection: 3, TagsPerResource: 50}
+	})
+	d.fill(t, "people", 700)
+	_, packed := d.send(t, d.root, "GET", "export?collection=people", nil)
+	large := make([]byte, 8<<20)
+	const full = "ServiceQuotaExceededException"
+	d.refused(t, full, d.root, "POST", "import?collection=copy", large)
+	d.refused(t, full, d.root, "POST", "import?collection=copy", nil, func(r *http.Request) {
+		sum := sha256.Sum256(large)
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(large)), -1
+		r.Header.Set("X-Amz-Content-Sha256", hex.EncodeToString(sum[:]))
+		d.sign(t, d.root, r, sum)
+	})
+	if status, answer := d.send(t, d.root, "POST", "import?collection=copy",
+		packed); status != 200 {
+		t.Errorf("a collection at the limit: %d %s", status, answer)
 	}
 	d.nothingLeft(t)
 }
