@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -51,8 +52,9 @@ func TestPathsReachTheEndpointAsTheyAre(t *testing.T) {
 		{"photos", "a b/ü+%?#&=.jpg", "",
 			"/photos/a%20b/%C3%BC%2B%25%3F%23%26%3D.jpg?x-id=GetObject"},
 		{"photos", "/leading//double/", "", "/photos//leading//double/?x-id=GetObject"},
-		{"photos", "a/../b/./c", "", "/photos/a/../b/./c?x-id=GetObject"},
-		{"photos", "..", "", "/photos/..?x-id=GetObject"},
+		{"photos", "./a/./b/.", "", "/photos/./a/./b/.?x-id=GetObject"},
+		{"photos", "..a/b../...", "", "/photos/..a/b../...?x-id=GetObject"},
+		{"photos", `a\..\b`, "", "/photos/a%5C..%5Cb?x-id=GetObject"},
 		{"Under_score.d", "k", "v 1&x=y",
 			"/Under_score.d/k?versionId=v%201%26x%3Dy&x-id=GetObject"},
 		{"shop--use1-az4--x-s3", "k", "", "/shop--use1-az4--x-s3/k?x-id=GetObject"},
@@ -75,6 +77,31 @@ func TestPathsReachTheEndpointAsTheyAre(t *testing.T) {
 		if _, err := c.Get(t.Context(), bucket, "k", "", 10); !errors.Is(err, ErrNotFound) ||
 			uri != "" {
 			t.Errorf("bucket %q: %v, asked for %q", bucket, err, uri)
+		}
+	}
+	for _, key := range []string{"..", "../private/a.jpg", "a/../../private/a.jpg", "a/../b",
+		"a/..", "./..", "/../a", "a//..//b"} {
+		if _, err := c.Get(t.Context(), "photos", key, "", 10); !errors.Is(err, ErrNotFound) ||
+			uri != "" {
+			t.Errorf("key %q: %v, asked for %q", key, err, uri)
+		}
+	}
+}
+
+// A key leads to no other bucket than the one that policies allowed, also where a proxy in front of
+// the endpoint removes dot segments from paths.
+func TestCleanedPathsStayInTheBucket(t *testing.T) {
+	var read string
+	c := endpoint(t, func(w http.ResponseWriter, r *http.Request) {
+		read = path.Clean(r.URL.Path)
+		io.WriteString(w, "x")
+	})
+	for _, key := range []string{"../private/a.jpg", "a/../../private/a.jpg", "//../private/a.jpg",
+		"./../private/a.jpg", "..", "a/b/../../../private", "./a.jpg", "/a.jpg", "a//b.jpg"} {
+		read = ""
+		_, err := c.Get(t.Context(), "public", key, "", 10)
+		if read != "" && !strings.HasPrefix(read, "/public/") {
+			t.Errorf("key %q: read %s (%v)", key, read, err)
 		}
 	}
 }

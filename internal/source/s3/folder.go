@@ -62,8 +62,7 @@ func (f *Folder) get(ctx context.Context, bucket, key, version string, maxBytes 
 	// On S3 these are ordinary keys. No file has such a name, and what the path would mean instead
 	// is another object.
 	elements := strings.Split(key, "/")
-	if slices.Contains(elements, "") || slices.Contains(elements, ".") ||
-		slices.Contains(elements, "..") {
+	if slices.Contains(elements, "") || slices.Contains(elements, ".") {
 		return nil, fmt.Errorf("no file can have this key: %w", ErrNotFound)
 	}
 	info, err := f.root.Stat(bucket)

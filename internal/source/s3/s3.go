@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -29,13 +31,19 @@ type Object struct {
 // bucketName is the API's own constraint, which is wider than what S3 allows today.
 var bucketName = regexp.MustCompile(`^[0-9A-Za-z._-]{3,255}$`)
 
-// checkName refuses names that no object can have.
+// checkName refuses names that no object can have, and keys with a segment "..": policies are asked
+// about the key as it is written, but a proxy in front of an endpoint may resolve the segment,
+// which reads another object, even one of another bucket. S3 allows some of these keys, few of
+// which exist. It also allows segments that are "." or empty, as in ./a and a//b, which lead to no
+// other bucket: the client sends them as they are.
 func checkName(bucket, key string) error {
 	switch {
 	case !bucketName.MatchString(bucket):
 		return fmt.Errorf("the bucket's name is impossible: %w", ErrNotFound)
 	case key == "" || len(key) > 1024:
 		return fmt.Errorf("the key is empty or longer than 1024 bytes: %w", ErrNotFound)
+	case slices.Contains(strings.Split(key, "/"), ".."):
+		return fmt.Errorf("the key has a segment of two dots: %w", ErrNotFound)
 	}
 	return nil
 }
