@@ -1,6 +1,6 @@
-// Package exact is the [face.Index] of a single machine: it looks at every vector of a collection
-// and misses none. Two bits a coordinate tell enough of most vectors to pass them over (bound.go),
-// 32 at once (kernels.go); the rest are compared in full.
+// Package exact is the [face.Index] of a single machine: it looks at every vector of a collection.
+// Two bits a coordinate tell enough of most vectors to pass them over, 32 at once (kernels.go); the
+// rest are compared in full. How seldom that loses a match is in bound.go.
 package exact
 
 import (
