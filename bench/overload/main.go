@@ -92,7 +92,8 @@ func run(ctx context.Context, o options) error {
 		"\n`go run ./bench/overload -duration %v`, %s, %d cores, %s/%s.\n",
 		o.duration, time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.GOOS,
 		runtime.GOARCH)
-	fmt.Fprintf(w, "SearchFacesByImage by clients that call without a pause and try again as SDKs "+
+	fmt.Fprintf(w, "SearchFacesByImage by clients that call without a pause and try again as "+
+		"SDKs "+
 		"do, %v for each line; clients and server share the cores. "+
 		"*Served* is what a request that was let in took, *a CPU second* one of this process, "+
 		"which other programs of the machine disturb less, *call* the same with the attempts and "+
@@ -107,8 +108,10 @@ func run(ctx context.Context, o options) error {
 	}{{"250x250", small, 1}, {"4000x3000", large, 4}} {
 		fmt.Fprintf(w, "## %s JPEG of %d KB\n\n", picture.name, len(picture.data)/1024)
 		fmt.Fprint(w,
-			"| bounds | clients | served a second | served a CPU second | served p50 | served p99 "+
-				"| call p99 | refused a second | failed a second | ListCollections p99 | heap MiB |\n"+
+			"| bounds | clients | served a second | served a CPU second | served p50 | served "+
+				"p99 "+
+				"| call p99 | refused a second | failed a second | ListCollections p99 | heap MiB "+
+				"|\n"+
 				"|---|---|---|---|---|---|---|---|---|---|---|\n")
 		if err := compare(ctx, w, engine, o, picture.data, picture.share); err != nil {
 			return err
@@ -140,8 +143,12 @@ func open(ctx context.Context, engine face.Engine, bounded bool, pictures int) (
 	if err != nil {
 		return nil, err
 	}
-	service, err := face.NewService(store, exact.New(store, exact.Options{}),
-		exact.New(exact.SourceFunc(store.UserVectors), exact.Options{}), engine)
+	service, err := face.NewService(face.Config{
+		Store:   store,
+		Faces:   exact.New(store, exact.Options{}),
+		Users:   exact.New(exact.SourceFunc(store.UserVectors), exact.Options{}),
+		Engines: []face.Engine{engine},
+	})
 	if err != nil {
 		return nil, err
 	}

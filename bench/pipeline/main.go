@@ -98,7 +98,8 @@ func run(ctx context.Context, library, picture, out, clientList string, smallOnl
 	fmt.Fprint(w, "Medians over requests, in milliseconds; client and server share the cores. "+
 		"Bare networks: detection once and landmarks, pose and "+
 		"embedding once, one after the other with nothing around them, by ONNX Runtime in the "+
-		"same run, from their files as they are published; rewritten: the same with the operators "+
+		"same run, from their files as they are published; rewritten: the same with the "+
+		"operators "+
 		"that Recollect replaces (onnx/prelu.go).\n\n")
 	type sized struct {
 		name string
@@ -158,9 +159,12 @@ func open(ctx context.Context, library string, stages *stopwatch) (*bench, error
 	if err != nil {
 		return nil, err
 	}
-	service, err := face.NewService(timedStore{store, stages},
-		timedIndex{exact.New(store, exact.Options{}), stages},
-		exact.New(exact.SourceFunc(store.UserVectors), exact.Options{}), engine)
+	service, err := face.NewService(face.Config{
+		Store:   timedStore{store, stages},
+		Faces:   timedIndex{exact.New(store, exact.Options{}), stages},
+		Users:   exact.New(exact.SourceFunc(store.UserVectors), exact.Options{}),
+		Engines: []face.Engine{engine},
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -278,11 +278,17 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 	defer func() { err = errors.Join(err, users.Close()) }()
 	watchIndex(recorder.Registerer(), "faces", faces)
 	watchIndex(recorder.Registerer(), "users", users)
-	service, err := face.NewService(store, faces, users, asEngines(engines)...)
+	service, err := face.NewService(face.Config{
+		Store:      store,
+		Faces:      faces,
+		Users:      users,
+		Engines:    asEngines(engines),
+		Limits:     limits.Quotas,
+		Thumbnails: cfg.Thumbnails,
+	})
 	if err != nil {
 		return err
 	}
-	service.Limits, service.Thumbnails = limits.Quotas, cfg.Thumbnails
 	identities := iam.NewService(store.Identities(), sealer, key)
 	api := rekognition.New(rekognition.Config{
 		Service:     service,

@@ -71,7 +71,7 @@ func (s *Service) AssociateFaces(ctx context.Context, realm recollect.Realm, col
 	return s.changeUser(ctx, c, userID, faceIDs, s.once(c, "AssociateFaces", token, input...),
 		func(state UserState, result *AssociationResult) ([]Face, []Face, error) {
 			add := result.associate(state, faceIDs, threshold, engine)
-			if most := s.Limits.FacesPerUser; len(add) > 0 && len(state.Members)+len(add) > most {
+			if most := s.limits.FacesPerUser; len(add) > 0 && len(state.Members)+len(add) > most {
 				return nil, nil,
 					recollect.Errorf(recollect.CodeQuota, "A user cannot have more than %d faces",
 						most)
@@ -103,7 +103,7 @@ func (s *Service) changeUser(ctx context.Context, c Collection, userID string, f
 	decide func(UserState, *AssociationResult) (add, remove []Face, err error)) (*AssociationResult,
 	error) {
 	answer, changed,
-		err := s.store.ChangeUser(ctx, c.Key, userID, faceIDs, once,
+		err := s.users.ChangeUser(ctx, c.Key, userID, faceIDs, once,
 		func(state UserState) (UserChange, error) {
 			result := AssociationResult{Status: state.User.Status()}
 			add, remove, err := decide(state, &result)

@@ -20,15 +20,15 @@ func CollectionARN(realm recollect.Realm, id string) string { return realm.ARN("
 // are too many tags.
 func (s *Service) CreateCollection(ctx context.Context, realm recollect.Realm, id string,
 	tags map[string]string) (Collection, error) {
-	if most := s.Limits.TagsPerResource; len(tags) > most {
+	if most := s.limits.TagsPerResource; len(tags) > most {
 		return Collection{}, TooManyTagsError(most)
 	}
-	c, err := s.store.CreateCollection(ctx, Collection{
+	c, err := s.collections.CreateCollection(ctx, Collection{
 		Realm:            realm,
 		ID:               id,
 		FaceModelVersion: s.current.Version(),
 		CreatedAt:        s.now().Truncate(time.Millisecond),
-	}, tags, s.Limits.CollectionsPerRealm)
+	}, tags, s.limits.CollectionsPerRealm)
 	if recollect.CodeOf(err) == recollect.CodeAlreadyExists {
 		err = &recollect.Error{Code: recollect.CodeAlreadyExists,
 			Message: fmt.Sprintf("The collection id: %s already exists", id), Err: err}
@@ -40,7 +40,7 @@ func (s *Service) CreateCollection(ctx context.Context, realm recollect.Realm, i
 // that sort after the given id, and whether there are more.
 func (s *Service) Collections(ctx context.Context, realm recollect.Realm, after string,
 	limit int) (page []Collection, more bool, err error) {
-	page, err = s.store.Collections(ctx, realm, after, limit+1)
+	page, err = s.collections.Collections(ctx, realm, after, limit+1)
 	if err != nil {
 		return nil, false, err
 	}
@@ -53,18 +53,18 @@ func (s *Service) Collections(ctx context.Context, realm recollect.Realm, after 
 // Collection describes one collection. CodeNotFound if there is none.
 func (s *Service) Collection(ctx context.Context, realm recollect.Realm, id string) (Collection,
 	error) {
-	c, err := s.store.Collection(ctx, realm, id)
+	c, err := s.collections.Collection(ctx, realm, id)
 	return c, collectionError(err, id)
 }
 
 // DeleteCollection deletes a collection with all its faces and users. CodeNotFound if there is
 // none.
 func (s *Service) DeleteCollection(ctx context.Context, realm recollect.Realm, id string) error {
-	c, err := s.store.DeleteCollection(ctx, realm, id)
+	c, err := s.collections.DeleteCollection(ctx, realm, id)
 	if err != nil {
 		return collectionError(err, id)
 	}
-	for _, index := range []Index{s.index, s.users} {
+	for _, index := range []Index{s.faceIndex, s.userIndex} {
 		if err := index.Drop(ctx, c.Key); err != nil {
 			return fmt.Errorf("drop an index of collection %q: %w", id, err)
 		}

@@ -84,13 +84,13 @@ func (s *Service) IndexFaces(ctx context.Context, realm recollect.Realm, collect
 			Confidence:      detail.Confidence,
 			Vector:          vectors[i],
 		}
-		if s.Thumbnails {
+		if s.thumbnails {
 			if faces[i].Thumbnail, err = photo.Thumbnail(k); err != nil {
 				return nil, fmt.Errorf("make a thumbnail: %w", err)
 			}
 		}
 	}
-	stored, isNew, err := s.store.AddFaces(ctx, c.Key, faces, s.Limits.FacesPerCollection)
+	stored, isNew, err := s.faces.AddFaces(ctx, c.Key, faces, s.limits.FacesPerCollection)
 	if err != nil {
 		return nil, collectionError(err, collection)
 	}
@@ -104,7 +104,7 @@ func (s *Service) IndexFaces(ctx context.Context, realm recollect.Realm, collect
 			IndexedFace{Face: faces[i], Detail: photo.Faces()[keep[i]]})
 	}
 	// The faces are stored: the caller's going away must not keep them from being found.
-	if err := s.index.Add(context.WithoutCancel(ctx), c.Key, added...); err != nil {
+	if err := s.faceIndex.Add(context.WithoutCancel(ctx), c.Key, added...); err != nil {
 		return nil, fmt.Errorf("index the faces of collection %q: %w", collection, err)
 	}
 	return result, nil
@@ -135,11 +135,11 @@ func ImageIDs(picture []byte) func(externalImageID string) string {
 func (s *Service) Faces(ctx context.Context, c Collection, filter FaceFilter,
 	limit int) (page []Face, more bool, err error) {
 	if filter.UserID != "" {
-		if _, err := s.store.User(ctx, c.Key, filter.UserID); err != nil {
+		if _, err := s.users.User(ctx, c.Key, filter.UserID); err != nil {
 			return nil, false, userError(err, filter.UserID)
 		}
 	}
-	page, err = s.store.Faces(ctx, c.Key, filter, limit+1)
+	page, err = s.faces.Faces(ctx, c.Key, filter, limit+1)
 	if err != nil {
 		return nil, false, collectionError(err, c.ID)
 	}
@@ -157,7 +157,7 @@ func (s *Service) DeleteFaces(ctx context.Context, realm recollect.Realm, collec
 	if err != nil {
 		return nil, nil, err
 	}
-	deleted, kept, err = s.store.DeleteFaces(ctx, c.Key, ids)
+	deleted, kept, err = s.faces.DeleteFaces(ctx, c.Key, ids)
 	if err != nil {
 		return nil, nil, collectionError(err, collection)
 	}
@@ -165,7 +165,7 @@ func (s *Service) DeleteFaces(ctx context.Context, realm recollect.Realm, collec
 	for i, f := range deleted {
 		keys[i] = VectorKey(f.Key)
 	}
-	if err := s.index.Remove(context.WithoutCancel(ctx), c.Key, keys...); err != nil {
+	if err := s.faceIndex.Remove(context.WithoutCancel(ctx), c.Key, keys...); err != nil {
 		return nil, nil,
 			fmt.Errorf("remove faces from the index of collection %q: %w", collection, err)
 	}

@@ -40,7 +40,7 @@ func (s *Service) SearchFaces(ctx context.Context, realm recollect.Realm, collec
 
 // face returns a face to search with.
 func (s *Service) face(ctx context.Context, c Collection, id string) (Face, error) {
-	face, err := s.store.Face(ctx, c.Key, id)
+	face, err := s.faces.Face(ctx, c.Key, id)
 	if recollect.CodeOf(err) == recollect.CodeNotFound {
 		err = &recollect.Error{Code: recollect.CodeInvalidParameter,
 			Message: "faceId was not found in the collection.", Err: err}
@@ -89,11 +89,11 @@ func (s *Service) SearchFacesByImage(ctx context.Context, realm recollect.Realm,
 func (s *Service) search(ctx context.Context, c Collection, engine Engine, query []float32,
 	self FaceKey, req SearchRequest) ([]Match, error) {
 	faces := gallery[FaceKey, Face]{
-		index:  s.index,
-		lookup: s.store.FacesByKey,
+		index:  s.faceIndex,
+		lookup: s.faces.FacesByKey,
 		// A face's key is not used again, so that what is gone is gone for good.
 		forget: func(ctx context.Context, c CollectionKey, key FaceKey) error {
-			return s.index.Remove(ctx, c, VectorKey(key))
+			return s.faceIndex.Remove(ctx, c, VectorKey(key))
 		},
 	}
 	found, err := faces.nearest(ctx, c, query, self, engine.Cosine(req.Threshold), req.MaxFaces)

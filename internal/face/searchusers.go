@@ -37,7 +37,7 @@ func (s *Service) SearchUsers(ctx context.Context, realm recollect.Realm, collec
 	var query []float32
 	var self UserKey
 	if userID != "" {
-		user, err := s.store.User(ctx, c.Key, userID)
+		user, err := s.users.User(ctx, c.Key, userID)
 		if err != nil {
 			return c, nil, userError(err, userID)
 		}
@@ -106,10 +106,10 @@ func (s *Service) SearchUsersByImage(ctx context.Context, realm recollect.Realm,
 func (s *Service) searchUsers(ctx context.Context, c Collection, engine Engine, query []float32,
 	self UserKey, req UserSearchRequest) ([]UserMatch, error) {
 	users := gallery[UserKey, User]{
-		index: s.users,
+		index: s.userIndex,
 		lookup: func(ctx context.Context, c CollectionKey, keys []UserKey) (map[UserKey]User,
 			error) {
-			users, err := s.store.UsersByKey(ctx, c, keys)
+			users, err := s.users.UsersByKey(ctx, c, keys)
 			// A user whose last face left a moment ago matches nothing.
 			maps.DeleteFunc(users, func(_ UserKey, u User) bool { return u.FaceCount == 0 })
 			return users, err

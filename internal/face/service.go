@@ -28,40 +28,57 @@ const (
 // and to the store for what was found; a hit that the store does not know is a face that was
 // deleted meanwhile, and is dropped.
 type Service struct {
-	// Limits are the quotas. They may be set before the service is used, and not afterwards.
-	Limits Limits
-
-	// Thumbnails says that a small picture of each face that is indexed is kept with it. It may be
-	// set as Limits may.
-	Thumbnails bool
-
-	store   Store
-	index   Index // of faces
-	users   Index
-	engines map[string]Engine
-	current Engine // for new collections and for pictures that belong to none
-	now     func() time.Time
+	collections CollectionStore
+	faces       FaceStore
+	users       UserStore
+	tags        TagStore
+	faceIndex   Index
+	userIndex   Index
+	engines     map[string]Engine
+	current     Engine // for new collections and for pictures that belong to none
+	limits      Limits
+	thumbnails  bool
+	now         func() time.Time
 
 	following [64]sync.Mutex // by a user's key, see followUser
 }
 
-// NewService joins a store, an index of the vectors of faces, one of those of users, and at least
-// one engine. The first engine is the one that new collections get; the others serve the
-// collections made with them. Versions must differ. The quotas are [DefaultLimits].
-func NewService(store Store, faces, users Index, engines ...Engine) (*Service, error) {
-	if len(engines) == 0 {
+// Config is what a [Service] is made of.
+type Config struct {
+	Store Store
+	Faces Index // of the vectors of faces
+	Users Index // of the vectors of users
+
+	// Engines are one or more, of different versions. The first is the one that new collections
+	// get; the others serve the collections made with them.
+	Engines []Engine
+
+	Limits     Limits // the zero value stands for [DefaultLimits]
+	Thumbnails bool   // a small picture of each face that is indexed is kept with it
+}
+
+// NewService returns a service, or an error if there is no engine or two have the same version.
+func NewService(cfg Config) (*Service, error) {
+	if len(cfg.Engines) == 0 {
 		return nil, errors.New("no face model is loaded")
 	}
-	s := &Service{
-		Limits:  DefaultLimits(),
-		store:   store,
-		index:   faces,
-		users:   users,
-		engines: make(map[string]Engine),
-		current: engines[0],
-		now:     time.Now,
+	if cfg.Limits == (Limits{}) {
+		cfg.Limits = DefaultLimits()
 	}
-	for _, e := range engines {
+	s := &Service{
+		collections: cfg.Store,
+		faces:       cfg.Store,
+		users:       cfg.Store,
+		tags:        cfg.Store,
+		faceIndex:   cfg.Faces,
+		userIndex:   cfg.Users,
+		engines:     make(map[string]Engine),
+		current:     cfg.Engines[0],
+		limits:      cfg.Limits,
+		thumbnails:  cfg.Thumbnails,
+		now:         time.Now,
+	}
+	for _, e := range cfg.Engines {
 		if _, ok := s.engines[e.Version()]; ok {
 			return nil, fmt.Errorf("two face models have the version %q", e.Version())
 		}
@@ -83,7 +100,7 @@ func (s *Service) engine(c Collection) (Engine, error) {
 // open returns a collection and the engine it is served by.
 func (s *Service) open(ctx context.Context, realm recollect.Realm, id string) (Collection, Engine,
 	error) {
-	c, err := s.store.Collection(ctx, realm, id)
+	c, err := s.collections.Collection(ctx, realm, id)
 	if err != nil {
 		return Collection{}, nil, collectionError(err, id)
 	}

@@ -47,8 +47,12 @@ func usersOf(store *sqlite.Store) *exact.Index {
 func newService(t *testing.T) *face.Service {
 	t.Helper()
 	store := openStore(t)
-	s, err := face.NewService(store, exact.New(store, exact.Options{}), usersOf(store),
-		enginetest.Engine("1.0"))
+	s, err := face.NewService(face.Config{
+		Store:   store,
+		Faces:   exact.New(store, exact.Options{}),
+		Users:   usersOf(store),
+		Engines: []face.Engine{enginetest.Engine("1.0")},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,8 +215,12 @@ func TestIndexFacesAgain(t *testing.T) {
 
 func TestThumbnails(t *testing.T) {
 	store := openStore(t)
-	s, err := face.NewService(store, exact.New(store, exact.Options{}), usersOf(store),
-		enginetest.Engine("1.0"))
+	s, err := face.NewService(face.Config{
+		Store:   store,
+		Faces:   exact.New(store, exact.Options{}),
+		Users:   usersOf(store),
+		Engines: []face.Engine{enginetest.Engine("1.0")},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +244,7 @@ func TestThumbnails(t *testing.T) {
 	if got := kept(index(t, s, req).Indexed); !slices.Equal(got, []string{"", ""}) {
 		t.Errorf("unasked are kept %q", got)
 	}
-	s.Thumbnails = true
+	s.KeepThumbnails()
 	if got := kept(index(t, s, req).Indexed); !slices.Equal(got,
 		[]string{"person 1, shot 3", "person 5, shot 6"}) {
 		t.Errorf("of a picture that comes again are kept %q", got)
@@ -307,8 +315,12 @@ func TestSearch(t *testing.T) {
 // push others out.
 func TestSearchPassesOverDeletedFaces(t *testing.T) {
 	store, ctx := openStore(t), t.Context()
-	s, err := face.NewService(store, exact.New(store, exact.Options{}), usersOf(store),
-		enginetest.Engine("1.0"))
+	s, err := face.NewService(face.Config{
+		Store:   store,
+		Faces:   exact.New(store, exact.Options{}),
+		Users:   usersOf(store),
+		Engines: []face.Engine{enginetest.Engine("1.0")},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -366,8 +378,12 @@ func TestCollectionKeepsItsModelVersion(t *testing.T) {
 		for _, v := range versions {
 			engines = append(engines, enginetest.Engine(v))
 		}
-		s, err := face.NewService(store, exact.New(store, exact.Options{}), usersOf(store),
-			engines...)
+		s, err := face.NewService(face.Config{
+			Store:   store,
+			Faces:   exact.New(store, exact.Options{}),
+			Users:   usersOf(store),
+			Engines: engines,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -392,11 +408,15 @@ func TestCollectionKeepsItsModelVersion(t *testing.T) {
 		!strings.Contains(err.Error(), `"1.0"`) {
 		t.Errorf("a collection without its model: %v", err)
 	}
-	if _, err := face.NewService(store, nil, nil, enginetest.Engine("1.0"),
-		enginetest.Engine("1.0")); err == nil {
+	if _, err := face.NewService(face.Config{
+		Store:   store,
+		Engines: []face.Engine{enginetest.Engine("1.0"), enginetest.Engine("1.0")},
+	}); err == nil {
 		t.Error("two engines of one version were accepted")
 	}
-	if _, err := face.NewService(store, nil, nil); err == nil {
+	if _, err := face.NewService(face.Config{
+		Store: store,
+	}); err == nil {
 		t.Error("no engine was accepted")
 	}
 }
@@ -433,10 +453,10 @@ func TestCancelledRequestChangesNothing(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	s, ctx := newService(t), t.Context()
-	if s.Limits != face.DefaultLimits() || s.Limits.Validate() != nil {
-		t.Errorf("a new service has the limits %+v", s.Limits)
+	if s.Limits() != face.DefaultLimits() || s.Limits().Validate() != nil {
+		t.Errorf("a new service has the limits %+v", s.Limits())
 	}
-	s.Limits.CollectionsPerRealm, s.Limits.FacesPerCollection = 2, 3
+	s.ChangeLimits(func(l *face.Limits) { l.CollectionsPerRealm, l.FacesPerCollection = 2, 3 })
 	if _, err := s.CreateCollection(ctx, realm, "second", nil); err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,14 @@ import (
 // door, and by [CollectionKey] inside: a key is never used twice, so that a collection which is
 // deleted and made again is another collection.
 type Store interface {
+	CollectionStore
+	FaceStore
+	UserStore
+	TagStore
+}
+
+// CollectionStore keeps collections.
+type CollectionStore interface {
 	// CreateCollection stores c, with tags, under its realm and id and returns it with its Key set.
 	// CodeAlreadyExists if the realm has a collection with that id; CodeQuota, and nothing is
 	// stored, if the realm would have more than maxCollections, where 0 stands for no limit.
@@ -30,7 +38,10 @@ type Store interface {
 	// DeleteCollection removes the collection with everything in it. CodeNotFound if there is none.
 	// It returns the collection as it was.
 	DeleteCollection(ctx context.Context, realm recollect.Realm, id string) (Collection, error)
+}
 
+// FaceStore keeps the faces of collections, with their vectors.
+type FaceStore interface {
 	// AddFaces stores faces, whose ID is set by the caller, with their embeddings, and returns them
 	// in the same order with Key set and numbers as they will be read back. A face with an
 	// ExternalImageID that is already stored, that is one of the same ImageID and the same
@@ -64,7 +75,10 @@ type Store interface {
 	// Embeddings yields the key and unit vector of every face of the collection, once each, as of
 	// one moment. A yielded vector is the caller's to keep. An error ends the sequence.
 	Embeddings(ctx context.Context, c CollectionKey) iter.Seq2[Embedding, error]
+}
 
+// UserStore keeps the users of collections, and which faces belong to them.
+type UserStore interface {
 	// CreateUser stores a user without faces, whose ID, SystemID and CreatedAt are set by the
 	// caller. CodeNotFound if the collection is gone, CodeConflict if it has a user with that id,
 	// CodeQuota if it has maxUsers already, CodeIdempotentMismatch (see [Once]).
@@ -104,7 +118,10 @@ type Store interface {
 	// UserVectors yields the key and vector of every user that has faces, as Embeddings does for
 	// faces.
 	UserVectors(ctx context.Context, c CollectionKey) iter.Seq2[Embedding, error]
+}
 
+// TagStore keeps the tags of collections.
+type TagStore interface {
 	// ChangeTags removes the tags with these keys from a collection, passing over those that it
 	// does not have, and then sets tags, over those of the same keys. CodeNotFound if the
 	// collection is gone; CodeQuota, and nothing changes, if tags are set and it would have more

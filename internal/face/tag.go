@@ -27,7 +27,7 @@ func (s *Service) changeTags(ctx context.Context, realm recollect.Realm, id stri
 	if err != nil {
 		return err
 	}
-	return collectionError(s.store.ChangeTags(ctx, c.Key, set, remove, s.Limits.TagsPerResource),
+	return collectionError(s.tags.ChangeTags(ctx, c.Key, set, remove, s.limits.TagsPerResource),
 		id)
 }
 
@@ -39,7 +39,7 @@ func (s *Service) CollectionTags(ctx context.Context, realm recollect.Realm,
 	if err != nil {
 		return nil, err
 	}
-	return s.store.Tags(ctx, c.Key)
+	return s.tags.Tags(ctx, c.Key)
 }
 
 // TooManyTagsError says that a resource would have more than most tags.

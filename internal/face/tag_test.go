@@ -5,12 +5,13 @@ import (
 	"maps"
 	"testing"
 
+	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 func TestTags(t *testing.T) {
 	s, ctx := newService(t), t.Context()
-	s.Limits.TagsPerResource = 2
+	s.ChangeLimits(func(l *face.Limits) { l.TagsPerResource = 2 })
 	if _, err := s.CreateCollection(ctx, realm, "tagged",
 		map[string]string{"a": "1", "b": "2"}); err != nil {
 		t.Fatal(err)

@@ -59,8 +59,8 @@ func (s *Service) CreateUser(ctx context.Context, realm recollect.Realm, collect
 		return fmt.Errorf("make a user's system id: %w", err)
 	}
 	u := User{ID: userID, SystemID: id.String(), CreatedAt: s.now().Truncate(time.Millisecond)}
-	err = s.store.CreateUser(ctx, c.Key, u, s.once(c, "CreateUser", token, userID),
-		s.Limits.UsersPerCollection)
+	err = s.users.CreateUser(ctx, c.Key, u, s.once(c, "CreateUser", token, userID),
+		s.limits.UsersPerCollection)
 	if recollect.CodeOf(err) == recollect.CodeConflict {
 		return &recollect.Error{Code: recollect.CodeConflict,
 			Message: fmt.Sprintf("The user id: %s already exists", userID), Err: err}
@@ -72,7 +72,7 @@ func (s *Service) CreateUser(ctx context.Context, realm recollect.Realm, collect
 // ids, that sort after the given one, and whether there are more.
 func (s *Service) Users(ctx context.Context, c Collection, after string, limit int) (page []User,
 	more bool, err error) {
-	page, err = s.store.Users(ctx, c.Key, after, limit+1)
+	page, err = s.users.Users(ctx, c.Key, after, limit+1)
 	if err != nil {
 		return nil, false, err
 	}
@@ -91,7 +91,7 @@ func (s *Service) DeleteUser(ctx context.Context, realm recollect.Realm, collect
 	if err != nil {
 		return err
 	}
-	key, err := s.store.DeleteUser(ctx, c.Key, userID, s.once(c, "DeleteUser", token, userID))
+	key, err := s.users.DeleteUser(ctx, c.Key, userID, s.once(c, "DeleteUser", token, userID))
 	if err != nil || key == 0 {
 		return userError(err, userID)
 	}
@@ -107,13 +107,13 @@ func (s *Service) followUser(ctx context.Context, c CollectionKey, key UserKey) 
 	turn := &s.following[uint64(key)%uint64(len(s.following))]
 	turn.Lock()
 	defer turn.Unlock()
-	vector, err := s.store.UserVector(ctx, c, key)
+	vector, err := s.users.UserVector(ctx, c, key)
 	switch {
 	case err != nil:
 	case vector == nil:
-		err = s.users.Remove(ctx, c, VectorKey(key))
+		err = s.userIndex.Remove(ctx, c, VectorKey(key))
 	default:
-		err = s.users.Add(ctx, c, Embedding{Key: VectorKey(key), Vector: vector})
+		err = s.userIndex.Add(ctx, c, Embedding{Key: VectorKey(key), Vector: vector})
 	}
 	if err != nil {
 		return fmt.Errorf("bring the index of users up to date: %w", err)

@@ -138,7 +138,7 @@ func TestUserErrors(t *testing.T) {
 		t.Errorf("faces of a user without any: %v, %v", page, err)
 	}
 
-	s.Limits.UsersPerCollection, s.Limits.FacesPerUser = 1, 100
+	s.ChangeLimits(func(l *face.Limits) { l.UsersPerCollection, l.FacesPerUser = 1, 100 })
 	wantError(t, s.CreateUser(ctx, realm, "people", "bob", ""), recollect.CodeQuota,
 		"The collection cannot hold more than 1 users")
 }
@@ -237,7 +237,7 @@ func cosine(a, b []float32) (sum float64) {
 
 func TestFacesPerUser(t *testing.T) {
 	s, ctx := newService(t), t.Context()
-	s.Limits.UsersPerCollection, s.Limits.FacesPerUser = 10, 3
+	s.ChangeLimits(func(l *face.Limits) { l.UsersPerCollection, l.FacesPerUser = 10, 3 })
 	createUser(t, s, "ann")
 	faces := []string{shoot(t, s, 1, 1), shoot(t, s, 1, 2), shoot(t, s, 1, 3), shoot(t, s, 1, 4)}
 	_, err := s.AssociateFaces(ctx, realm, "people", "ann", faces, 75, "")
@@ -389,8 +389,12 @@ func TestSearchUsersByImageSelects(t *testing.T) {
 // found nor push others out.
 func TestSearchUsersPassesOverWhatIsGone(t *testing.T) {
 	store, ctx := openStore(t), t.Context()
-	s, err := face.NewService(store, exact.New(store, exact.Options{}), usersOf(store),
-		enginetest.Engine("1.0"))
+	s, err := face.NewService(face.Config{
+		Store:   store,
+		Faces:   exact.New(store, exact.Options{}),
+		Users:   usersOf(store),
+		Engines: []face.Engine{enginetest.Engine("1.0")},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -571,8 +575,12 @@ func (x heldIndex) Add(ctx context.Context, c face.CollectionKey,
 func TestUserVectorsDoNotOvertake(t *testing.T) {
 	store, ctx := openStore(t), t.Context()
 	users := heldIndex{usersOf(store), make(chan struct{}), make(chan struct{}), new(atomic.Bool)}
-	s, err := face.NewService(store, exact.New(store, exact.Options{}), users,
-		enginetest.Engine("1.0"))
+	s, err := face.NewService(face.Config{
+		Store:   store,
+		Faces:   exact.New(store, exact.Options{}),
+		Users:   users,
+		Engines: []face.Engine{enginetest.Engine("1.0")},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -640,8 +648,12 @@ func (x *interleavedStore) UsersByKey(ctx context.Context, c face.CollectionKey,
 func TestSearchKeepsUsersThatComeBack(t *testing.T) {
 	sqlite, ctx := openStore(t), t.Context()
 	store := &interleavedStore{Store: sqlite}
-	s, err := face.NewService(store, exact.New(store, exact.Options{}), usersOf(sqlite),
-		enginetest.Engine("1.0"))
+	s, err := face.NewService(face.Config{
+		Store:   store,
+		Faces:   exact.New(store, exact.Options{}),
+		Users:   usersOf(sqlite),
+		Engines: []face.Engine{enginetest.Engine("1.0")},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,8 +89,12 @@ func openWith(t testing.TB, engine face.Engine, change func(*rekognition.Config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	service, err := face.NewService(store, exact.New(store, exact.Options{}),
-		exact.New(exact.SourceFunc(store.UserVectors), exact.Options{}), engine)
+	service, err := face.NewService(face.Config{
+		Store:   store,
+		Faces:   exact.New(store, exact.Options{}),
+		Users:   exact.New(exact.SourceFunc(store.UserVectors), exact.Options{}),
+		Engines: []face.Engine{engine},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -390,7 +394,8 @@ func TestErrorsOnTheWire(t *testing.T) {
 			`{"__type":"ValidationException","message":"1 validation error detected: Value null at 'collectionId' failed to satisfy constraint: Member must not be null"}`},
 		"no image given":  {"DetectFaces", `{"Image":{}}`, nil, 400, noImage},
 		"no object given": {"DetectFaces", `{"Image":{"S3Object":{}}}`, nil, 400, noImage},
-		"an object without a bucket": {"DetectFaces", `{"Image":{"S3Object":{"Name":"x"}}}`, nil, 400,
+		"an object without a bucket": {"DetectFaces", `{"Image":{"S3Object":{"Name":"x"}}}`, nil,
+			400,
 			noImage},
 		"an object without a name": {"CompareFaces",
 			`{"SourceImage":{"Bytes":"W10="},"TargetImage":{"S3Object":{"Bucket":"bucket"}}}`, nil,
@@ -529,7 +534,8 @@ func TestLogTellsWhatHappenedAndNoMore(t *testing.T) {
 	}
 }
 
-// A failed signature leaves a warning that names the key and the address, and nobody as the principal.
+// A failed signature leaves a warning that names the key and the address, and nobody as the
+// principal.
 func TestLogTellsOfFailedSignatures(t *testing.T) {
 	d := open(t)
 	client := d.clientOf(iam.AccessKey{ID: keyID, Secret: "not the secret of the key"})

@@ -22,58 +22,79 @@ const Dimension = 8
 // unlimited is a quota that no test reaches.
 const unlimited = math.MaxInt64
 
-// Run runs the suite. Each test gets a store of its own from open, which is empty and closed by
+// test is a test of a family of a store's methods, or of all together.
+type test struct {
+	name string
+	run  func(*testing.T, face.Store)
+}
+
+// Run runs the suite, family by family. Each test gets a store of its own from open, which is empty and closed by
 // open's cleanup.
 func Run(t *testing.T, open func(t *testing.T) face.Store) {
-	tests := []struct {
-		name string
-		run  func(*testing.T, face.Store)
+	for _, family := range []struct {
+		name  string
+		tests []test
 	}{
-		{"CreateCollection", testCreateCollection},
-		{"CreateCollectionQuota", testCreateCollectionQuota},
-		{"CollectionNotFound", testCollectionNotFound},
-		{"DeleteCollection", testDeleteCollection},
-		{"CollectionsOrderAndPages", testCollectionsOrderAndPages},
-		{"CollectionsWalkUnderChange", testCollectionsWalkUnderChange},
-		{"RealmsAreApart", testRealmsAreApart},
-		{"AddAndReadFaces", testAddAndReadFaces},
-		{"StoredNumbers", testStoredNumbers},
-		{"AddFacesRefusesNonsense", testAddFacesRefusesNonsense},
-		{"AddFacesTwice", testAddFacesTwice},
-		{"AddFacesQuota", testAddFacesQuota},
-		{"AddFacesIsAllOrNothing", testAddFacesIsAllOrNothing},
-		{"FacesOrderPagesAndFilters", testFacesOrderPagesAndFilters},
-		{"FacesByKey", testFacesByKey},
-		{"FaceNotFound", testFaceNotFound},
-		{"DeleteFaces", testDeleteFaces},
-		{"DeleteManyFaces", testDeleteManyFaces},
-		{"Thumbnails", testThumbnails},
-		{"CollectionsAreApart", testCollectionsAreApart},
-		{"Embeddings", testEmbeddings},
-		{"EmbeddingsAreOfOneMoment", testEmbeddingsAreOfOneMoment},
-		{"KeysAreNotReused", testKeysAreNotReused},
-		{"CreateUser", testCreateUser},
-		{"UsersOrderAndPages", testUsersOrderAndPages},
-		{"ChangeUser", testChangeUser},
-		{"FacesOfUsers", testFacesOfUsers},
-		{"DeleteUser", testDeleteUser},
-		{"UsersOfDeletedCollection", testUsersOfDeletedCollection},
-		{"ConcurrentChanges", testConcurrentChanges},
-		{"Once", testOnce},
-		{"OnceExpires", testOnceExpires},
-		{"OnceConcurrent", testOnceConcurrent},
-		{"Tags", testTags},
-		{"TagsQuota", testTagsQuota},
-		{"TagsOfDeletedCollection", testTagsOfDeletedCollection},
-		{"Cancelled", testCancelled},
-		{"ConcurrentWritersAndReaders", testConcurrentWritersAndReaders},
-		{"ConcurrentCreate", testConcurrentCreate},
-		{"ConcurrentDuplicates", testConcurrentDuplicates},
-		{"ConcurrentQuota", testConcurrentQuota},
-		{"Random", testRandom},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
+		{"Collections", []test{
+			{"CreateCollection", testCreateCollection},
+			{"CreateCollectionQuota", testCreateCollectionQuota},
+			{"CollectionNotFound", testCollectionNotFound},
+			{"DeleteCollection", testDeleteCollection},
+			{"CollectionsOrderAndPages", testCollectionsOrderAndPages},
+			{"CollectionsWalkUnderChange", testCollectionsWalkUnderChange},
+			{"RealmsAreApart", testRealmsAreApart},
+		}},
+		{"Faces", []test{
+			{"AddAndReadFaces", testAddAndReadFaces},
+			{"StoredNumbers", testStoredNumbers},
+			{"AddFacesRefusesNonsense", testAddFacesRefusesNonsense},
+			{"AddFacesTwice", testAddFacesTwice},
+			{"AddFacesQuota", testAddFacesQuota},
+			{"AddFacesIsAllOrNothing", testAddFacesIsAllOrNothing},
+			{"FacesOrderPagesAndFilters", testFacesOrderPagesAndFilters},
+			{"FacesByKey", testFacesByKey},
+			{"FaceNotFound", testFaceNotFound},
+			{"DeleteFaces", testDeleteFaces},
+			{"DeleteManyFaces", testDeleteManyFaces},
+			{"Thumbnails", testThumbnails},
+			{"CollectionsAreApart", testCollectionsAreApart},
+			{"Embeddings", testEmbeddings},
+			{"EmbeddingsAreOfOneMoment", testEmbeddingsAreOfOneMoment},
+			{"KeysAreNotReused", testKeysAreNotReused},
+		}},
+		{"Users", []test{
+			{"CreateUser", testCreateUser},
+			{"UsersOrderAndPages", testUsersOrderAndPages},
+			{"ChangeUser", testChangeUser},
+			{"FacesOfUsers", testFacesOfUsers},
+			{"DeleteUser", testDeleteUser},
+			{"UsersOfDeletedCollection", testUsersOfDeletedCollection},
+			{"ConcurrentChanges", testConcurrentChanges},
+		}},
+		{"Once", []test{
+			{"Once", testOnce},
+			{"OnceExpires", testOnceExpires},
+			{"OnceConcurrent", testOnceConcurrent},
+		}},
+		{"Tags", []test{
+			{"Tags", testTags},
+			{"TagsQuota", testTagsQuota},
+			{"TagsOfDeletedCollection", testTagsOfDeletedCollection},
+		}},
+		{"Together", []test{
+			{"Cancelled", testCancelled},
+			{"ConcurrentWritersAndReaders", testConcurrentWritersAndReaders},
+			{"ConcurrentCreate", testConcurrentCreate},
+			{"ConcurrentDuplicates", testConcurrentDuplicates},
+			{"ConcurrentQuota", testConcurrentQuota},
+			{"Random", testRandom},
+		}},
+	} {
+		t.Run(family.name, func(t *testing.T) {
+			for _, test := range family.tests {
+				t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
+			}
+		})
 	}
 }
 
