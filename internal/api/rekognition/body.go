@@ -22,6 +22,8 @@ const (
 	// freeBody is the size up to which a body is not counted: the bound on requests is bound
 	// enough.
 	freeBody = 64 << 10
+	// firstChunk is the capacity that a body begins with, in bytes.
+	firstChunk = 4 << 10
 )
 
 // budget is one body's part of the memory for bodies.
@@ -47,51 +49,75 @@ func (b *budget) release() {
 	b.taken = 0
 }
 
-// readBody reads the body as it was sent, which is what is signed. A body whose size is not known
-// takes memory as it grows.
-func (s *Server) readBody(r *http.Request, memory *budget) ([]byte, error) {
-	if r.ContentLength > maxBody {
+// allowance grants memory for a body.
+type allowance interface {
+	// reach grants size bytes in all, or returns the error that the client gets.
+	reach(size int64) error
+}
+
+// readBody reads the body as it was sent, which is what is signed. length is what the client
+// declared, less than 0 if it declared none. Memory is taken as the body arrives: what a client
+// declares and does not send costs nothing.
+func readBody(from io.Reader, length int64, memory allowance) ([]byte, error) {
+	if length > maxBody {
 		return nil, unread(errTooLarge)
 	}
-	if r.ContentLength < 0 {
-		return readAll(r.Body, memory)
+	if length < 0 {
+		return readAll(from, memory)
 	}
-	if err := memory.reach(r.ContentLength); err != nil {
-		return nil, turnAway(r, err)
-	}
-	body := make([]byte, r.ContentLength)
-	if _, err := io.ReadFull(r.Body, body); err != nil {
-		return nil, brokenBody(err)
+	body := make([]byte, 0, min(length, firstChunk))
+	for int64(len(body)) < length {
+		if len(body) == cap(body) {
+			var err error
+			if body, err = grow(body, length, memory); err != nil {
+				return nil, err
+			}
+		}
+		n, err := from.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		if err != nil && int64(len(body)) < length {
+			return nil, brokenBody(err)
+		}
 	}
 	return body, nil
 }
 
-// readAll reads a body of at most maxBody bytes.
-func readAll(from io.Reader, memory *budget) ([]byte, error) {
-	body := make([]byte, 0, 4<<10)
+// readAll reads a body of at most maxBody bytes, whose length is not known.
+func readAll(from io.Reader, memory allowance) ([]byte, error) {
+	body := make([]byte, 0, firstChunk)
 	for {
 		n, err := from.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
 		switch {
 		case len(body) > maxBody:
 			return nil, unread(errTooLarge)
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return body, nil
 		case err != nil:
 			return nil, brokenBody(err)
 		}
 		if len(body) == cap(body) {
-			size := min(2*cap(body), maxBody+1)
-			if err := memory.reach(int64(size)); err != nil {
-				return nil, unread(err)
+			if body, err = grow(body, maxBody+1, memory); err != nil {
+				return nil, err
 			}
-			body = append(make([]byte, 0, size), body...)
 		}
 	}
 }
 
+// grow returns body with twice its capacity and at least freeBody, but no more than most bytes.
+func grow(body []byte, most int64, memory allowance) ([]byte, error) {
+	size := min(max(2*int64(cap(body)), freeBody), most)
+	if err := memory.reach(size); err != nil {
+		return nil, unread(err)
+	}
+	return append(make([]byte, 0, size), body...), nil
+}
+
 // brokenBody is the error for a body that could not be read to its end.
 func brokenBody(err error) error {
+	if f, ok := errors.AsType[*fault](err); ok {
+		return unread(f)
+	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return unread(errBodyTimeout)
 	}

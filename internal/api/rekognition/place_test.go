@@ -96,6 +96,45 @@ func TestPlace(t *testing.T) {
 			free(t, a, 1)
 		})
 	})
+	t.Run("slow bodies, and a request without a place", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			a := newAdmission(0, 4)
+			quick, half, idle, trickling := enter(t, a), enter(t, a), enter(t, a), enter(t, a)
+			time.Sleep(startOfBody - 1)
+			if _, err := a.enter(networks, 100); !errors.Is(err, errSlowDown) {
+				t.Errorf("while the bodies begin: %v", err)
+			}
+			time.Sleep(100 * time.Millisecond)
+			quick.arrive(100)
+			half.arrive(50)
+			trickling.arrive(1)
+			for range 2 { // of idle, and of trickling
+				p := enter(t, a)
+				if err := p.settle(t.Context()); err != nil {
+					t.Error(err)
+				}
+				defer p.leave()
+			}
+			if _, err := a.enter(networks, 100); !errors.Is(err, errSlowDown) {
+				t.Errorf("where all bodies are quick: %v", err)
+			}
+			for _, p := range []*place{quick, half} {
+				if err := p.settle(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+			free(t, a, 0)
+			for _, p := range []*place{trickling, idle} {
+				if err := p.settle(t.Context()); !errors.Is(err, errSlowDown) {
+					t.Errorf("the place is another's, and there is none: %v", err)
+				}
+				p.leave()
+			}
+			quick.leave()
+			half.leave()
+			free(t, a, 2)
+		})
+	})
 	t.Run("a slow body that never comes", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			a := newAdmission(0, 1)

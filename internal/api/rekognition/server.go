@@ -76,6 +76,7 @@ type Server struct {
 	admission  *admission
 	limiter    *limiter
 	bodies     *semaphore.Weighted
+	uploads    *uploads
 	compressor *compressor
 }
 
@@ -95,6 +96,7 @@ func New(cfg Config) *Server {
 		bodies:     semaphore.NewWeighted(bodyMemory),
 		compressor: newCompressor(),
 	}
+	s.uploads = newUploads(s.admission.maxRequests, bodyMemory)
 	if s.observer == nil {
 		s.observer = nobody{}
 	}
@@ -114,6 +116,7 @@ func New(cfg Config) *Server {
 // exchange is one request with what becomes known of it on the way.
 type exchange struct {
 	id        string
+	conn      connection
 	start     time.Time
 	keyID     string       // that the request names, be its signature right or wrong
 	caller    authn.Caller // nobody before the signature is verified
@@ -122,7 +125,8 @@ type exchange struct {
 
 // ServeHTTP answers one request and logs it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{id: uuid.NewString(), start: s.now()}
+	x := &exchange{id: uuid.NewString(), conn: http.NewResponseController(w),
+		start: s.now()}
 	w.Header().Set("x-amzn-RequestId", x.id)
 	var body []byte
 	err := turnAway(r, errSlowDown)
@@ -221,9 +225,14 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 	defer place.leave()
 	memory := &budget{pool: s.bodies}
 	defer memory.release()
-	body, err := s.readBody(r, memory)
+	upload := s.uploads.begin(r.Body, x.conn, claim.KeyID(), peer(r), place, memory)
+	defer upload.end()
+	body, err := readBody(upload, r.ContentLength, upload)
 	if err != nil {
 		return nil, err
+	}
+	if err := upload.end(); err != nil {
+		return nil, unread(err)
 	}
 	if x.caller, err = claim.Verify(r, sha256.Sum256(body)); err != nil {
 		return nil, err
