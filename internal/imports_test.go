@@ -37,13 +37,16 @@ var mayImport = map[string][]string{
 	"/internal/index/indextest":   {"/internal/face", "/internal/recollect"},
 	"/internal/engine/enginetest": {"/internal/face", "/internal/recollect"},
 	"/internal/api/rekognition": {"/internal/face", "/internal/recollect", "/internal/iam",
-		"/internal/sigv4", "/internal/api/authn", "/internal/api/wire"},
-	"/internal/api/authn":        {"/internal/iam", "/internal/recollect", "/internal/sigv4"},
+		"/internal/sigv4", "/internal/api/authn", "/internal/api/clientaddr", "/internal/api/wire"},
+	"/internal/api/clientaddr": {},
+	"/internal/api/authn": {"/internal/api/clientaddr", "/internal/iam",
+		"/internal/recollect", "/internal/sigv4"},
 	"/internal/metrics":          {"/internal/api/rekognition"},
 	"/internal/transfer/archive": {},
 	"/internal/api/console":      {},
 	"/internal/api/admin": {"/internal/face", "/internal/recollect",
 		"/internal/transfer/archive", "/internal/iam", "/internal/api/authn",
+		"/internal/api/clientaddr",
 		"/internal/api/rekognition", "/internal/api/wire"},
 	"/conformance":               {"/internal/api/wire", "/conformance/compatibility"},
 	"/conformance/compatibility": {"/internal/api/wire"},
@@ -54,7 +57,7 @@ var mayImport = map[string][]string{
 		"/internal/transfer/migration", "/internal/engine/onnx", "/internal/engine/pack",
 		"/internal/engine/reference", "/internal/api/rekognition", "/internal/source/s3",
 		"/internal/store/sqlite", "/internal/engine/verification", "/internal/engine/vision",
-		"/internal/api/wire"},
+		"/internal/api/wire", "/internal/api/clientaddr"},
 
 	"/conformance/clients/go": {}, // as any user's program
 }

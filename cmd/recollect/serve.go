@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -20,6 +21,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/recollect-dev/recollect/internal/api/admin"
+	"github.com/recollect-dev/recollect/internal/api/clientaddr"
 	"github.com/recollect-dev/recollect/internal/api/console"
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/engine/vision"
@@ -48,6 +50,9 @@ type serveConfig struct {
 
 	// host:port that shows metrics to everybody; empty: Listen shows them to this machine
 	Metrics string
+
+	// networks, or addresses, of proxies whose reports of their clients are believed
+	TrustedProxies []string
 
 	MaxRequests        int // 0: the default
 	MaxPictureRequests int
@@ -94,7 +99,42 @@ func (c serveConfig) Validate() error {
 		faults = append(faults,
 			errors.New("--max-requests and --max-picture-requests must be 0 or more"))
 	}
+	for _, network := range c.TrustedProxies {
+		if _, err := parseNetwork(network); err != nil {
+			faults = append(faults, fmt.Errorf("--trusted-proxies: %w", err))
+		}
+	}
 	return errors.Join(faults...)
+}
+
+// parseNetwork reads a network such as 10.0.0.0/8, or an address, which is a network of one.
+func parseNetwork(text string) (netip.Prefix, error) {
+	network, err := netip.ParsePrefix(text)
+	if err != nil {
+		addr, err := netip.ParseAddr(text)
+		if err != nil || addr.Zone() != "" {
+			return netip.Prefix{}, fmt.Errorf(
+				"%q is neither a network, for example 10.0.0.0/8, nor an address", text)
+		}
+		network = netip.PrefixFrom(addr, addr.BitLen())
+	}
+	if network.Addr().Is4In6() {
+		return netip.Prefix{}, fmt.Errorf("%q has to be written as an IPv4 network", text)
+	}
+	return network.Masked(), nil
+}
+
+// clients returns what finds the clients behind the trusted proxies.
+func (c serveConfig) clients() (clientaddr.Resolver, error) {
+	var r clientaddr.Resolver
+	for _, text := range c.TrustedProxies {
+		network, err := parseNetwork(text)
+		if err != nil {
+			return clientaddr.Resolver{}, err
+		}
+		r.Trusted = append(r.Trusted, network)
+	}
+	return r, nil
 }
 
 func serveCommand() *cobra.Command {
@@ -142,6 +182,11 @@ func (c *serveConfig) addFlags(flags *pflag.FlagSet) {
 		"region of the S3 endpoint (default: the first --region)")
 	flags.BoolVar(&c.S3VirtualHost, "s3-virtual-host", false,
 		"address buckets as bucket.host instead of host/bucket")
+	flags.StringSliceVar(&c.TrustedProxies, "trusted-proxies", nil,
+		"networks of the proxies in front of the server, such as 10.0.0.0/8, separated by commas; "+
+			"their Forwarded, or X-Forwarded-For and X-Forwarded-Proto, which they have to set "+
+			"themselves, say who the client is (aws:SourceIp) and whether it used TLS "+
+			"(aws:SecureTransport)")
 	flags.StringVar(&c.Limits, "limits", "", "JSON file of request rates and quotas")
 	flags.IntVar(&c.MaxRequests, "max-requests", 0,
 		"requests served at one moment (default: 256 for each core)")
@@ -181,6 +226,10 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 		log = slog.New(slog.NewJSONHandler(stderr, nil))
 	}
 	limits, err := readLimits(cfg.Limits)
+	if err != nil {
+		return err
+	}
+	clients, err := cfg.clients()
 	if err != nil {
 		return err
 	}
@@ -293,6 +342,7 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 	api := rekognition.New(rekognition.Config{
 		Service:     service,
 		Identities:  identities,
+		Clients:     clients,
 		Images:      images,
 		Regions:     cfg.Regions,
 		TokenKey:    tokenKey,
@@ -310,6 +360,7 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 		Importer: &transfer.Importer{Store: store, Rules: admin.Rules{},
 			Models: importable(engines), Limits: limits.Quotas},
 		Identities: identities,
+		Clients:    clients,
 		Regions:    cfg.Regions,
 		Account:    cfg.Account,
 		Data:       cfg.Data,

@@ -7,14 +7,17 @@ import (
 
 func TestConfigReportsEveryFault(t *testing.T) {
 	good := serveConfig{Listen: "127.0.0.1:7180", Data: "data", Device: "cpu",
-		Regions: []string{"us-gov-east-1"}, Account: "123456789012"}
+		Regions: []string{"us-gov-east-1"}, Account: "123456789012",
+		TrustedProxies: []string{"10.0.0.0/8", "192.0.2.1", "2001:db8::/32", "::1"}}
 	if err := good.Validate(); err != nil {
 		t.Errorf("a good configuration: %v", err)
 	}
 	err := serveConfig{Listen: "7180", Regions: []string{"here"}, Account: "1", MaxRequests: -1,
-		Metrics: "7181", Device: "tpu"}.Validate()
+		Metrics: "7181", Device: "tpu", TrustedProxies: []string{"10.0.0.0/33", "proxy",
+			"fe80::1%eth0", "::ffff:10.0.0.1"}}.Validate()
 	for _, want := range []string{`--listen "7180"`, "--data", `--region "here"`, `--account "1"`,
-		"--max-requests", `--metrics "7181"`, `--device "tpu"`} {
+		"--max-requests", `--metrics "7181"`, `--device "tpu"`,
+		`--trusted-proxies: "10.0.0.0/33"`, `"proxy"`, `"fe80::1%eth0"`, `"::ffff:10.0.0.1"`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not mention %s", err, want)
 		}

@@ -25,6 +25,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/recollect-dev/recollect/internal/api/authn"
+	"github.com/recollect-dev/recollect/internal/api/clientaddr"
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/api/wire"
 	"github.com/recollect-dev/recollect/internal/face"
@@ -116,6 +117,8 @@ type Config struct {
 	Activity   *Activity
 	Log        *slog.Logger
 	Thumbnails bool // that are kept of faces are shown to whoever may see them
+
+	Clients clientaddr.Resolver // the zero value trusts no proxy
 }
 
 // Server answers the door's requests. It is safe for concurrent use.
@@ -156,7 +159,7 @@ func New(cfg Config) *Server {
 	s := &Server{Config: cfg, now: time.Now, started: time.Now(),
 		requests:  semaphore.NewWeighted(maxRequests),
 		transfers: semaphore.NewWeighted(maxTransfers)}
-	s.callers = authn.New(cfg.Identities, wire.SigningName, cfg.Regions)
+	s.callers = authn.New(cfg.Identities, wire.SigningName, cfg.Regions, cfg.Clients)
 	s.removeScratch()
 	s.routes = map[string]route{
 		"overview": {method: http.MethodGet, action: GetOverview, run: s.overview},
@@ -201,7 +204,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	level := slog.LevelInfo
 	attrs := []slog.Attr{
 		slog.String("request_id", x.id),
-		slog.String("address", r.RemoteAddr),
+		slog.String("address", s.callers.Client(r).Address.String()),
 		slog.String("access_key_id", x.keyID),
 		slog.String("account", x.caller.Principal.Account),
 		slog.String("principal", x.caller.Principal.ARN),

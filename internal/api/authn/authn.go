@@ -1,6 +1,6 @@
-// Package authn authenticates requests that are signed with Signature Version 4, and says to the policy
-// engine who makes them. Every handler that answers signed requests uses it, so that there is one place
-// that decides who a caller is.
+// Package authn authenticates requests that are signed with Signature Version 4, and says to the
+// policy engine who makes them. Every handler that answers signed requests uses it, so that there
+// is one place that decides who a caller is.
 package authn
 
 import (
@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/recollect-dev/recollect/internal/api/clientaddr"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/sigv4"
@@ -23,38 +24,52 @@ type Keys interface {
 	AccessKey(ctx context.Context, id string) (key iam.AccessKey, ok bool, err error)
 }
 
-// Authenticator authenticates requests for one service in a server's regions. It is safe for concurrent
-// use.
+// Authenticator authenticates requests for one service in a server's regions. It is safe for
+// concurrent use.
 type Authenticator struct {
 	keys    Keys
 	service string
 	regions []string
+	clients clientaddr.Resolver
 }
 
-// New returns an authenticator of signatures for this service (the name in a signature's scope) and any
-// of the regions, of which there is at least one.
-func New(keys Keys, service string, regions []string) *Authenticator {
-	return &Authenticator{keys: keys, service: service, regions: regions}
+// New returns an authenticator of signatures for this service (the name in a signature's scope) and
+// any of the regions, of which there is at least one. Clients finds the client of a request.
+func New(keys Keys, service string, regions []string, clients clientaddr.Resolver) *Authenticator {
+	return &Authenticator{keys: keys, service: service, regions: regions, clients: clients}
+}
+
+// Client is where a request came from: the zero value is nowhere.
+type Client struct {
+	Address netip.Addr // of the client, or of the peer where no trusted proxy reports a client
+	TLS     bool       // that the client used
+}
+
+// Client returns where a request came from. It proves nothing of who sent it.
+func (a *Authenticator) Client(r *http.Request) Client {
+	address, tls := a.clients.Client(r)
+	return Client{Address: address, TLS: tls}
 }
 
 // Claim is who a request says that it is from. Nothing of it is proven before [Claim.Verify].
 type Claim struct {
 	signature *sigv4.Signature
+	client    Client
 	key       iam.AccessKey
 	scope     sigv4.Scope
 	at        time.Time
 }
 
-// Read reads a request's signature from its headers alone and finds the key that it names. It costs one
-// lookup, so that a request without a known key is rejected before its body is read. A [*sigv4.Error] says
-// what is wrong with the request; any other error is the server's. With an error, the claim is nil, or
-// good for nothing but its KeyID.
+// Read reads a request's signature from its headers alone and finds the key that it names. It costs
+// one lookup, so that a request without a known key is rejected before its body is read. A
+// [*sigv4.Error] says what is wrong with the request; any other error is the server's. With an
+// error, the claim is nil, or good for nothing but its KeyID.
 func (a *Authenticator) Read(r *http.Request, at time.Time) (*Claim, error) {
 	signature, err := sigv4.Parse(r)
 	if err != nil {
 		return nil, err
 	}
-	claim := &Claim{signature: signature, scope: a.scope(signature), at: at}
+	claim := &Claim{signature: signature, client: a.Client(r), scope: a.scope(signature), at: at}
 	key, ok, err := a.keys.AccessKey(r.Context(), signature.AccessKeyID)
 	if err != nil {
 		return claim, fmt.Errorf("look up an access key: %w", err)
@@ -84,8 +99,8 @@ func (c *Claim) KeyID() string {
 	return c.signature.AccessKeyID
 }
 
-// Verify checks the signature against the SHA-256 of the body and returns the caller. A [*sigv4.Error] if
-// the signature does not hold.
+// Verify checks the signature against the SHA-256 of the body and returns the caller. A
+// [*sigv4.Error] if the signature does not hold.
 func (c *Claim) Verify(r *http.Request, bodySHA256 [sha256.Size]byte) (Caller, error) {
 	if err := c.signature.Verify(r, bodySHA256, c.key.Secret, c.scope, c.at); err != nil {
 		return Caller{}, err
@@ -93,6 +108,7 @@ func (c *Claim) Verify(r *http.Request, bodySHA256 [sha256.Size]byte) (Caller, e
 	return Caller{
 		Principal: c.key.Principal,
 		KeyID:     c.key.ID,
+		Client:    c.client,
 		Realm:     recollect.Realm{Account: c.key.Principal.Account, Region: c.signature.Region},
 	}, nil
 }
@@ -101,25 +117,23 @@ func (c *Claim) Verify(r *http.Request, bodySHA256 [sha256.Size]byte) (Caller, e
 type Caller struct {
 	Principal iam.Principal
 	KeyID     string
+	Client    Client
 	Realm     recollect.Realm // the caller's account and the region of the signature
 }
 
-// PolicyRequest is what policies decide about when the caller of r asks for an action on a resource. The
-// tags of the request and of the resource are the handler's to add.
+// PolicyRequest is what policies decide about when the caller of r asks for an action on a
+// resource. The tags of the request and of the resource are the handler's to add.
 func (c Caller) PolicyRequest(
 	r *http.Request, action, resource string, at time.Time,
 ) *iam.Request {
-	request := &iam.Request{
+	return &iam.Request{
 		Principal:       c.Principal,
 		Action:          action,
 		Resource:        resource,
 		Time:            at,
-		SecureTransport: r.TLS != nil,
+		SourceIP:        c.Client.Address,
+		SecureTransport: c.Client.TLS,
 		Region:          c.Realm.Region,
 		UserAgent:       r.UserAgent(),
 	}
-	if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		request.SourceIP = from.Addr().Unmap()
-	}
-	return request
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/recollect-dev/recollect/internal/api/authn"
+	"github.com/recollect-dev/recollect/internal/api/clientaddr"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/sigv4"
@@ -49,20 +51,22 @@ func signed(t *testing.T, id, secret, token, region string, at time.Time) *http.
 
 func TestCaller(t *testing.T) {
 	at := time.Now()
-	a := authn.New(keys{}, "rekognition", []string{"us-east-1", "eu-west-1"})
+	a := authn.New(keys{}, "rekognition", []string{"us-east-1", "eu-west-1"},
+		clientaddr.Resolver{})
 	for _, region := range []string{"us-east-1", "eu-west-1"} {
 		r := signed(t, keyID, secret, "", region, at)
+		r.RemoteAddr = "[::ffff:192.0.2.1]:4711"
 		claim, err := a.Read(r, at)
 		if err != nil {
 			t.Fatal(err)
 		}
 		caller, err := claim.Verify(r, sha256.Sum256(nil))
 		want := authn.Caller{Principal: anna, KeyID: keyID,
-			Realm: recollect.Realm{Account: anna.Account, Region: region}}
+			Client: authn.Client{Address: netip.MustParseAddr("192.0.2.1")},
+			Realm:  recollect.Realm{Account: anna.Account, Region: region}}
 		if err != nil || caller != want {
 			t.Errorf("%s: %+v, %v", region, caller, err)
 		}
-		r.RemoteAddr = "[::ffff:192.0.2.1]:4711"
 		asked := caller.PolicyRequest(r, "rekognition:IndexFaces", "*", at)
 		if asked.SourceIP.String() != "192.0.2.1" || asked.Region != region ||
 			asked.Principal != anna || asked.Action != "rekognition:IndexFaces" ||
@@ -72,8 +76,8 @@ func TestCaller(t *testing.T) {
 	}
 }
 
-// A request that is rejected before its body is read costs a lookup at most, and leaves the id of the
-// key that it named for the log.
+// A request that is rejected before its body is read costs a lookup at most, and leaves the id of
+// the key that it named for the log.
 func TestRejectedByHeadersAlone(t *testing.T) {
 	at := time.Now()
 	for name, test := range map[string]struct {
@@ -92,7 +96,7 @@ func TestRejectedByHeadersAlone(t *testing.T) {
 		"long ago": {signed(t, keyID, secret, "", "us-east-1", at.Add(-time.Hour)),
 			"InvalidSignatureException", keyID},
 	} {
-		a := authn.New(keys{}, "rekognition", []string{"us-east-1"})
+		a := authn.New(keys{}, "rekognition", []string{"us-east-1"}, clientaddr.Resolver{})
 		claim, err := a.Read(test.r, at)
 		if e, ok := errors.AsType[*sigv4.Error](err); !ok || e.Type != test.err {
 			t.Errorf("%s: %v, want %s", name, err, test.err)
@@ -105,7 +109,7 @@ func TestRejectedByHeadersAlone(t *testing.T) {
 
 func TestRejectedByTheSignature(t *testing.T) {
 	at := time.Now()
-	a := authn.New(keys{}, "rekognition", []string{"us-east-1"})
+	a := authn.New(keys{}, "rekognition", []string{"us-east-1"}, clientaddr.Resolver{})
 	for name, test := range map[string]struct{ secret, body string }{
 		"another secret": {"another secret than hers", ""},
 		"another body":   {secret, "{}"},
@@ -124,7 +128,7 @@ func TestRejectedByTheSignature(t *testing.T) {
 
 func TestKeysThatCannotBeRead(t *testing.T) {
 	at, broken := time.Now(), errors.New("broken")
-	a := authn.New(keys{broken}, "rekognition", []string{"us-east-1"})
+	a := authn.New(keys{broken}, "rekognition", []string{"us-east-1"}, clientaddr.Resolver{})
 	_, err := a.Read(signed(t, keyID, secret, "", "us-east-1", at), at)
 	if _, ok := errors.AsType[*sigv4.Error](err); ok || !errors.Is(err, broken) {
 		t.Errorf("%v, want the server's own error", err)

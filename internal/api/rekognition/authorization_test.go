@@ -3,6 +3,9 @@ package rekognition_test
 import (
 	"errors"
 	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rekognition/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/recollect-dev/recollect/internal/api/rekognition"
+	"github.com/recollect-dev/recollect/internal/engine/enginetest"
 	"github.com/recollect-dev/recollect/internal/iam"
 )
 
@@ -408,4 +413,47 @@ func TestRealmsAreApart(t *testing.T) {
 			t.Errorf("%s: %v", here, err)
 		}
 	}
+}
+
+// TestClientsBehindProxies: policies see what a trusted proxy reports of the client, and what
+// anybody else reports they do not.
+func TestClientsBehindProxies(t *testing.T) {
+	const policy = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*",
+		"Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"192.0.2.0/24"},
+		"Bool":{"aws:SecureTransport":"true"}}}}`
+	for name, c := range map[string]struct {
+		trusted, addresses, proto string
+		allowed                   bool
+	}{
+		"of the proxy":     {"127.0.0.0/8", "192.0.2.1", "https", true},
+		"without TLS":      {"127.0.0.0/8", "192.0.2.1", "http", false},
+		"another address":  {"127.0.0.0/8", "192.0.2.1, 198.51.100.1", "https", false},
+		"an unknown proxy": {"10.0.0.0/8", "192.0.2.1", "https", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := openWith(t, enginetest.Engine("1.0"), func(cfg *rekognition.Config) {
+				cfg.Clients.Trusted = []netip.Prefix{netip.MustParsePrefix(c.trusted)}
+			}, func(*httptest.Server) {})
+			key := d.newKey(t, account, "anna", policy)
+			client := sdk.New(d.clientOf(key).Options(), func(o *sdk.Options) {
+				o.HTTPClient = proxied{c.addresses, c.proto}
+			})
+			_, err := client.ListCollections(t.Context(), &sdk.ListCollectionsInput{})
+			if c.allowed && err != nil {
+				t.Error(err)
+			}
+			if !c.allowed {
+				wantCode(t, err, "AccessDeniedException")
+			}
+		})
+	}
+}
+
+// proxied sends requests as a proxy does.
+type proxied struct{ addresses, proto string }
+
+func (p proxied) Do(r *http.Request) (*http.Response, error) {
+	r.Header.Set("X-Forwarded-For", p.addresses)
+	r.Header.Set("X-Forwarded-Proto", p.proto)
+	return http.DefaultClient.Do(r)
 }

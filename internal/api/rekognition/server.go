@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/recollect-dev/recollect/internal/api/authn"
+	"github.com/recollect-dev/recollect/internal/api/clientaddr"
 	"github.com/recollect-dev/recollect/internal/api/wire"
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
@@ -60,6 +61,8 @@ type Config struct {
 	// of them, those whose operations run networks, a large body counting for several; 0: 128 for
 	// each core
 	MaxPictures int
+
+	Clients clientaddr.Resolver // the zero value trusts no proxy
 }
 
 // Server answers the API's requests. It is safe for concurrent use.
@@ -86,7 +89,7 @@ func New(cfg Config) *Server {
 		service:    cfg.Service,
 		identities: cfg.Identities,
 		images:     cfg.Images,
-		callers:    authn.New(cfg.Identities, wire.SigningName, cfg.Regions),
+		callers:    authn.New(cfg.Identities, wire.SigningName, cfg.Regions, cfg.Clients),
 		tokens:     tokens{key: cfg.TokenKey},
 		log:        cfg.Log,
 		observer:   cfg.Observer,
@@ -157,7 +160,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	})
 	attrs := []slog.Attr{
 		slog.String("request_id", x.id),
-		slog.String("address", r.RemoteAddr),
+		slog.String("address", s.callers.Client(r).Address.String()),
 		slog.String("access_key_id", x.keyID),
 		slog.String("account", x.caller.Principal.Account),
 		slog.String("principal", x.caller.Principal.ARN),
@@ -225,7 +228,8 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 	defer place.leave()
 	memory := &budget{pool: s.bodies}
 	defer memory.release()
-	upload := s.uploads.begin(r.Body, x.conn, claim.KeyID(), peer(r), place, memory)
+	client := s.callers.Client(r).Address
+	upload := s.uploads.begin(r.Body, x.conn, claim.KeyID(), client, place, memory)
 	defer upload.end()
 	body, err := readBody(upload, r.ContentLength, upload)
 	if err != nil {

@@ -3,7 +3,6 @@ package rekognition
 import (
 	"errors"
 	"io"
-	"net/http"
 	"net/netip"
 	"os"
 	"slices"
@@ -204,13 +203,4 @@ func (u *upload) remove() {
 			delete(u.in.byOrigin, o)
 		}
 	}
-}
-
-// peer is the address that a request came from.
-func peer(r *http.Request) netip.Addr {
-	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return from.Addr().Unmap()
 }
