@@ -5,10 +5,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/go-json-experiment/json"
 
@@ -24,11 +26,19 @@ type Found struct {
 }
 
 // The files of a journal: a head and then a line a picture with the faces that were found in it;
-// and the vectors of these, in their order, as little-endian float32.
+// and the vectors of these, in their order, as little-endian float32. A line is the CRC-32C of its
+// text and its vectors in eight hexadecimal digits, a space, the text as JSON and a newline.
 const (
 	journalName = "journal.jsonl"
 	vectorsName = "vectors.f32"
 )
+
+// sumDigits is the length of a checksum with the space after it, in bytes.
+const sumDigits = 9
+
+// syncEvery is how many pictures are written between two syncs to disk: a power cut costs as many
+// at most, which are a few seconds of work.
+const syncEvery = 64
 
 // head is the first line of a journal: what its vectors are of.
 type head struct {
@@ -38,15 +48,26 @@ type head struct {
 }
 
 // ErrOther says that a journal is of another collection or face model.
-var ErrOther = errors.New("it is of another collection or face model")
+var ErrOther = errors.New("it is of another collection or face model, or its head was changed")
 
 // Journal keeps what was done, in a folder that its owner alone can read: vectors are biometric
 // data. Its methods are for one goroutine at a time.
 type Journal struct {
-	lines, vectors *os.File
+	lines, vectors file
+	end            int64 // of the lines that are whole, in bytes
+	rows           int64 // of the vectors that these lines have
+	unsynced       int   // pictures that were written since the last sync
 	dimension      int
-	rows           int64
 	faces          map[string]row // by id
+}
+
+// file is what a journal needs of an [os.File].
+type file interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
+	Truncate(size int64) error
+	Sync() error
 }
 
 type row struct {
@@ -55,8 +76,9 @@ type row struct {
 	confidence float32
 }
 
-// OpenJournal opens the journal in a folder, which is made if it is not there. A line that was not
-// written to its end is forgotten. ErrOther.
+// OpenJournal opens the journal in a folder, which is made if it is not there. From the first line
+// on that is not whole, or does not fit its checksum, the journal is cut: what it had is to be done
+// again. ErrOther.
 func OpenJournal(dir, collection, faceModelVersion string, dimension int) (_ *Journal, err error) {
 	defer func() {
 		if err != nil {
@@ -75,69 +97,123 @@ func OpenJournal(dir, collection, faceModelVersion string, dimension int) (_ *Jo
 		0o600); err != nil {
 		return nil, errors.Join(err, j.lines.Close())
 	}
-	if err := j.read(head{collection, faceModelVersion, dimension}); err != nil {
+	err = j.read(head{collection, faceModelVersion, dimension})
+	if err == nil && j.end == 0 {
+		err = j.begin(dir, head{collection, faceModelVersion, dimension})
+	}
+	if err != nil {
 		return nil, errors.Join(err, j.Close())
 	}
 	return j, nil
 }
 
-// read reads what is there, and leaves both files at the end of what is whole.
+// read reads what is whole, and cuts the files there.
 func (j *Journal) read(want head) error {
-	info, err := j.vectors.Stat()
-	if err != nil {
+	lines := bufio.NewReaderSize(io.NewSectionReader(j.lines, 0, math.MaxInt64), 1<<20)
+	vectors := bufio.NewReaderSize(io.NewSectionReader(j.vectors, 0, math.MaxInt64), 1<<20)
+	if err := j.readHead(lines, want); err != nil {
 		return err
 	}
-	stored := info.Size() / j.rowBytes()
-	end := int64(0)
-	reader := bufio.NewReaderSize(j.lines, 1<<20)
 	for {
-		text, err := reader.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			break // what comes after the last newline was being written
-		}
+		whole, err := j.readPicture(lines, vectors)
 		if err != nil {
 			return err
 		}
-		if end == 0 {
-			var got head
-			if json.Unmarshal(text, &got) != nil || got != want {
-				return ErrOther
-			}
-		} else {
-			var found []Found
-			if err := json.Unmarshal(text, &found); err != nil {
-				return fmt.Errorf("%s was changed: %w", journalName, err)
-			}
-			if j.rows+int64(len(found)) > stored {
-				break // its vectors did not reach the disk
-			}
-			j.remember(found)
+		if !whole {
+			break
 		}
-		end += int64(len(text))
 	}
-	if err := errors.Join(j.lines.Truncate(end),
-		j.vectors.Truncate(j.rows*j.rowBytes())); err != nil {
+	return errors.Join(j.lines.Truncate(j.end), j.vectors.Truncate(j.rows*j.rowBytes()))
+}
+
+// begin writes the head of a new journal, and brings it and the names of the files to disk.
+func (j *Journal) begin(dir string, h head) error {
+	if err := j.writeLine(h, nil); err != nil {
 		return err
 	}
-	for _, f := range []*os.File{j.lines, j.vectors} {
-		if _, err := f.Seek(0, io.SeekEnd); err != nil {
-			return err
-		}
-	}
-	if end > 0 {
+	return errors.Join(j.sync(), syncFolder(dir))
+}
+
+// readHead reads the first line, if it was written to its end.
+func (j *Journal) readHead(lines *bufio.Reader, want head) error {
+	line, err := lines.ReadBytes('\n')
+	if errors.Is(err, io.EOF) {
 		return nil
 	}
-	return j.write(want)
+	if err != nil {
+		return err
+	}
+	text, sum, ok := splitLine(line)
+	var got head
+	if !ok || sum != checksum(text, nil) || json.Unmarshal(text, &got) != nil || got != want {
+		return ErrOther
+	}
+	j.end = int64(len(line))
+	return nil
+}
+
+// readPicture reads the next line and its vectors, and returns false at the first line that is not
+// whole. Its errors are those of the disk.
+func (j *Journal) readPicture(lines, vectors *bufio.Reader) (whole bool, err error) {
+	line, err := lines.ReadBytes('\n')
+	if errors.Is(err, io.EOF) {
+		return false, nil // what comes after the last newline was being written
+	}
+	if err != nil {
+		return false, err
+	}
+	text, sum, ok := splitLine(line)
+	if !ok {
+		return false, nil
+	}
+	var found []Found
+	if json.Unmarshal(text, &found) != nil {
+		return false, nil
+	}
+	data := make([]byte, int64(len(found))*j.rowBytes())
+	if _, err := io.ReadFull(vectors, data); errors.Is(err, io.EOF) ||
+		errors.Is(err, io.ErrUnexpectedEOF) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	if checksum(text, data) != sum {
+		return false, nil
+	}
+	j.remember(found)
+	j.end += int64(len(line))
+	return true, nil
+}
+
+// splitLine takes a line apart, with its newline.
+func splitLine(line []byte) (text []byte, sum uint32, ok bool) {
+	if len(line) <= sumDigits || line[sumDigits-1] != ' ' {
+		return nil, 0, false
+	}
+	n, err := strconv.ParseUint(string(line[:sumDigits-1]), 16, 32)
+	return line[sumDigits : len(line)-1], uint32(n), err == nil
+}
+
+// checksum is the CRC-32C of a line's text and its vectors.
+func checksum(text, vectors []byte) uint32 {
+	table := crc32.MakeTable(crc32.Castagnoli)
+	return crc32.Update(crc32.Checksum(text, table), table, vectors)
 }
 
 func (j *Journal) rowBytes() int64 { return 4 * int64(j.dimension) }
 
-func (j *Journal) write(v any) error {
+// writeLine writes a line after the last that is whole. Its vectors are there already.
+func (j *Journal) writeLine(v any, vectors []byte) error {
 	text, err := json.Marshal(v)
-	if err == nil {
-		_, err = j.lines.Write(append(text, '\n'))
+	if err != nil {
+		return err
 	}
-	return err
+	line := fmt.Appendf(nil, "%08x %s\n", checksum(text, vectors), text)
+	if _, err := j.lines.WriteAt(line, j.end); err != nil {
+		return err
+	}
+	j.end += int64(len(line))
+	return nil
 }
 
 func (j *Journal) remember(found []Found) {
@@ -147,7 +223,8 @@ func (j *Journal) remember(found []Found) {
 	}
 }
 
-// add journals the faces of a picture.
+// add journals the faces of a picture. One that fails leaves nothing that the next is not written
+// over.
 func (j *Journal) add(found []Found) error {
 	if len(found) == 0 {
 		return nil
@@ -161,14 +238,17 @@ func (j *Journal) add(found []Found) error {
 			data = binary.LittleEndian.AppendUint32(data, math.Float32bits(x))
 		}
 	}
-	if _, err := j.vectors.Write(data); err != nil {
+	if _, err := j.vectors.WriteAt(data, j.rows*j.rowBytes()); err != nil {
 		return fmt.Errorf("write the journal: %w", err)
 	}
-	if err := j.write(found); err != nil {
+	if err := j.writeLine(found, data); err != nil {
 		return fmt.Errorf("write the journal: %w", err)
 	}
 	j.remember(found)
-	return nil
+	if j.unsynced++; j.unsynced < syncEvery {
+		return nil
+	}
+	return j.sync()
 }
 
 // Has tells whether a face has its new vector.
@@ -194,7 +274,24 @@ func (j *Journal) Face(faceID string) (Found, error) {
 	return f, nil
 }
 
-func (j *Journal) sync() error { return errors.Join(j.vectors.Sync(), j.lines.Sync()) }
+// sync brings what was written to disk. The order does not matter: a line whose vectors are not
+// there does not fit its checksum.
+func (j *Journal) sync() error {
+	if err := errors.Join(j.vectors.Sync(), j.lines.Sync()); err != nil {
+		return fmt.Errorf("sync the journal: %w", err)
+	}
+	j.unsynced = 0
+	return nil
+}
+
+// syncFolder brings the names of a folder's files to disk.
+func syncFolder(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
 
 // Close closes the files.
 func (j *Journal) Close() error { return errors.Join(j.lines.Close(), j.vectors.Close()) }

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -197,84 +195,6 @@ func TestRunInterrupted(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-}
-
-// A journal whose end did not reach the disk is read as far as it is whole, whatever was cut off of
-// which file.
-func TestJournalCutShort(t *testing.T) {
-	whole := t.TempDir()
-	j := journal(t, whole)
-	for i := range 5 {
-		if err := j.add([]Found{{FaceID: fmt.Sprint("a", i), Vector: vector(i)},
-			{FaceID: fmt.Sprint("b", i), Vector: vector(-i)}}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := j.Close(); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{journalName, vectorsName} {
-		data, err := os.ReadFile(filepath.Join(whole, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for size := 0; size < len(data); size += 1 + len(data)/60 {
-			dir := t.TempDir()
-			if err := os.CopyFS(dir, os.DirFS(whole)); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.Truncate(filepath.Join(dir, name), int64(size)); err != nil {
-				t.Fatal(err)
-			}
-			j := journal(t, dir)
-			if err := j.add([]Found{{FaceID: "next", Vector: vector(99)}}); err != nil {
-				t.Fatal(err)
-			}
-			j.Close()
-			j = journal(t, dir)
-			known := 0
-			for i := range 5 {
-				if j.Has(fmt.Sprint("a", i)) != j.Has(fmt.Sprint("b", i)) {
-					t.Errorf("%s of %d bytes: picture %d is half there", name, size, i)
-				}
-				for id, sign := range map[string]int{"a": 1, "b": -1} {
-					if id := fmt.Sprint(id, i); j.Has(id) {
-						known++
-						if f, err := j.Face(id); err != nil || f.Vector[0] != float32(sign*i) {
-							t.Errorf("%s of %d bytes: %s is %v, %v", name, size, id, f.Vector, err)
-						}
-					}
-				}
-			}
-			if f, err := j.Face("next"); err != nil || f.Vector[0] != 99 {
-				t.Errorf("%s of %d bytes: what came next is %v, %v", name, size, f.Vector, err)
-			}
-			if known == 10 && size < len(data) {
-				t.Errorf("%s of %d bytes has all", name, size)
-			}
-			j.Close()
-		}
-	}
-	if _, err := OpenJournal(whole, "others", model.Version(),
-		enginetest.Dimension); !errors.Is(err, ErrOther) {
-		t.Errorf("the journal of another collection: %v", err)
-	}
-	if _, err := OpenJournal(whole, "people", "3.0", enginetest.Dimension); !errors.Is(err,
-		ErrOther) {
-		t.Errorf("the journal of another face model: %v", err)
-	}
-	for _, name := range []string{journalName, vectorsName} {
-		if info, err := os.Stat(filepath.Join(whole, name)); err != nil ||
-			info.Mode().Perm() != 0o600 {
-			t.Errorf("%s can be read by others: %v, %v", name, info.Mode(), err)
-		}
-	}
-}
-
-func vector(i int) []float32 {
-	v := make([]float32, enginetest.Dimension)
-	v[0] = float32(i)
-	return v
 }
 
 func TestPairUp(t *testing.T) {
