@@ -26,6 +26,8 @@ var mayImport = map[string][]string{
 		"/internal/engine/verification"},
 	"/internal/transfer": {"/internal/face", "/internal/recollect", "/internal/iam",
 		"/internal/transfer/archive"},
+	"/internal/transfer/transfertest": {"/internal/face", "/internal/recollect",
+		"/internal/transfer"},
 	"/internal/transfer/migration": {"/internal/face", "/internal/recollect",
 		"/internal/transfer/archive", "/internal/client/bulk"},
 	"/internal/index/exact": {"/internal/face", "/internal/recollect"},

@@ -121,6 +121,10 @@ func (l *LineReader[T]) Next() (value T, err error) {
 	}
 	l.n++
 	if err := json.Unmarshal(l.scanner.Bytes(), &value); err != nil {
+		// Where reading fails, the scanner returns what it has of the line before it ends.
+		if err := l.scanner.Err(); err != nil {
+			return value, fileError(l.name, err)
+		}
 		return value, damagedf("line %d of %s is not what it must be", l.n, l.name)
 	}
 	return value, nil

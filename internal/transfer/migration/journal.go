@@ -109,8 +109,8 @@ func OpenJournal(dir, collection, faceModelVersion string, dimension int) (_ *Jo
 
 // read reads what is whole, and cuts the files there.
 func (j *Journal) read(want head) error {
-	lines := bufio.NewReaderSize(io.NewSectionReader(j.lines, 0, math.MaxInt64), 1<<20)
-	vectors := bufio.NewReaderSize(io.NewSectionReader(j.vectors, 0, math.MaxInt64), 1<<20)
+	lines := bufio.NewReaderSize(io.NewSectionReader(j.lines, 0, math.MaxInt64), 64<<10)
+	vectors := bufio.NewReaderSize(io.NewSectionReader(j.vectors, 0, math.MaxInt64), 64<<10)
 	if err := j.readHead(lines, want); err != nil {
 		return err
 	}
