@@ -170,7 +170,7 @@ func open(ctx context.Context, library string, stages *stopwatch) (*bench, error
 	}
 	key := iam.AccessKey{ID: "AKIDBENCH0000000", Secret: "a secret for the benchmark",
 		Principal: iam.Principal{Account: "123456789012", ARN: "arn:aws:iam::123456789012:root"}}
-	sealer, err := iam.OpenSealer(dir)
+	sealer, err := iam.OpenSealer(ctx, dir, store.Identities())
 	if err != nil {
 		return nil, err
 	}

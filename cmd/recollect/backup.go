@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
 	"github.com/recollect-dev/recollect/internal/transfer"
 	"github.com/recollect-dev/recollect/internal/transfer/archive"
@@ -70,7 +71,8 @@ func restoreCommand() *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			manifest, err := transfer.Restore(cmd.Context(), args[0], data,
-				transfer.Database{Name: sqlite.DatabaseName, Check: sqlite.Check})
+				transfer.Database{Name: sqlite.DatabaseName, Check: sqlite.Check,
+					Secrets: sqlite.OpenSecrets})
 			if err == nil {
 				fmt.Fprintf(cmd.ErrOrStderr(), "%s is as the server was at %s\n", data,
 					manifest.CreatedAt)
@@ -225,6 +227,10 @@ func backUpFolder(ctx context.Context, f *os.File, data string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	// An archive with another master key than the secrets' could not be restored.
+	if _, err := iam.OpenSealer(ctx, data, store.Identities()); err != nil {
+		return err
+	}
 	scratch, err := os.MkdirTemp(filepath.Dir(f.Name()), ".backup-*") // mode 0700
 	if err != nil {
 		return err

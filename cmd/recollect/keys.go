@@ -132,26 +132,32 @@ func keysCommand() *cobra.Command {
 				id string) error {
 				return s.DeleteAccessKey(ctx, id)
 			}),
+		rotateMasterCommand(&data), resetMasterCommand(&data),
 	)
 	return cmd
 }
 
 // withIdentities opens the identities of a data folder that is there.
 func withIdentities(ctx context.Context, data string, do func(*iam.Service) error) (err error) {
-	if _, err := os.Stat(filepath.Join(data, sqlite.DatabaseName)); err != nil {
-		return fmt.Errorf("there is no server's data in the folder (name another with --data): %w",
-			err)
-	}
-	store, err := sqlite.Open(ctx, data, sqlite.Options{Beside: true})
+	store, err := openData(ctx, data, sqlite.Options{Beside: true})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	sealer, err := iam.OpenSealer(data)
+	sealer, err := iam.OpenSealer(ctx, data, store.Identities())
 	if err != nil {
 		return err
 	}
 	return do(iam.NewService(store.Identities(), sealer, iam.AccessKey{}))
+}
+
+// openData opens the store of a data folder that is there.
+func openData(ctx context.Context, data string, o sqlite.Options) (*sqlite.Store, error) {
+	if _, err := os.Stat(filepath.Join(data, sqlite.DatabaseName)); err != nil {
+		return nil, fmt.Errorf(
+			"there is no server's data in the folder (name another with --data): %w", err)
+	}
+	return sqlite.Open(ctx, data, o)
 }
 
 func createKey(ctx context.Context, cmd *cobra.Command, identities *iam.Service, account,

@@ -36,7 +36,7 @@ func TestKeysBesideAServer(t *testing.T) {
 	if _, err := sqlite.Open(t.Context(), dir, sqlite.Options{}); !errors.Is(err, sqlite.ErrInUse) {
 		t.Fatalf("a second server: %v, want ErrInUse", err)
 	}
-	sealer, err := iam.OpenSealer(dir)
+	sealer, err := iam.OpenSealer(t.Context(), dir, store.Identities())
 	if err != nil {
 		t.Fatal(err)
 	}

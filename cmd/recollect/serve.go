@@ -251,7 +251,7 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 	if err != nil {
 		return err
 	}
-	sealer, err := iam.OpenSealer(cfg.Data)
+	sealer, err := iam.OpenSealer(ctx, cfg.Data, store.Identities())
 	if err != nil {
 		return err
 	}

@@ -44,10 +44,15 @@ func writePrivate(file, contents string) (err error) {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), file); err != nil {
+	return renamePrivate(f.Name(), file)
+}
+
+// renamePrivate gives a file the name of another in its folder, in its place, and syncs that.
+func renamePrivate(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
 		return err
 	}
-	dir, err := os.Open(filepath.Dir(file))
+	dir, err := os.Open(filepath.Dir(to))
 	if err != nil {
 		return err
 	}

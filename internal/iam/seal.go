@@ -1,23 +1,13 @@
 package iam
 
 import (
-	"bufio"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
-	"strings"
 )
-
-// MasterKeyFile is the name, within the data folder, of the file that holds the key which secrets
-// are sealed with.
-const MasterKeyFile = "master-key"
 
 // Sealer encrypts the secrets of access keys for storage. The server must know the secrets
 // themselves, since Signature Version 4 is a MAC that both sides compute; sealed, a copy of the
@@ -31,8 +21,6 @@ type Sealer struct {
 }
 
 const (
-	masterKeySize    = 32
-	masterKeyPrefix  = "recollect-master-key-1:"        // and base64
 	secretKeyPurpose = "recollect access key secrets 1" // HKDF's info
 	sealedVersion    = 1
 )
@@ -60,47 +48,6 @@ func NewSealer(masterKey []byte) (*Sealer, error) {
 		return nil, fmt.Errorf("make the cipher of secrets: %w", err)
 	}
 	return &Sealer{aead: aead}, nil
-}
-
-// OpenSealer returns a sealer with the master key in the data folder dir. If the file is not there,
-// it makes a new key and writes it, readable by the owner alone.
-func OpenSealer(dir string) (*Sealer, error) {
-	file := filepath.Join(dir, MasterKeyFile)
-	masterKey, err := readMasterKey(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		masterKey = make([]byte, masterKeySize)
-		rand.Read(masterKey)
-		err = writePrivate(file, masterKeyPrefix+base64.StdEncoding.EncodeToString(masterKey)+"\n")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open the master key: %w", err)
-	}
-	return NewSealer(masterKey)
-}
-
-// readMasterKey never shows what it read.
-func readMasterKey(file string) ([]byte, error) {
-	f, err := openPrivate(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Scan()
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("read %s: %w", file, err)
-	}
-	encoded, ok := strings.CutPrefix(lines.Text(), masterKeyPrefix)
-	if !ok {
-		return nil, fmt.Errorf(
-			"%s does not begin with %s: it is no master key, or that of a newer version", file,
-			masterKeyPrefix)
-	}
-	key, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil || len(key) != masterKeySize {
-		return nil, fmt.Errorf("%s does not hold %d bytes in base64", file, masterKeySize)
-	}
-	return key, nil
 }
 
 // Seal encrypts the secret of an access key.

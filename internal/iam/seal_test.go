@@ -3,8 +3,6 @@ package iam
 import (
 	"bytes"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -61,48 +59,4 @@ func FuzzOpenSealed(f *testing.F) {
 			t.Errorf("opened to %q", secret)
 		}
 	})
-}
-
-func TestMasterKeyFile(t *testing.T) {
-	dir := t.TempDir()
-	first, err := OpenSealer(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(dir, MasterKeyFile)
-	info, err := os.Stat(file)
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("the file: %v, %v", info, err)
-	}
-	second, err := OpenSealer(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := second.Open("AKIA1", first.Seal("AKIA1", "x")); err != nil || got != "x" {
-		t.Errorf("the second start has another key: %v", err)
-	}
-
-	if err := os.Chmod(file, 0o640); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := OpenSealer(dir); err == nil || !strings.Contains(err.Error(), "chmod 600") {
-		t.Errorf("a file that others can read: %v", err)
-	}
-	const hidden = "c2hvcnQ="
-	for _, contents := range []string{"", "x\n", hidden + "\n", masterKeyPrefix + hidden + "\n",
-		masterKeyPrefix + "?" + hidden, "recollect-master-key-2:" + hidden} {
-		if err := os.Remove(file); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(contents), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := OpenSealer(dir); err == nil || !strings.Contains(err.Error(), file) ||
-			strings.Contains(err.Error(), hidden) {
-			t.Errorf("%q: %v", contents, err)
-		}
-	}
-	if _, err := NewSealer(make([]byte, 16)); err == nil {
-		t.Error("a short master key is accepted")
-	}
 }

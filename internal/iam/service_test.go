@@ -27,7 +27,7 @@ func newService(t testing.TB) (*iam.Service, iam.Store) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	sealer, err := iam.OpenSealer(dir)
+	sealer, err := iam.OpenSealer(t.Context(), dir, db.Identities())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +278,7 @@ func TestAnotherMasterKeyIsSaid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := iam.OpenSealer(t.TempDir())
+	other, err := iam.NewSealer(make([]byte, 32))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,8 @@ type Database struct {
 	Name string
 	// Check reads all of the database in the folder dir, which nobody has open, and reports damage.
 	Check func(ctx context.Context, dir string) error
+	// Secrets opens the sealed secrets of the database in the folder dir, until they are closed.
+	Secrets func(ctx context.Context, dir string) (iam.SecretStore, func() error, error)
 }
 
 // Restore makes the data folder dir, which must not be there or be empty, from the archive of a
@@ -67,10 +69,10 @@ func Restore(ctx context.Context, file, dir string, database Database) (_ archiv
 			return archive.Manifest{}, fmt.Errorf("restore %s: %w", name, err)
 		}
 	}
-	if _, err := iam.OpenSealer(beside); err != nil {
+	if err := database.Check(ctx, beside); err != nil {
 		return archive.Manifest{}, err
 	}
-	if err := database.Check(ctx, beside); err != nil {
+	if err := database.checkMasterKey(ctx, beside); err != nil {
 		return archive.Manifest{}, err
 	}
 	if entries != nil {
@@ -82,6 +84,17 @@ func Restore(ctx context.Context, file, dir string, database Database) (_ archiv
 		return archive.Manifest{}, err
 	}
 	return a.Manifest, syncFolder(filepath.Dir(dir))
+}
+
+// checkMasterKey fails if the master key in a data folder is not that of its database.
+func (d Database) checkMasterKey(ctx context.Context, dir string) (err error) {
+	secrets, closeStore, err := d.Secrets(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeStore()) }()
+	_, err = iam.OpenSealer(ctx, dir, secrets)
+	return err
 }
 
 // extract writes a file of an archive to a new file that its owner alone can read, and to disk.

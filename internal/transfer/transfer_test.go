@@ -50,7 +50,7 @@ func open(t *testing.T) *data {
 			t.Error(err)
 		}
 	})
-	sealer, err := iam.OpenSealer(d.dir)
+	sealer, err := iam.OpenSealer(t.Context(), d.dir, d.store.Identities())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -374,7 +374,8 @@ func TestBackupAndRestore(t *testing.T) {
 	packed := d.backup(t)
 	close(stop)
 	<-stopped
-	database := transfer.Database{Name: sqlite.DatabaseName, Check: sqlite.Check}
+	database := transfer.Database{Name: sqlite.DatabaseName, Check: sqlite.Check,
+		Secrets: sqlite.OpenSecrets}
 	file := filepath.Join(t.TempDir(), "backup.zip")
 	write := func(b []byte) {
 		if err := os.WriteFile(file, b, 0o600); err != nil {
@@ -424,7 +425,7 @@ func TestBackupAndRestore(t *testing.T) {
 	if was != is {
 		t.Error("the restored collection differs")
 	}
-	sealer, err := iam.OpenSealer(folder)
+	sealer, err := iam.OpenSealer(t.Context(), folder, restored.Identities())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ func openIn(t *testing.T, dir string, change ...func(*admin.Config)) *door {
 	if d.store, err = sqlite.Open(t.Context(), d.dir, sqlite.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	sealer, err := iam.OpenSealer(d.dir)
+	sealer, err := iam.OpenSealer(t.Context(), d.dir, d.store.Identities())
 	if err != nil {
 		t.Fatal(err)
 	}

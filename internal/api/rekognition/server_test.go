@@ -101,7 +101,7 @@ func openWith(t testing.TB, engine face.Engine, change func(*rekognition.Config)
 	d := &door{log: new(lockedBuffer)}
 	key := iam.AccessKey{ID: keyID, Secret: secret,
 		Principal: iam.Principal{Account: "123456789012", ARN: "arn:aws:iam::123456789012:root"}}
-	sealer, err := iam.OpenSealer(dir)
+	sealer, err := iam.OpenSealer(t.Context(), dir, store.Identities())
 	if err != nil {
 		t.Fatal(err)
 	}

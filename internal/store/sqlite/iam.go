@@ -15,7 +15,10 @@ type Identities struct {
 	store *Store
 }
 
-var _ iam.Store = Identities{}
+var (
+	_ iam.Store       = Identities{}
+	_ iam.SecretStore = Identities{}
+)
 
 // Identities returns the store of users, access keys and policies.
 func (s *Store) Identities() Identities { return Identities{s} }

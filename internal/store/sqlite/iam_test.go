@@ -183,7 +183,7 @@ func TestIAMLimitHoldsUnderConcurrency(t *testing.T) {
 func TestIAMSurvivesAndHidesSecrets(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, dir)
-	sealer, err := iam.OpenSealer(dir)
+	sealer, err := iam.OpenSealer(t.Context(), dir, s.Identities())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func TestIAMSurvivesAndHidesSecrets(t *testing.T) {
 		t.Error("the file does not hold the key's id, or holds its secret")
 	}
 	s = mustOpen(t, dir)
-	if sealer, err = iam.OpenSealer(dir); err != nil {
+	if sealer, err = iam.OpenSealer(t.Context(), dir, s.Identities()); err != nil {
 		t.Fatal(err)
 	}
 	service = iam.NewService(s.Identities(), sealer, iam.AccessKey{})

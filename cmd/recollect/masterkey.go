@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/store/sqlite"
+)
+
+// rotateMasterCommand replaces the master key of the folder *data.
+func rotateMasterCommand(data *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "rotate-master",
+		Short: "Seal all secrets with a new master key",
+		Long: "Make a new master key and seal the secrets of all access keys with it. The keys " +
+			"stay as they are. The server must\nbe stopped. If the command is interrupted, the " +
+			"next start finds which master key is the right one.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			n, err := changeMasterKey(cmd.Context(), *data, iam.RotateMasterKey)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "Sealed %s with a new master key.\n",
+				countAccessKeys(n))
+			return err
+		},
+	}
+}
+
+// resetMasterCommand gives the folder *data a master key in place of one that is lost.
+func resetMasterCommand(data *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "reset-master",
+		Short: "Make a new master key in place of one that is lost, and delete all users' keys",
+		Long: "Make a new master key in place of one that is lost. The access keys that were " +
+			"sealed with it are deleted, since nothing\nopens them again; users and their " +
+			"policies stay. The server must be stopped.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			n, err := changeMasterKey(cmd.Context(), *data, iam.ResetMasterKey)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "Made a new master key and deleted %s. Make "+
+				"new ones with: recollect keys create\n", countAccessKeys(n))
+			return err
+		},
+	}
+}
+
+// changeMasterKey changes the master key of a folder that no server runs on.
+func changeMasterKey(ctx context.Context, data string,
+	change func(context.Context, string, iam.SecretStore) (int, error)) (n int, err error) {
+	store, err := openData(ctx, data, sqlite.Options{})
+	if errors.Is(err, sqlite.ErrInUse) {
+		return 0, fmt.Errorf("stop the server first, which has the master key in memory: %w", err)
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	return change(ctx, data, store.Identities())
+}
+
+func countAccessKeys(n int) string {
+	if n == 1 {
+		return "1 access key"
+	}
+	return fmt.Sprintf("%d access keys", n)
+}
