@@ -147,6 +147,7 @@ type route struct {
 type exchange struct {
 	id       string
 	start    time.Time
+	path     string // of the route, behind Prefix; empty before it is found
 	w        http.ResponseWriter
 	r        *http.Request
 	keyID    string            // that the request names, be its signature right or wrong
@@ -181,9 +182,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{id: uuid.NewString(), start: s.now(), w: w, r: r}
 	w.Header().Set("x-amzn-RequestId", x.id)
 	w.Header().Set("Cache-Control", "no-store")
-	name := ""
 	status, exception := http.StatusOK, ""
-	answer, err := s.serve(x, &name)
+	answer, err := s.serve(x)
 	var body []byte
 	if err == nil && answer != nil {
 		body, err = json.Marshal(answer)
@@ -208,11 +208,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		slog.String("access_key_id", x.keyID),
 		slog.String("account", x.caller.Principal.Account),
 		slog.String("principal", x.caller.Principal.ARN),
-		slog.String("path", name),
+		slog.String("path", x.path),
 		slog.Int("status", status),
 		slog.Duration("duration", s.now().Sub(x.start)),
 	}
-	if id := r.URL.Query().Get("collection"); id != "" && name != "" {
+	if id := r.URL.Query().Get("collection"); id != "" && x.path != "" {
 		attrs = append(attrs, slog.String("collection", id))
 	}
 	if err != nil {
@@ -232,8 +232,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 var errAnswerBegun = errors.New("the answer had begun")
 
 // serve takes a request through authentication and authorisation to what its path does. It sets
-// name once the path is known.
-func (s *Server) serve(x *exchange, name *string) (answer any, err error) {
+// x.path once a route is found.
+func (s *Server) serve(x *exchange) (answer any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
@@ -253,7 +253,7 @@ func (s *Server) serve(x *exchange, name *string) (answer any, err error) {
 		return nil, recollect.Errorf(recollect.CodeNotFound, "There is no %s.",
 			strconv.QuoteToASCII(clipped(x.r.URL.Path)))
 	}
-	*name = path
+	x.path = path
 	if do.method != x.r.Method {
 		return nil, recollect.Errorf(recollect.CodeInvalidParameter, "The method of %s%s is %s.",
 			Prefix, path, do.method)

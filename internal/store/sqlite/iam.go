@@ -23,9 +23,9 @@ var (
 // Identities returns the store of users, access keys and policies.
 func (s *Store) Identities() Identities { return Identities{s} }
 
-const userColumns = "u.account, u.name, u.id, u.created_ms"
+const identityColumns = "u.account, u.name, u.id, u.created_ms"
 
-func scanUser(row scanner) (iam.User, error) {
+func scanIdentity(row scanner) (iam.User, error) {
 	var u iam.User
 	var createdMillis int64
 	err := row.Scan(&u.Account, &u.Name, &u.ID, &createdMillis)
@@ -57,8 +57,8 @@ func (i Identities) CreateUser(ctx context.Context, u iam.User) error {
 
 // User implements [iam.Store].
 func (i Identities) User(ctx context.Context, account, name string) (iam.User, error) {
-	u, err := scanUser(i.store.readers.QueryRowContext(ctx,
-		"SELECT "+userColumns+" FROM iam_users u WHERE account = ? AND name = ?", account, name))
+	u, err := scanIdentity(i.store.readers.QueryRowContext(ctx,
+		"SELECT "+identityColumns+" FROM iam_users u WHERE account = ? AND name = ?", account, name))
 	if err != nil {
 		return iam.User{}, fmt.Errorf("read an IAM user: %w", orNotFound(err))
 	}
@@ -68,9 +68,9 @@ func (i Identities) User(ctx context.Context, account, name string) (iam.User, e
 // Users implements [iam.Store].
 func (i Identities) Users(ctx context.Context, account string) ([]iam.User, error) {
 	rows, err := i.store.readers.QueryContext(ctx,
-		"SELECT "+userColumns+
+		"SELECT "+identityColumns+
 			" FROM iam_users u WHERE account = ?1 OR ?1 = '' ORDER BY account, name", account)
-	users, err := collect(rows, err, scanUser)
+	users, err := collect(rows, err, scanIdentity)
 	if err != nil {
 		return nil, fmt.Errorf("list IAM users: %w", err)
 	}
@@ -177,7 +177,7 @@ func (i Identities) Key(ctx context.Context, id string) (iam.KeyRecord, iam.User
 	var u iam.User
 	var keyMillis, userMillis int64
 	err := i.store.readers.QueryRowContext(ctx,
-		"SELECT "+keyColumns+", "+userColumns+
+		"SELECT "+keyColumns+", "+identityColumns+
 			" FROM iam_access_keys k JOIN iam_users u ON u.account = k.account AND u.name = "+
 			"k.user_name WHERE k.id = ?", id).
 		Scan(&k.ID, &k.Account, &k.UserName, &k.SealedSecret, &k.Active, &keyMillis, &u.Account,

@@ -131,13 +131,13 @@ func (v *view) Faces(ctx context.Context, each func(face.Face) error) error {
 
 // Users calls each with every user and its vector, nil if it has no faces, in order of key.
 func (v *view) Users(ctx context.Context, each func(face.User) error) error {
-	rows, err := v.tx.QueryContext(ctx, "SELECT "+personColumns+
+	rows, err := v.tx.QueryContext(ctx, "SELECT "+userColumns+
 		`, encoding, vector FROM users LEFT JOIN user_vectors ON user_key = key
 		WHERE collection_key = ? ORDER BY key`, v.collection.Key)
 	return walk(rows, err, func(row scanner) error {
 		var encoding sql.NullInt64
 		var vector []byte
-		u, err := scanPerson(row, &encoding, &vector)
+		u, err := scanUser(row, &encoding, &vector)
 		if err == nil && encoding.Valid {
 			u.Vector, err = decodeVector(int(encoding.Int64), vector)
 		}

@@ -14,10 +14,10 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-const personColumns = "key, user_id, system_id, created_ms, face_count"
+const userColumns = "key, user_id, system_id, created_ms, face_count"
 
-// scanPerson reads a row of personColumns and then of more columns into more.
-func scanPerson(row scanner, more ...any) (face.User, error) {
+// scanUser reads a row of userColumns and then of more columns into more.
+func scanUser(row scanner, more ...any) (face.User, error) {
 	var u face.User
 	var system uuid.UUID
 	var createdMillis int64
@@ -85,7 +85,7 @@ func (s *Store) User(ctx context.Context, c face.CollectionKey, id string) (face
 }
 
 // userByID asks for what readUser reads.
-const userByID = "SELECT " + personColumns +
+const userByID = "SELECT " + userColumns +
 	`, encoding, vector FROM users LEFT JOIN user_vectors ON user_key = key
 	WHERE collection_key = :c AND user_id = :id AND ` + thereIs
 
@@ -93,7 +93,7 @@ const userByID = "SELECT " + personColumns +
 func readUser(row scanner, id string) (face.User, error) {
 	var encoding sql.NullInt64
 	var vector []byte
-	u, err := scanPerson(row, &encoding, &vector)
+	u, err := scanUser(row, &encoding, &vector)
 	if errors.Is(err, sql.ErrNoRows) {
 		return u, recollect.Errorf(recollect.CodeNotFound, "The user id: %s does not exist", id)
 	}
@@ -118,11 +118,11 @@ func (s *Store) Users(ctx context.Context, c face.CollectionKey, after string,
 		from = id[:]
 	}
 	rows, err := s.readers.QueryContext(ctx,
-		"SELECT "+personColumns+" FROM users WHERE collection_key = :c AND "+thereIs+
+		"SELECT "+userColumns+" FROM users WHERE collection_key = :c AND "+thereIs+
 			" AND system_id > :from ORDER BY system_id LIMIT :limit",
 		sql.Named("c", c), sql.Named("from", from), sql.Named("limit", limit))
 	users, err := collect(rows, err,
-		func(row scanner) (face.User, error) { return scanPerson(row) })
+		func(row scanner) (face.User, error) { return scanUser(row) })
 	if err != nil {
 		return nil, fmt.Errorf("list users: %w", err)
 	}
@@ -133,12 +133,12 @@ func (s *Store) Users(ctx context.Context, c face.CollectionKey, after string,
 func (s *Store) UsersByKey(ctx context.Context, c face.CollectionKey,
 	keys []face.UserKey) (map[face.UserKey]face.User, error) {
 	rows, err := s.readers.QueryContext(ctx,
-		"SELECT "+personColumns+
+		"SELECT "+userColumns+
 			" FROM users WHERE key IN (SELECT value FROM json_each(:keys)) AND collection_key = "+
 			":c AND "+thereIs,
 		sql.Named("keys", toJSON(keys)), sql.Named("c", c))
 	users, err := collect(rows, err,
-		func(row scanner) (face.User, error) { return scanPerson(row) })
+		func(row scanner) (face.User, error) { return scanUser(row) })
 	if err != nil {
 		return nil, fmt.Errorf("read users: %w", err)
 	}
