@@ -134,3 +134,30 @@ func TestKeysThatCannotBeRead(t *testing.T) {
 		t.Errorf("%v, want the server's own error", err)
 	}
 }
+
+// Policies decide about the client that a trusted proxy reports, and about the peer otherwise.
+func TestClientBehindProxy(t *testing.T) {
+	at := time.Now()
+	proxies := clientaddr.Resolver{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
+	a := authn.New(keys{}, "rekognition", []string{"us-east-1"}, proxies)
+	for peer, want := range map[string]authn.Client{
+		"10.1.2.3:4711":    {Address: netip.MustParseAddr("198.51.100.7"), TLS: true},
+		"203.0.113.9:4711": {Address: netip.MustParseAddr("203.0.113.9")},
+	} {
+		r := signed(t, keyID, secret, "", "us-east-1", at)
+		r.RemoteAddr = peer
+		r.Header.Set("X-Forwarded-For", "198.51.100.7")
+		r.Header.Set("X-Forwarded-Proto", "https")
+		claim, err := a.Read(r, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		caller, err := claim.Verify(r, sha256.Sum256(nil))
+		asked := caller.PolicyRequest(r, "rekognition:ListFaces", "*", at)
+		if err != nil || a.Client(r) != want || asked.SourceIP != want.Address ||
+			asked.SecureTransport != want.TLS {
+			t.Errorf("from %s: %+v, and policies decide about %v, %v; %v", peer, caller.Client,
+				asked.SourceIP, asked.SecureTransport, err)
+		}
+	}
+}
