@@ -39,8 +39,8 @@ func (r *report) section(scenarios int) string {
 	}
 	return fmt.Sprintf(
 		"\n## Clients\n\nCalls of each operation that did what they should, over %d scenarios, "+
-			"with %s; `make conformance` prints it again. A client has fewer where it\n"+
-			"refuses an input itself.\n\n%s\n## ",
+			"with %s; `make conformance` prints it again.\n"+
+			"A client has fewer where it refuses an input itself.\n\n%s\n## ",
 		scenarios, strings.Join(versions, ", "), table)
 }
 
