@@ -35,7 +35,7 @@ export function Overview() {
         <table class="list">
           <caption class="hidden">Requests of the last hour by operation</caption>
           <thead>
-            <tr><th scope="col">Operation</th><th scope="col" class="number">Requests</th><th scope="col" class="number">Errors</th><th scope="col" class="number">Turned away</th><th scope="col" class="number">Median</th><th scope="col" class="number">90 %</th><th scope="col" class="number">99 %</th></tr>
+            <tr><th scope="col">Operation</th><th scope="col" class="number">Requests</th><th scope="col" class="number">Errors</th><th scope="col" class="number">Rejected</th><th scope="col" class="number">Median</th><th scope="col" class="number">90 %</th><th scope="col" class="number">99 %</th></tr>
           </thead>
           <tbody>
             {o.LastHour.map((a) => (
@@ -43,7 +43,7 @@ export function Overview() {
                 <th scope="row">{a.Operation}</th>
                 <td class="number" data-label="Requests">{count(a.Requests)}</td>
                 <td class="number" data-label="Errors">{count(a.Errors)}</td>
-                <td class="number" data-label="Turned away">{count(a.TurnedAway)}</td>
+                <td class="number" data-label="Rejected">{count(a.TurnedAway)}</td>
                 <td class="number" data-label="Median">{milliseconds(a.P50Millis)}</td>
                 <td class="number" data-label="90 %">{milliseconds(a.P90Millis)}</td>
                 <td class="number" data-label="99 %">{milliseconds(a.P99Millis)}</td>
