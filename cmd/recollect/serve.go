@@ -46,7 +46,9 @@ type serveConfig struct {
 	Account    string
 	LogJSON    bool
 	Limits     string // file of rates and quotas; empty: none
-	Thumbnails bool   // of the faces that are indexed are kept
+	Thumbnails bool   // are made of faces that are indexed, and shown
+
+	DeleteThumbnails bool // that earlier runs made
 
 	// host:port that shows metrics to everybody; empty: Listen shows them to this machine
 	Metrics string
@@ -94,6 +96,10 @@ func (c serveConfig) Validate() error {
 	}
 	if c.S3Root != "" && c.S3Endpoint != "" {
 		faults = append(faults, errors.New("--s3-root and --s3-endpoint exclude each other"))
+	}
+	if c.Thumbnails && c.DeleteThumbnails {
+		faults = append(faults,
+			errors.New("--thumbnails and --delete-thumbnails exclude each other"))
 	}
 	if c.MaxRequests < 0 || c.MaxPictureRequests < 0 {
 		faults = append(faults,
@@ -197,8 +203,11 @@ func (c *serveConfig) addFlags(flags *pflag.FlagSet) {
 		"address and port that show metrics to whoever reaches them (default: --listen shows "+
 			"them, to this machine alone)")
 	flags.BoolVar(&c.Thumbnails, "thumbnails", false,
-		"keep a small picture of each face that is indexed, for recollect:GetThumbnail; a start "+
-			"without it deletes those that are kept")
+		"keep a small picture of each face that is indexed, and show it to callers with "+
+			"recollect:GetThumbnail; without it none are made, and those of earlier runs are "+
+			"kept and not shown")
+	flags.BoolVar(&c.DeleteThumbnails, "delete-thumbnails", false,
+		"delete the thumbnails that earlier runs made, before the server starts to listen")
 	flags.BoolVar(&c.LogJSON, "log-json", false, "write the log as JSON")
 }
 
@@ -238,14 +247,8 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	if !cfg.Thumbnails {
-		wiped, err := store.WipeThumbnails(ctx)
-		if err != nil {
-			return err
-		}
-		if wiped > 0 {
-			log.Info("deleted the thumbnails that an earlier run kept", "faces", wiped)
-		}
+	if err := checkThumbnails(ctx, store, cfg, log); err != nil {
+		return err
 	}
 	key, credentials, err := iam.RootKey(cfg.Data, cfg.Account, os.Getenv)
 	if err != nil {
