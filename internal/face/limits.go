@@ -6,12 +6,11 @@ import (
 	"math"
 )
 
-// MostTagsPerResource is the highest that the quota of tags can be set: an answer of
-// ListTagsForResource holds no more.
+// MostTagsPerResource is the largest quota of tags: an answer of ListTagsForResource holds no more.
 const MostTagsPerResource = 200
 
-// Limits are the quotas of a [Service]. What goes beyond one is refused with CodeQuota; what is
-// beyond one already, because it was lowered, stays.
+// Limits are the quotas of a [Service]. A request that would exceed one is rejected with CodeQuota.
+// What exceeds a quota because the quota was lowered is not deleted.
 type Limits struct {
 	CollectionsPerRealm int64 // 0: no limit
 	FacesPerCollection  int64

@@ -1,9 +1,9 @@
 package face
 
-// Reason says why a face that was found is not used.
+// Reason is the reason why a detected face is not used.
 type Reason string
 
-// The reasons of the API that the default attributes can tell.
+// The reasons of the API that follow from the default attributes.
 const (
 	ReasonExceedsMaxFaces  Reason = "EXCEEDS_MAX_FACES"
 	ReasonFaceNotLargest   Reason = "FACE_NOT_LARGEST"
@@ -15,7 +15,7 @@ const (
 	ReasonLowFaceQuality   Reason = "LOW_FACE_QUALITY"
 )
 
-// qualityBar is what a quality filter asks of a face.
+// qualityBar has the bounds that a quality filter sets to a face.
 type qualityBar struct {
 	brightness, sharpness, confidence float32 // least, 0 to 100
 	glare                             float32 // most brightness, 0 to 100
@@ -23,16 +23,17 @@ type qualityBar struct {
 	yaw, pitch, roll                  float32 // most, degrees either way
 }
 
-// bar returns the filter's bar, false if it has none.
+// bar returns the filter's bounds, false if it has none.
 //
-// The bars are measured (bench/results/quality.md): LOW keeps out faces that are sooner missed than
-// found by other pictures of their person, or match strangers in an equal picture ten times as
-// often as others do, MEDIUM those that are missed one time in five or match five times as often,
-// HIGH one time in twenty or twice. Confidence would have higher bars by that, nearly all for heads
-// that lie on their side. Of yaw and pitch there is no harm to be seen as far as the data goes, and
-// the bars are about where it ends.
+// They are chosen from measurements (bench/results/quality.md). LOW rejects faces that other
+// pictures of their person miss more often than not, or that match strangers ten times as often as
+// other faces do in an equal picture; MEDIUM those that are missed one time in five or match five
+// times as often; HIGH one time in twenty or twice as often. By that rule the bounds of confidence
+// would be higher, nearly all because of heads that lie on their side. Yaw and pitch do no harm
+// within the range of the data, and their bounds are near the ends of that range.
 //
-// AUTO is the service's choice: here LOW, since a face that is not indexed is missed for certain.
+// The service chooses what AUTO stands for. Here it is LOW: a face that is not indexed is never
+// found.
 func (f QualityFilter) bar() (qualityBar, bool) {
 	switch f {
 	case QualityAuto, QualityLow:
@@ -49,7 +50,7 @@ func (f QualityFilter) bar() (qualityBar, bool) {
 	}
 }
 
-// or returns f, or the operation's default if the caller named none.
+// or returns f, or the operation's default if f is empty.
 func (f QualityFilter) or(def QualityFilter) QualityFilter {
 	if f == "" {
 		return def
@@ -57,8 +58,8 @@ func (f QualityFilter) or(def QualityFilter) QualityFilter {
 	return f
 }
 
-// Reasons lists every way in which a face falls short of the filter's bar: none if the face passes,
-// as every one passes NONE.
+// Reasons lists every bound of the filter that a face violates: none if the face passes. Every face
+// passes NONE.
 func (f QualityFilter) Reasons(d FaceDetail) []Reason {
 	if bar, ok := f.bar(); ok {
 		return bar.reasons(d)
@@ -80,14 +81,14 @@ func (b qualityBar) reasons(d FaceDetail) []Reason {
 	fails(d.Quality.Sharpness < b.sharpness, ReasonLowSharpness)
 	fails(d.Confidence < b.confidence, ReasonLowConfidence)
 	fails(d.Side < b.side, ReasonSmallBoundingBox)
-	// so much light that no detail is left
+	// overexposed
 	fails(d.Quality.Brightness > b.glare, ReasonLowFaceQuality)
 	return reasons
 }
 
 // selectFaces returns the indexes of the faces that pass the filter, at most maxFaces (0: all), and
-// the others with every reason that applies. Faces come with the largest first, so that it is the
-// smallest that exceed.
+// the others with every reason that applies. The largest face is the first of faces, so that the
+// smallest ones exceed maxFaces.
 func selectFaces(faces []FaceDetail, filter QualityFilter, maxFaces int) (keep []int,
 	rest []UnindexedFace) {
 	for i, d := range faces {

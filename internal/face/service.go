@@ -1,13 +1,11 @@
 // Package face is the family of operations on collections of faces: collections, the faces in them,
-// the users that own faces, and searches. It holds their types, [Service], and the interfaces to
-// what stores, searches and sees faces.
+// the users that own faces, and searches. It holds their types, [Service], and the interfaces of
+// the stores, indexes and engines that it needs.
 package face
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/recollect-dev/recollect/internal/recollect"
@@ -20,27 +18,36 @@ const (
 	MaxFacesPerUser       = 100
 )
 
-// Service is the face API without its wire: every operation is one method, which takes the realm
-// that the caller was authorised in. Its methods are safe for concurrent use.
+// Service implements the operations of the face API without HTTP. It is safe for concurrent use.
+//
+// Every method has the name of what it does and takes a context and one request, a struct named
+// after the method: Xxx takes an XxxRequest. A method that returns something returns a *XxxResult,
+// which is nil if the error is not; the others return the error alone. An error is a
+// [recollect.Error] where the method's comment names a code; any other is internal. Requests are
+// expected to be within the ranges of their fields' comments.
+//
+// A request names a collection by the realm that the caller was authorized in and the collection's
+// id, or, for a page of a listing, by the [Collection] itself.
 //
 // Writes go to the store first, and to the index once the store has committed, so that a crash
-// between the two loses nothing: the index reads the store again. Searches go to the index first
-// and to the store for what was found; a hit that the store does not know is a face that was
-// deleted meanwhile, and is dropped.
+// between the two loses nothing: the index is read from the store again. Searches query the index,
+// and read from the store what was found; a hit that is not in the store was deleted meanwhile, and
+// is dropped.
+//
+// The methods are in files by what they act on: collections.go, tags.go, indexfaces.go,
+// listfaces.go, users.go, associatefaces.go, searchfaces.go, searchusers.go, and for pictures that
+// belong to no collection detectfaces.go and comparefaces.go.
 type Service struct {
 	collections CollectionStore
 	faces       FaceStore
 	users       UserStore
 	tags        TagStore
 	faceIndex   Index
-	userIndex   Index
-	engines     map[string]Engine
-	current     Engine // for new collections and for pictures that belong to none
+	userIndex   *userIndex
+	engines     engines
 	limits      Limits
 	thumbnails  bool
 	now         func() time.Time
-
-	following [64]sync.Mutex // by a user's key, see followUser
 }
 
 // Config is what a [Service] is made of.
@@ -49,70 +56,69 @@ type Config struct {
 	Faces Index // of the vectors of faces
 	Users Index // of the vectors of users
 
-	// Engines are one or more, of different versions. The first is the one that new collections
-	// get; the others serve the collections made with them.
+	// Engines are one or more, of different versions. New collections use the first; the others
+	// serve the collections that were made with them.
 	Engines []Engine
 
 	Limits     Limits // the zero value stands for [DefaultLimits]
-	Thumbnails bool   // a small picture of each face that is indexed is kept with it
+	Thumbnails bool   // make a thumbnail of each face that is indexed, and store it with the face
 }
 
 // NewService returns a service, or an error if there is no engine or two have the same version.
 func NewService(cfg Config) (*Service, error) {
-	if len(cfg.Engines) == 0 {
-		return nil, errors.New("no face model is loaded")
+	engines, err := newEngines(cfg.Engines)
+	if err != nil {
+		return nil, err
 	}
 	if cfg.Limits == (Limits{}) {
 		cfg.Limits = DefaultLimits()
 	}
-	s := &Service{
+	return &Service{
 		collections: cfg.Store,
 		faces:       cfg.Store,
 		users:       cfg.Store,
 		tags:        cfg.Store,
 		faceIndex:   cfg.Faces,
-		userIndex:   cfg.Users,
-		engines:     make(map[string]Engine),
-		current:     cfg.Engines[0],
+		userIndex:   &userIndex{Index: cfg.Users, store: cfg.Store},
+		engines:     engines,
 		limits:      cfg.Limits,
 		thumbnails:  cfg.Thumbnails,
 		now:         time.Now,
-	}
-	for _, e := range cfg.Engines {
-		if _, ok := s.engines[e.Version()]; ok {
-			return nil, fmt.Errorf("two face models have the version %q", e.Version())
-		}
-		s.engines[e.Version()] = e
-	}
-	return s, nil
+	}, nil
 }
 
-// engine returns the engine that a collection's faces were embedded with.
-func (s *Service) engine(c Collection) (Engine, error) {
-	e, ok := s.engines[c.FaceModelVersion]
-	if !ok {
-		return nil, fmt.Errorf("collection %q needs face model version %q, which is not loaded",
-			c.ID, c.FaceModelVersion)
-	}
-	return e, nil
-}
-
-// open returns a collection and the engine it is served by.
-func (s *Service) open(ctx context.Context, realm recollect.Realm, id string) (Collection, Engine,
+// collection returns a collection. CodeNotFound if there is none.
+func (s *Service) collection(ctx context.Context, realm recollect.Realm, id string) (Collection,
 	error) {
 	c, err := s.collections.Collection(ctx, realm, id)
+	return c, collectionError(err, id)
+}
+
+// open returns a collection and the engine of its face model version. CodeNotFound if there is no
+// such collection.
+func (s *Service) open(ctx context.Context, realm recollect.Realm, id string) (Collection, Engine,
+	error) {
+	c, err := s.collection(ctx, realm, id)
 	if err != nil {
-		return Collection{}, nil, collectionError(err, id)
+		return Collection{}, nil, err
 	}
-	e, err := s.engine(c)
+	e, err := s.engines.of(c)
 	return c, e, err
 }
 
-// collectionError gives a missing collection the service's own text.
+// collectionError gives the error of a missing collection the service's own text.
 func collectionError(err error, id string) error {
 	if recollect.CodeOf(err) != recollect.CodeNotFound {
 		return err
 	}
 	return &recollect.Error{Code: recollect.CodeNotFound,
 		Message: fmt.Sprintf("The collection id: %s does not exist", id), Err: err}
+}
+
+// cutPage returns the first limit of what was read, and whether there are more.
+func cutPage[T any](read []T, limit int) (page []T, more bool) {
+	if len(read) > limit {
+		return read[:limit], true
+	}
+	return read, false
 }

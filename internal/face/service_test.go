@@ -56,15 +56,39 @@ func newService(t *testing.T) *face.Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.CreateCollection(t.Context(), realm, "people", nil); err != nil {
+	if _, err := create(t.Context(), s, realm, "people"); err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-func index(t *testing.T, s *face.Service, req face.IndexRequest) *face.IndexResult {
+// create creates a collection.
+func create(ctx context.Context, s *face.Service, realm recollect.Realm,
+	id string) (face.Collection, error) {
+	result, err := s.CreateCollection(ctx,
+		face.CreateCollectionRequest{Realm: realm, CollectionID: id})
+	if err != nil {
+		return face.Collection{}, err
+	}
+	return result.Collection, nil
+}
+
+// describe returns a collection.
+func describe(ctx context.Context, s *face.Service, realm recollect.Realm,
+	id string) (face.Collection, error) {
+	result, err := s.DescribeCollection(ctx,
+		face.DescribeCollectionRequest{Realm: realm, CollectionID: id})
+	if err != nil {
+		return face.Collection{}, err
+	}
+	return result.Collection, nil
+}
+
+// index indexes a picture in the collection people.
+func index(t *testing.T, s *face.Service, req face.IndexFacesRequest) *face.IndexFacesResult {
 	t.Helper()
-	result, err := s.IndexFaces(t.Context(), realm, "people", req)
+	req.Realm, req.CollectionID = realm, "people"
+	result, err := s.IndexFaces(t.Context(), req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,46 +105,59 @@ func wantError(t *testing.T, err error, code recollect.Code, message string) {
 
 func TestCollectionErrors(t *testing.T) {
 	s, ctx := newService(t), t.Context()
-	_, err := s.CreateCollection(ctx, realm, "people", nil)
+	_, err := create(ctx, s, realm, "people")
 	wantError(t, err, recollect.CodeAlreadyExists, "The collection id: people already exists")
 	const missing = "The collection id: absent does not exist"
-	_, err = s.Collection(ctx, realm, "absent")
+	_, err = describe(ctx, s, realm, "absent")
 	wantError(t, err, recollect.CodeNotFound, missing)
-	wantError(t, s.DeleteCollection(ctx, realm, "absent"), recollect.CodeNotFound, missing)
-	_, err = s.IndexFaces(ctx, realm, "absent", face.IndexRequest{Picture: picture()})
+	err = s.DeleteCollection(ctx,
+		face.DeleteCollectionRequest{Realm: realm, CollectionID: "absent"})
 	wantError(t, err, recollect.CodeNotFound, missing)
-	_, _, err = s.DeleteFaces(ctx, realm, "absent", []string{"x"})
+	_, err = s.IndexFaces(ctx,
+		face.IndexFacesRequest{Realm: realm, CollectionID: "absent", Picture: picture()})
 	wantError(t, err, recollect.CodeNotFound, missing)
-	_, _, err = s.SearchFaces(ctx, realm, "absent", "x", face.SearchRequest{MaxFaces: 1})
+	_, err = s.DeleteFaces(ctx,
+		face.DeleteFacesRequest{Realm: realm, CollectionID: "absent", FaceIDs: []string{"x"}})
 	wantError(t, err, recollect.CodeNotFound, missing)
-	_, err = s.SearchFacesByImage(ctx, realm, "absent", picture(person{Size: 0.5}), "",
-		face.SearchRequest{MaxFaces: 1})
+	_, err = s.SearchFaces(ctx,
+		face.SearchFacesRequest{Realm: realm, CollectionID: "absent", FaceID: "x", MaxFaces: 1})
 	wantError(t, err, recollect.CodeNotFound, missing)
-	_, _, err = s.SearchFaces(ctx, realm, "people", "00000000-0000-4000-8000-000000000000",
-		face.SearchRequest{MaxFaces: 1})
+	_, err = s.SearchFacesByImage(ctx, face.SearchFacesByImageRequest{
+		Realm:        realm,
+		CollectionID: "absent",
+		Picture:      picture(person{Size: 0.5}),
+		MaxFaces:     1,
+	})
+	wantError(t, err, recollect.CodeNotFound, missing)
+	_, err = s.SearchFaces(ctx, face.SearchFacesRequest{
+		Realm:        realm,
+		CollectionID: "people",
+		FaceID:       "00000000-0000-4000-8000-000000000000",
+		MaxFaces:     1,
+	})
 	wantError(t, err, recollect.CodeInvalidParameter, "faceId was not found in the collection.")
 }
 
 func TestCollectionsPage(t *testing.T) {
 	s := newService(t)
 	for i := range 5 {
-		if _, err := s.CreateCollection(t.Context(), realm, fmt.Sprintf("c%d", i),
-			nil); err != nil {
+		if _, err := create(t.Context(), s, realm, fmt.Sprintf("c%d", i)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var got []string
 	after := ""
 	for pages := 1; ; pages++ {
-		page, more, err := s.Collections(t.Context(), realm, after, 2)
+		page, err := s.ListCollections(t.Context(),
+			face.ListCollectionsRequest{Realm: realm, After: after, Limit: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, c := range page {
+		for _, c := range page.Collections {
 			got = append(got, c.ID)
 			after = c.ID
 		}
-		if !more {
+		if !page.More {
 			if pages != 3 {
 				t.Errorf("%d pages, want 3: the last one is full and says that there is no more",
 					pages)
@@ -157,7 +194,7 @@ func TestIndexFacesSelects(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			result := index(t, newService(t),
-				face.IndexRequest{Picture: picture(faces...), QualityFilter: c.filter,
+				face.IndexFacesRequest{Picture: picture(faces...), QualityFilter: c.filter,
 					MaxFaces: c.max})
 			var sizes []float32
 			for _, f := range result.Indexed {
@@ -181,9 +218,9 @@ func TestIndexFacesSelects(t *testing.T) {
 
 func TestIndexFacesAgain(t *testing.T) {
 	s := newService(t)
-	req := face.IndexRequest{Picture: picture(person{Person: 1, Size: 0.5},
+	req := face.IndexFacesRequest{Picture: picture(person{Person: 1, Size: 0.5},
 		person{Person: 2, Size: 0.4}), ExternalImageID: "a"}
-	ids := func(r *face.IndexResult) (ids []string) {
+	ids := func(r *face.IndexFacesResult) (ids []string) {
 		for _, f := range r.Indexed {
 			ids = append(ids, f.Face.ID)
 		}
@@ -199,7 +236,7 @@ func TestIndexFacesAgain(t *testing.T) {
 		r.Indexed[0].Face.ImageID == first.Indexed[0].Face.ImageID {
 		t.Error("another external id: the same faces or the same image")
 	}
-	unnamed := face.IndexRequest{Picture: req.Picture}
+	unnamed := face.IndexFacesRequest{Picture: req.Picture}
 	one, two := index(t, s, unnamed), index(t, s, unnamed)
 	if slices.Equal(ids(one), ids(two)) ||
 		one.Indexed[0].Face.ImageID != two.Indexed[0].Face.ImageID {
@@ -208,7 +245,7 @@ func TestIndexFacesAgain(t *testing.T) {
 	if id := one.Indexed[0].Face.ImageID; id[14] != '3' {
 		t.Errorf("image id %s has not the shape of a version 3 UUID", id)
 	}
-	if c, err := s.Collection(t.Context(), realm, "people"); err != nil || c.FaceCount != 8 {
+	if c, err := describe(t.Context(), s, realm, "people"); err != nil || c.FaceCount != 8 {
 		t.Errorf("%d faces, want 8 (%v)", c.FaceCount, err)
 	}
 }
@@ -224,7 +261,7 @@ func TestThumbnails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := s.CreateCollection(t.Context(), realm, "people", nil)
+	c, err := create(t.Context(), s, realm, "people")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +275,7 @@ func TestThumbnails(t *testing.T) {
 		}
 		return texts
 	}
-	req := face.IndexRequest{Picture: picture(person{Person: 1, Shot: 3, Size: 0.4},
+	req := face.IndexFacesRequest{Picture: picture(person{Person: 1, Shot: 3, Size: 0.4},
 		person{Person: 2, Shot: 4, Size: 0.5, Poor: true}, person{Person: 5, Shot: 6, Size: 0.3}),
 		ExternalImageID: "a"}
 	if got := kept(index(t, s, req).Indexed); !slices.Equal(got, []string{"", ""}) {
@@ -259,25 +296,38 @@ func TestThumbnails(t *testing.T) {
 func TestSearch(t *testing.T) {
 	s, ctx := newService(t), t.Context()
 	a1 := index(t, s,
-		face.IndexRequest{Picture: picture(person{Person: 1, Shot: 1, Size: 0.5})}).Indexed[0].Face
+		face.IndexFacesRequest{Picture: picture(person{Person: 1, Shot: 1,
+			Size: 0.5})}).Indexed[0].Face
 	a2 := index(t, s,
-		face.IndexRequest{Picture: picture(person{Person: 1, Shot: 2, Size: 0.5})}).Indexed[0].Face
-	index(t, s, face.IndexRequest{Picture: picture(person{Person: 2, Size: 0.5})})
+		face.IndexFacesRequest{Picture: picture(person{Person: 1, Shot: 2,
+			Size: 0.5})}).Indexed[0].Face
+	index(t, s, face.IndexFacesRequest{Picture: picture(person{Person: 2, Size: 0.5})})
 
-	_, matches, err := s.SearchFaces(ctx, realm, "people", a1.ID,
-		face.SearchRequest{Threshold: 80, MaxFaces: 10})
-	if err != nil || len(matches) != 1 || matches[0].Face.ID != a2.ID {
-		t.Fatalf("SearchFaces = %v, %v; want only the other shot", matches, err)
+	found, err := s.SearchFaces(ctx, face.SearchFacesRequest{
+		Realm:        realm,
+		CollectionID: "people",
+		FaceID:       a1.ID,
+		Threshold:    80,
+		MaxFaces:     10,
+	})
+	if err != nil || len(found.Matches) != 1 || found.Matches[0].Face.ID != a2.ID {
+		t.Fatalf("SearchFaces = %v, %v; want only the other shot", found, err)
 	}
-	_, matches, err = s.SearchFaces(ctx, realm, "people", a1.ID, face.SearchRequest{MaxFaces: 1})
-	if err != nil || len(matches) != 1 || matches[0].Face.ID != a2.ID {
-		t.Fatalf("SearchFaces of one = %v, %v", matches, err)
+	found, err = s.SearchFaces(ctx,
+		face.SearchFacesRequest{Realm: realm, CollectionID: "people", FaceID: a1.ID, MaxFaces: 1})
+	if err != nil || len(found.Matches) != 1 || found.Matches[0].Face.ID != a2.ID {
+		t.Fatalf("SearchFaces of one = %v, %v", found, err)
 	}
 
 	// The largest face is searched for: person 1, not 2.
 	both := picture(person{Person: 1, Shot: 1, Size: 0.5}, person{Person: 2, Size: 0.4})
-	result, err := s.SearchFacesByImage(ctx, realm, "people", both, "",
-		face.SearchRequest{Threshold: 80, MaxFaces: 10})
+	result, err := s.SearchFacesByImage(ctx, face.SearchFacesByImageRequest{
+		Realm:        realm,
+		CollectionID: "people",
+		Picture:      both,
+		Threshold:    80,
+		MaxFaces:     10,
+	})
 	if err != nil || len(result.Matches) != 2 || result.Matches[0].Face.ID != a1.ID ||
 		result.Matches[0].Similarity < 99.999 {
 		t.Fatalf("SearchFacesByImage = %+v, %v", result, err)
@@ -287,27 +337,43 @@ func TestSearch(t *testing.T) {
 	}
 	// A filter passes over the largest face if that one is poor.
 	poor := picture(person{Person: 1, Shot: 1, Size: 0.5, Poor: true}, person{Person: 2, Size: 0.4})
-	result, err = s.SearchFacesByImage(ctx, realm, "people", poor, face.QualityAuto,
-		face.SearchRequest{Threshold: 80, MaxFaces: 10})
+	result, err = s.SearchFacesByImage(ctx, face.SearchFacesByImageRequest{
+		Realm:         realm,
+		CollectionID:  "people",
+		Picture:       poor,
+		QualityFilter: face.QualityAuto,
+		Threshold:     80,
+		MaxFaces:      10,
+	})
 	if err != nil || result.Searched.BoundingBox.Width != 0.4 {
 		t.Fatalf("SearchFacesByImage with a filter = %+v, %v", result, err)
 	}
 	for _, none := range []recollect.Picture{picture(), picture(person{Size: 0.5, Poor: true})} {
-		_, err = s.SearchFacesByImage(ctx, realm, "people", none, face.QualityAuto,
-			face.SearchRequest{MaxFaces: 1})
+		_, err = s.SearchFacesByImage(ctx, face.SearchFacesByImageRequest{
+			Realm:         realm,
+			CollectionID:  "people",
+			Picture:       none,
+			QualityFilter: face.QualityAuto,
+			MaxFaces:      1,
+		})
 		wantError(t, err, recollect.CodeInvalidParameter,
 			"There are no faces in the image. Should be at least 1.")
 	}
 
-	deleted, _, err := s.DeleteFaces(ctx, realm, "people",
-		[]string{a2.ID, a2.ID, "00000000-0000-4000-8000-000000000000"})
-	if err != nil || len(deleted) != 1 || deleted[0].ID != a2.ID {
+	deleted, err := s.DeleteFaces(ctx, face.DeleteFacesRequest{Realm: realm, CollectionID: "people",
+		FaceIDs: []string{a2.ID, a2.ID, "00000000-0000-4000-8000-000000000000"}})
+	if err != nil || len(deleted.Deleted) != 1 || deleted.Deleted[0].ID != a2.ID {
 		t.Fatalf("DeleteFaces = %v, %v", deleted, err)
 	}
-	_, matches, err = s.SearchFaces(ctx, realm, "people", a1.ID,
-		face.SearchRequest{Threshold: 80, MaxFaces: 10})
-	if err != nil || len(matches) != 0 {
-		t.Fatalf("SearchFaces after DeleteFaces = %v, %v", matches, err)
+	found, err = s.SearchFaces(ctx, face.SearchFacesRequest{
+		Realm:        realm,
+		CollectionID: "people",
+		FaceID:       a1.ID,
+		Threshold:    80,
+		MaxFaces:     10,
+	})
+	if err != nil || len(found.Matches) != 0 {
+		t.Fatalf("SearchFaces after DeleteFaces = %v, %v", found, err)
 	}
 }
 
@@ -324,27 +390,28 @@ func TestSearchPassesOverDeletedFaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := s.CreateCollection(ctx, realm, "people", nil)
+	c, err := create(ctx, s, realm, "people")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var ids []string
 	for shot := range 5 {
 		r := index(t, s,
-			face.IndexRequest{Picture: picture(person{Person: 1, Shot: shot, Size: 0.5})})
+			face.IndexFacesRequest{Picture: picture(person{Person: 1, Shot: shot, Size: 0.5})})
 		ids = append(ids, r.Indexed[0].Face.ID)
 	}
 	// loads the index
-	if _, _, err := s.SearchFaces(ctx, realm, "people", ids[4],
-		face.SearchRequest{MaxFaces: 1}); err != nil {
+	if _, err := s.SearchFaces(ctx, face.SearchFacesRequest{Realm: realm, CollectionID: "people",
+		FaceID: ids[4], MaxFaces: 1}); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := store.DeleteFaces(ctx, c.Key, ids[:3]); err != nil { // behind the index's back
 		t.Fatal(err)
 	}
-	_, matches, err := s.SearchFaces(ctx, realm, "people", ids[4], face.SearchRequest{MaxFaces: 1})
-	if err != nil || len(matches) != 1 || matches[0].Face.ID != ids[3] {
-		t.Errorf("SearchFaces = %v, %v; want the face that is left", matches, err)
+	found, err := s.SearchFaces(ctx,
+		face.SearchFacesRequest{Realm: realm, CollectionID: "people", FaceID: ids[4], MaxFaces: 1})
+	if err != nil || len(found.Matches) != 1 || found.Matches[0].Face.ID != ids[3] {
+		t.Errorf("SearchFaces = %v, %v; want the face that is left", found, err)
 	}
 }
 
@@ -353,7 +420,8 @@ func TestCompareFaces(t *testing.T) {
 	source := picture(person{Person: 1, Size: 0.5}, person{Person: 9, Size: 0.4})
 	target := picture(person{Person: 2, Size: 0.6}, person{Person: 1, Shot: 3, Size: 0.5},
 		person{Person: 1, Size: 0.3})
-	c, err := s.CompareFaces(ctx, source, target, 80, "")
+	c, err := s.CompareFaces(ctx,
+		face.CompareFacesRequest{Source: source, Target: target, Threshold: 80})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -366,7 +434,8 @@ func TestCompareFaces(t *testing.T) {
 		t.Errorf("source %+v, unmatched %+v", c.Source, c.Unmatched)
 	}
 	for _, pair := range [][2]recollect.Picture{{picture(), target}, {source, picture()}} {
-		_, err := s.CompareFaces(ctx, pair[0], pair[1], 80, "")
+		_, err := s.CompareFaces(ctx,
+			face.CompareFacesRequest{Source: pair[0], Target: pair[1], Threshold: 80})
 		wantError(t, err, recollect.CodeInvalidParameter, "Request has invalid parameters")
 	}
 }
@@ -389,21 +458,21 @@ func TestCollectionKeepsItsModelVersion(t *testing.T) {
 		}
 		return s
 	}
-	if _, err := service("1.0").CreateCollection(ctx, realm, "people", nil); err != nil {
+	if _, err := create(ctx, service("1.0"), realm, "people"); err != nil {
 		t.Fatal(err)
 	}
 	newer := service("2.0", "1.0")
-	if c, err := newer.CreateCollection(ctx, realm, "newer", nil); err != nil ||
+	if c, err := create(ctx, newer, realm, "newer"); err != nil ||
 		c.FaceModelVersion != "2.0" {
 		t.Errorf("a new collection has version %q (%v)", c.FaceModelVersion, err)
 	}
-	if r, err := newer.IndexFaces(ctx, realm, "people",
-		face.IndexRequest{Picture: picture(person{Size: 0.5})}); err != nil ||
+	req := face.IndexFacesRequest{Realm: realm, CollectionID: "people",
+		Picture: picture(person{Size: 0.5})}
+	if r, err := newer.IndexFaces(ctx, req); err != nil ||
 		r.FaceModelVersion != "1.0" {
 		t.Errorf("an old collection indexed with %+v (%v)", r, err)
 	}
-	_, err := service("3.0").IndexFaces(ctx, realm, "people",
-		face.IndexRequest{Picture: picture(person{Size: 0.5})})
+	_, err := service("3.0").IndexFaces(ctx, req)
 	if err == nil || recollect.CodeOf(err) != recollect.CodeInternal ||
 		!strings.Contains(err.Error(), `"1.0"`) {
 		t.Errorf("a collection without its model: %v", err)
@@ -425,14 +494,17 @@ func TestRealmsSeeNothingOfEachOther(t *testing.T) {
 	s := newService(t)
 	for _, other := range []recollect.Realm{{Account: "210987654321", Region: realm.Region},
 		{Account: realm.Account, Region: "eu-west-1"}} {
-		if page, _, err := s.Collections(t.Context(), other, "", 10); err != nil || len(page) != 0 {
+		if page, err := s.ListCollections(t.Context(),
+			face.ListCollectionsRequest{Realm: other, Limit: 10}); err != nil ||
+			len(page.Collections) != 0 {
 			t.Errorf("%v lists %v (%v)", other, page, err)
 		}
-		if _, err := s.Collection(t.Context(), other,
-			"people"); recollect.CodeOf(err) != recollect.CodeNotFound {
+		if _, err := describe(t.Context(), s, other, "people"); recollect.CodeOf(
+			err,
+		) != recollect.CodeNotFound {
 			t.Errorf("%v sees the collection: %v", other, err)
 		}
-		if _, err := s.CreateCollection(t.Context(), other, "people", nil); err != nil {
+		if _, err := create(t.Context(), s, other, "people"); err != nil {
 			t.Errorf("%v cannot have a collection of the same name: %v", other, err)
 		}
 	}
@@ -442,11 +514,11 @@ func TestCancelledRequestChangesNothing(t *testing.T) {
 	s := newService(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.IndexFaces(ctx, realm, "people",
-		face.IndexRequest{Picture: picture(person{Size: 0.5})}); err == nil {
+	if _, err := s.IndexFaces(ctx, face.IndexFacesRequest{Realm: realm, CollectionID: "people",
+		Picture: picture(person{Size: 0.5})}); err == nil {
 		t.Error("a cancelled request was answered")
 	}
-	if c, err := s.Collection(t.Context(), realm, "people"); err != nil || c.FaceCount != 0 {
+	if c, err := describe(t.Context(), s, realm, "people"); err != nil || c.FaceCount != 0 {
 		t.Errorf("%d faces (%v)", c.FaceCount, err)
 	}
 }
@@ -457,17 +529,20 @@ func TestLimits(t *testing.T) {
 		t.Errorf("a new service has the limits %+v", s.Limits())
 	}
 	s.ChangeLimits(func(l *face.Limits) { l.CollectionsPerRealm, l.FacesPerCollection = 2, 3 })
-	if _, err := s.CreateCollection(ctx, realm, "second", nil); err != nil {
+	if _, err := create(ctx, s, realm, "second"); err != nil {
 		t.Fatal(err)
 	}
-	_, err := s.CreateCollection(ctx, realm, "third", nil)
+	_, err := create(ctx, s, realm, "third")
 	wantError(t, err, recollect.CodeQuota,
 		"The account cannot have more than 2 collections in this region")
-	index(t, s, face.IndexRequest{Picture: picture(person{Person: 1, Size: 0.5},
+	index(t, s, face.IndexFacesRequest{Picture: picture(person{Person: 1, Size: 0.5},
 		person{Person: 2, Size: 0.4})})
-	_, err = s.IndexFaces(ctx, realm, "people",
-		face.IndexRequest{Picture: picture(person{Person: 3, Size: 0.5},
-			person{Person: 4, Size: 0.4})})
+	_, err = s.IndexFaces(ctx, face.IndexFacesRequest{
+		Realm:        realm,
+		CollectionID: "people",
+		Picture: picture(person{Person: 3, Size: 0.5},
+			person{Person: 4, Size: 0.4}),
+	})
 	wantError(t, err, recollect.CodeQuota, "The collection cannot hold more than 3 faces")
 
 	err = face.Limits{CollectionsPerRealm: -1, UsersPerCollection: 1, FacesPerUser: 101,

@@ -7,8 +7,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-// once describes a call. Its input goes into the digest, each part with its length, so that no two
-// inputs run together.
+// once describes a call. The digest is of its input, each part preceded by its length, so that
+// different inputs have different digests.
 func (s *Service) once(c Collection, operation, token string, input ...string) recollect.Once {
 	h := sha256.New()
 	part := func(text string) {

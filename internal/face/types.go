@@ -30,8 +30,7 @@ type Collection struct {
 	UserCount        int64
 }
 
-// Face is a face as a collection keeps it: where it was in its picture and its vector, not the
-// picture.
+// Face is a stored face: its place in its picture and its vector, without the picture.
 type Face struct {
 	Key             FaceKey
 	ID              string // lower-case UUID
@@ -41,7 +40,7 @@ type Face struct {
 	Confidence      float32 // 0 to 100
 	UserID          string  // empty while the face belongs to no user
 	Vector          []float32
-	Thumbnail       []byte // a JPEG, on the way into the store alone; nil if none is to be kept
+	Thumbnail       []byte // a JPEG, for FaceStore.AddFaces alone; nil: none
 }
 
 // FaceFilter narrows a listing of faces. Zero fields do not filter.
@@ -51,8 +50,8 @@ type FaceFilter struct {
 	UserID string   // only faces of this user, if not empty
 }
 
-// Landmark is a named point of a face as ratios of the upright picture's width and height. Left and
-// right are the viewer's.
+// Landmark is a named point of a face. X and Y are ratios of the upright picture's width and
+// height. Left and right are the viewer's.
 type Landmark struct {
 	Type string // a value of the API's LandmarkType, for example eyeLeft
 	X, Y float32
@@ -69,52 +68,51 @@ type Quality struct {
 	Brightness, Sharpness float32
 }
 
-// FaceDetail is what is seen of one face in a picture. The attributes below Quality are there if
-// they were asked for and the engine has them.
+// FaceDetail is a detected face of a picture. The attributes below Quality are set if the request
+// has them and the engine can compute them.
 type FaceDetail struct {
 	BoundingBox recollect.BoundingBox
 	Side        float32    // the shorter one of the box, in pixels
 	Confidence  float32    // that this is a face, 0 to 100
-	Landmarks   []Landmark // five, or thirty if AttributeAllLandmarks was asked for
+	Landmarks   []Landmark // five, or thirty with AttributeAllLandmarks
 	Pose        Pose
 	Quality     Quality
 
 	AgeRange  *AgeRange
 	Gender    *Gender
-	Emotions  []Emotion // those that the engine can tell, the highest confidence first
+	Emotions  []Emotion // those of the engine, the highest confidence first
 	EyesOpen  *Judgement
 	MouthOpen *Judgement
 	Smile     *Judgement
 }
 
-// AgeRange is a range that a person seems to be in, in years, both ends included. Low is at least
-// 0.
+// AgeRange is an estimate of a person's age in years, both ends included. Low is at least 0.
 type AgeRange struct {
 	Low, High int32
 }
 
-// Gender is how a face looks, which says nothing of who the person is.
+// Gender is an estimate from a face's appearance, which need not be the person's gender.
 type Gender struct {
 	Value      string  // Female or Male
 	Confidence float32 // in Value, 50 to 100
 }
 
-// Emotion is an emotion that a face seems to show.
+// Emotion is an estimate of an emotion from a facial expression.
 type Emotion struct {
 	Type       string  // a value of the API's EmotionName, for example HAPPY
 	Confidence float32 // 0 to 100
 }
 
-// Judgement is an attribute that a face has or has not.
+// Judgement is an estimate of an attribute that a face has or does not have.
 type Judgement struct {
 	Value      bool
-	Confidence float32 // in Value, be it true or false, 50 to 100
+	Confidence float32 // in Value, whether true or false, 50 to 100
 }
 
-// Attributes is the set of facial attributes that a caller wants beside the default ones.
+// Attributes is the set of facial attributes that a request wants beside the default ones.
 type Attributes uint32
 
-// The attributes. Zero asks for the default ones alone: box, confidence, five landmarks, pose and
+// The attributes. Zero stands for the default ones alone: box, confidence, five landmarks, pose and
 // quality.
 const (
 	AttributeAgeRange Attributes = 1 << iota

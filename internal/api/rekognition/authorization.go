@@ -64,11 +64,15 @@ func (s *Server) policyRequest(
 	}
 	if id, ok := strings.CutPrefix(arn, face.CollectionARN(realm, "")); ok {
 		request.LoadResourceTags = func(ctx context.Context) (map[string]string, error) {
-			tags, err := s.service.CollectionTags(ctx, realm, id)
+			result, err := s.service.ListCollectionTags(ctx,
+				face.ListCollectionTagsRequest{Realm: realm, CollectionID: id})
 			if recollect.CodeOf(err) == recollect.CodeNotFound {
-				return nil, nil // a collection that does not exist has no tags, and looks the same
+				return nil, nil // not distinguished from a collection without tags
 			}
-			return tags, err
+			if err != nil {
+				return nil, err
+			}
+			return result.Tags, nil
 		}
 	}
 	return request

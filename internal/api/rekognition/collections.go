@@ -13,10 +13,12 @@ import (
 
 func (s *Server) createCollection(ctx context.Context, realm recollect.Realm,
 	in *wire.CreateCollectionRequest) (*wire.CreateCollectionResponse, error) {
-	c, err := s.service.CreateCollection(ctx, realm, *in.CollectionId, in.Tags)
+	result, err := s.service.CreateCollection(ctx, face.CreateCollectionRequest{
+		Realm: realm, CollectionID: *in.CollectionId, Tags: in.Tags})
 	if err != nil {
 		return nil, err
 	}
+	c := result.Collection
 	return &wire.CreateCollectionResponse{
 		StatusCode: new(int32(http.StatusOK)),
 		// The service leaves the "arn:" out here, and here alone.
@@ -31,10 +33,12 @@ func (s *Server) listCollections(ctx context.Context, realm recollect.Realm,
 	if err != nil {
 		return nil, err
 	}
-	page, more, err := s.service.Collections(ctx, realm, after, pageSize(in.MaxResults))
+	result, err := s.service.ListCollections(ctx, face.ListCollectionsRequest{
+		Realm: realm, After: after, Limit: pageSize(in.MaxResults)})
 	if err != nil {
 		return nil, err
 	}
+	page := result.Collections
 	out := &wire.ListCollectionsResponse{
 		CollectionIds:     make([]string, len(page)),
 		FaceModelVersions: make([]string, len(page)),
@@ -42,7 +46,7 @@ func (s *Server) listCollections(ctx context.Context, realm recollect.Realm,
 	for i, c := range page {
 		out.CollectionIds[i], out.FaceModelVersions[i] = c.ID, c.FaceModelVersion
 	}
-	if more {
+	if result.More {
 		out.NextToken = new(s.tokens.seal(page[len(page)-1].ID, "ListCollections", realm.Account,
 			realm.Region))
 	}
@@ -67,7 +71,8 @@ func pageSize(maxResults *int32) int {
 
 func (s *Server) describeCollection(ctx context.Context, realm recollect.Realm,
 	in *wire.DescribeCollectionRequest) (*wire.DescribeCollectionResponse, error) {
-	c, err := s.service.Collection(ctx, realm, *in.CollectionId)
+	result, err := s.service.DescribeCollection(ctx,
+		face.DescribeCollectionRequest{Realm: realm, CollectionID: *in.CollectionId})
 	if recollect.CodeOf(err) == recollect.CodeNotFound {
 		// This operation words it in its own way.
 		err = &recollect.Error{Code: recollect.CodeNotFound,
@@ -76,6 +81,7 @@ func (s *Server) describeCollection(ctx context.Context, realm recollect.Realm,
 	if err != nil {
 		return nil, err
 	}
+	c := result.Collection
 	return &wire.DescribeCollectionResponse{
 		CollectionARN:     new(face.CollectionARN(realm, c.ID)),
 		CreationTimestamp: new(wire.Timestamp(c.CreatedAt)),
@@ -87,7 +93,9 @@ func (s *Server) describeCollection(ctx context.Context, realm recollect.Realm,
 
 func (s *Server) deleteCollection(ctx context.Context, realm recollect.Realm,
 	in *wire.DeleteCollectionRequest) (*wire.DeleteCollectionResponse, error) {
-	if err := s.service.DeleteCollection(ctx, realm, *in.CollectionId); err != nil {
+	err := s.service.DeleteCollection(ctx,
+		face.DeleteCollectionRequest{Realm: realm, CollectionID: *in.CollectionId})
+	if err != nil {
 		return nil, err
 	}
 	return &wire.DeleteCollectionResponse{StatusCode: new(int32(http.StatusOK))}, nil

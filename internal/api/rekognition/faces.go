@@ -22,7 +22,9 @@ func (s *Server) indexFaces(ctx context.Context, realm recollect.Realm,
 	if err != nil {
 		return nil, err
 	}
-	result, err := s.service.IndexFaces(ctx, realm, *in.CollectionId, face.IndexRequest{
+	result, err := s.service.IndexFaces(ctx, face.IndexFacesRequest{
+		Realm:           realm,
+		CollectionID:    *in.CollectionId,
 		Picture:         picture,
 		ExternalImageID: deref(in.ExternalImageId),
 		MaxFaces:        int(deref(in.MaxFaces)),
@@ -58,26 +60,32 @@ func (s *Server) listFaces(ctx context.Context, realm recollect.Realm,
 	}
 	// The token is bound to the collection itself, not to its name: a new one of the same name has
 	// other faces.
-	c, err := s.service.Collection(ctx, realm, *in.CollectionId)
+	described, err := s.service.DescribeCollection(ctx,
+		face.DescribeCollectionRequest{Realm: realm, CollectionID: *in.CollectionId})
 	if err != nil {
 		return nil, err
 	}
+	c := described.Collection
 	key := strconv.FormatInt(int64(c.Key), 10)
 	after, err := s.cursor(in.NextToken, binding(key)...)
 	if err != nil {
 		return nil, err
 	}
-	filter := face.FaceFilter{After: after, IDs: in.FaceIds, UserID: deref(in.UserId)}
-	page, more, err := s.service.Faces(ctx, c, filter, pageSize(in.MaxResults))
+	result, err := s.service.ListFaces(ctx, face.ListFacesRequest{
+		Collection: c,
+		Filter:     face.FaceFilter{After: after, IDs: in.FaceIds, UserID: deref(in.UserId)},
+		Limit:      pageSize(in.MaxResults),
+	})
 	if err != nil {
 		return nil, err
 	}
+	page := result.Faces
 	out := &wire.ListFacesResponse{Faces: make([]wire.Face, len(page)),
 		FaceModelVersion: new(c.FaceModelVersion)}
 	for i, f := range page {
 		out.Faces[i] = storedFace(f, c.FaceModelVersion)
 	}
-	if more {
+	if result.More {
 		out.NextToken = new(s.tokens.seal(page[len(page)-1].ID, binding(key)...))
 	}
 	return out, nil
@@ -85,21 +93,22 @@ func (s *Server) listFaces(ctx context.Context, realm recollect.Realm,
 
 func (s *Server) deleteFaces(ctx context.Context, realm recollect.Realm,
 	in *wire.DeleteFacesRequest) (*wire.DeleteFacesResponse, error) {
-	deleted, kept, err := s.service.DeleteFaces(ctx, realm, *in.CollectionId, in.FaceIds)
+	result, err := s.service.DeleteFaces(ctx, face.DeleteFacesRequest{
+		Realm: realm, CollectionID: *in.CollectionId, FaceIDs: in.FaceIds})
 	if err != nil {
 		return nil, err
 	}
 	out := &wire.DeleteFacesResponse{
-		DeletedFaces:              make([]string, len(deleted)),
+		DeletedFaces:              make([]string, len(result.Deleted)),
 		UnsuccessfulFaceDeletions: []wire.UnsuccessfulFaceDeletion{},
 	}
 	done := make(map[string]bool, len(in.FaceIds))
-	for i, f := range deleted {
+	for i, f := range result.Deleted {
 		out.DeletedFaces[i] = f.ID
 		done[f.ID] = true
 	}
-	owner := make(map[string]string, len(kept))
-	for _, f := range kept {
+	owner := make(map[string]string, len(result.Kept))
+	for _, f := range result.Kept {
 		owner[f.ID] = f.UserID
 	}
 	for _, id := range in.FaceIds {
@@ -119,15 +128,20 @@ func (s *Server) deleteFaces(ctx context.Context, realm recollect.Realm,
 
 func (s *Server) searchFaces(ctx context.Context, realm recollect.Realm,
 	in *wire.SearchFacesRequest) (*wire.SearchFacesResponse, error) {
-	c, matches, err := s.service.SearchFaces(ctx, realm, *in.CollectionId, *in.FaceId,
-		searchRequest(in.FaceMatchThreshold, in.MaxFaces))
+	result, err := s.service.SearchFaces(ctx, face.SearchFacesRequest{
+		Realm:        realm,
+		CollectionID: *in.CollectionId,
+		FaceID:       *in.FaceId,
+		Threshold:    float32(valueOr(in.FaceMatchThreshold, defaultFaceMatchThreshold)),
+		MaxFaces:     int(valueOr(in.MaxFaces, defaultMaxFaces)),
+	})
 	if err != nil {
 		return nil, err
 	}
 	return &wire.SearchFacesResponse{
 		SearchedFaceId:   in.FaceId,
-		FaceMatches:      faceMatches(matches, c.FaceModelVersion),
-		FaceModelVersion: new(c.FaceModelVersion),
+		FaceMatches:      faceMatches(result.Matches, result.FaceModelVersion),
+		FaceModelVersion: new(result.FaceModelVersion),
 	}, nil
 }
 
@@ -137,9 +151,14 @@ func (s *Server) searchFacesByImage(ctx context.Context, realm recollect.Realm,
 	if err != nil {
 		return nil, err
 	}
-	result, err := s.service.SearchFacesByImage(ctx, realm, *in.CollectionId, picture,
-		face.QualityFilter(deref(in.QualityFilter)),
-		searchRequest(in.FaceMatchThreshold, in.MaxFaces))
+	result, err := s.service.SearchFacesByImage(ctx, face.SearchFacesByImageRequest{
+		Realm:         realm,
+		CollectionID:  *in.CollectionId,
+		Picture:       picture,
+		QualityFilter: face.QualityFilter(deref(in.QualityFilter)),
+		Threshold:     float32(valueOr(in.FaceMatchThreshold, defaultFaceMatchThreshold)),
+		MaxFaces:      int(valueOr(in.MaxFaces, defaultMaxFaces)),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -149,17 +168,6 @@ func (s *Server) searchFacesByImage(ctx context.Context, realm recollect.Realm,
 		FaceMatches:             faceMatches(result.Matches, result.FaceModelVersion),
 		FaceModelVersion:        new(result.FaceModelVersion),
 	}, nil
-}
-
-func searchRequest(threshold *wire.Float, maxFaces *int32) face.SearchRequest {
-	req := face.SearchRequest{Threshold: defaultFaceMatchThreshold, MaxFaces: defaultMaxFaces}
-	if threshold != nil {
-		req.Threshold = float32(*threshold)
-	}
-	if maxFaces != nil {
-		req.MaxFaces = int(*maxFaces)
-	}
-	return req
 }
 
 // faceMatches returns matches in a collection whose faces' model has the version.
@@ -200,9 +208,12 @@ func reasons(all []face.Reason) []string {
 }
 
 // deref is the value of an optional member, and the zero value if it is absent.
-func deref[T any](p *T) (v T) {
+func deref[T any](p *T) (v T) { return valueOr(p, v) }
+
+// valueOr is the value of an optional member, and def if it is absent.
+func valueOr[T any](p *T, def T) T {
 	if p != nil {
-		v = *p
+		return *p
 	}
-	return v
+	return def
 }

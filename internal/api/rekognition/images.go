@@ -20,12 +20,13 @@ func (s *Server) detectFaces(ctx context.Context, _ recollect.Realm,
 	if err != nil {
 		return nil, err
 	}
-	faces, err := s.service.DetectFaces(ctx, picture, attributesOf(in.Attributes))
+	result, err := s.service.DetectFaces(ctx, face.DetectFacesRequest{Picture: picture,
+		Attributes: attributesOf(in.Attributes)})
 	if err != nil {
 		return nil, err
 	}
-	out := &wire.DetectFacesResponse{FaceDetails: make([]wire.FaceDetail, len(faces))}
-	for i, f := range faces {
+	out := &wire.DetectFacesResponse{FaceDetails: make([]wire.FaceDetail, len(result.Faces))}
+	for i, f := range result.Faces {
 		out.FaceDetails[i] = faceDetail(f)
 	}
 	return out, nil
@@ -41,12 +42,12 @@ func (s *Server) compareFaces(ctx context.Context, _ recollect.Realm,
 	if err != nil {
 		return nil, err
 	}
-	threshold := float32(defaultSimilarityThreshold)
-	if in.SimilarityThreshold != nil {
-		threshold = float32(*in.SimilarityThreshold)
-	}
-	result, err := s.service.CompareFaces(ctx, source, target, threshold,
-		face.QualityFilter(deref(in.QualityFilter)))
+	result, err := s.service.CompareFaces(ctx, face.CompareFacesRequest{
+		Source:        source,
+		Target:        target,
+		Threshold:     float32(valueOr(in.SimilarityThreshold, defaultSimilarityThreshold)),
+		QualityFilter: face.QualityFilter(deref(in.QualityFilter)),
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,9 @@ func (s *Server) tagResource(ctx context.Context, realm recollect.Realm,
 	if err != nil {
 		return nil, err
 	}
-	if err := s.service.TagCollection(ctx, realm, collection, in.Tags); err != nil {
+	err = s.service.TagCollection(ctx, face.TagCollectionRequest{Realm: realm,
+		CollectionID: collection, Tags: in.Tags})
+	if err != nil {
 		return nil, resourceError(err, *in.ResourceArn)
 	}
 	return &wire.TagResourceResponse{}, nil
@@ -27,7 +29,9 @@ func (s *Server) untagResource(ctx context.Context, realm recollect.Realm,
 	if err != nil {
 		return nil, err
 	}
-	if err := s.service.UntagCollection(ctx, realm, collection, in.TagKeys); err != nil {
+	err = s.service.UntagCollection(ctx, face.UntagCollectionRequest{Realm: realm,
+		CollectionID: collection, Keys: in.TagKeys})
+	if err != nil {
 		return nil, resourceError(err, *in.ResourceArn)
 	}
 	return &wire.UntagResourceResponse{}, nil
@@ -39,11 +43,12 @@ func (s *Server) listTagsForResource(ctx context.Context, realm recollect.Realm,
 	if err != nil {
 		return nil, err
 	}
-	tags, err := s.service.CollectionTags(ctx, realm, collection)
+	result, err := s.service.ListCollectionTags(ctx,
+		face.ListCollectionTagsRequest{Realm: realm, CollectionID: collection})
 	if err != nil {
 		return nil, resourceError(err, *in.ResourceArn)
 	}
-	return &wire.ListTagsForResourceResponse{Tags: tags}, nil
+	return &wire.ListTagsForResourceResponse{Tags: result.Tags}, nil
 }
 
 // fullARN puts the "arn:" back that CreateCollection leaves out of the ARN it gives.

@@ -18,8 +18,9 @@ const (
 
 func (s *Server) createUser(ctx context.Context, realm recollect.Realm,
 	in *wire.CreateUserRequest) (*wire.CreateUserResponse, error) {
-	if err := s.service.CreateUser(ctx, realm, *in.CollectionId, *in.UserId,
-		deref(in.ClientRequestToken)); err != nil {
+	err := s.service.CreateUser(ctx, face.CreateUserRequest{Realm: realm,
+		CollectionID: *in.CollectionId, UserID: *in.UserId, Token: deref(in.ClientRequestToken)})
+	if err != nil {
 		return nil, err
 	}
 	return &wire.CreateUserResponse{}, nil
@@ -27,8 +28,9 @@ func (s *Server) createUser(ctx context.Context, realm recollect.Realm,
 
 func (s *Server) deleteUser(ctx context.Context, realm recollect.Realm,
 	in *wire.DeleteUserRequest) (*wire.DeleteUserResponse, error) {
-	if err := s.service.DeleteUser(ctx, realm, *in.CollectionId, *in.UserId,
-		deref(in.ClientRequestToken)); err != nil {
+	err := s.service.DeleteUser(ctx, face.DeleteUserRequest{Realm: realm,
+		CollectionID: *in.CollectionId, UserID: *in.UserId, Token: deref(in.ClientRequestToken)})
+	if err != nil {
 		return nil, err
 	}
 	return &wire.DeleteUserResponse{}, nil
@@ -36,29 +38,29 @@ func (s *Server) deleteUser(ctx context.Context, realm recollect.Realm,
 
 func (s *Server) listUsers(ctx context.Context, realm recollect.Realm,
 	in *wire.ListUsersRequest) (*wire.ListUsersResponse, error) {
-	c, err := s.service.Collection(ctx, realm, *in.CollectionId)
+	described, err := s.service.DescribeCollection(ctx,
+		face.DescribeCollectionRequest{Realm: realm, CollectionID: *in.CollectionId})
 	if err != nil {
 		return nil, err
 	}
+	c := described.Collection
 	binding := []string{"ListUsers", realm.Account, realm.Region,
 		strconv.FormatInt(int64(c.Key), 10)}
 	after, err := s.cursor(in.NextToken, binding...)
 	if err != nil {
 		return nil, err
 	}
-	limit := face.MaxUserPageSize
-	if in.MaxResults != nil {
-		limit = int(*in.MaxResults)
-	}
-	page, more, err := s.service.Users(ctx, c, after, limit)
+	result, err := s.service.ListUsers(ctx, face.ListUsersRequest{Collection: c, After: after,
+		Limit: int(valueOr(in.MaxResults, face.MaxUserPageSize))})
 	if err != nil {
 		return nil, err
 	}
+	page := result.Users
 	out := &wire.ListUsersResponse{Users: make([]wire.User, len(page))}
 	for i, u := range page {
 		out.Users[i] = wire.User{UserId: new(u.ID), UserStatus: new(string(u.Status()))}
 	}
-	if more {
+	if result.More {
 		out.NextToken = new(s.tokens.seal(page[len(page)-1].SystemID, binding...))
 	}
 	return out, nil
@@ -66,12 +68,14 @@ func (s *Server) listUsers(ctx context.Context, realm recollect.Realm,
 
 func (s *Server) associateFaces(ctx context.Context, realm recollect.Realm,
 	in *wire.AssociateFacesRequest) (*wire.AssociateFacesResponse, error) {
-	threshold := float32(defaultAssociationThreshold)
-	if in.UserMatchThreshold != nil {
-		threshold = float32(*in.UserMatchThreshold)
-	}
-	result, err := s.service.AssociateFaces(ctx, realm, *in.CollectionId, *in.UserId, in.FaceIds,
-		threshold, deref(in.ClientRequestToken))
+	result, err := s.service.AssociateFaces(ctx, face.AssociateFacesRequest{
+		Realm:        realm,
+		CollectionID: *in.CollectionId,
+		UserID:       *in.UserId,
+		FaceIDs:      in.FaceIds,
+		Threshold:    float32(valueOr(in.UserMatchThreshold, defaultAssociationThreshold)),
+		Token:        deref(in.ClientRequestToken),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -96,8 +100,13 @@ func (s *Server) associateFaces(ctx context.Context, realm recollect.Realm,
 
 func (s *Server) disassociateFaces(ctx context.Context, realm recollect.Realm,
 	in *wire.DisassociateFacesRequest) (*wire.DisassociateFacesResponse, error) {
-	result, err := s.service.DisassociateFaces(ctx, realm, *in.CollectionId, *in.UserId, in.FaceIds,
-		deref(in.ClientRequestToken))
+	result, err := s.service.DisassociateFaces(ctx, face.DisassociateFacesRequest{
+		Realm:        realm,
+		CollectionID: *in.CollectionId,
+		UserID:       *in.UserId,
+		FaceIDs:      in.FaceIds,
+		Token:        deref(in.ClientRequestToken),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -120,14 +129,19 @@ func (s *Server) disassociateFaces(ctx context.Context, realm recollect.Realm,
 
 func (s *Server) searchUsers(ctx context.Context, realm recollect.Realm,
 	in *wire.SearchUsersRequest) (*wire.SearchUsersResponse, error) {
-	c, matches, err := s.service.SearchUsers(ctx, realm, *in.CollectionId, deref(in.UserId),
-		deref(in.FaceId),
-		userSearchRequest(in.UserMatchThreshold, in.MaxUsers))
+	result, err := s.service.SearchUsers(ctx, face.SearchUsersRequest{
+		Realm:        realm,
+		CollectionID: *in.CollectionId,
+		UserID:       deref(in.UserId),
+		FaceID:       deref(in.FaceId),
+		Threshold:    float32(valueOr(in.UserMatchThreshold, defaultUserMatchThreshold)),
+		MaxUsers:     int(valueOr(in.MaxUsers, defaultMaxUsers)),
+	})
 	if err != nil {
 		return nil, err
 	}
-	out := &wire.SearchUsersResponse{UserMatches: userMatches(matches),
-		FaceModelVersion: new(c.FaceModelVersion)}
+	out := &wire.SearchUsersResponse{UserMatches: userMatches(result.Matches),
+		FaceModelVersion: new(result.FaceModelVersion)}
 	if in.UserId != nil {
 		out.SearchedUser = &wire.SearchedUser{UserId: in.UserId}
 	} else {
@@ -142,9 +156,14 @@ func (s *Server) searchUsersByImage(ctx context.Context, realm recollect.Realm,
 	if err != nil {
 		return nil, err
 	}
-	result, err := s.service.SearchUsersByImage(ctx, realm, *in.CollectionId, picture,
-		face.QualityFilter(deref(in.QualityFilter)),
-		userSearchRequest(in.UserMatchThreshold, in.MaxUsers))
+	result, err := s.service.SearchUsersByImage(ctx, face.SearchUsersByImageRequest{
+		Realm:         realm,
+		CollectionID:  *in.CollectionId,
+		Picture:       picture,
+		QualityFilter: face.QualityFilter(deref(in.QualityFilter)),
+		Threshold:     float32(valueOr(in.UserMatchThreshold, defaultUserMatchThreshold)),
+		MaxUsers:      int(valueOr(in.MaxUsers, defaultMaxUsers)),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -161,17 +180,6 @@ func (s *Server) searchUsersByImage(ctx context.Context, realm recollect.Realm,
 			Reasons: reasons(f.Reasons)}
 	}
 	return out, nil
-}
-
-func userSearchRequest(threshold *wire.Float, maxUsers *int32) face.UserSearchRequest {
-	req := face.UserSearchRequest{Threshold: defaultUserMatchThreshold, MaxUsers: defaultMaxUsers}
-	if threshold != nil {
-		req.Threshold = float32(*threshold)
-	}
-	if maxUsers != nil {
-		req.MaxUsers = int(*maxUsers)
-	}
-	return req
 }
 
 func userMatches(matches []face.UserMatch) []wire.UserMatch {

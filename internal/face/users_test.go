@@ -24,61 +24,89 @@ import (
 func shoot(t *testing.T, s *face.Service, who, shot int) string {
 	t.Helper()
 	return index(t, s,
-		face.IndexRequest{Picture: picture(person{Person: who, Shot: shot,
+		face.IndexFacesRequest{Picture: picture(person{Person: who, Shot: shot,
 			Size: 0.5})}).Indexed[0].Face.ID
+}
+
+func addUser(ctx context.Context, s *face.Service, collection, id, token string) error {
+	return s.CreateUser(ctx, face.CreateUserRequest{Realm: realm, CollectionID: collection,
+		UserID: id, Token: token})
+}
+
+func deleteUser(ctx context.Context, s *face.Service, collection, id, token string) error {
+	return s.DeleteUser(ctx, face.DeleteUserRequest{Realm: realm, CollectionID: collection,
+		UserID: id, Token: token})
 }
 
 func createUser(t *testing.T, s *face.Service, id string) {
 	t.Helper()
-	if err := s.CreateUser(t.Context(), realm, "people", id, ""); err != nil {
+	if err := addUser(t.Context(), s, "people", id, ""); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func associate(t *testing.T, s *face.Service, user string, threshold float32,
-	faces ...string) *face.AssociationResult {
+	faces ...string) *face.AssociateFacesResult {
 	t.Helper()
-	result, err := s.AssociateFaces(t.Context(), realm, "people", user, faces, threshold, "")
+	result, err := s.AssociateFaces(t.Context(), face.AssociateFacesRequest{
+		Realm:        realm,
+		CollectionID: "people",
+		UserID:       user,
+		FaceIDs:      faces,
+		Threshold:    threshold,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return result
 }
 
+// disassociate returns its result as one of AssociateFaces, which has the same fields.
 func disassociate(t *testing.T, s *face.Service, user string,
-	faces ...string) *face.AssociationResult {
+	faces ...string) *face.AssociateFacesResult {
 	t.Helper()
-	result, err := s.DisassociateFaces(t.Context(), realm, "people", user, faces, "")
+	result, err := s.DisassociateFaces(t.Context(), face.DisassociateFacesRequest{
+		Realm:        realm,
+		CollectionID: "people",
+		UserID:       user,
+		FaceIDs:      faces,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return result
+	return (*face.AssociateFacesResult)(result)
 }
 
 // statuses lists the users with their statuses.
 func statuses(t *testing.T, s *face.Service) map[string]face.UserStatus {
 	t.Helper()
-	c, err := s.Collection(t.Context(), realm, "people")
+	c, err := describe(t.Context(), s, realm, "people")
 	if err != nil {
 		t.Fatal(err)
 	}
-	page, more, err := s.Users(t.Context(), c, "", 100)
-	if err != nil || more || int64(len(page)) != c.UserCount {
-		t.Fatalf("%d users are listed (and more: %v) and %d counted: %v", len(page), more,
-			c.UserCount, err)
+	page, err := s.ListUsers(t.Context(), face.ListUsersRequest{Collection: c, Limit: 100})
+	if err != nil || page.More || int64(len(page.Users)) != c.UserCount {
+		t.Fatalf("listed %+v, and %d users are counted: %v", page, c.UserCount, err)
 	}
 	all := map[string]face.UserStatus{}
-	for _, u := range page {
+	for _, u := range page.Users {
 		all[u.ID] = u.Status()
 	}
 	return all
 }
 
+// byImage searches the users of the collection people for a picture.
+func byImage(ctx context.Context, s *face.Service, picture recollect.Picture,
+	filter face.QualityFilter, b bounds) (*face.SearchUsersByImageResult, error) {
+	return s.SearchUsersByImage(ctx, face.SearchUsersByImageRequest{Realm: realm,
+		CollectionID: "people", Picture: picture, QualityFilter: filter,
+		Threshold: b.threshold, MaxUsers: b.most})
+}
+
 // seen searches for a shot of a person and returns the ids of the users found.
-func seen(t *testing.T, s *face.Service, who int, req face.UserSearchRequest) (ids []string) {
+func seen(t *testing.T, s *face.Service, who int, b bounds) (ids []string) {
 	t.Helper()
-	result, err := s.SearchUsersByImage(t.Context(), realm, "people",
-		picture(person{Person: who, Shot: 99, Size: 0.5}), "", req)
+	result, err := byImage(t.Context(), s, picture(person{Person: who, Shot: 99, Size: 0.5}), "", b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,9 +116,15 @@ func seen(t *testing.T, s *face.Service, who int, req face.UserSearchRequest) (i
 	return ids
 }
 
-var alike = face.UserSearchRequest{Threshold: 80, MaxUsers: 10}
+// bounds are those of a search for users.
+type bounds struct {
+	threshold float32
+	most      int
+}
 
-func wantResult(t *testing.T, got *face.AssociationResult, want face.AssociationResult) {
+var alike = bounds{80, 10}
+
+func wantResult(t *testing.T, got *face.AssociateFacesResult, want face.AssociateFacesResult) {
 	t.Helper()
 	if !reflect.DeepEqual(*got, want) {
 		t.Errorf("answered %+v, want %+v", *got, want)
@@ -103,43 +137,58 @@ func TestUserErrors(t *testing.T) {
 	f := shoot(t, s, 1, 1)
 	const noCollection, noUser = "The collection id: absent does not exist",
 		"The user id: bob does not exist"
-	wantError(t, s.CreateUser(ctx, realm, "people", "ann", ""), recollect.CodeConflict,
+	wantError(t, addUser(ctx, s, "people", "ann", ""), recollect.CodeConflict,
 		"The user id: ann already exists")
-	wantError(t, s.CreateUser(ctx, realm, "absent", "ann", ""), recollect.CodeNotFound,
+	wantError(t, addUser(ctx, s, "absent", "ann", ""), recollect.CodeNotFound,
 		noCollection)
-	wantError(t, s.DeleteUser(ctx, realm, "absent", "ann", ""), recollect.CodeNotFound,
+	wantError(t, deleteUser(ctx, s, "absent", "ann", ""), recollect.CodeNotFound,
 		noCollection)
-	wantError(t, s.DeleteUser(ctx, realm, "people", "bob", ""), recollect.CodeNotFound, noUser)
+	wantError(t, deleteUser(ctx, s, "people", "bob", ""), recollect.CodeNotFound,
+		noUser)
 	for collection, message := range map[string]string{"absent": noCollection, "people": noUser} {
-		_, err := s.AssociateFaces(ctx, realm, collection, "bob", []string{f}, 0, "")
+		_, err := s.AssociateFaces(ctx, face.AssociateFacesRequest{
+			Realm:        realm,
+			CollectionID: collection,
+			UserID:       "bob",
+			FaceIDs:      []string{f},
+		})
 		wantError(t, err, recollect.CodeNotFound, message)
-		_, err = s.DisassociateFaces(ctx, realm, collection, "bob", []string{f}, "")
+		_, err = s.DisassociateFaces(ctx, face.DisassociateFacesRequest{
+			Realm:        realm,
+			CollectionID: collection,
+			UserID:       "bob",
+			FaceIDs:      []string{f},
+		})
 		wantError(t, err, recollect.CodeNotFound, message)
-		_, _, err = s.SearchUsers(ctx, realm, collection, "bob", "", alike)
+		_, err = s.SearchUsers(ctx, face.SearchUsersRequest{Realm: realm, CollectionID: collection,
+			UserID: "bob", MaxUsers: 10})
 		wantError(t, err, recollect.CodeNotFound, message)
 	}
-	_, err := s.SearchUsersByImage(ctx, realm, "absent", picture(), "", alike)
+	_, err := s.SearchUsersByImage(ctx, face.SearchUsersByImageRequest{Realm: realm,
+		CollectionID: "absent", Picture: picture(), MaxUsers: 10})
 	wantError(t, err, recollect.CodeNotFound, noCollection)
-	_, _, err = s.SearchUsers(ctx, realm, "people", "", "00000000-0000-4000-8000-000000000000",
-		alike)
+	_, err = s.SearchUsers(ctx, face.SearchUsersRequest{Realm: realm, CollectionID: "people",
+		FaceID: "00000000-0000-4000-8000-000000000000", MaxUsers: 10})
 	wantError(t, err, recollect.CodeInvalidParameter, "faceId was not found in the collection.")
 	for _, ids := range [][2]string{{"", ""}, {"ann", f}} {
-		_, _, err = s.SearchUsers(ctx, realm, "people", ids[0], ids[1], alike)
+		_, err = s.SearchUsers(ctx, face.SearchUsersRequest{Realm: realm, CollectionID: "people",
+			UserID: ids[0], FaceID: ids[1], MaxUsers: 10})
 		wantError(t, err, recollect.CodeInvalidParameter, "Request has invalid parameters")
 	}
-	c, err := s.Collection(ctx, realm, "people")
+	c, err := describe(ctx, s, realm, "people")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = s.Faces(ctx, c, face.FaceFilter{UserID: "bob"}, 10)
+	_, err = s.ListFaces(ctx, face.ListFacesRequest{Collection: c,
+		Filter: face.FaceFilter{UserID: "bob"}, Limit: 10})
 	wantError(t, err, recollect.CodeNotFound, noUser)
-	if page, _, err := s.Faces(ctx, c, face.FaceFilter{UserID: "ann"}, 10); err != nil ||
-		len(page) != 0 {
+	if page, err := s.ListFaces(ctx, face.ListFacesRequest{Collection: c,
+		Filter: face.FaceFilter{UserID: "ann"}, Limit: 10}); err != nil || len(page.Faces) != 0 {
 		t.Errorf("faces of a user without any: %v, %v", page, err)
 	}
 
 	s.ChangeLimits(func(l *face.Limits) { l.UsersPerCollection, l.FacesPerUser = 1, 100 })
-	wantError(t, s.CreateUser(ctx, realm, "people", "bob", ""), recollect.CodeQuota,
+	wantError(t, addUser(ctx, s, "people", "bob", ""), recollect.CodeQuota,
 		"The collection cannot hold more than 1 users")
 }
 
@@ -153,13 +202,13 @@ func TestAssociateFaces(t *testing.T) {
 
 	// Into a user without faces any go, whoever they show; the user is not compared with itself
 	// growing.
-	wantResult(t, associate(t, s, "bob", 100, b1, unknown, b1), face.AssociationResult{
+	wantResult(t, associate(t, s, "bob", 100, b1, unknown, b1), face.AssociateFacesResult{
 		Changed: []string{b1},
 		Failed:  []face.FailedAssociation{{FaceID: unknown, Reason: face.ReasonFaceNotFound}},
 		Status:  face.UserUpdating,
 	})
 	wantResult(t, associate(t, s, "ann", 75, a2, a1),
-		face.AssociationResult{Changed: []string{a2, a1}, Status: face.UserUpdating})
+		face.AssociateFacesResult{Changed: []string{a2, a1}, Status: face.UserUpdating})
 	if got := statuses(t, s); got["ann"] != face.UserActive || got["bob"] != face.UserActive {
 		t.Errorf("the users are %v", got)
 	}
@@ -171,7 +220,7 @@ func TestAssociateFaces(t *testing.T) {
 	}
 	low := result.Failed[0].Confidence
 	wantResult(t, result,
-		face.AssociationResult{Changed: []string{a3}, Status: face.UserUpdating,
+		face.AssociateFacesResult{Changed: []string{a3}, Status: face.UserUpdating,
 			Failed: []face.FailedAssociation{
 				{FaceID: b2, Reason: face.ReasonLowMatchConfidence, Confidence: low},
 				{FaceID: b1, Reason: face.ReasonAssociatedToDifferent, UserID: "bob"},
@@ -186,28 +235,32 @@ func TestAssociateFaces(t *testing.T) {
 	}
 	// A face exactly as similar as asked for is taken.
 	wantResult(t, associate(t, s, "ann", 0, b2),
-		face.AssociationResult{Changed: []string{b2}, Status: face.UserUpdating})
+		face.AssociateFacesResult{Changed: []string{b2}, Status: face.UserUpdating})
 
 	// What is so already changes nothing.
 	wantResult(t, associate(t, s, "ann", 0, a1, b2),
-		face.AssociationResult{Status: face.UserActive})
+		face.AssociateFacesResult{Status: face.UserActive})
 	wantResult(t, associate(t, s, "ann", 0, b1),
-		face.AssociationResult{Status: face.UserActive, Failed: []face.FailedAssociation{
+		face.AssociateFacesResult{Status: face.UserActive, Failed: []face.FailedAssociation{
 			{FaceID: b1, Reason: face.ReasonAssociatedToDifferent, UserID: "bob"}}})
 
-	wantResult(t, disassociate(t, s, "ann", unknown, b2, b1, b2), face.AssociationResult{
+	wantResult(t, disassociate(t, s, "ann", unknown, b2, b1, b2), face.AssociateFacesResult{
 		Changed: []string{b2}, Status: face.UserUpdating, Failed: []face.FailedAssociation{
 			{FaceID: unknown, Reason: face.ReasonFaceNotFound},
 			{FaceID: b1, Reason: face.ReasonAssociatedToDifferent, UserID: "bob"}},
 	})
-	wantResult(t, disassociate(t, s, "ann", b2), face.AssociationResult{Status: face.UserActive})
-	c, err := s.Collection(ctx, realm, "people")
+	wantResult(t, disassociate(t, s, "ann", b2), face.AssociateFacesResult{Status: face.UserActive})
+	c, err := describe(ctx, s, realm, "people")
 	if err != nil {
 		t.Fatal(err)
 	}
-	page, _, err := s.Faces(ctx, c, face.FaceFilter{UserID: "ann"}, 10)
+	page, err := s.ListFaces(ctx, face.ListFacesRequest{Collection: c,
+		Filter: face.FaceFilter{UserID: "ann"}, Limit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
 	var got []string
-	for _, f := range page {
+	for _, f := range page.Faces {
 		got = append(got, f.ID)
 	}
 	if want := []string{a1, a2, a3}; err != nil ||
@@ -216,16 +269,22 @@ func TestAssociateFaces(t *testing.T) {
 	}
 
 	// A face of a user stays until it is taken away from the user.
-	deleted, kept, err := s.DeleteFaces(ctx, realm, "people", []string{a1, b2, b1})
-	if err != nil || len(deleted) != 1 || deleted[0].ID != b2 || len(kept) != 2 ||
-		kept[0].UserID != "ann" || kept[1].UserID != "bob" {
-		t.Errorf("DeleteFaces deleted %v and kept %v, %v", deleted, kept, err)
+	deletion, err := s.DeleteFaces(ctx, face.DeleteFacesRequest{Realm: realm,
+		CollectionID: "people", FaceIDs: []string{a1, b2, b1}})
+	if err != nil || len(deletion.Deleted) != 1 || deletion.Deleted[0].ID != b2 ||
+		len(deletion.Kept) != 2 || deletion.Kept[0].UserID != "ann" ||
+		deletion.Kept[1].UserID != "bob" {
+		t.Errorf("DeleteFaces = %+v, %v", deletion, err)
 	}
 	disassociate(t, s, "bob", b1)
 	if got := statuses(t, s); got["ann"] != face.UserActive || got["bob"] != face.UserCreated {
 		t.Errorf("the users are %v", got)
 	}
-	wantResult(t, disassociate(t, s, "bob", b1), face.AssociationResult{Status: face.UserCreated})
+	wantResult(
+		t,
+		disassociate(t, s, "bob", b1),
+		face.AssociateFacesResult{Status: face.UserCreated},
+	)
 }
 
 func cosine(a, b []float32) (sum float64) {
@@ -240,13 +299,25 @@ func TestFacesPerUser(t *testing.T) {
 	s.ChangeLimits(func(l *face.Limits) { l.UsersPerCollection, l.FacesPerUser = 10, 3 })
 	createUser(t, s, "ann")
 	faces := []string{shoot(t, s, 1, 1), shoot(t, s, 1, 2), shoot(t, s, 1, 3), shoot(t, s, 1, 4)}
-	_, err := s.AssociateFaces(ctx, realm, "people", "ann", faces, 75, "")
+	_, err := s.AssociateFaces(ctx, face.AssociateFacesRequest{
+		Realm:        realm,
+		CollectionID: "people",
+		UserID:       "ann",
+		FaceIDs:      faces,
+		Threshold:    75,
+	})
 	wantError(t, err, recollect.CodeQuota, "A user cannot have more than 3 faces")
 	if got := statuses(t, s); got["ann"] != face.UserCreated {
 		t.Errorf("the user is %v", got)
 	}
 	associate(t, s, "ann", 75, faces[:3]...)
-	_, err = s.AssociateFaces(ctx, realm, "people", "ann", faces[3:], 75, "")
+	_, err = s.AssociateFaces(ctx, face.AssociateFacesRequest{
+		Realm:        realm,
+		CollectionID: "people",
+		UserID:       "ann",
+		FaceIDs:      faces[3:],
+		Threshold:    75,
+	})
 	wantError(t, err, recollect.CodeQuota, "A user cannot have more than 3 faces")
 	// Faces that it has, or that are not taken, do not count.
 	if r := associate(t, s, "ann", 75,
@@ -270,15 +341,17 @@ func TestSearchUsers(t *testing.T) {
 	createUser(t, s, "ann2")
 	associate(t, s, "ann2", 75, shoot(t, s, 1, 4))
 
-	by := func(userID, faceID string, req face.UserSearchRequest) (ids []string) {
+	by := func(userID, faceID string, b bounds) (ids []string) {
 		t.Helper()
-		c, matches, err := s.SearchUsers(ctx, realm, "people", userID, faceID, req)
-		if err != nil || c.FaceModelVersion != "1.0" {
-			t.Fatalf("SearchUsers: %v, %v", c, err)
+		result, err := s.SearchUsers(ctx, face.SearchUsersRequest{Realm: realm,
+			CollectionID: "people", UserID: userID, FaceID: faceID, Threshold: b.threshold,
+			MaxUsers: b.most})
+		if err != nil || result.FaceModelVersion != "1.0" {
+			t.Fatalf("SearchUsers: %v, %v", result, err)
 		}
 		last := float32(100)
-		for _, m := range matches {
-			if m.Similarity > last || m.Similarity < req.Threshold ||
+		for _, m := range result.Matches {
+			if m.Similarity > last || m.Similarity < b.threshold ||
 				m.User.Status() != face.UserActive || m.User.Vector != nil {
 				t.Errorf("match %+v after %v", m, last)
 			}
@@ -291,30 +364,30 @@ func TestSearchUsers(t *testing.T) {
 	if got := by("", a1, alike); !slices.Equal(got, []string{"ann", "ann2"}) {
 		t.Errorf("by face: %v", got)
 	}
-	if got := by("", a1, face.UserSearchRequest{Threshold: 0, MaxUsers: 10}); len(got) != 3 &&
+	if got := by("", a1, bounds{0, 10}); len(got) != 3 &&
 		len(got) != 2 {
 		t.Errorf("by face, all: %v", got)
 	}
 	if got := by("ann", "", alike); !slices.Equal(got, []string{"ann2"}) {
 		t.Errorf("by user: %v, without itself", got)
 	}
-	if got := by("ann", "", face.UserSearchRequest{Threshold: 80, MaxUsers: 1}); !slices.Equal(got,
+	if got := by("ann", "", bounds{80, 1}); !slices.Equal(got,
 		[]string{"ann2"}) {
 		t.Errorf("by user, one: %v", got)
 	}
 	if got := by("bob", "", alike); len(got) != 0 {
 		t.Errorf("by a user like no other: %v", got)
 	}
-	if got := by("nobody", "", face.UserSearchRequest{MaxUsers: 10}); len(got) != 0 {
+	if got := by("nobody", "", bounds{0, 10}); len(got) != 0 {
 		t.Errorf("by a user without faces: %v", got)
 	}
-	if got := seen(t, s, 1, face.UserSearchRequest{Threshold: 80, MaxUsers: 1}); !slices.Equal(got,
+	if got := seen(t, s, 1, bounds{80, 1}); !slices.Equal(got,
 		[]string{"ann"}) {
 		t.Errorf("by image, one: %v; the mean of two shots is nearer than one shot", got)
 	}
 
 	// What changes is found as it is: a face less, none, a user less.
-	if err := s.DeleteUser(ctx, realm, "people", "ann2", ""); err != nil {
+	if err := deleteUser(ctx, s, "people", "ann2", ""); err != nil {
 		t.Fatal(err)
 	}
 	if got := seen(t, s, 1, alike); !slices.Equal(got, []string{"ann"}) {
@@ -329,13 +402,14 @@ func TestSearchUsers(t *testing.T) {
 		t.Errorf("after DisassociateFaces of one: %v", got)
 	}
 	associate(t, s, "bob", 0, a1, b1) // a1 is ann's
-	if c, err := s.Collection(ctx, realm, "people"); err != nil || c.UserCount != 3 {
+	if c, err := describe(ctx, s, realm, "people"); err != nil || c.UserCount != 3 {
 		t.Errorf("%d users are counted, %v", c.UserCount, err)
 	}
-	if err := s.DeleteCollection(ctx, realm, "people"); err != nil {
+	if err := s.DeleteCollection(ctx, face.DeleteCollectionRequest{Realm: realm,
+		CollectionID: "people"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.CreateCollection(ctx, realm, "people", nil); err != nil {
+	if _, err := create(ctx, s, realm, "people"); err != nil {
 		t.Fatal(err)
 	}
 	if got := seen(t, s, 1, alike); len(got) != 0 {
@@ -360,7 +434,7 @@ func TestSearchUsersByImageSelects(t *testing.T) {
 			"[LOW_BRIGHTNESS LOW_SHARPNESS][FACE_NOT_LARGEST][LOW_BRIGHTNESS LOW_SHARPNESS " +
 				"FACE_NOT_LARGEST]"},
 	} {
-		result, err := s.SearchUsersByImage(ctx, realm, "people", faces, filter, alike)
+		result, err := byImage(ctx, s, faces, filter, alike)
 		if err != nil || result.Searched == nil ||
 			result.Searched.BoundingBox.Width != want.searched ||
 			len(result.Matches) != want.found {
@@ -377,7 +451,7 @@ func TestSearchUsersByImageSelects(t *testing.T) {
 	}
 	for name, p := range map[string]recollect.Picture{"no face": picture(),
 		"a poor face": picture(person{Person: 1, Size: 0.5, Poor: true})} {
-		result, err := s.SearchUsersByImage(ctx, realm, "people", p, face.QualityAuto, alike)
+		result, err := byImage(ctx, s, p, face.QualityAuto, alike)
 		if err != nil || result.Searched != nil || len(result.Matches) != 0 ||
 			result.FaceModelVersion != "1.0" {
 			t.Errorf("%s: %+v, %v", name, result, err)
@@ -398,7 +472,7 @@ func TestSearchUsersPassesOverWhatIsGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := s.CreateCollection(ctx, realm, "people", nil)
+	c, err := create(ctx, s, realm, "people")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -408,7 +482,7 @@ func TestSearchUsersPassesOverWhatIsGone(t *testing.T) {
 		associate(t, s, id, 0, shoot(t, s, 1, i))
 	}
 	// loads the index
-	if got := seen(t, s, 1, face.UserSearchRequest{Threshold: 80, MaxUsers: 10}); len(got) != 5 {
+	if got := seen(t, s, 1, alike); len(got) != 5 {
 		t.Fatalf("found %v", got)
 	}
 	// Behind the index's back:
@@ -427,7 +501,7 @@ func TestSearchUsersPassesOverWhatIsGone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := seen(t, s, 1, face.UserSearchRequest{Threshold: 80, MaxUsers: 1}); !slices.Equal(got,
+	if got := seen(t, s, 1, bounds{80, 1}); !slices.Equal(got,
 		[]string{"u4"}) {
 		t.Errorf("found %v, want the user that is left", got)
 	}
@@ -445,16 +519,23 @@ func TestRepeatedCalls(t *testing.T) {
 		return fmt.Sprintf("The ClientRequestToken: %s you have supplied is already in use.", token)
 	}
 	for range 2 {
-		if err := s.CreateUser(ctx, realm, "people", "ann", "t-1"); err != nil {
+		if err := addUser(ctx, s, "people", "ann", "t-1"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	wantError(t, s.CreateUser(ctx, realm, "people", "bob", "t-1"), recollect.CodeIdempotentMismatch,
+	wantError(t, addUser(ctx, s, "people", "bob", "t-1"), recollect.CodeIdempotentMismatch,
 		inUse("t-1"))
 
-	give := func(token string, threshold float32, faces ...string) (*face.AssociationResult,
+	give := func(token string, threshold float32, faces ...string) (*face.AssociateFacesResult,
 		error) {
-		return s.AssociateFaces(ctx, realm, "people", "ann", faces, threshold, token)
+		return s.AssociateFaces(ctx, face.AssociateFacesRequest{
+			Realm:        realm,
+			CollectionID: "people",
+			UserID:       "ann",
+			FaceIDs:      faces,
+			Threshold:    threshold,
+			Token:        token,
+		})
 	}
 	first, err := give("t-1", 75, a1, uuid.Nil.String())
 	if err != nil {
@@ -490,32 +571,34 @@ func TestRepeatedCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if r, err := s.DisassociateFaces(ctx, realm, "people", "ann", []string{a1, a2},
-			"t-1"); err != nil || len(r.Changed) != 2 {
+		if r, err := s.DisassociateFaces(ctx, face.DisassociateFacesRequest{Realm: realm,
+			CollectionID: "people", UserID: "ann", FaceIDs: []string{a1, a2},
+			Token: "t-1"}); err != nil ||
+			len(r.Changed) != 2 {
 			t.Fatalf("DisassociateFaces = %+v, %v", r, err)
 		}
 	}
 	for range 2 {
-		if err := s.DeleteUser(ctx, realm, "people", "ann", "t-1"); err != nil {
+		if err := deleteUser(ctx, s, "people", "ann", "t-1"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	wantError(t, s.DeleteUser(ctx, realm, "people", "ann", "t-2"), recollect.CodeNotFound,
+	wantError(t, deleteUser(ctx, s, "people", "ann", "t-2"), recollect.CodeNotFound,
 		"The user id: ann does not exist")
 
 	// A token is good for a day, and for one collection.
 	clock = clock.Add(recollect.TokenLife - time.Second)
-	if err := s.CreateUser(ctx, realm, "people", "ann", "t-1"); err != nil ||
+	if err := addUser(ctx, s, "people", "ann", "t-1"); err != nil ||
 		len(statuses(t, s)) != 0 {
 		t.Errorf("a day later, nearly: %v, %v", err, statuses(t, s))
 	}
-	if _, err := s.CreateCollection(ctx, realm, "others", nil); err != nil {
+	if _, err := create(ctx, s, realm, "others"); err != nil {
 		t.Fatal(err)
 	}
-	wantError(t, s.CreateUser(ctx, realm, "others", "ann", "t-1"), recollect.CodeIdempotentMismatch,
+	wantError(t, addUser(ctx, s, "others", "ann", "t-1"), recollect.CodeIdempotentMismatch,
 		inUse("t-1"))
 	clock = clock.Add(time.Second)
-	if err := s.CreateUser(ctx, realm, "people", "ann", "t-1"); err != nil ||
+	if err := addUser(ctx, s, "people", "ann", "t-1"); err != nil ||
 		len(statuses(t, s)) != 1 {
 		t.Errorf("a day later: %v, %v", err, statuses(t, s))
 	}
@@ -584,7 +667,7 @@ func TestUserVectorsDoNotOvertake(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := s.CreateCollection(ctx, realm, "people", nil)
+	c, err := create(ctx, s, realm, "people")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -595,8 +678,8 @@ func TestUserVectorsDoNotOvertake(t *testing.T) {
 	var calls sync.WaitGroup
 	give := func(f string) {
 		calls.Go(func() {
-			if _, err := s.AssociateFaces(ctx, realm, "people", "ann", []string{f}, 0,
-				""); err != nil {
+			if _, err := s.AssociateFaces(ctx, face.AssociateFacesRequest{Realm: realm,
+				CollectionID: "people", UserID: "ann", FaceIDs: []string{f}}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -618,9 +701,8 @@ func TestUserVectorsDoNotOvertake(t *testing.T) {
 	want := 100 * cosine(face.Aggregate([][]float32{enginetest.Vector(person{Person: 1, Shot: 1}),
 		enginetest.Vector(person{Person: 2, Shot: 1})}),
 		enginetest.Vector(person{Person: 2, Shot: 99}))
-	result, err := s.SearchUsersByImage(ctx, realm, "people",
-		picture(person{Person: 2, Shot: 99, Size: 0.5}), "",
-		face.UserSearchRequest{Threshold: 1, MaxUsers: 1})
+	result, err := byImage(ctx, s, picture(person{Person: 2, Shot: 99, Size: 0.5}), "",
+		bounds{1, 1})
 	if err != nil || len(result.Matches) != 1 ||
 		math.Abs(float64(result.Matches[0].Similarity)-want) > 0.001 {
 		t.Errorf("found %+v, %v; want similarity %v", result, err, want)
@@ -657,7 +739,7 @@ func TestSearchKeepsUsersThatComeBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := s.CreateCollection(ctx, realm, "people", nil)
+	c, err := create(ctx, s, realm, "people")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -719,14 +801,30 @@ func TestUsersConcurrently(t *testing.T) {
 				for range 25 {
 					some := []string{faces[who][1+rand.IntN(shots-1)],
 						faces[who][1+rand.IntN(shots-1)]}
-					_, err := s.AssociateFaces(ctx, realm, "people", id, some, 0, uuid.NewString())
+					_, err := s.AssociateFaces(ctx, face.AssociateFacesRequest{
+						Realm:        realm,
+						CollectionID: "people",
+						UserID:       id,
+						FaceIDs:      some,
+						Token:        uuid.NewString(),
+					})
 					check(err)
 					some = []string{faces[who][1+rand.IntN(shots-1)]}
-					_, err = s.DisassociateFaces(ctx, realm, "people", id, some, uuid.NewString())
+					_, err = s.DisassociateFaces(ctx, face.DisassociateFacesRequest{
+						Realm:        realm,
+						CollectionID: "people",
+						UserID:       id,
+						FaceIDs:      some,
+						Token:        uuid.NewString(),
+					})
 					check(err)
 					if who == people-1 {
-						check(s.DeleteUser(ctx, realm, "people", id, ""))
-						check(s.CreateUser(ctx, realm, "people", id, ""))
+						check(
+							deleteUser(ctx, s, "people", id, ""),
+						)
+						check(
+							addUser(ctx, s, "people", id, ""),
+						)
 					}
 				}
 			})
@@ -737,7 +835,7 @@ func TestUsersConcurrently(t *testing.T) {
 	searching.Wait()
 
 	// The index has for each user what the store has.
-	c, err := s.Collection(ctx, realm, "people")
+	c, err := describe(ctx, s, realm, "people")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -746,17 +844,17 @@ func TestUsersConcurrently(t *testing.T) {
 	}
 	for who := range people {
 		id := fmt.Sprint("u", who)
-		page, _, err := s.Faces(ctx, c, face.FaceFilter{UserID: id}, 100)
+		page, err := s.ListFaces(ctx, face.ListFacesRequest{Collection: c,
+			Filter: face.FaceFilter{UserID: id}, Limit: 100})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var vectors [][]float32
-		for _, f := range page {
+		for _, f := range page.Faces {
 			vectors = append(vectors,
 				enginetest.Vector(person{Person: who, Shot: slices.Index(faces[who], f.ID)}))
 		}
-		result, err := s.SearchUsersByImage(context.Background(), realm, "people",
-			picture(person{Person: who, Shot: 99, Size: 0.5}), "", alike)
+		result, err := byImage(ctx, s, picture(person{Person: who, Shot: 99, Size: 0.5}), "", alike)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -770,7 +868,7 @@ func TestUsersConcurrently(t *testing.T) {
 			enginetest.Vector(person{Person: who, Shot: 99}))
 		if len(result.Matches) != 1 || result.Matches[0].User.ID != id ||
 			math.Abs(float64(result.Matches[0].Similarity)-want) > 0.001 {
-			t.Errorf("%s with %d faces: found %+v, want similarity %v", id, len(page),
+			t.Errorf("%s with %d faces: found %+v, want similarity %v", id, len(page.Faces),
 				result.Matches, want)
 		}
 	}
