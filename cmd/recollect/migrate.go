@@ -57,21 +57,27 @@ func migrateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "migrate COLLECTION --images DIR|s3://BUCKET/PREFIX",
 		Short: "Make a collection anew for another face model",
-		Long: `Make a new collection from one that there is, with the vectors of another face model, from the pictures that its faces came from. Faces and users keep their ids, and
-the new collection has all of them at once; the old one is not changed.
+		Long: `Make a new collection from an existing one, with the vectors of another face
+model, from the pictures that its faces came from. Faces and users keep their ids, and the new
+collection appears with all of them at once; the old one is not changed.
 
-A picture is told by its bytes and the external image id that it was indexed with; where the bytes are not the same any more, by the external image id that import
-gives its path. The networks run here, with the model packs of the library folder, and the server must have the same pack.
+A picture is identified by its bytes and the external image id that it was indexed with. If the
+bytes have changed, it is identified by the external image id that import gives to its path. The
+networks run here, with the model packs of the library folder, and the server must have the same
+pack.
 
-An interrupt (Ctrl-C) keeps what was done in the working folder, and the same command goes on from there. The folder has vectors, which are biometric data; it is readable by its owner
-alone, and removed once the collection is there.
+An interrupt (Ctrl-C) keeps what was done in the working folder, and the same command continues
+from there. The folder contains vectors, which are biometric data; it is readable by its owner
+alone, and removed once the collection is complete.
 
-The key must be the root's, or of a user who may recollect:ExportCollection and recollect:ImportCollection, as the policy administrator says.
+The key must be the root key, or of a user who may recollect:ExportCollection and
+recollect:ImportCollection, as the policy administrator allows.
 
-The exit status is 1, and nothing is made, if some faces are found in none of the pictures: --leave-out makes the collection without them.`,
+The exit status is 1, and nothing is made, if some faces are found in none of the pictures:
+--leave-out makes the collection without them.`,
 		Example: `  recollect models add ./my-pack --default
   recollect collections migrate people --images photos --to people-2
-  recollect collections migrate people --images s3://photos/ --s3-endpoint https://s3.example --model my-pack --leave-out`,
+  recollect collections migrate people --images s3://photos/ --model my-pack --leave-out`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.completeCollection,
 		RunE: func(cmd *cobra.Command, args []string) error {

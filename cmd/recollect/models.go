@@ -90,10 +90,10 @@ func modelsCommand() *cobra.Command {
 	add := &cobra.Command{
 		Use:   "add FOLDER|ARCHIVE.zip",
 		Short: "Add a model pack that works",
-		Long: "Copy a model pack from a folder or a zip archive into the library folder, after it " +
-			"was tried on the reference pictures. One whose networks are not what the\n" +
-			"manifest says, which does not find the faces or does not tell the people apart is " +
-			"refused, and so is one whose name or version is there already.",
+		Long: `Copy a model pack from a folder or a zip archive into the library folder, after
+a test on the reference pictures. A pack is rejected if its networks are not those of the
+manifest, if it does not find the faces or confuses the people, and if its name or version
+exists already.`,
 		Example: "  recollect models add ./my-pack\n  recollect models add my-pack.zip --default",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

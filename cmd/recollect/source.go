@@ -83,7 +83,7 @@ func (b *bucketPictures) Read(ctx context.Context, p bulk.Picture) ([]byte, erro
 
 // open opens a folder or a bucket.
 func (c *sourceConfig) open(ctx context.Context, server *client) (_ pictureSource,
-	close func() error, err error) {
+	closeSource func() error, err error) {
 	bucket, prefix, isS3 := bucketAndKey(c.Source)
 	if !isS3 {
 		folder, err := bulk.OpenFolder(c.Source)

@@ -104,8 +104,8 @@ func diskUse(folder string) (disk, error) {
 	if err := unix.Statfs(folder, &system); err != nil {
 		return disk{}, err
 	}
-	d.FreeBytes = int64(system.Bavail) * int64(system.Bsize)
-	d.TotalBytes = int64(system.Blocks) * int64(system.Bsize)
+	d.FreeBytes = int64(system.Bavail) * system.Bsize
+	d.TotalBytes = int64(system.Blocks) * system.Bsize
 	return d, nil
 }
 

@@ -1,5 +1,5 @@
-// Package admin serves the operator's routes: the overview of the server, its backup, and the export
-// and import of collections.
+// Package admin serves the operator's routes: the overview of the server, its backup, and the
+// export and import of collections.
 //
 // The routes are under /recollect/v1/, beside the face API, and use the same access keys: requests
 // are signed with Signature Version 4 for the service rekognition, and IAM policies decide about

@@ -156,8 +156,8 @@ type importAnswer struct {
 	UserCount        int64
 }
 
-// importCollection creates a collection from an archive. The whole archive is written to disk and its
-// hash is verified before any of it is parsed.
+// importCollection creates a collection from an archive. The whole archive is written to disk and
+// its hash is verified before any of it is parsed.
 func (s *Server) importCollection(x *exchange) (any, error) {
 	id, err := collectionOf(x.r)
 	if err != nil {

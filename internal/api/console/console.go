@@ -38,7 +38,8 @@ const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 
 
 const notBuilt = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Recollect</title>
 <h1>The console was not built</h1>
-<p>This program was compiled without its web console. In Recollect's source folder, run <code>make</code>, which needs Node.js with npm, and start it again.
+<p>This program was compiled without its web console. In Recollect's source folder, run
+<code>make</code>, which needs Node.js with npm, and start it again.
 The API does not depend on it.</p></html>
 `
 
