@@ -16,6 +16,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/engine/verification"
 	"github.com/recollect-dev/recollect/internal/engine/vision"
+	"github.com/recollect-dev/recollect/internal/server"
 )
 
 // evalConfig is what eval can be told.
@@ -108,7 +109,7 @@ func eval(ctx context.Context, cfg evalConfig, stdout, stderr io.Writer) (err er
 	defer func() { err = errors.Join(err, report.discard()) }()
 
 	watch := stopwatch{took: map[vision.Stage]time.Duration{}, runs: map[vision.Stage]int{}}
-	engine, err := openEngine(cfg.Library, deviceCPU, cfg.Model,
+	engine, err := server.OpenEngine(cfg.Library, server.DeviceCPU, cfg.Model,
 		vision.Options{Observe: watch.observe})
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/recollect-dev/recollect/internal/engine/vision"
+	"github.com/recollect-dev/recollect/internal/server"
 	"github.com/recollect-dev/recollect/internal/transfer/archive"
 	"github.com/recollect-dev/recollect/internal/transfer/migration"
 )
@@ -45,9 +46,10 @@ func (c migrateConfig) Validate() error {
 			errors.New(
 				"--to must be another collection: the one that there is goes on serving meanwhile"))
 	}
-	if c.Device != deviceCPU && c.Device != deviceCUDA {
+	if c.Device != server.DeviceCPU && c.Device != server.DeviceCUDA {
 		faults = append(faults,
-			fmt.Errorf("--device %q is neither %s nor %s", c.Device, deviceCPU, deviceCUDA))
+			fmt.Errorf("--device %q is neither %s nor %s", c.Device, server.DeviceCPU,
+				server.DeviceCUDA))
 	}
 	return errors.Join(faults...)
 }
@@ -101,7 +103,7 @@ The exit status is 1, and nothing is made, if some faces are found in none of th
 	flags.StringVar(&c.Library, "library",
 		cmp.Or(os.Getenv(settingEnv("library")), defaultLibrary()),
 		"folder of ONNX Runtime and the model packs")
-	flags.StringVar(&c.Device, "device", deviceCPU,
+	flags.StringVar(&c.Device, "device", server.DeviceCPU,
 		"what the networks run on: cpu, or cuda if ONNX Runtime's CUDA provider is there")
 	c.addSourceFlags(flags)
 	addOutput(cmd, &c.Output)
@@ -114,7 +116,7 @@ func migrate(ctx context.Context, c migrateConfig, stdout, stderr io.Writer) (er
 	if err != nil {
 		return err
 	}
-	engine, err := openEngine(c.Library, c.Device, c.Model, vision.Options{})
+	engine, err := server.OpenEngine(c.Library, c.Device, c.Model, vision.Options{})
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/engine/pack"
 	"github.com/recollect-dev/recollect/internal/engine/reference"
+	"github.com/recollect-dev/recollect/internal/server"
 )
 
 func modelsCommand() *cobra.Command {
@@ -212,24 +213,24 @@ func showModel(cmd *cobra.Command, packs pack.Library, name, output string) erro
 
 // verifyModels tries packs: all of them if none is named.
 func verifyModels(cmd *cobra.Command, library string, names []string) error {
-	models, err := openModels(library, deviceCPU)
+	models, err := server.OpenModels(library, server.DeviceCPU)
 	if err != nil {
 		return err
 	}
 	if len(names) == 0 {
-		if names, err = models.packs.Names(); err != nil {
+		if names, err = models.Packs.Names(); err != nil {
 			return err
 		}
 	}
 	broken := 0
 	for _, name := range names {
-		p, err := models.packs.Load(name)
+		p, err := models.Packs.Load(name)
 		if errors.Is(err, pack.ErrUnknown) {
-			return knownModel(models.packs, err)
+			return knownModel(models.Packs, err)
 		}
 		var result reference.Result
 		if err == nil {
-			result, err = models.try(cmd.Context(), p)
+			result, err = models.Try(cmd.Context(), p)
 		}
 		if errors.Is(err, context.Canceled) {
 			return err
@@ -255,7 +256,7 @@ func works(r reference.Result) string {
 }
 
 func addModel(cmd *cobra.Command, library, source string, makeDefault bool) error {
-	models, err := openModels(library, deviceCPU)
+	models, err := server.OpenModels(library, server.DeviceCPU)
 	if err != nil {
 		return err
 	}
@@ -265,15 +266,15 @@ func addModel(cmd *cobra.Command, library, source string, makeDefault bool) erro
 	}
 	defer closeFiles()
 	var result reference.Result
-	added, err := models.packs.Add(files, func(p *pack.Pack) (err error) {
-		result, err = models.try(cmd.Context(), p)
+	added, err := models.Packs.Add(files, func(p *pack.Pack) (err error) {
+		result, err = models.Try(cmd.Context(), p)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	if makeDefault {
-		if err := models.packs.SetDefault(added.Name); err != nil {
+		if err := models.Packs.SetDefault(added.Name); err != nil {
 			return err
 		}
 	}

@@ -70,6 +70,11 @@ type buckets interface {
 	Close() error
 }
 
+// objects reads objects of S3.
+type objects interface {
+	Get(ctx context.Context, bucket, name, version string, maxBytes int64) ([]byte, error)
+}
+
 // bucketPictures reads the pictures of a bucket.
 type bucketPictures struct {
 	bulk.Bucket
