@@ -38,7 +38,9 @@ type serveConfig struct {
 	Account    string
 	LogJSON    bool
 	Limits     string // file of rates and quotas; empty: none
-	Thumbnails bool   // of the faces that are indexed are kept
+	Thumbnails bool   // are made of faces that are indexed, and shown
+
+	DeleteThumbnails bool // that earlier runs made
 
 	// host:port that shows metrics to everybody; empty: Listen shows them to this machine
 	Metrics string
@@ -87,6 +89,10 @@ func (c serveConfig) Validate() error {
 	}
 	if c.S3Root != "" && c.S3Endpoint != "" {
 		faults = append(faults, errors.New("--s3-root and --s3-endpoint exclude each other"))
+	}
+	if c.Thumbnails && c.DeleteThumbnails {
+		faults = append(faults,
+			errors.New("--thumbnails and --delete-thumbnails exclude each other"))
 	}
 	if c.MaxRequests < 0 || c.MaxPictureRequests < 0 {
 		faults = append(faults,
@@ -190,8 +196,11 @@ func (c *serveConfig) addFlags(flags *pflag.FlagSet) {
 		"address and port that show metrics to whoever reaches them (default: --listen shows "+
 			"them, to this machine alone)")
 	flags.BoolVar(&c.Thumbnails, "thumbnails", false,
-		"keep a small picture of each face that is indexed, for recollect:GetThumbnail; a start "+
-			"without it deletes those that are kept")
+		"keep a small picture of each face that is indexed, and show it to callers with "+
+			"recollect:GetThumbnail; without it none are made, and those of earlier runs are "+
+			"kept and not shown")
+	flags.BoolVar(&c.DeleteThumbnails, "delete-thumbnails", false,
+		"delete the thumbnails that earlier runs made, before the server starts to listen")
 	flags.BoolVar(&c.LogJSON, "log-json", false, "write the log as JSON")
 }
 
@@ -214,9 +223,12 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) error
 	if err != nil {
 		return err
 	}
-	return server.Serve(ctx, settings, log, func(url, credentials string) {
-		greet(stdout, cfg, url, credentials)
-	})
+	app, err := server.Open(ctx, settings, log)
+	if err != nil {
+		return err
+	}
+	greet(stdout, cfg, app.URL, app.Credentials)
+	return app.Run(ctx)
 }
 
 // server returns the configuration of the server, with what the limits file and the environment
@@ -240,6 +252,9 @@ func (c serveConfig) server() (server.Config, error) {
 		Regions:     c.Regions,
 		Account:     c.Account,
 		Thumbnails:  c.Thumbnails,
+
+		DeleteThumbnails: c.DeleteThumbnails,
+
 		Clients:     clients,
 		Images:      c.s3(),
 		Rates:       limits.Rates,

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,7 +15,6 @@ import (
 	"time"
 
 	"github.com/recollect-dev/recollect/internal/api/admin"
-	"github.com/recollect-dev/recollect/internal/api/clientaddr"
 	"github.com/recollect-dev/recollect/internal/api/console"
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/engine/vision"
@@ -28,62 +26,47 @@ import (
 	"github.com/recollect-dev/recollect/internal/transfer"
 )
 
-// Config is the configuration of a server.
-type Config struct {
-	Version string // of the program
-
-	Listen     string   // host:port
-	Metrics    string   // host:port of unrestricted metrics; empty: Listen serves them to this host
-	Data       string   // folder of the store and the root key
-	Library    string   // folder of ONNX Runtime and the model packs
-	Device     string   // DeviceCPU or DeviceCUDA
-	Regions    []string // at least one
-	Account    string   // of the root key
-	Thumbnails bool     // of the faces that are indexed are kept
-
-	Clients     clientaddr.Resolver
-	Images      S3Config
-	Rates       rekognition.Rates
-	Quotas      face.Limits
-	MaxRequests int // at one moment; 0: the default
-	MaxPictures int // as MaxRequests, for requests that run networks
-}
-
-// shutdownTimeout is how long requests in flight have to finish after a signal.
-const shutdownTimeout = 30 * time.Second
-
 // heapFloor is memory that is reserved and never touched, so that it counts for the garbage
 // collector and costs nothing. Without it a server with few faces is collected every few requests,
 // on cores that the networks are using without Go's knowing: a tenth of the time of a small
 // picture.
 const heapFloor = 128 << 20
 
-// Serve runs the server until ctx ends, and then for as long as requests in flight need. It calls
-// started with the server's URL and the file of the root key, which is empty if the environment has
-// the key.
-func Serve(ctx context.Context, cfg Config, log *slog.Logger,
-	started func(url, credentials string)) (err error) {
-	floor := make([]byte, heapFloor)
-	defer runtime.KeepAlive(floor)
-	store, err := sqlite.Open(ctx, cfg.Data, sqlite.Options{Logger: log})
+// App is a server. It is opened with [Open], runs once, and is closed by the end of [App.Run].
+type App struct {
+	// URL is where it listens.
+	URL string
+
+	// Credentials is the file of the root key; empty if the environment has the key.
+	Credentials string
+
+	cfg      Config
+	log      *slog.Logger
+	front    *front
+	server   *frontServer
+	recorder *metrics.Recorder
+	activity *admin.Activity
+	closers  closers
+	floor    []byte
+}
+
+// Open opens the parts of a server. From early on it listens and answers health checks; the API is
+// served once all parts are open. If a part cannot be opened, all earlier ones are closed.
+func Open(ctx context.Context, cfg Config, log *slog.Logger) (a *App, err error) {
+	a = &App{cfg: cfg, log: log, recorder: metrics.New(cfg.Version), activity: new(admin.Activity),
+		floor: make([]byte, heapFloor)}
+	if err := a.open(ctx); err != nil {
+		return nil, errors.Join(err, a.close(ctx))
+	}
+	return a, nil
+}
+
+func (a *App) open(ctx context.Context) error {
+	store, err := a.openStore(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	if !cfg.Thumbnails {
-		wiped, err := store.WipeThumbnails(ctx)
-		if err != nil {
-			return err
-		}
-		if wiped > 0 {
-			log.Info("deleted the thumbnails that an earlier run kept", "faces", wiped)
-		}
-	}
-	key, credentials, err := iam.RootKey(cfg.Data, cfg.Account, os.Getenv)
-	if err != nil {
-		return err
-	}
-	sealer, err := iam.OpenSealer(ctx, cfg.Data, store.Identities())
+	identities, err := a.openIdentities(ctx, store)
 	if err != nil {
 		return err
 	}
@@ -91,133 +74,200 @@ func Serve(ctx context.Context, cfg Config, log *slog.Logger,
 	if err != nil {
 		return fmt.Errorf("read the key of pagination tokens: %w", err)
 	}
-	images, err := OpenImages(cfg.Images)
+	images, err := OpenImages(a.cfg.Images)
 	if err != nil {
 		return fmt.Errorf("open the source of pictures in S3: %w", err)
 	}
-
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
+	if err := a.listen(ctx); err != nil {
+		return err
+	}
+	faces, users, err := a.openIndexes(ctx, store)
 	if err != nil {
 		return err
 	}
-	recorder, activity := metrics.New(cfg.Version), new(admin.Activity)
-	shown := localOnly(recorder.Handler())
-	if cfg.Metrics != "" {
-		stop, err := serveMetrics(ctx, cfg.Metrics, recorder.Handler(), log)
-		if err != nil {
-			return errors.Join(err, listener.Close())
-		}
-		defer stop()
-		shown = nil
-	}
-	pages, err := console.New(console.Config{Version: cfg.Version, Regions: cfg.Regions})
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	front := newFront(log, pages, shown)
-	server := &http.Server{
-		Handler:           front,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       2 * time.Minute,
-		WriteTimeout:      5 * time.Minute, // from the headers to the last byte of the answer
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		// "OPTIONS *" is answered as every other request that is none of the API's.
-		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	defer server.Close()
-
-	files, err := openIndexFiles(ctx, store, cfg.Data)
+	engines, err := a.openEngines()
 	if err != nil {
 		return err
 	}
-	faces := exact.New(store, exact.Options{Files: files, Log: log})
-	defer func() { err = errors.Join(err, faces.Close()) }()
-	faces.Warm() // while networks load, on another core
-	models, err := OpenModels(cfg.Library, cfg.Device)
-	if err != nil {
-		return err
-	}
-	memory := vision.NewMemory(vision.DefaultMemory)
-	recorder.WatchMemory(memory.InWork)
-	engines, err := models.loadAll(vision.Options{
-		Memory: memory,
-		Observe: func(stage vision.Stage,
-			took time.Duration) {
-			recorder.ObserveStage(string(stage), took)
-		},
-	})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, closeEngines(engines)) }()
-	users := exact.New(exact.SourceFunc(store.UserVectors),
-		exact.Options{MaxBytes: exact.DefaultMaxBytes / 4})
-	defer func() { err = errors.Join(err, users.Close()) }()
-	watchIndex(recorder.Registerer(), "faces", faces)
-	watchIndex(recorder.Registerer(), "users", users)
 	service, err := face.NewService(face.Config{
 		Store:      store,
 		Faces:      faces,
 		Users:      users,
 		Engines:    asEngines(engines),
-		Limits:     cfg.Quotas,
-		Thumbnails: cfg.Thumbnails,
+		Limits:     a.cfg.Quotas,
+		Thumbnails: a.cfg.Thumbnails,
 	})
 	if err != nil {
 		return err
 	}
-	identities := iam.NewService(store.Identities(), sealer, key)
 	api := rekognition.New(rekognition.Config{
 		Service:     service,
 		Identities:  identities,
-		Clients:     cfg.Clients,
+		Clients:     a.cfg.Clients,
 		Images:      images,
-		Regions:     cfg.Regions,
+		Regions:     a.cfg.Regions,
 		TokenKey:    tokenKey,
-		Log:         log,
-		Observer:    observers{recorder, activity},
-		Rates:       cfg.Rates,
-		MaxRequests: cfg.MaxRequests,
-		MaxPictures: cfg.MaxPictures,
+		Log:         a.log,
+		Observer:    observers{a.recorder, a.activity},
+		Rates:       a.cfg.Rates,
+		MaxRequests: a.cfg.MaxRequests,
+		MaxPictures: a.cfg.MaxPictures,
 	})
-	front.open(store, recorder.InFlight(api), admin.New(admin.Config{
-		Store: store,
-		Backup: &transfer.Backup{Store: store, Database: sqlite.DatabaseName, Data: cfg.Data,
-			Program: cfg.Version},
-		Exporter: &transfer.Exporter{Store: store, Program: cfg.Version},
-		Importer: &transfer.Importer{Store: store, Rules: admin.Rules{},
-			Models: importable(engines), Limits: cfg.Quotas},
-		Identities: identities,
-		Clients:    cfg.Clients,
-		Regions:    cfg.Regions,
-		Account:    cfg.Account,
-		Data:       cfg.Data,
-		Version:    cfg.Version,
-		Models:     modelsOf(engines),
-		Activity:   activity,
-		Log:        log,
-		Thumbnails: cfg.Thumbnails,
-	}))
-	started("http://"+listener.Addr().String(), credentials)
-
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
-	}
-	log.Info("stopping", "at_most", shutdownTimeout)
-	front.close()
-	stopping, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
-	defer cancel()
-	if err := server.Shutdown(stopping); err != nil {
-		return fmt.Errorf("requests were still in flight after %v: %w", shutdownTimeout, err)
-	}
-	log.Info("stopped")
+	a.front.open(store, a.recorder.InFlight(api), a.adminRoutes(store, identities, engines))
 	return nil
+}
+
+// openStore opens the store, and deletes the thumbnails of earlier runs if the configuration says
+// so.
+func (a *App) openStore(ctx context.Context) (*sqlite.Store, error) {
+	store, err := sqlite.Open(ctx, a.cfg.Data, sqlite.Options{Logger: a.log})
+	if err != nil {
+		return nil, err
+	}
+	a.closers.add("the store", store.Close)
+	switch {
+	case a.cfg.Thumbnails:
+		return store, nil
+	case a.cfg.DeleteThumbnails:
+		deleted, err := store.DeleteThumbnails(ctx)
+		a.log.Info("deleted the thumbnails of earlier runs", "deleted", deleted)
+		return store, err
+	}
+	kept, err := store.HasThumbnails(ctx)
+	if kept {
+		a.log.Warn("thumbnails of earlier runs are kept and not shown: --thumbnails shows them, " +
+			"--delete-thumbnails deletes them")
+	}
+	return store, err
+}
+
+// openIdentities reads the root key and the master key.
+func (a *App) openIdentities(ctx context.Context, store *sqlite.Store) (*iam.Service, error) {
+	key, credentials, err := iam.RootKey(a.cfg.Data, a.cfg.Account, os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	a.Credentials = credentials
+	sealer, err := iam.OpenSealer(ctx, a.cfg.Data, store.Identities())
+	if err != nil {
+		return nil, err
+	}
+	return iam.NewService(store.Identities(), sealer, key), nil
+}
+
+// listen serves health, metrics and the console. The API is rejected until it is open.
+func (a *App) listen(ctx context.Context) error {
+	local := localOnly(a.recorder.Handler())
+	if a.cfg.Metrics != "" {
+		stop, err := serveMetrics(ctx, a.cfg.Metrics, a.recorder.Handler(), a.log)
+		if err != nil {
+			return err
+		}
+		a.closers.add("the metrics", stop)
+		local = nil
+	}
+	pages, err := console.New(console.Config{Version: a.cfg.Version, Regions: a.cfg.Regions})
+	if err != nil {
+		return err
+	}
+	a.front = newFront(a.log, pages, local)
+	if a.server, err = startFront(ctx, a.cfg.Listen, a.front, a.log); err != nil {
+		return err
+	}
+	a.URL = "http://" + a.server.listener.Addr().String()
+	return nil
+}
+
+// openIndexes opens the indexes of faces and of users. That of faces is read in the background.
+func (a *App) openIndexes(ctx context.Context, store *sqlite.Store) (faces, users *exact.Index,
+	err error) {
+	files, err := openIndexFiles(ctx, store, a.cfg.Data)
+	if err != nil {
+		return nil, nil, err
+	}
+	faces = exact.New(store, exact.Options{Files: files, Log: a.log})
+	a.closers.add("the index of faces", faces.Close)
+	faces.Warm() // while networks load, on another core
+	users = exact.New(exact.SourceFunc(store.UserVectors),
+		exact.Options{MaxBytes: exact.DefaultMaxBytes / 4})
+	a.closers.add("the index of users", users.Close)
+	watchIndex(a.recorder.Registerer(), "faces", faces)
+	watchIndex(a.recorder.Registerer(), "users", users)
+	return faces, users, nil
+}
+
+// openEngines loads all model packs, the default first. They share the bound of the pictures'
+// memory.
+func (a *App) openEngines() ([]*vision.Engine, error) {
+	models, err := OpenModels(a.cfg.Library, a.cfg.Device)
+	if err != nil {
+		return nil, err
+	}
+	memory := vision.NewMemory(vision.DefaultMemory)
+	a.recorder.WatchMemory(memory.InWork)
+	engines, err := models.loadAll(vision.Options{
+		Memory: memory,
+		Observe: func(stage vision.Stage, took time.Duration) {
+			a.recorder.ObserveStage(string(stage), took)
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.closers.add("the engines", func() error { return closeEngines(engines) })
+	return engines, nil
+}
+
+func (a *App) adminRoutes(store *sqlite.Store, identities *iam.Service,
+	engines []*vision.Engine) http.Handler {
+	return admin.New(admin.Config{
+		Store: store,
+		Backup: &transfer.Backup{Store: store, Database: sqlite.DatabaseName, Data: a.cfg.Data,
+			Program: a.cfg.Version},
+		Exporter: &transfer.Exporter{Store: store, Program: a.cfg.Version},
+		Importer: &transfer.Importer{Store: store, Rules: admin.Rules{},
+			Models: importable(engines), Limits: a.cfg.Quotas},
+		Identities: identities,
+		Clients:    a.cfg.Clients,
+		Regions:    a.cfg.Regions,
+		Account:    a.cfg.Account,
+		Data:       a.cfg.Data,
+		Version:    a.cfg.Version,
+		Models:     modelsOf(engines),
+		Activity:   a.activity,
+		Log:        a.log,
+		Thumbnails: a.cfg.Thumbnails,
+	})
+}
+
+// Run serves until ctx ends, and closes the server. It returns an error if requests were still in
+// flight at the end of the grace period, or if a part could not be closed.
+func (a *App) Run(ctx context.Context) error {
+	defer runtime.KeepAlive(a.floor)
+	var err error
+	select {
+	case err = <-a.server.served:
+	case <-ctx.Done():
+		a.log.Info("stopping", "at_most", a.server.grace)
+	}
+	if err = errors.Join(err, a.close(ctx)); err == nil {
+		a.log.Info("stopped")
+	}
+	return err
+}
+
+// close ends the server and closes its parts: new requests are rejected, those in flight finish or
+// are cancelled, their handlers return, and then engines, indexes and the store are closed. Closing
+// an engine waits for runs of networks that have begun.
+func (a *App) close(ctx context.Context) error {
+	var err error
+	if a.front != nil {
+		a.front.close()
+	}
+	if a.server != nil {
+		err = a.server.stop(context.WithoutCancel(ctx))
+	}
+	return errors.Join(err, a.closers.close())
 }
 
 func newSecret() []byte {

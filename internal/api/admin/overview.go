@@ -28,6 +28,10 @@ type overview struct {
 
 	Collections, Faces, Users int64
 
+	// Thumbnails is "shown", or if the server shows none, "hidden" if some are kept and "none" if
+	// not.
+	Thumbnails string
+
 	Disk     disk
 	Memory   memory
 	LastHour []operationActivity
@@ -50,6 +54,10 @@ func (s *Server) overview(x *exchange) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	thumbnails, err := s.thumbnailState(x.r.Context())
+	if err != nil {
+		return nil, err
+	}
 	disk, err := diskUse(s.Data)
 	if err != nil {
 		return nil, fmt.Errorf("measure the data folder: %w", err)
@@ -66,6 +74,7 @@ func (s *Server) overview(x *exchange) (any, error) {
 		Collections:   totals.Collections,
 		Faces:         totals.Faces,
 		Users:         totals.Users,
+		Thumbnails:    thumbnails,
 		Disk:          disk,
 		Memory:        memoryUse(),
 		LastHour:      s.Activity.lastHour(x.start),

@@ -80,6 +80,9 @@ type Store interface {
 
 	// Thumbnail returns the JPEG thumbnail of a face. CodeNotFound if there is none.
 	Thumbnail(ctx context.Context, key face.CollectionKey, faceID string) ([]byte, error)
+
+	// HasThumbnails reports whether the thumbnail of any face is kept.
+	HasThumbnails(ctx context.Context) (bool, error)
 }
 
 // BackupWriter writes an archive of the whole server to w. It needs the folder scratch, with space
@@ -115,7 +118,7 @@ type Config struct {
 	Models     []Model  // the first is the default for new collections
 	Activity   *Activity
 	Log        *slog.Logger
-	Thumbnails bool // whether thumbnails of faces are served
+	Thumbnails bool // are shown to callers with GetThumbnail, and made of faces that are indexed
 
 	Clients clientaddr.Resolver // the zero value trusts no proxy
 }

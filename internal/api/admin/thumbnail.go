@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"strconv"
 
 	"github.com/recollect-dev/recollect/internal/recollect"
@@ -9,7 +10,7 @@ import (
 // thumbnail sends the JPEG thumbnail of a face.
 func (s *Server) thumbnail(x *exchange) (any, error) {
 	if !s.Thumbnails {
-		return nil, recollect.Errorf(recollect.CodeNotFound, "This server keeps no thumbnails.")
+		return nil, recollect.Errorf(recollect.CodeNotFound, "This server shows no thumbnails.")
 	}
 	id, err := collectionOf(x.r)
 	if err != nil {
@@ -28,4 +29,19 @@ func (s *Server) thumbnail(x *exchange) (any, error) {
 	x.w.Header().Set("Content-Length", strconv.Itoa(len(jpeg)))
 	x.w.Write(jpeg) // an error means that the client has disconnected
 	return nil, nil
+}
+
+// thumbnailState returns what the overview says of thumbnails.
+func (s *Server) thumbnailState(ctx context.Context) (string, error) {
+	if s.Thumbnails {
+		return "shown", nil
+	}
+	kept, err := s.Store.HasThumbnails(ctx)
+	if err != nil {
+		return "", err
+	}
+	if kept {
+		return "hidden", nil
+	}
+	return "none", nil
 }

@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -54,11 +55,37 @@ func TestThumbnail(t *testing.T) {
 	d.refused(t, "ResourceNotFoundException", one, "GET", path, nil)
 }
 
-// TestThumbnailsOff: a server that keeps none shows none, and tells nobody that they may see any.
+// TestThumbnailsOff: a server without thumbnails shows none, those of earlier runs neither, grants
+// nobody the permission, and says in the overview whether some are kept.
 func TestThumbnailsOff(t *testing.T) {
 	d := open(t)
+	overview := func() string {
+		t.Helper()
+		var answer struct{ Thumbnails string }
+		if _, text := d.send(t, d.root, "GET", "overview", nil); json.Unmarshal(text,
+			&answer) != nil {
+			t.Fatalf("%s", text)
+		}
+		return answer.Thumbnails
+	}
+	if got := overview(); got != "none" {
+		t.Errorf("without a thumbnail the overview says %q", got)
+	}
+	f := storetest.NewFace()
+	f.Thumbnail = []byte("of an earlier run")
+	c, err := d.store.CreateCollection(t.Context(),
+		face.Collection{Realm: home, ID: "mine", FaceModelVersion: "1.0"}, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := d.store.AddFaces(t.Context(), c.Key, []face.Face{f}, 10); err != nil {
+		t.Fatal(err)
+	}
+	if got := overview(); got != "hidden" {
+		t.Errorf("with a thumbnail of an earlier run the overview says %q", got)
+	}
 	d.refused(t, "ResourceNotFoundException", d.root, "GET", "thumbnail?collection=mine&face="+
-		uuid.NewString(), nil)
+		f.ID, nil)
 	if _, answer := d.send(t, d.root, "GET", "permissions?collection=mine",
 		nil); strings.Contains(string(answer), admin.GetThumbnail) {
 		t.Errorf("%s", answer)

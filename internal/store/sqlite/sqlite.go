@@ -199,6 +199,34 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// truncateLog writes what is in the write-ahead log into the database and empties the log, so that
+// nothing of what was deleted or overwritten is left in either. It fails if another connection
+// keeps a part of the log in use for longer than the busy timeout.
+func (s *Store) truncateLog(ctx context.Context) error {
+	db, err := sql.Open("sqlite3", dsn(s.path, nil))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("empty the write-ahead log: %w", err)
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, "PRAGMA checkpoint_fullfsync = ON"); err != nil {
+		return fmt.Errorf("empty the write-ahead log: %w", err)
+	}
+	var busy, frames, moved int
+	if err := conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames,
+		&moved); err != nil {
+		return fmt.Errorf("empty the write-ahead log: %w", err)
+	}
+	if busy != 0 {
+		return errors.New("empty the write-ahead log: it is in use")
+	}
+	return nil
+}
+
 // unlock lets go of the folder, if this store has it.
 func (s *Store) unlock() error {
 	if s.lock == nil {

@@ -10,8 +10,9 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-// wipedThumbnails is how many thumbnails are wiped in one transaction: some milliseconds of work.
-const wipedThumbnails = 256
+// deletedThumbnails is how many thumbnails are deleted in one transaction, which takes some
+// milliseconds.
+const deletedThumbnails = 256
 
 // addThumbnail keeps a face's thumbnail, if the face has none yet.
 func addThumbnail(t tx, key face.FaceKey, jpeg []byte) error {
@@ -44,31 +45,45 @@ func (s *Store) Thumbnail(ctx context.Context, c face.CollectionKey, id string) 
 	return jpeg, nil
 }
 
-// WipeThumbnails deletes the thumbnails of all faces, in steps between which others write, and
-// returns how many there were.
-func (s *Store) WipeThumbnails(ctx context.Context) (int64, error) {
-	var all int64
+// HasThumbnails reports whether the thumbnail of any face is stored.
+func (s *Store) HasThumbnails(ctx context.Context) (bool, error) {
+	var has bool
+	if err := s.readers.QueryRowContext(ctx,
+		"SELECT EXISTS (SELECT 1 FROM thumbnails)").Scan(&has); err != nil {
+		return false, fmt.Errorf("look for thumbnails: %w", err)
+	}
+	return has, nil
+}
+
+// DeleteThumbnails deletes the thumbnails of all faces and returns how many it deleted. Other
+// changes can be made between its transactions. When it returns nil, nothing of the thumbnails is
+// left in the file or its write-ahead log.
+func (s *Store) DeleteThumbnails(ctx context.Context) (deleted int64, err error) {
 	for {
 		var n int64
 		err := s.writer.do(ctx, func(t tx) error {
 			result, err := t.exec(
 				"DELETE FROM thumbnails WHERE face_key IN (SELECT face_key FROM thumbnails LIMIT "+
-					"?)", wipedThumbnails)
+					"?)", deletedThumbnails)
 			if err == nil {
 				n, err = result.RowsAffected()
 			}
 			return err
 		})
 		if err != nil {
-			return all, fmt.Errorf("wipe thumbnails: %w", err)
+			return deleted, fmt.Errorf("delete thumbnails: %w", err)
 		}
-		all += n
-		if n < wipedThumbnails {
+		deleted += n
+		if n < deletedThumbnails {
 			break
 		}
 	}
-	if all > 0 {
+	if deleted > 0 {
 		s.wakeSweeper()
 	}
-	return all, nil
+	// Even if there was nothing to delete: the process may have ended here before.
+	if err := s.truncateLog(ctx); err != nil {
+		return deleted, fmt.Errorf("delete thumbnails: %w", err)
+	}
+	return deleted, nil
 }

@@ -58,17 +58,22 @@ func TestThumbnailsAreSwept(t *testing.T) {
 	wantNothingOf(t, dir, "doomed")
 }
 
-func TestWipeThumbnails(t *testing.T) {
+func TestDeleteThumbnails(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, dir)
-	const faces = 2*wipedThumbnails + 10
+	const faces = 2*deletedThumbnails + 10
 	addThumbnails(t, s, newCollection(t, s, "a"), "a", faces)
 	addFaces(t, s, newCollection(t, s, "b"), 3)
 	for _, want := range []int64{faces, 0} {
-		if n, err := s.WipeThumbnails(t.Context()); err != nil || n != want {
-			t.Errorf("%d thumbnails are wiped, want %d (%v)", n, want, err)
+		if has, err := s.HasThumbnails(t.Context()); err != nil || has != (want > 0) {
+			t.Errorf("before %d thumbnails are deleted the store has some: %v (%v)", want, has, err)
+		}
+		if n, err := s.DeleteThumbnails(t.Context()); err != nil || n != want {
+			t.Errorf("%d thumbnails are deleted, want %d (%v)", n, want, err)
 		}
 	}
+	// Nothing of them is left already before the store is closed.
+	wantNothingOf(t, dir, "a")
 	if thumbnails, left := s.number(t, "SELECT count(*) FROM thumbnails"),
 		s.number(t, "SELECT count(*) FROM faces"); thumbnails != 0 || left != faces+3 {
 		t.Errorf("%d thumbnails and %d faces are left", thumbnails, left)
@@ -78,4 +83,26 @@ func TestWipeThumbnails(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantNothingOf(t, dir, "a")
+}
+
+// TestDeleteThumbnailsOfAnInterruptedRun: what an earlier process wrote into the log and did not
+// move into the file is deleted as well.
+func TestDeleteThumbnailsOfAnInterruptedRun(t *testing.T) {
+	dir, crashed := t.TempDir(), t.TempDir()
+	s := mustOpen(t, dir)
+	addThumbnails(t, s, newCollection(t, s, "a"), "a", 10)
+	for _, name := range []string{DatabaseName, DatabaseName + "-wal"} {
+		content, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(crashed, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := mustOpen(t, crashed)
+	if n, err := again.DeleteThumbnails(t.Context()); err != nil || n != 10 {
+		t.Errorf("%d thumbnails are deleted, want 10 (%v)", n, err)
+	}
+	wantNothingOf(t, crashed, "a")
 }

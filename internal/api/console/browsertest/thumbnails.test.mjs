@@ -59,20 +59,42 @@ test("a server that keeps thumbnails", { skip }, async (t) => {
     page.check_();
     await page.context().close();
   });
-  await t.test("and none of them once it is told to keep none", async () => {
+  /** Starts the server with other flags. */
+  const restart = async (...flags) => {
     await server.close();
-    server.flags = [];
+    server.flags = flags;
     await server.reopen();
-    assert.match(server.log, new RegExp(`deleted the thumbnails that an earlier run kept" faces=${persons.length}`));
+  };
+  const inOverview = async (page) => {
+    await page.getByRole("link", { name: "Overview" }).click();
+    const fact = page.locator("dl.facts > div").filter({ has: page.getByText("Thumbnails", { exact: true }) });
+    return fact.locator("dd").textContent();
+  };
+  await t.test("hides them without --thumbnails, and the overview says why", async () => {
+    await restart();
     const page = await list(server.root);
     assert.equal(await page.getByRole("columnheader", { name: "Picture" }).count(), 0);
+    assert.match(await inOverview(page), /^kept from earlier runs, not shown: the server runs without --thumbnails$/);
+    await look(page, "thumbnails-hidden");
     await page.context().close();
-    await server.close();
-    server.flags = ["--thumbnails"];
-    await server.reopen();
+  });
+  await t.test("shows them again with it", async () => {
+    await restart("--thumbnails");
+    const page = await list(server.root);
+    await page.waitForFunction((n) => document.querySelectorAll("tbody img").length === n, persons.length);
+    assert.equal(await inOverview(page), "made and shown");
+    await page.context().close();
+  });
+  await t.test("and deletes them with --delete-thumbnails alone", async () => {
+    await restart("--delete-thumbnails");
+    assert.match(server.log, new RegExp(`deleted=${persons.length}\\b`));
+    const page = await list(server.root);
+    assert.match(await inOverview(page), /^none: /);
+    await page.context().close();
+    await restart("--thumbnails");
     const again = await list(server.root);
     assert.equal(await again.getByRole("columnheader", { name: "Picture" }).count(), 1);
-    assert.equal(await thumbnails(again).count(), 0, "they are gone");
+    assert.equal(await thumbnails(again).count(), 0, "they are deleted");
     await again.context().close();
   });
 });

@@ -7,6 +7,13 @@ import { useSession } from "../session.ts";
 
 const refresh = 10_000; // milliseconds
 
+/** What the server does with thumbnails of faces. */
+const thumbnails = {
+  shown: "made and shown",
+  hidden: "kept from earlier runs, not shown: the server runs without --thumbnails",
+  none: "none: the server runs without --thumbnails",
+};
+
 /** What the server has, and did in the last hour. Counts are those of the key's account and region. */
 export function Overview() {
   const session = useSession();
@@ -24,6 +31,7 @@ export function Overview() {
         <div><dt>Collections</dt><dd>{count(o.Collections)}</dd></div>
         <div><dt>Faces</dt><dd>{count(o.Faces)}</dd></div>
         <div><dt>Users</dt><dd>{count(o.Users)}</dd></div>
+        <div><dt>Thumbnails</dt><dd>{thumbnails[o.Thumbnails]}</dd></div>
         <div><dt>Model packs</dt><dd>{o.Models.map((m) => m.Version).join(", ")}</dd></div>
         <div><dt>Memory</dt><dd>{bytes(o.Memory.ResidentBytes ?? o.Memory.HeapBytes)}</dd></div>
         <div><dt>Database</dt><dd>{bytes(o.Disk.DatabaseBytes)}</dd></div>

@@ -89,6 +89,7 @@ export interface Overview {
   Collections: number;
   Faces: number;
   Users: number;
+  Thumbnails: "shown" | "hidden" | "none";
   Disk: { DatabaseBytes: number; DataBytes: number; FreeBytes: number; TotalBytes: number };
   Memory: { ResidentBytes?: number; HeapBytes: number };
   LastHour: (Counts & { Operation: string; Minutes: (Counts & { Start: string })[] })[];
