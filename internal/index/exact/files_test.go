@@ -126,7 +126,7 @@ func TestFilesOutliveTheIndex(t *testing.T) {
 	if n := len(l.files(t)); n != 5 {
 		t.Fatalf("%d files, want 5", n)
 	}
-	if _, n, size := x.Size(); size > int64(n)*(2*16+12+8)+slabSlots*64*4+200_000 {
+	if _, n, size := x.Size(); size > int64(n)*(2*minWidth/8+12+8)+slabSlots*64*4+200_000 {
 		t.Errorf("%d vectors take %d bytes of memory", n, size)
 	}
 	l.remove(t, x, 7, 8, 9)
