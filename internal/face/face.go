@@ -58,7 +58,8 @@ func (s *Service) IndexFaces(ctx context.Context, realm recollect.Realm, collect
 	if err != nil {
 		return nil, err
 	}
-	keep, unindexed := selectFaces(photo.Faces(), req.QualityFilter.or(QualityAuto), req.MaxFaces)
+	details := photo.Faces()
+	keep, unindexed := selectFaces(details, req.QualityFilter.or(QualityAuto), req.MaxFaces)
 	result := &IndexResult{FaceModelVersion: c.FaceModelVersion, Unindexed: unindexed}
 	if len(keep) == 0 {
 		return result, nil
@@ -71,7 +72,7 @@ func (s *Service) IndexFaces(ctx context.Context, realm recollect.Realm, collect
 	faces := make([]Face, len(keep))
 	imageID := ImageIDs(picture)(req.ExternalImageID)
 	for i, k := range keep {
-		detail := photo.Faces()[k]
+		detail := details[k]
 		id, err := uuid.NewRandom()
 		if err != nil {
 			return nil, fmt.Errorf("make a face id: %w", err)
@@ -101,7 +102,7 @@ func (s *Service) IndexFaces(ctx context.Context, realm recollect.Realm, collect
 		}
 		faces[i].Key, faces[i].ID, faces[i].UserID = f.Key, f.ID, f.UserID
 		result.Indexed = append(result.Indexed,
-			IndexedFace{Face: faces[i], Detail: photo.Faces()[keep[i]]})
+			IndexedFace{Face: faces[i], Detail: details[keep[i]]})
 	}
 	// The faces are stored: the caller's going away must not keep them from being found.
 	if err := s.faceIndex.Add(context.WithoutCancel(ctx), c.Key, added...); err != nil {

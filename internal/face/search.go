@@ -68,7 +68,8 @@ func (s *Service) SearchFacesByImage(ctx context.Context, realm recollect.Realm,
 	if err != nil {
 		return nil, err
 	}
-	keep, _ := selectFaces(photo.Faces(), filter.or(QualityNone), 1)
+	details := photo.Faces()
+	keep, _ := selectFaces(details, filter.or(QualityNone), 1)
 	if len(keep) == 0 {
 		return nil, recollect.Errorf(recollect.CodeInvalidParameter,
 			"There are no faces in the image. Should be at least 1.")
@@ -81,7 +82,7 @@ func (s *Service) SearchFacesByImage(ctx context.Context, realm recollect.Realm,
 	if err != nil {
 		return nil, err
 	}
-	return &ImageSearch{FaceModelVersion: c.FaceModelVersion, Searched: photo.Faces()[keep[0]],
+	return &ImageSearch{FaceModelVersion: c.FaceModelVersion, Searched: details[keep[0]],
 		Matches: matches}, nil
 }
 
@@ -188,7 +189,8 @@ func (s *Service) CompareFaces(ctx context.Context, source, target recollect.Pic
 	if err != nil {
 		return nil, err
 	}
-	from, _ := selectFaces(sourcePhoto.Faces(), filter.or(QualityNone), 1)
+	sourceFaces := sourcePhoto.Faces()
+	from, _ := selectFaces(sourceFaces, filter.or(QualityNone), 1)
 	if len(from) == 0 {
 		return nil, recollect.Errorf(recollect.CodeInvalidParameter,
 			"Request has invalid parameters")
@@ -197,7 +199,8 @@ func (s *Service) CompareFaces(ctx context.Context, source, target recollect.Pic
 	if err != nil {
 		return nil, err
 	}
-	to, _ := selectFaces(targetPhoto.Faces(), filter.or(QualityNone), 0)
+	targetFaces := targetPhoto.Faces()
+	to, _ := selectFaces(targetFaces, filter.or(QualityNone), 0)
 	if len(to) == 0 {
 		return nil, recollect.Errorf(recollect.CodeInvalidParameter,
 			"Request has invalid parameters")
@@ -210,9 +213,9 @@ func (s *Service) CompareFaces(ctx context.Context, source, target recollect.Pic
 	if err != nil {
 		return nil, err
 	}
-	result := &Comparison{Source: sourcePhoto.Faces()[from[0]]}
+	result := &Comparison{Source: sourceFaces[from[0]]}
 	for i, k := range to {
-		detail := targetPhoto.Faces()[k]
+		detail := targetFaces[k]
 		similarity := s.current.Similarity(dot(query[0], vectors[i]))
 		if similarity >= threshold {
 			result.Matches = append(result.Matches,

@@ -78,7 +78,8 @@ func (s *Service) SearchUsersByImage(ctx context.Context, realm recollect.Realm,
 	if err != nil {
 		return nil, err
 	}
-	keep, unsearched := selectFaces(photo.Faces(), filter.or(QualityNone), 1)
+	details := photo.Faces()
+	keep, unsearched := selectFaces(details, filter.or(QualityNone), 1)
 	for _, f := range unsearched {
 		for i, r := range f.Reasons {
 			if r == ReasonExceedsMaxFaces { // here it is the one face that is searched for
@@ -90,7 +91,8 @@ func (s *Service) SearchUsersByImage(ctx context.Context, realm recollect.Realm,
 	if len(keep) == 0 {
 		return result, nil
 	}
-	result.Searched = &photo.Faces()[keep[0]]
+	searched := details[keep[0]] // alone, so that the others need not stay
+	result.Searched = &searched
 	vectors, err := photo.Embed(ctx, keep...)
 	if err != nil {
 		return nil, err
