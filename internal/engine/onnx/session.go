@@ -244,7 +244,7 @@ func (s *Session) Run(ctx context.Context, fill func(input []float32),
 	}
 	// The core is held from the first byte of the input on: the input is still in its cache when
 	// the network reads it, and no more tensors are in use than there are cores.
-	return s.runtime.cores.do(ctx, func(spread bool) error {
+	return s.runtime.cores.runWhenFree(ctx, func(spread bool) error {
 		if err := s.begin(); err != nil {
 			return err
 		}
