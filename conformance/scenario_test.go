@@ -126,7 +126,9 @@ func TestCases(t *testing.T) {
 server: {regions: [eu-west-1]}
 scenarios:
 - name: cases
-  cases: {b: {op: ListFaces, in: {Image: {Bytes: {$lfw: [A, 1]}}}}, a: {op: ListCollections, in: {n: 1}}}
+  cases:
+    b: {op: ListFaces, in: {Image: {Bytes: {$lfw: [A, 1]}}}}
+    a: {op: ListCollections, in: {n: 1}}
   steps: [{call: "${op}", in: "${in}"}]
 - name: alone
   server: {}

@@ -180,7 +180,7 @@ func (s *server) waitUntilReady(ctx context.Context) error {
 		}
 		select {
 		case <-s.ended:
-			return fmt.Errorf("it ended: %v", s.status)
+			return fmt.Errorf("it ended: %w", s.status)
 		case <-ctx.Done():
 			return fmt.Errorf("it was not ready within %v", readyWithin)
 		case <-time.After(50 * time.Millisecond):
@@ -259,7 +259,7 @@ func (s *server) stop() error {
 	}
 	select {
 	case <-s.ended:
-		return fmt.Errorf("the server ended before its time: %v%s", s.status, s.logTail())
+		return fmt.Errorf("the server ended before its time: %w%s", s.status, s.logTail())
 	default:
 	}
 	if err := s.process.Process.Signal(syscall.SIGTERM); err != nil {

@@ -52,14 +52,20 @@ var mayImport = map[string][]string{
 		"/internal/api/rekognition", "/internal/api/wire"},
 	"/conformance":               {"/internal/api/wire", "/conformance/compatibility"},
 	"/conformance/compatibility": {"/internal/api/wire"},
-	"/cmd/recollect": {"/internal/face", "/internal/recollect", "/internal/api/admin",
-		"/internal/transfer", "/internal/transfer/archive", "/internal/client/bulk",
-		"/internal/api/console",
-		"/internal/index/exact", "/internal/iam", "/internal/metrics",
-		"/internal/transfer/migration", "/internal/engine/onnx", "/internal/engine/pack",
-		"/internal/engine/reference", "/internal/api/rekognition", "/internal/source/s3",
-		"/internal/store/sqlite", "/internal/engine/verification", "/internal/engine/vision",
-		"/internal/api/wire", "/internal/api/clientaddr"},
+	// The only one that joins stores, indexes, engines and the APIs.
+	"/internal/server": {"/internal/face", "/internal/recollect", "/internal/iam",
+		"/internal/metrics", "/internal/transfer", "/internal/api/admin",
+		"/internal/api/clientaddr", "/internal/api/console", "/internal/api/rekognition",
+		"/internal/engine/onnx", "/internal/engine/pack", "/internal/engine/reference",
+		"/internal/engine/vision", "/internal/index/exact", "/internal/source/s3",
+		"/internal/store/sqlite"},
+	"/cmd/recollect": {"/internal/face", "/internal/recollect", "/internal/iam",
+		"/internal/transfer", "/internal/transfer/archive", "/internal/transfer/migration",
+		"/internal/client/bulk", "/internal/server", "/internal/api/admin",
+		"/internal/api/clientaddr", "/internal/api/console", "/internal/api/rekognition",
+		"/internal/api/wire", "/internal/engine/pack",
+		"/internal/engine/reference", "/internal/engine/verification", "/internal/engine/vision",
+		"/internal/source/s3", "/internal/store/sqlite"},
 
 	"/conformance/clients/go": {}, // as any user's program
 }

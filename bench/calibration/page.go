@@ -109,36 +109,49 @@ func (m *measurement) drawing() []byte {
 	x := func(c float64) float64 { return left + (right-left)*(c-least)/(most-least) }
 	y := func(rate float64) float64 { return top - (bottom-top)*math.Log10(rate)/powers }
 	var b bytes.Buffer
-	b.WriteString(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 740 450" font-family="system-ui, sans-serif" font-size="13">
+	b.WriteString(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 740 450"
+  font-family="system-ui, sans-serif" font-size="13">
 <style>
-text { fill: #555b63 } .paper { fill: #fbfaf8 } .grid { stroke: #d9d6d0 } .seen, .labels, .fit, .accepted { fill: none; stroke-width: 2.2 }
-.seen { stroke: #0b62a8 } .labels { stroke: #0b62a8; stroke-width: 1.2; stroke-dasharray: 2 3 } .fit { stroke: #b4491b; stroke-dasharray: 7 4 } .accepted { stroke: #3b7d3a }
-@media (prefers-color-scheme: dark) { text { fill: #a5abb3 } .paper { fill: #17191d } .grid { stroke: #373b42 } .seen, .labels { stroke: #6cb4f0 } .fit { stroke: #f0955f } .accepted { stroke: #83c982 } }
+text { fill: #555b63 } .paper { fill: #fbfaf8 } .grid { stroke: #d9d6d0 }
+.seen, .labels, .fit, .accepted { fill: none; stroke-width: 2.2 }
+.seen { stroke: #0b62a8 } .labels { stroke: #0b62a8; stroke-width: 1.2; stroke-dasharray: 2 3 }
+.fit { stroke: #b4491b; stroke-dasharray: 7 4 } .accepted { stroke: #3b7d3a }
+@media (prefers-color-scheme: dark) {
+  text { fill: #a5abb3 } .paper { fill: #17191d } .grid { stroke: #373b42 }
+  .seen, .labels { stroke: #6cb4f0 } .fit { stroke: #f0955f } .accepted { stroke: #83c982 }
+}
 </style>
 <rect class="paper" width="740" height="450"/>
 `)
+	gridLine := func(x1, x2, y1, y2 float64) {
+		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/>`,
+			x1, x2, y1, y2)
+	}
+	label := func(x, y float64, anchor, text string) {
+		fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" text-anchor="%s">%s</text>`+"\n",
+			x, y, anchor, text)
+	}
 	for p := range powers + 1 {
 		at := y(math.Pow(10, -float64(p)))
-		fmt.Fprintf(&b,
-			`<line class="grid" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/><text x="%.1f" y="%.1f" text-anchor="end">%s</text>`+"\n",
-			left, right, at, at, left-8, at+4,
-			[...]string{"1", "0.1", "0.01", "1e-3", "1e-4", "1e-5", "1e-6", "1e-7", "1e-8",
-				"1e-9"}[p])
+		gridLine(left, right, at, at)
+		label(left-8, at+4, "end", [...]string{"1", "0.1", "0.01", "1e-3", "1e-4", "1e-5", "1e-6",
+			"1e-7", "1e-8", "1e-9"}[p])
 	}
 	for i := range 9 {
 		c := float64(i-1) / 10
 		if c > most {
 			break
 		}
-		fmt.Fprintf(&b,
-			`<line class="grid" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/><text x="%.1f" y="%.1f" text-anchor="middle">%.1f</text>`+"\n", x(c), x(c), top, bottom, x(c), bottom+18, c)
+		gridLine(x(c), x(c), top, bottom)
+		label(x(c), bottom+18, "middle", fmt.Sprintf("%.1f", c))
 	}
 	for _, s := range []float32{5, 25, 55, 80, 92, 97, 99} {
 		at := x(float64(m.engine.Cosine(s)))
-		fmt.Fprintf(&b,
-			`<line class="grid" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/><text x="%.1f" y="%.1f" text-anchor="middle">%g</text>`+"\n", at, at, top-8, top, at, top-14, s)
+		gridLine(at, at, top-8, top)
+		label(at, top-14, "middle", fmt.Sprintf("%g", s))
 	}
-	fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" text-anchor="end">cosine</text><text x="%.1f" y="14" text-anchor="end">similarity</text>`+"\n", right, bottom+38, right)
+	label(right, bottom+38, "end", "cosine")
+	label(right, 14, "end", "similarity")
 	line := func(class string, from, to float64, rate func(c float32) float64) {
 		fmt.Fprintf(&b, `<polyline class="%s" points="`, class)
 		for c := from; c <= to; c += 0.005 {
@@ -157,7 +170,9 @@ text { fill: #555b63 } .paper { fill: #fbfaf8 } .grid { stroke: #d9d6d0 } .seen,
 		{"accepted", "true accept rate"}} {
 		at := bottom - 84 + 20*float64(i)
 		fmt.Fprintf(&b,
-			`<line class="%s" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/><text x="%.1f" y="%.1f">%s</text>`+"\n", key[0], left+14, left+50, at, at, left+58, at+4, key[1])
+			`<line class="%s" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/>`, key[0], left+14, left+50,
+			at, at)
+		label(left+58, at+4, "start", key[1])
 	}
 	b.WriteString("</svg>\n")
 	return b.Bytes()

@@ -53,8 +53,8 @@ func look(ctx context.Context, engine *vision.Engine, picture []byte) error {
 	if err != nil {
 		return err
 	}
-	if len(photo.Faces()) != 1 {
-		return fmt.Errorf("the picture has %d faces and should have one", len(photo.Faces()))
+	if n := len(photo.Faces()); n != 1 {
+		return fmt.Errorf("the picture has %d faces and should have one", n)
 	}
 	_, err = photo.Embed(ctx, 0)
 	return err

@@ -56,7 +56,7 @@ func main() {
 		"with -ours: the least cosines of the similarities 0, 50, 80 and 99")
 	flag.Parse()
 	ctx := context.Background()
-	err := error(nil)
+	var err error
 	if *ours != "" {
 		var least []float32
 		for _, text := range strings.Split(*cosines, ",") {

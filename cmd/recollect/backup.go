@@ -120,9 +120,8 @@ func importArchiveCommand() *cobra.Command {
 		Use:   "import-archive FILE",
 		Short: "Make a collection from an archive",
 		Long: "Make a collection from what export wrote. Faces and users keep their ids. The " +
-			"server must have the face model that the\n" +
-			"archive's vectors are of, and no collection of that name; what cannot be imported as " +
-			"a whole changes nothing.\n\n" +
+			"server must have the face model of\nthe archive's vectors, and no collection of " +
+			"that name. An import that fails changes nothing.\n\n" +
 			"The key must be the root's, or of a user who may recollect:ImportCollection, as the " +
 			"policy administrator says.",
 		Example: "  recollect import-archive people.zip\n" +

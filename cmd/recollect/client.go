@@ -85,9 +85,8 @@ func (c *client) key(ctx context.Context) (aws.Config, aws.Credentials, error) {
 	credentials, err := cfg.Credentials.Retrieve(ctx)
 	if err != nil {
 		return cfg, credentials,
-			errors.New(
-				"there is no access key: set AWS_SHARED_CREDENTIALS_FILE to the file that has it, " +
-					"data/credentials beside a server of your own")
+			errors.New("there is no access key: set AWS_SHARED_CREDENTIALS_FILE to the file that " +
+				"has it, data/credentials of your own server")
 	}
 	return cfg, credentials, nil
 }

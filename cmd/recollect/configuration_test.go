@@ -36,13 +36,17 @@ func configurationDocument() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# Configuration
 
-This page is made from the program's flags (%[1]sgo generate ./cmd/recollect%[1]s); %[1]srecollect COMMAND --help%[1]s shows the same.
+This page is generated from the program's flags (%[1]sgo generate ./cmd/recollect%[1]s).
+%[1]srecollect COMMAND --help%[1]s shows the same.
 
 ## The server
 
-Each setting of %[1]srecollect serve%[1]s can be a flag, an environment variable, or a line of a YAML file that %[1]s--config%[1]s or %[1]s%[2]s%[1]s names. The command line
-comes first, then the environment, then the file, then the default. A name in the file that is no setting keeps the server from starting, as every wrong value
-does, and all faults are told at once. %[1]srecollect doctor%[1]s takes the same settings, and %[1]srecollect keys%[1]s those that it has flags for.
+Each setting of %[1]srecollect serve%[1]s can be a flag, an environment variable or in a file.
+The file is YAML, and %[1]s--config%[1]s or %[1]s%[2]s%[1]s names it.
+The command line overrides the environment, and the environment overrides the file.
+The server does not start if the file has an unknown name or any value is wrong.
+It reports all faults at once.
+%[1]srecollect doctor%[1]s takes the same settings, and %[1]srecollect keys%[1]s some.
 
 `, "`", configEnv)
 	b.WriteString("```yaml\n# recollect.yaml\n" +

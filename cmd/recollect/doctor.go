@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/recollect-dev/recollect/internal/engine/pack"
+	"github.com/recollect-dev/recollect/internal/server"
 )
 
 // The states of a finding.
@@ -102,25 +103,25 @@ func showFindings(w io.Writer, findings []finding, asJSON bool) error {
 func checkNetworks(ctx context.Context, cfg serveConfig) finding {
 	const name, again = "networks",
 		"run in Recollect's source folder: make networks; or name their folder with --library"
-	models, err := openModels(cfg.Library, cfg.Device)
+	models, err := server.OpenModels(cfg.Library, cfg.Device)
 	if err != nil {
 		return finding{name, stateFail, err.Error(), again}
 	}
-	names, err := models.packs.Names()
+	names, err := models.Packs.Names()
 	if err != nil {
 		return finding{name, stateFail, err.Error(), again}
 	}
 	start := time.Now()
 	var versions []string
 	for _, packName := range names {
-		p, err := models.packs.Load(packName)
+		p, err := models.Packs.Load(packName)
 		if err == nil {
-			_, err = models.try(ctx, p)
+			_, err = models.Try(ctx, p)
 		}
 		if err != nil {
 			advice := again
 			if packName != pack.DefaultName {
-				advice = "add the model pack again, or remove " + models.packs.Folder(packName)
+				advice = "add the model pack again, or remove " + models.Packs.Folder(packName)
 			}
 			return finding{name, stateFail, err.Error(), advice}
 		}

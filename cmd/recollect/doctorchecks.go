@@ -16,6 +16,7 @@ import (
 	"github.com/aws/smithy-go"
 	"golang.org/x/sys/unix"
 
+	"github.com/recollect-dev/recollect/internal/server"
 	"github.com/recollect-dev/recollect/internal/source/s3"
 )
 
@@ -35,12 +36,12 @@ func checkAddress(ctx context.Context, cfg serveConfig) finding {
 	const name = "address"
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
 	if err == nil {
-		listener.Close()
+		defer listener.Close()
 		host, _, _ := net.SplitHostPort(cfg.Listen)
-		if !isLoopback(host) {
+		if !server.IsLoopback(host) {
 			return finding{name, stateWarn, cfg.Listen + " can be reached from other machines",
-				"the server speaks plain HTTP: listen on 127.0.0.1 behind a proxy that terminates " +
-					"TLS"}
+				"the server speaks plain HTTP: listen on 127.0.0.1 behind a proxy that " +
+					"terminates TLS"}
 		}
 		return finding{Check: name, State: stateOK, Found: cfg.Listen + " is free"}
 	}
@@ -133,7 +134,7 @@ func checkSpace(_ context.Context, cfg serveConfig) finding {
 	if err := unix.Statfs(existing(cfg.Data), &system); err != nil {
 		return finding{name, stateFail, err.Error(), "name a folder that can be read with --data"}
 	}
-	free := int64(system.Bavail) * int64(system.Bsize)
+	free := int64(system.Bavail) * system.Bsize
 	found := fmt.Sprintf("%.1f GB are free", float64(free)/1e9)
 	switch {
 	case free < leastFree:
@@ -247,7 +248,7 @@ func serverTime(ctx context.Context, url string) (time.Time, error) {
 // key is known.
 func checkS3(ctx context.Context, cfg serveConfig) finding {
 	const name = "S3"
-	source, err := openImages(cfg)
+	source, err := server.OpenImages(cfg.s3())
 	if err != nil {
 		return finding{name, stateFail, err.Error(), "correct the --s3 flags, " + s3AccessKeyIDEnv +
 			" and " + s3SecretAccessKeyEnv}

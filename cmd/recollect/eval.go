@@ -16,6 +16,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/engine/verification"
 	"github.com/recollect-dev/recollect/internal/engine/vision"
+	"github.com/recollect-dev/recollect/internal/server"
 )
 
 // evalConfig is what eval can be told.
@@ -48,16 +49,18 @@ func evalCommand() *cobra.Command {
 	var cfg evalConfig
 	cmd := &cobra.Command{
 		Use:   "eval --pairs FILE --images FOLDER",
-		Short: "Measure how well people are told apart on pairs of pictures",
-		Long: `Measure how well people are told apart on pairs of pictures, with the networks that the server uses.
+		Short: "Measure verification on pairs of pictures",
+		Long: `Measure verification on pairs of pictures, with the networks that the server uses.
 
-The file of pairs has the format of Labeled Faces in the Wild. A line "Anna 1 3" is two pictures of one person,
-"Anna 1 Bert 2" of two people; fields are separated by tabs or spaces, and a first line may say how many there are.
-The picture "Anna 3" is the file Anna/Anna_0003.jpg, .jpeg or .png of the folder. The face nearest to the middle
-counts. A picture in which none is found matches nothing.
+The file of pairs has the format of Labeled Faces in the Wild. A line "Anna 1 3" is two pictures
+of one person, "Anna 1 Bert 2" of two people; fields are separated by tabs or spaces, and a first
+line may say how many there are. The picture "Anna 3" is the file Anna/Anna_0003.jpg, .jpeg or
+.png of the folder. The face nearest to the middle is used. A picture without a face matches
+nothing.
 
-The exit status is 0 if all was measured, 130 if it was interrupted, 2 if the command line is wrong, and 3 for any other failure.`,
-		Example: `  recollect eval --pairs pairsDevTest.txt --train pairsDevTrain.txt --images lfw/images --report eval.html`,
+The exit status is 0 if all was measured, 130 if it was interrupted, 2 if the command line is
+wrong, and 3 for any other failure.`,
+		Example: `  recollect eval --pairs test.txt --train train.txt --images lfw --report eval.html`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := valid(cfg.Validate()); err != nil {
@@ -106,7 +109,7 @@ func eval(ctx context.Context, cfg evalConfig, stdout, stderr io.Writer) (err er
 	defer func() { err = errors.Join(err, report.discard()) }()
 
 	watch := stopwatch{took: map[vision.Stage]time.Duration{}, runs: map[vision.Stage]int{}}
-	engine, err := openEngine(cfg.Library, deviceCPU, cfg.Model,
+	engine, err := server.OpenEngine(cfg.Library, server.DeviceCPU, cfg.Model,
 		vision.Options{Observe: watch.observe})
 	if err != nil {
 		return err

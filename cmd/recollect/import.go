@@ -51,25 +51,30 @@ func importCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import DIR|s3://BUCKET/PREFIX --collection COLLECTION",
 		Short: "Index the faces of thousands of pictures",
-		Long: `Index the faces of all pictures of a folder and of the folders in it, or of a bucket. Files whose names end in .jpg, .jpeg or .png are sent, several at a time;
-what the server turns away because it is busy is sent again.
+		Long: `Index the faces of all pictures of a folder and its subfolders, or of a bucket.
+Files whose names end in .jpg, .jpeg or .png are sent, several at a time; pictures that a busy
+server rejects are sent again.
 
-The report is a file of CSV with a row for each picture: indexed, skipped or failed, and why. A later run with the same report goes on from there: it sends what
-is new, has changed or failed. An interrupt (Ctrl-C) lets the pictures in flight finish. If the server cannot be reached the import ends; run it again to go on.
+The report is a CSV file with a row for each picture: indexed, skipped or failed, and why. A
+later run with the same report continues from there: it sends what is new, has changed or
+failed. An interrupt (Ctrl-C) lets the pictures in flight finish. If the server cannot be
+reached the import ends; run it again to continue.
 
-A face's external image id is the path of its picture within the folder or prefix: ":" for each slash, and "_" for every character that
-is not one of A-Z a-z 0-9 _ . - and :. Where that is the id of another path, or longer than 255 characters, "-" and eight hexadecimal digits of the path's
-SHA-256 end it. The report has both.
+A face's external image id is the path of its picture within the folder or prefix: ":" for
+each slash, and "_" for every character that is not one of A-Z a-z 0-9 _ . - and :. If that is
+the id of another path, or longer than 255 characters, the id ends in "-" and eight hexadecimal
+digits of the path's SHA-256. The report has both.
 
-With --users each folder of the first level is one person: the largest face of each picture is indexed, and when a folder is done its faces are associated
-to a user with the folder's name, written as above. A user has 100 faces at most.
+With --users each folder of the first level is one person: the largest face of each picture is
+indexed, and when a folder is done its faces are associated with a user of the folder's name,
+written as above. A user has 100 faces at most.
 
-The pictures of s3://BUCKET/PREFIX are read by the server, which must have been started with --s3-root or --s3-endpoint; this program lists their keys, and is told
-by flags of the same names, and a key in ` + s3AccessKeyIDEnv + ` and ` + s3SecretAccessKeyEnv +
-			`, where.
+The server reads the pictures of s3://BUCKET/PREFIX and must have been started with --s3-root
+or --s3-endpoint. This program lists their keys, with flags of the same names and a key in
+` + s3AccessKeyIDEnv + ` and ` + s3SecretAccessKeyEnv + `.
 
-The exit status is 0 if all pictures were indexed or skipped, 1 if some failed, 2 if the command line is wrong, 3 if the import had to end, and
-130 if it was interrupted.`,
+The exit status is 0 if all pictures were indexed or skipped, 1 if some failed, 2 if the command
+line is wrong, 3 if the import had to end, and 130 if it was interrupted.`,
 		Example: `  recollect import photos --collection people --create
   recollect import people --collection staff --create --users
   recollect import s3://photos/2026/ --collection people --s3-endpoint https://s3.example`,
@@ -111,11 +116,11 @@ func runImport(ctx context.Context, c *importConfig, stdout, stderr io.Writer) e
 	if err != nil {
 		return err
 	}
-	source, close, err := c.open(ctx, &c.client)
+	source, closeSource, err := c.open(ctx, &c.client)
 	if err != nil {
 		return err
 	}
-	defer close()
+	defer closeSource()
 	report := c.Report
 	if report == "" {
 		report = "import-" + c.Collection + ".csv"

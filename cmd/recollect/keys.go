@@ -42,9 +42,9 @@ func keysCommand() *cobra.Command {
 	create := &cobra.Command{
 		Use:   "create USER",
 		Short: "Make a key for a user, and the user if it is new",
-		Long: "Make a key for a user, and the user if it is new. The key is printed in the format " +
-			"of the AWS SDKs' credentials\n" +
-			"files, or written to a new file that only you can read, and cannot be had again.\n\n" +
+		Long: "Make a key for a user, and the user if it is new. The key is printed in the " +
+			"format of the AWS SDKs'\ncredentials files, or written to a new file that only you " +
+			"can read. It cannot be shown again.\n\n" +
 			aboutPolicies,
 		Example: "  recollect keys create anna --policy read-only --out anna.credentials\n" +
 			"  recollect keys create camera --policy camera.json --policy s3-read",

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/recollect-dev/recollect/internal/engine/vision"
+	"github.com/recollect-dev/recollect/internal/server"
 	"github.com/recollect-dev/recollect/internal/transfer/archive"
 	"github.com/recollect-dev/recollect/internal/transfer/migration"
 )
@@ -45,9 +46,10 @@ func (c migrateConfig) Validate() error {
 			errors.New(
 				"--to must be another collection: the one that there is goes on serving meanwhile"))
 	}
-	if c.Device != deviceCPU && c.Device != deviceCUDA {
+	if c.Device != server.DeviceCPU && c.Device != server.DeviceCUDA {
 		faults = append(faults,
-			fmt.Errorf("--device %q is neither %s nor %s", c.Device, deviceCPU, deviceCUDA))
+			fmt.Errorf("--device %q is neither %s nor %s", c.Device, server.DeviceCPU,
+				server.DeviceCUDA))
 	}
 	return errors.Join(faults...)
 }
@@ -57,21 +59,27 @@ func migrateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "migrate COLLECTION --images DIR|s3://BUCKET/PREFIX",
 		Short: "Make a collection anew for another face model",
-		Long: `Make a new collection from one that there is, with the vectors of another face model, from the pictures that its faces came from. Faces and users keep their ids, and
-the new collection has all of them at once; the old one is not changed.
+		Long: `Make a new collection from an existing one, with the vectors of another face
+model, from the pictures that its faces came from. Faces and users keep their ids, and the new
+collection appears with all of them at once; the old one is not changed.
 
-A picture is told by its bytes and the external image id that it was indexed with; where the bytes are not the same any more, by the external image id that import
-gives its path. The networks run here, with the model packs of the library folder, and the server must have the same pack.
+A picture is identified by its bytes and the external image id that it was indexed with. If the
+bytes have changed, it is identified by the external image id that import gives to its path. The
+networks run here, with the model packs of the library folder, and the server must have the same
+pack.
 
-An interrupt (Ctrl-C) keeps what was done in the working folder, and the same command goes on from there. The folder has vectors, which are biometric data; it is readable by its owner
-alone, and removed once the collection is there.
+An interrupt (Ctrl-C) keeps what was done in the working folder, and the same command continues
+from there. The folder contains vectors, which are biometric data; it is readable by its owner
+alone, and removed once the collection is complete.
 
-The key must be the root's, or of a user who may recollect:ExportCollection and recollect:ImportCollection, as the policy administrator says.
+The key must be the root key, or of a user who may recollect:ExportCollection and
+recollect:ImportCollection, as the policy administrator allows.
 
-The exit status is 1, and nothing is made, if some faces are found in none of the pictures: --leave-out makes the collection without them.`,
+The exit status is 1, and nothing is made, if some faces are found in none of the pictures:
+--leave-out makes the collection without them.`,
 		Example: `  recollect models add ./my-pack --default
   recollect collections migrate people --images photos --to people-2
-  recollect collections migrate people --images s3://photos/ --s3-endpoint https://s3.example --model my-pack --leave-out`,
+  recollect collections migrate people --images s3://photos/ --model my-pack --leave-out`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.completeCollection,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -95,7 +103,7 @@ The exit status is 1, and nothing is made, if some faces are found in none of th
 	flags.StringVar(&c.Library, "library",
 		cmp.Or(os.Getenv(settingEnv("library")), defaultLibrary()),
 		"folder of ONNX Runtime and the model packs")
-	flags.StringVar(&c.Device, "device", deviceCPU,
+	flags.StringVar(&c.Device, "device", server.DeviceCPU,
 		"what the networks run on: cpu, or cuda if ONNX Runtime's CUDA provider is there")
 	c.addSourceFlags(flags)
 	addOutput(cmd, &c.Output)
@@ -108,7 +116,7 @@ func migrate(ctx context.Context, c migrateConfig, stdout, stderr io.Writer) (er
 	if err != nil {
 		return err
 	}
-	engine, err := openEngine(c.Library, c.Device, c.Model, vision.Options{})
+	engine, err := server.OpenEngine(c.Library, c.Device, c.Model, vision.Options{})
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/engine/pack"
 	"github.com/recollect-dev/recollect/internal/engine/reference"
+	"github.com/recollect-dev/recollect/internal/server"
 )
 
 func modelsCommand() *cobra.Command {
@@ -90,10 +91,10 @@ func modelsCommand() *cobra.Command {
 	add := &cobra.Command{
 		Use:   "add FOLDER|ARCHIVE.zip",
 		Short: "Add a model pack that works",
-		Long: "Copy a model pack from a folder or a zip archive into the library folder, after it " +
-			"was tried on the reference pictures. One whose networks are not what the\n" +
-			"manifest says, which does not find the faces or does not tell the people apart is " +
-			"refused, and so is one whose name or version is there already.",
+		Long: `Copy a model pack from a folder or a zip archive into the library folder, after
+a test on the reference pictures. A pack is rejected if its networks are not those of the
+manifest, if it does not find the faces or confuses the people, and if its name or version
+exists already.`,
 		Example: "  recollect models add ./my-pack\n  recollect models add my-pack.zip --default",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -212,24 +213,24 @@ func showModel(cmd *cobra.Command, packs pack.Library, name, output string) erro
 
 // verifyModels tries packs: all of them if none is named.
 func verifyModels(cmd *cobra.Command, library string, names []string) error {
-	models, err := openModels(library, deviceCPU)
+	models, err := server.OpenModels(library, server.DeviceCPU)
 	if err != nil {
 		return err
 	}
 	if len(names) == 0 {
-		if names, err = models.packs.Names(); err != nil {
+		if names, err = models.Packs.Names(); err != nil {
 			return err
 		}
 	}
 	broken := 0
 	for _, name := range names {
-		p, err := models.packs.Load(name)
+		p, err := models.Packs.Load(name)
 		if errors.Is(err, pack.ErrUnknown) {
-			return knownModel(models.packs, err)
+			return knownModel(models.Packs, err)
 		}
 		var result reference.Result
 		if err == nil {
-			result, err = models.try(cmd.Context(), p)
+			result, err = models.Try(cmd.Context(), p)
 		}
 		if errors.Is(err, context.Canceled) {
 			return err
@@ -255,7 +256,7 @@ func works(r reference.Result) string {
 }
 
 func addModel(cmd *cobra.Command, library, source string, makeDefault bool) error {
-	models, err := openModels(library, deviceCPU)
+	models, err := server.OpenModels(library, server.DeviceCPU)
 	if err != nil {
 		return err
 	}
@@ -265,15 +266,15 @@ func addModel(cmd *cobra.Command, library, source string, makeDefault bool) erro
 	}
 	defer closeFiles()
 	var result reference.Result
-	added, err := models.packs.Add(files, func(p *pack.Pack) (err error) {
-		result, err = models.try(cmd.Context(), p)
+	added, err := models.Packs.Add(files, func(p *pack.Pack) (err error) {
+		result, err = models.Try(cmd.Context(), p)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	if makeDefault {
-		if err := models.packs.SetDefault(added.Name); err != nil {
+		if err := models.Packs.SetDefault(added.Name); err != nil {
 			return err
 		}
 	}

@@ -24,8 +24,8 @@ func searchCommand() *cobra.Command {
 			"\n\nThe exit status is 0 if there is a match for any of the pictures, 1 if there is " +
 			"none or no face, 3 if one could not be searched.",
 		Example: `  recollect search street.jpg --collection people
-  recollect search *.jpg --collection people --threshold 95 --max 1 --output json | jq -r '.FaceMatches[].Face.ExternalImageId'
-  if recollect search door.jpg --collection staff --users --threshold 97 >/dev/null; then echo welcome; fi`,
+  recollect search *.jpg --collection people --output json | jq -r .FaceMatches[].Face
+  if recollect search door.jpg --collection staff --users >/dev/null; then echo welcome; fi`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := validAll(m.Validate(), validOutput(output)); err != nil {
@@ -188,8 +188,7 @@ func detectCommand() *cobra.Command {
 		Use:   "detect IMAGE...",
 		Short: "Find the faces of pictures",
 		Long: "Find the faces of pictures, with how sure the server is of each, where it is " +
-			"(left, top, width and height in percent of the picture) and how well it can be seen.\n" +
-			"\n" +
+			"(left, top, width and height in percent of the picture), and its quality.\n\n" +
 			aboutPictures +
 			"\n\nThe exit status is 0 if there is a face in any of the pictures, and 1 if there " +
 			"is none.",

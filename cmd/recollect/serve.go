@@ -2,39 +2,31 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/recollect-dev/recollect/internal/api/admin"
 	"github.com/recollect-dev/recollect/internal/api/clientaddr"
 	"github.com/recollect-dev/recollect/internal/api/console"
-	"github.com/recollect-dev/recollect/internal/api/rekognition"
-	"github.com/recollect-dev/recollect/internal/engine/vision"
-	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
-	"github.com/recollect-dev/recollect/internal/index/exact"
-	"github.com/recollect-dev/recollect/internal/metrics"
-	"github.com/recollect-dev/recollect/internal/store/sqlite"
-	"github.com/recollect-dev/recollect/internal/transfer"
+	"github.com/recollect-dev/recollect/internal/server"
 )
 
-// shutdownTimeout is how long requests in flight have to finish after a signal.
-const shutdownTimeout = 30 * time.Second
+// The environment variables that hold the credentials for the S3 endpoint.
+const (
+	s3AccessKeyIDEnv     = "RECOLLECT_S3_ACCESS_KEY_ID"
+	s3SecretAccessKeyEnv = "RECOLLECT_S3_SECRET_ACCESS_KEY"
+)
 
 // serveConfig is what the server can be told.
 type serveConfig struct {
@@ -77,9 +69,10 @@ func (c serveConfig) Validate() error {
 	if c.Data == "" {
 		faults = append(faults, errors.New("--data names no folder"))
 	}
-	if c.Device != deviceCPU && c.Device != deviceCUDA {
+	if c.Device != server.DeviceCPU && c.Device != server.DeviceCUDA {
 		faults = append(faults,
-			fmt.Errorf("--device %q is neither %s nor %s", c.Device, deviceCPU, deviceCUDA))
+			fmt.Errorf("--device %q is neither %s nor %s", c.Device, server.DeviceCPU,
+				server.DeviceCUDA))
 	}
 	if len(c.Regions) == 0 {
 		faults = append(faults, errors.New("--region names no region"))
@@ -174,7 +167,7 @@ func (c *serveConfig) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.Data, "data", "data", "folder of the database and the root key")
 	flags.StringVar(&c.Library, "library", defaultLibrary(),
 		"folder of ONNX Runtime and the model packs")
-	flags.StringVar(&c.Device, "device", deviceCPU,
+	flags.StringVar(&c.Device, "device", server.DeviceCPU,
 		"what the networks run on: cpu, or cuda if ONNX Runtime's CUDA provider is there")
 	flags.StringSliceVar(&c.Regions, "region", []string{"us-east-1"},
 		"regions that the server stands for, separated by commas; each has collections of its own")
@@ -220,181 +213,71 @@ func defaultLibrary() string {
 	return filepath.Join(filepath.Dir(program), "..", "lib", "recollect")
 }
 
-// heapFloor is memory that is reserved and never touched, so that it counts for the garbage
-// collector and costs nothing. Without it a server with few faces is collected every few requests,
-// on cores that the networks are using without Go's knowing: a tenth of the time of a small
-// picture.
-const heapFloor = 128 << 20
-
 // serve runs the server until ctx ends, and then for as long as requests in flight need.
-func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) (err error) {
-	floor := make([]byte, heapFloor)
-	defer runtime.KeepAlive(floor)
+func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) error {
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	if cfg.LogJSON {
 		log = slog.New(slog.NewJSONHandler(stderr, nil))
 	}
-	limits, err := readLimits(cfg.Limits)
+	settings, err := cfg.server()
 	if err != nil {
 		return err
 	}
-	clients, err := cfg.clients()
+	app, err := server.Open(ctx, settings, log)
 	if err != nil {
 		return err
 	}
-	store, err := sqlite.Open(ctx, cfg.Data, sqlite.Options{Logger: log})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	if err := checkThumbnails(ctx, store, cfg, log); err != nil {
-		return err
-	}
-	key, credentials, err := iam.RootKey(cfg.Data, cfg.Account, os.Getenv)
-	if err != nil {
-		return err
-	}
-	sealer, err := iam.OpenSealer(ctx, cfg.Data, store.Identities())
-	if err != nil {
-		return err
-	}
-	tokenKey, err := store.SettingOrCreate(ctx, "pagination-token-key", newSecret)
-	if err != nil {
-		return fmt.Errorf("read the key of pagination tokens: %w", err)
-	}
-	images, err := openImages(cfg)
-	if err != nil {
-		return fmt.Errorf("open the source of pictures in S3: %w", err)
-	}
-
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
-	if err != nil {
-		return err
-	}
-	recorder, activity := metrics.New(version), new(admin.Activity)
-	shown := onlyHere(recorder.Handler())
-	if cfg.Metrics != "" {
-		stop, err := serveMetrics(ctx, cfg.Metrics, recorder.Handler(), log)
-		if err != nil {
-			return errors.Join(err, listener.Close())
-		}
-		defer stop()
-		shown = nil
-	}
-	pages, err := console.New(console.Config{Version: version, Regions: cfg.Regions})
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	front := newFront(log, pages, shown)
-	server := &http.Server{
-		Handler:           front,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       2 * time.Minute,
-		WriteTimeout:      5 * time.Minute, // from the headers to the last byte of the answer
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		// "OPTIONS *" is answered as every other request that is none of the API's.
-		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	defer server.Close()
-
-	files, err := openIndexFiles(ctx, store, cfg.Data)
-	if err != nil {
-		return err
-	}
-	faces := exact.New(store, exact.Options{Files: files, Log: log})
-	defer func() { err = errors.Join(err, faces.Close()) }()
-	faces.Warm() // while networks load, on another core
-	models, err := openModels(cfg.Library, cfg.Device)
-	if err != nil {
-		return err
-	}
-	memory := vision.NewMemory(vision.DefaultMemory)
-	recorder.WatchMemory(memory.InWork)
-	engines, err := models.loadAll(vision.Options{
-		Memory: memory,
-		Observe: func(stage vision.Stage,
-			took time.Duration) {
-			recorder.ObserveStage(string(stage), took)
-		},
-	})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, closeEngines(engines)) }()
-	users := exact.New(exact.SourceFunc(store.UserVectors),
-		exact.Options{MaxBytes: exact.DefaultMaxBytes / 4})
-	defer func() { err = errors.Join(err, users.Close()) }()
-	watchIndex(recorder.Registerer(), "faces", faces)
-	watchIndex(recorder.Registerer(), "users", users)
-	service, err := face.NewService(face.Config{
-		Store:      store,
-		Faces:      faces,
-		Users:      users,
-		Engines:    asEngines(engines),
-		Limits:     limits.Quotas,
-		Thumbnails: cfg.Thumbnails,
-	})
-	if err != nil {
-		return err
-	}
-	identities := iam.NewService(store.Identities(), sealer, key)
-	api := rekognition.New(rekognition.Config{
-		Service:     service,
-		Identities:  identities,
-		Clients:     clients,
-		Images:      images,
-		Regions:     cfg.Regions,
-		TokenKey:    tokenKey,
-		Log:         log,
-		Observer:    observers{recorder, activity},
-		Rates:       limits.Rates,
-		MaxRequests: cfg.MaxRequests,
-		MaxPictures: cfg.MaxPictureRequests,
-	})
-	front.open(store, recorder.InFlight(api), admin.New(admin.Config{
-		Store: store,
-		Backup: &transfer.Backup{Store: store, Database: sqlite.DatabaseName, Data: cfg.Data,
-			Program: version},
-		Exporter: &transfer.Exporter{Store: store, Program: version},
-		Importer: &transfer.Importer{Store: store, Rules: admin.Rules{},
-			Models: importable(engines), Limits: limits.Quotas},
-		Identities: identities,
-		Clients:    clients,
-		Regions:    cfg.Regions,
-		Account:    cfg.Account,
-		Data:       cfg.Data,
-		Version:    version,
-		Models:     modelsOf(engines),
-		Activity:   activity,
-		Log:        log,
-		Thumbnails: cfg.Thumbnails,
-	}))
-	greet(stdout, cfg, "http://"+listener.Addr().String(), credentials)
-
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
-	}
-	log.Info("stopping", "at_most", shutdownTimeout)
-	front.close()
-	stopping, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
-	defer cancel()
-	if err := server.Shutdown(stopping); err != nil {
-		return fmt.Errorf("requests were still in flight after %v: %w", shutdownTimeout, err)
-	}
-	log.Info("stopped")
-	return nil
+	greet(stdout, cfg, app.URL, app.Credentials)
+	return app.Run(ctx)
 }
 
-func newSecret() []byte {
-	secret := make([]byte, 32)
-	rand.Read(secret)
-	return secret
+// server returns the configuration of the server, with what the limits file and the environment
+// say.
+func (c serveConfig) server() (server.Config, error) {
+	limits, err := readLimits(c.Limits)
+	if err != nil {
+		return server.Config{}, err
+	}
+	clients, err := c.clients()
+	if err != nil {
+		return server.Config{}, err
+	}
+	return server.Config{
+		Version:     version,
+		Listen:      c.Listen,
+		Metrics:     c.Metrics,
+		Data:        c.Data,
+		Library:     c.Library,
+		Device:      c.Device,
+		Regions:     c.Regions,
+		Account:     c.Account,
+		Thumbnails:  c.Thumbnails,
+
+		DeleteThumbnails: c.DeleteThumbnails,
+
+		Clients:     clients,
+		Images:      c.s3(),
+		Rates:       limits.Rates,
+		Quotas:      limits.Quotas,
+		MaxRequests: c.MaxRequests,
+		MaxPictures: c.MaxPictureRequests,
+	}, nil
+}
+
+// s3 says where the objects of S3Object are.
+func (c serveConfig) s3() server.S3Config {
+	s3 := server.S3Config{
+		Root:            c.S3Root,
+		Endpoint:        c.S3Endpoint,
+		Region:          c.S3Region,
+		AccessKeyID:     os.Getenv(s3AccessKeyIDEnv),
+		SecretAccessKey: os.Getenv(s3SecretAccessKeyEnv),
+		VirtualHost:     c.S3VirtualHost,
+	}
+	if s3.Region == "" && len(c.Regions) > 0 {
+		s3.Region = c.Regions[0]
+	}
+	return s3
 }
 
 // greet tells a person what to do next.
@@ -431,19 +314,4 @@ Python:
     print(answer["CollectionIds"], answer["FaceModelVersions"])
 
 `, cli, python, url, cfg.Regions[0], profile, session)
-}
-
-// openIndexFiles opens the files of the index of faces, which the database can make anew at any
-// time.
-func openIndexFiles(ctx context.Context, store *sqlite.Store, data string) (*exact.Files, error) {
-	identity, err := store.SettingOrCreate(ctx, "index",
-		func() []byte { return []byte(rand.Text()) })
-	if err != nil {
-		return nil, err
-	}
-	highest, err := store.HighestFaceKey(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return exact.OpenFiles(filepath.Join(data, "index"), identity, highest)
 }

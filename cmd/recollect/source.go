@@ -70,6 +70,11 @@ type buckets interface {
 	Close() error
 }
 
+// objects reads objects of S3.
+type objects interface {
+	Get(ctx context.Context, bucket, name, version string, maxBytes int64) ([]byte, error)
+}
+
 // bucketPictures reads the pictures of a bucket.
 type bucketPictures struct {
 	bulk.Bucket
@@ -83,7 +88,7 @@ func (b *bucketPictures) Read(ctx context.Context, p bulk.Picture) ([]byte, erro
 
 // open opens a folder or a bucket.
 func (c *sourceConfig) open(ctx context.Context, server *client) (_ pictureSource,
-	close func() error, err error) {
+	closeSource func() error, err error) {
 	bucket, prefix, isS3 := bucketAndKey(c.Source)
 	if !isS3 {
 		folder, err := bulk.OpenFolder(c.Source)

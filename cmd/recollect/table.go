@@ -43,7 +43,9 @@ func (t *table) write(w io.Writer) error {
 	for _, row := range append([][]string{t.head}, t.rows...) {
 		fmt.Fprintln(columns, strings.Join(row, "\t"))
 	}
-	columns.Flush() // to memory
+	if err := columns.Flush(); err != nil {
+		return err
+	}
 	head, rows, _ := strings.Cut(b.String(), "\n")
 	if coloured(w) {
 		head = "\x1b[1m" + head + "\x1b[0m"

@@ -50,15 +50,14 @@ func (s *Service) CompareFaces(ctx context.Context, req CompareFacesRequest) (*C
 	if err != nil {
 		return nil, err
 	}
-	result := &CompareFacesResult{Source: source.photo.Faces()[source.keep[0]]}
-	details := target.photo.Faces()
+	result := &CompareFacesResult{Source: source.faces[source.keep[0]]}
 	for i, k := range target.keep {
 		similarity := engine.Similarity(dot(query[0], vectors[i]))
 		if similarity >= req.Threshold {
 			result.Matches = append(result.Matches,
-				ComparedMatch{Similarity: similarity, Detail: details[k]})
+				ComparedMatch{Similarity: similarity, Detail: target.faces[k]})
 		} else {
-			result.Unmatched = append(result.Unmatched, details[k])
+			result.Unmatched = append(result.Unmatched, target.faces[k])
 		}
 	}
 	slices.SortStableFunc(result.Matches,
@@ -66,10 +65,11 @@ func (s *Service) CompareFaces(ctx context.Context, req CompareFacesRequest) (*C
 	return result, nil
 }
 
-// usablePhoto is a photo with the indexes of its faces that pass a filter, at least one.
+// usablePhoto is a photo and its faces.
 type usablePhoto struct {
 	photo Photo
-	keep  []int
+	faces []FaceDetail
+	keep  []int // indexes of those that pass a filter, at least one
 }
 
 // detectUsable detects the faces of a picture that pass the filter, at most maxFaces (0: all).
@@ -80,12 +80,13 @@ func detectUsable(ctx context.Context, engine Engine, picture recollect.Picture,
 	if err != nil {
 		return usablePhoto{}, err
 	}
-	keep, _ := selectFaces(photo.Faces(), filter.or(QualityNone), maxFaces)
+	faces := photo.Faces()
+	keep, _ := selectFaces(faces, filter.or(QualityNone), maxFaces)
 	if len(keep) == 0 {
 		return usablePhoto{}, recollect.Errorf(recollect.CodeInvalidParameter,
 			"Request has invalid parameters")
 	}
-	return usablePhoto{photo, keep}, nil
+	return usablePhoto{photo, faces, keep}, nil
 }
 
 // dot is the cosine of two unit vectors.

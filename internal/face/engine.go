@@ -24,7 +24,8 @@ type Engine interface {
 
 // Photo is a decoded picture and the faces found in it.
 type Photo interface {
-	// Faces are at most 100, the largest box first.
+	// Faces returns a copy of the faces, which is the caller's: at most 100, the largest box first.
+	// A copy takes up to 2 MiB.
 	Faces() []FaceDetail
 
 	// Embed returns the L2-normalised vectors of the faces at these indexes of Faces, in the same

@@ -67,10 +67,13 @@ func (s *Service) IndexFaces(ctx context.Context, req IndexFacesRequest) (*Index
 	if len(keep) == 0 {
 		return result, nil
 	}
-	imageID := ImageIDs(picture)(req.ExternalImageID)
-	faces, err := s.newFaces(ctx, photo, keep, imageID, req.ExternalImageID)
+	faces, err := s.newFaces(ctx, photo, details, keep)
 	if err != nil {
 		return nil, err
+	}
+	imageID := ImageIDs(picture)(req.ExternalImageID)
+	for i := range faces {
+		faces[i].ImageID, faces[i].ExternalImageID = imageID, req.ExternalImageID
 	}
 	stored, isNew, err := s.faces.AddFaces(ctx, c.Key, faces, s.limits.FacesPerCollection)
 	if err != nil {
@@ -92,28 +95,25 @@ func (s *Service) IndexFaces(ctx context.Context, req IndexFacesRequest) (*Index
 	return result, nil
 }
 
-// newFaces embeds the faces at the indexes keep of a photo and returns them with new ids, and with
-// thumbnails if the service makes them.
-func (s *Service) newFaces(ctx context.Context, photo Photo, keep []int, imageID,
-	externalImageID string) ([]Face, error) {
+// newFaces embeds the faces at the indexes keep of a photo, whose faces are details, and returns
+// them with new ids, and with thumbnails if the service makes them.
+func (s *Service) newFaces(ctx context.Context, photo Photo, details []FaceDetail,
+	keep []int) ([]Face, error) {
 	vectors, err := photo.Embed(ctx, keep...)
 	if err != nil {
 		return nil, err
 	}
 	faces := make([]Face, len(keep))
-	details := photo.Faces()
 	for i, k := range keep {
 		id, err := uuid.NewRandom()
 		if err != nil {
 			return nil, fmt.Errorf("make a face id: %w", err)
 		}
 		faces[i] = Face{
-			ID:              id.String(),
-			ImageID:         imageID,
-			ExternalImageID: externalImageID,
-			BoundingBox:     details[k].BoundingBox,
-			Confidence:      details[k].Confidence,
-			Vector:          vectors[i],
+			ID:          id.String(),
+			BoundingBox: details[k].BoundingBox,
+			Confidence:  details[k].Confidence,
+			Vector:      vectors[i],
 		}
 		if s.thumbnails {
 			if faces[i].Thumbnail, err = photo.Thumbnail(k); err != nil {

@@ -78,7 +78,8 @@ func (s *Service) SearchFacesByImage(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	keep, _ := selectFaces(photo.Faces(), req.QualityFilter.or(QualityNone), 1)
+	details := photo.Faces()
+	keep, _ := selectFaces(details, req.QualityFilter.or(QualityNone), 1)
 	if len(keep) == 0 {
 		return nil, recollect.Errorf(recollect.CodeInvalidParameter,
 			"There are no faces in the image. Should be at least 1.")
@@ -93,7 +94,7 @@ func (s *Service) SearchFacesByImage(ctx context.Context,
 		return nil, err
 	}
 	return &SearchFacesByImageResult{FaceModelVersion: c.FaceModelVersion,
-		Searched: photo.Faces()[keep[0]], Matches: matches}, nil
+		Searched: details[keep[0]], Matches: matches}, nil
 }
 
 // queryFace returns a face with its vector, to search with. CodeInvalidParameter if the collection

@@ -117,7 +117,8 @@ func (s *Service) SearchUsersByImage(ctx context.Context,
 	if len(keep) == 0 {
 		return result, nil
 	}
-	result.Searched = &details[keep[0]]
+	searched := details[keep[0]] // a copy, which does not keep the other faces in memory
+	result.Searched = &searched
 	vectors, err := photo.Embed(ctx, keep...)
 	if err != nil {
 		return nil, err

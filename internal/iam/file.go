@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,8 +18,7 @@ func openPrivate(file string) (*os.File, error) {
 		err = fmt.Errorf("%s can be read by others; run: chmod 600 %s", file, file)
 	}
 	if err != nil {
-		f.Close()
-		return nil, err
+		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }
@@ -31,7 +31,7 @@ func writePrivate(file, contents string) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			f.Close()
+			_ = f.Close() // closed already, or of no use
 			os.Remove(f.Name())
 		}
 	}()

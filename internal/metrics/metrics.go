@@ -1,5 +1,5 @@
-// Package metrics shows what the server does to Prometheus. Its labels have values that the server
-// chooses, so that no caller can make series without end, and nothing in it tells of a person.
+// Package metrics exports the server's metrics for Prometheus. The server chooses all values of
+// labels, so that no caller can create series without bound, and no metric contains personal data.
 package metrics
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 )
 
-// noOperation is the label of requests that name none of the API's operations.
+// noOperation is the label of requests without a known operation.
 const noOperation = "none"
 
 // Recorder counts requests. It is a [rekognition.Observer], and safe for concurrent use.
@@ -70,7 +70,7 @@ func New(version string) *Recorder {
 	return r
 }
 
-// Registerer takes collectors of other parts of the program.
+// Registerer registers collectors of other parts of the program.
 func (r *Recorder) Registerer() prometheus.Registerer { return r.registry }
 
 // Observe implements [rekognition.Observer].
@@ -89,12 +89,13 @@ func (r *Recorder) Observe(o rekognition.Outcome) {
 	}
 }
 
-// ObserveStage records how long a stage of seeing took.
+// ObserveStage records the duration of a stage of the vision pipeline.
 func (r *Recorder) ObserveStage(stage string, took time.Duration) {
 	r.stages.WithLabelValues(stage).Observe(took.Seconds())
 }
 
-// WatchMemory shows how many bytes the pictures in work may take, as inWork tells at each scrape.
+// WatchMemory exports the bytes that are reserved for pictures in progress, as inWork returns them
+// at each scrape.
 func (r *Recorder) WatchMemory(inWork func() int64) {
 	r.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "recollect_picture_memory_bytes",

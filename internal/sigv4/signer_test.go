@@ -186,7 +186,7 @@ func TestEverySignatureBit(t *testing.T) {
 
 func listCollections(t testing.TB, scope sigv4.Scope) *http.Request {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), "POST", "http://127.0.0.1:7180/",
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1:7180/",
 		strings.NewReader("{}"))
 	if err != nil {
 		t.Fatal(err)
@@ -232,7 +232,7 @@ func TestContentSHA256Header(t *testing.T) {
 		{"STREAMING-AWS4-HMAC-SHA256-PAYLOAD", false},
 		{"", false},
 	} {
-		r, err := http.NewRequestWithContext(t.Context(), "POST", "http://127.0.0.1:7180/",
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1:7180/",
 			bytes.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
@@ -249,7 +249,7 @@ func TestContentSHA256Header(t *testing.T) {
 		}
 	}
 	// As S3 is signed: the header's word in the place of the hash.
-	r, err := http.NewRequestWithContext(t.Context(), "POST", "http://127.0.0.1:7180/",
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1:7180/",
 		bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -280,7 +280,7 @@ func TestServer(t *testing.T) {
 	for _, path := range []string{"/", "/a%20b/c", "/a%2Fb/", "/%E1%88%B4?b=2&a=1&a=0&c",
 		"/?x=a+b%2B%20"} {
 		body := []byte(`{"Bytes":"äöü"}`)
-		r, err := http.NewRequestWithContext(t.Context(), "POST", server+path,
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server+path,
 			bytes.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
@@ -314,8 +314,8 @@ func TestOtherSpellings(t *testing.T) {
 	body := []byte("{}")
 	signed := func(t *testing.T, target string, headers ...string) *http.Request {
 		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), "POST", "http://127.0.0.1:7180"+target,
-			bytes.NewReader(body))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
+			"http://127.0.0.1:7180"+target, bytes.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -324,10 +324,10 @@ func TestOtherSpellings(t *testing.T) {
 		}
 		return sign(t, r, body, exampleSecret, "", scope, exampleTime)
 	}
-	authorization := func(old, new string) func(*http.Request) {
+	authorization := func(from, to string) func(*http.Request) {
 		return func(r *http.Request) {
 			r.Header.Set("Authorization",
-				strings.ReplaceAll(r.Header.Get("Authorization"), old, new))
+				strings.ReplaceAll(r.Header.Get("Authorization"), from, to))
 		}
 	}
 	query := func(raw string) func(
@@ -423,8 +423,8 @@ func TestSessionToken(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r, err := http.NewRequestWithContext(t.Context(), "POST", "http://127.0.0.1:7180/",
-				strings.NewReader("{}"))
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
+				"http://127.0.0.1:7180/", strings.NewReader("{}"))
 			if err != nil {
 				t.Fatal(err)
 			}

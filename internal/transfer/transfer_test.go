@@ -262,8 +262,8 @@ func change(t *testing.T, packed []byte, files map[string]func([]byte) []byte) [
 	return b.Bytes()
 }
 
-func replace(old, new string) func([]byte) []byte {
-	return func(b []byte) []byte { return bytes.Replace(b, []byte(old), []byte(new), 1) }
+func replace(from, to string) func([]byte) []byte {
+	return func(b []byte) []byte { return bytes.Replace(b, []byte(from), []byte(to), 1) }
 }
 
 func TestAnArchiveThatIsRefused(t *testing.T) {

@@ -11,18 +11,18 @@ import (
 )
 
 const (
-	minutes = 60 // that are remembered
+	minutes = 60 // that are kept
 
 	// Durations are counted in classes whose bounds grow by a factor of 2^(1/4) from leastDuration
-	// on, so that a quantile is at most a fifth too high. The last class takes all that is longer
-	// than 100 seconds or so.
+	// on, so that a quantile is at most a fifth too high. The last class has all longer than
+	// about 100 seconds.
 	leastDuration  = 100 * time.Microsecond
 	classesPerHalf = 4
 	classes        = 20*classesPerHalf + 1
 )
 
-// Activity remembers the requests of the last hour, by minute and operation, in some 350 bytes for
-// each of them. It is a [rekognition.Observer]. The zero value is ready to use.
+// Activity counts the requests of the last hour, by minute and operation, in about 350 bytes for
+// each pair of them. It is a [rekognition.Observer]. The zero value is ready to use.
 type Activity struct {
 	mu   sync.Mutex
 	ring [minutes]minute
@@ -79,7 +79,7 @@ func classOf(d time.Duration) int {
 		int(math.Ceil(classesPerHalf*math.Log2(float64(d)/float64(leastDuration)))))
 }
 
-// add counts what another tally has.
+// add adds the counts of another tally.
 func (t *tally) add(other *tally) {
 	t.requests += other.requests
 	t.errors += other.errors
@@ -90,7 +90,7 @@ func (t *tally) add(other *tally) {
 	}
 }
 
-// quantile is the upper bound of the class that holds it, in milliseconds.
+// quantile returns the upper bound of the class of the quantile, in milliseconds.
 func (t *tally) quantile(q float64) float64 {
 	rank, seen := uint64(math.Ceil(q*float64(t.requests))), uint64(0)
 	for i, n := range t.durations {
@@ -102,12 +102,12 @@ func (t *tally) quantile(q float64) float64 {
 	return 0
 }
 
-// counts is a tally as the overview shows it.
+// counts is a tally in the form of the overview.
 type counts struct {
 	Requests                        uint64
-	Errors                          uint64 // answered with any exception
-	Faults                          uint64 // of them, with a status of 500 and more
-	TurnedAway                      uint64 // of the errors, for want of room
+	Errors                          uint64 // answered with an exception
+	Faults                          uint64 // errors with a status of 500 or more
+	TurnedAway                      uint64 // errors because of overload
 	P50Millis, P90Millis, P99Millis float64
 }
 
@@ -127,7 +127,7 @@ type minuteActivity struct {
 	counts
 }
 
-// lastHour returns what happened in the minutes up to now, by operation in order of name.
+// lastHour returns the counts of the minutes up to now, by operation in order of name.
 func (a *Activity) lastHour(now time.Time) []operationActivity {
 	a.mu.Lock()
 	defer a.mu.Unlock()

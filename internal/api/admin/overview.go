@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// overview is the answer that shows what the server has and does. Counts are those of the caller's
-// realm, the rest is the server's.
+// overview is the answer of the route overview. Counts are those of the caller's realm, the rest
+// concerns the whole server.
 type overview struct {
 	Version       string
 	StartedAt     time.Time
@@ -45,8 +45,8 @@ type disk struct {
 }
 
 type memory struct {
-	ResidentBytes int64 `json:",omitzero"` // of the process; absent where it cannot be told
-	HeapBytes     int64 // of it, what Go has in use
+	ResidentBytes int64 `json:",omitzero"` // of the process; absent where it cannot be read
+	HeapBytes     int64 // part of it that Go's heap uses
 }
 
 func (s *Server) overview(x *exchange) (any, error) {
@@ -81,7 +81,7 @@ func (s *Server) overview(x *exchange) (any, error) {
 	}, nil
 }
 
-// models is the answer that tells any caller what the similarities of its searches stand for.
+// models returns the loaded models, and what similarities mean for each.
 func (s *Server) models(*exchange) (any, error) {
 	return &struct {
 		Models       []Model
@@ -89,7 +89,7 @@ func (s *Server) models(*exchange) (any, error) {
 	}{s.Models, s.Models[0].Version}, nil
 }
 
-// diskUse measures a folder and the file system that it is on.
+// diskUse measures a folder and its file system.
 func diskUse(folder string) (disk, error) {
 	var d disk
 	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
@@ -113,12 +113,12 @@ func diskUse(folder string) (disk, error) {
 	if err := unix.Statfs(folder, &system); err != nil {
 		return disk{}, err
 	}
-	d.FreeBytes = int64(system.Bavail) * int64(system.Bsize)
-	d.TotalBytes = int64(system.Blocks) * int64(system.Bsize)
+	d.FreeBytes = int64(system.Bavail) * system.Bsize
+	d.TotalBytes = int64(system.Blocks) * system.Bsize
 	return d, nil
 }
 
-// ignoreGone passes over files that were deleted while the folder was read.
+// ignoreGone ignores errors of files that were deleted while the folder was read.
 func ignoreGone(err error) error {
 	if os.IsNotExist(err) {
 		return nil

@@ -9,25 +9,24 @@ import (
 	"github.com/recollect-dev/recollect/internal/iam"
 )
 
-// permissions is the answer that tells a caller what it may do. The actions are sorted.
+// permissions is the answer of the route permissions. The actions are sorted.
 type permissions struct {
 	Account string
 	Arn     string
 	Root    bool
 	Region  string
 
-	Allowed    []string               // on everything, that is on the resource *
+	Allowed    []string               // on the resource *
 	Collection *collectionPermissions `json:",omitzero"`
 }
 
 type collectionPermissions struct {
 	CollectionId string
-	Allowed      []string // on this collection, which need not be there
+	Allowed      []string // on this collection, whether it exists or not
 }
 
-// permissions tells which actions of those that the server does the caller's policies allow, on
-// everything and, if the query names one, on a collection. It needs no permission: a caller could
-// find out by trying.
+// permissions returns the actions that the caller's policies allow, on the resource * and, if the
+// query names one, on a collection. It needs no permission: a caller could find out by trying.
 func (s *Server) permissions(x *exchange) (any, error) {
 	answer := &permissions{Account: x.caller.Principal.Account, Arn: x.caller.Principal.ARN,
 		Root: x.caller.Principal.IsRoot(), Region: x.caller.Realm.Region}
@@ -47,7 +46,7 @@ func (s *Server) permissions(x *exchange) (any, error) {
 	return answer, err
 }
 
-// allowed returns the actions that the caller may do on a resource.
+// allowed returns the actions that the caller's policies allow on a resource.
 func (s *Server) allowed(x *exchange, resource string) ([]string, error) {
 	actions := Actions()
 	for _, operation := range wire.Operations() {

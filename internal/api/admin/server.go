@@ -1,10 +1,10 @@
-// Package admin is the door for those who run the server: what it does and has, its backup, and
-// collections that move in and out.
+// Package admin serves the operator's routes: the overview of the server, its backup, and the
+// export and import of collections.
 //
-// It stands under /recollect/v1/ beside the face API, and takes the same access keys: requests are
-// signed by Signature Version 4 for the service rekognition, and IAM policies decide about actions
-// of its own, recollect:Backup for example. Answers are JSON with the names in the API's style, and
-// errors have the API's envelope.
+// The routes are under /recollect/v1/, beside the face API, and use the same access keys: requests
+// are signed with Signature Version 4 for the service rekognition, and IAM policies decide about
+// actions of their own, recollect:Backup for example. Answers are JSON with names in the API's
+// style, and errors have the API's envelope.
 package admin
 
 import (
@@ -34,11 +34,10 @@ import (
 	"github.com/recollect-dev/recollect/internal/transfer/archive"
 )
 
-// Prefix is where the paths of the door begin.
+// Prefix is the prefix of all routes.
 const Prefix = "/recollect/v1/"
 
-// The actions that policies decide about. Those on a collection have its ARN as their resource, the
-// others *.
+// The actions for policies. An action on a collection has its ARN as the resource, the others *.
 const (
 	GetOverview      = "recollect:GetOverview"
 	Backup           = "recollect:Backup"
@@ -52,7 +51,7 @@ func Actions() []string {
 	return []string{Backup, ExportCollection, GetOverview, GetThumbnail, ImportCollection}
 }
 
-// maxRequests is how many requests are served at one moment. People and their tools make few.
+// maxRequests is the limit of requests in flight. Operators and their tools send few.
 const maxRequests = 64
 
 // Model is a model pack that is loaded.
@@ -61,16 +60,16 @@ type Model struct {
 	Calibration []Calibrated
 }
 
-// Calibrated is what a similarity stands for as a threshold: the shares, 0 to 1, of pairs of two
-// people and of one that reach it.
+// Calibrated is what a similarity means as a threshold: the shares, 0 to 1, of pairs of two people
+// (FalseMatchRate) and of pairs of one person (TrueAcceptRate) that reach it.
 type Calibrated struct {
 	Similarity                     float32 // 0 to 100
 	FalseMatchRate, TrueAcceptRate float64
 }
 
-// Store is what the server reads of what the face API keeps.
+// Store reads the data of the face API.
 type Store interface {
-	// Totals counts what a realm has.
+	// Totals counts the collections, faces and users of a realm.
 	Totals(ctx context.Context, realm recollect.Realm) (face.Totals, error)
 
 	// Collection returns a collection. CodeNotFound if there is none.
@@ -79,15 +78,15 @@ type Store interface {
 	// Tags returns a collection's tags.
 	Tags(ctx context.Context, key face.CollectionKey) (map[string]string, error)
 
-	// Thumbnail returns the JPEG that is kept of a face. CodeNotFound if there is none.
+	// Thumbnail returns the JPEG thumbnail of a face. CodeNotFound if there is none.
 	Thumbnail(ctx context.Context, key face.CollectionKey, faceID string) ([]byte, error)
 
 	// HasThumbnails reports whether the thumbnail of any face is kept.
 	HasThumbnails(ctx context.Context) (bool, error)
 }
 
-// BackupWriter writes an archive of the whole server to w. It needs the folder scratch, with room
-// for the database, and writes nothing to w if it fails before its snapshot is there.
+// BackupWriter writes an archive of the whole server to w. It needs the folder scratch, with space
+// for a copy of the database, and writes nothing to w if it fails before the snapshot is complete.
 type BackupWriter interface {
 	Write(ctx context.Context, w io.Writer, scratch string) error
 }
@@ -97,8 +96,8 @@ type Exporter interface {
 	Write(ctx context.Context, w io.Writer, realm recollect.Realm, id string) error
 }
 
-// Importer makes a collection with this id from an archive: all of it, or nothing. An archive of
-// more than MaxArchiveBytes has more than any collection may have.
+// Importer creates a collection with this id from an archive, completely or not at all. An archive
+// of more than MaxArchiveBytes exceeds what any collection may have.
 type Importer interface {
 	MaxArchiveBytes() int64
 	Import(ctx context.Context, a *archive.Reader, realm recollect.Realm,
@@ -113,7 +112,7 @@ type Config struct {
 	Importer   Importer
 	Identities rekognition.Identities
 	Regions    []string // that signatures may be for
-	Account    string   // the server's own: what concerns all accounts is for its principals alone
+	Account    string   // the server's own; only its principals may back up all accounts
 	Data       string   // the data folder
 	Version    string   // of the program
 	Models     []Model  // the first is the default for new collections
@@ -124,7 +123,7 @@ type Config struct {
 	Clients clientaddr.Resolver // the zero value trusts no proxy
 }
 
-// Server answers the door's requests. It is safe for concurrent use.
+// Server is the handler of the routes. It is safe for concurrent use.
 type Server struct {
 	Config
 	now       func() time.Time
@@ -135,17 +134,17 @@ type Server struct {
 	callers   *authn.Authenticator
 }
 
-// route is what one path does. Its action and resource are authorised before it runs; it has none
-// if everybody with a key may.
+// route is the handler of one path. Its action on its resource is authorized before the handler
+// runs; without an action every caller with a valid signature is allowed.
 type route struct {
 	method string
 	action string
-	// collection says that the query names a collection, which is the resource.
+	// collection says that the parameter collection of the query names the resource.
 	collection bool
 	run        func(x *exchange) (answer any, err error)
 }
 
-// exchange is one request with what is known of it. A handler that answers by itself returns no
+// exchange is one request with its state. A handler that writes its response itself returns a nil
 // answer.
 type exchange struct {
 	id       string
@@ -153,12 +152,13 @@ type exchange struct {
 	path     string // of the route, behind Prefix; empty before it is found
 	w        http.ResponseWriter
 	r        *http.Request
-	keyID    string            // that the request names, be its signature right or wrong
-	caller   authn.Caller      // nobody before the signature is verified
-	bodyHash [sha256.Size]byte // as it was signed
+	keyID    string            // of the request, whether its signature is valid or not
+	caller   authn.Caller      // zero before the signature is verified
+	bodyHash [sha256.Size]byte // that was signed
 }
 
-// New returns a server, and removes what an earlier one left in the data folder.
+// New returns a server, and removes the scratch folders that an earlier process left in the data
+// folder.
 func New(cfg Config) *Server {
 	s := &Server{Config: cfg, now: time.Now, started: time.Now(),
 		requests:  semaphore.NewWeighted(maxRequests),
@@ -202,7 +202,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case answer != nil:
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-		w.Write(body) // a client that is gone needs no answer
+		w.Write(body) // an error means that the client has disconnected
 	}
 	level := slog.LevelInfo
 	attrs := []slog.Attr{
@@ -227,15 +227,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.Log.LogAttrs(r.Context(), level, "administration", attrs...)
 	if errors.Is(err, errAnswerBegun) {
-		panic(http.ErrAbortHandler) // so that the client sees a broken answer and not a short one
+		panic(http.ErrAbortHandler) // the client must see an aborted response, not a short one
 	}
 }
 
-// errAnswerBegun marks failures after which no error can be sent any more.
-var errAnswerBegun = errors.New("the answer had begun")
+// errAnswerBegun marks failures after the response was begun: no error can be sent any more.
+var errAnswerBegun = errors.New("the response had begun")
 
-// serve takes a request through authentication and authorisation to what its path does. It sets
-// x.path once a route is found.
+// serve authenticates and authorizes a request and runs the handler of its route. It sets x.path
+// once the route is found.
 func (s *Server) serve(x *exchange) (answer any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -278,11 +278,11 @@ func (s *Server) serve(x *exchange) (answer any, err error) {
 	return do.run(x)
 }
 
-// clipped is as much of a caller's text as is repeated to it.
+// clipped returns the first 100 bytes of a caller's text, for use in an error message.
 func clipped(text string) string { return text[:min(len(text), 100)] }
 
-// authenticate verifies the signature. The hash of the body is taken on trust: whoever reads the
-// body compares.
+// authenticate verifies the signature. It trusts the hash of the body in the header: the handler
+// that reads the body compares.
 func (s *Server) authenticate(x *exchange) error {
 	claim, err := s.callers.Read(x.r, x.start)
 	x.keyID = claim.KeyID()
@@ -291,8 +291,8 @@ func (s *Server) authenticate(x *exchange) error {
 	}
 	x.bodyHash = sha256.Sum256(nil)
 	if x.r.ContentLength != 0 {
-		// Other than for the API, the body is too large to be read before its signature is known to
-		// be good.
+		// Unlike a body of the API, this one is too large to be read before the signature is
+		// verified.
 		hash, err := hex.DecodeString(x.r.Header.Get("X-Amz-Content-Sha256"))
 		if err != nil || len(hash) != sha256.Size {
 			return recollect.Errorf(recollect.CodeInvalidParameter,
@@ -305,14 +305,14 @@ func (s *Server) authenticate(x *exchange) error {
 	return err
 }
 
-// authorization is what policies decide about.
+// authorization returns the request that policies decide about.
 func (s *Server) authorization(x *exchange, action, resource string) *iam.Request {
 	request := x.caller.PolicyRequest(x.r, action, resource, x.start)
 	if id := x.r.URL.Query().Get("collection"); id != "" && resource != "*" {
 		request.LoadResourceTags = func(ctx context.Context) (map[string]string, error) {
 			c, err := s.Store.Collection(ctx, x.caller.Realm, id)
 			if recollect.CodeOf(err) == recollect.CodeNotFound {
-				return nil, nil // what is not there has no tags, and looks the same
+				return nil, nil // the same decision as for a collection without tags
 			}
 			if err != nil {
 				return nil, err
@@ -323,7 +323,7 @@ func (s *Server) authorization(x *exchange, action, resource string) *iam.Reques
 	return request
 }
 
-// collectionOf is the collection that the query names.
+// collectionOf returns the id of the collection that the query names.
 func collectionOf(r *http.Request) (string, error) {
 	id := r.URL.Query().Get("collection")
 	if err := wire.Validate(&wire.DescribeCollectionRequest{CollectionId: &id}); err != nil {

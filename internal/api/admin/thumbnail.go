@@ -7,7 +7,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-// thumbnail answers with the picture that is kept of a face.
+// thumbnail sends the JPEG thumbnail of a face.
 func (s *Server) thumbnail(x *exchange) (any, error) {
 	if !s.Thumbnails {
 		return nil, recollect.Errorf(recollect.CodeNotFound, "This server shows no thumbnails.")
@@ -27,7 +27,7 @@ func (s *Server) thumbnail(x *exchange) (any, error) {
 	x.w.Header().Set("Content-Type", "image/jpeg")
 	x.w.Header().Set("X-Content-Type-Options", "nosniff")
 	x.w.Header().Set("Content-Length", strconv.Itoa(len(jpeg)))
-	x.w.Write(jpeg) // a client that is gone needs no answer
+	x.w.Write(jpeg) // an error means that the client has disconnected
 	return nil, nil
 }
 

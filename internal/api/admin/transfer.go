@@ -20,24 +20,24 @@ import (
 )
 
 const (
-	// maxTransfers is how many archives are written or read at one moment: each takes as much of
-	// the disk as its data.
+	// maxTransfers is the limit of archives in progress: each takes as much disk space as its
+	// data.
 	maxTransfers = 2
 
-	// transferPause is how long a peer may take nothing, or give nothing, before its transfer is
-	// given up.
+	// transferPause is how long a client may receive or send nothing before its transfer is
+	// aborted.
 	transferPause = time.Minute
 
 	scratchPrefix = ".archive-"
 )
 
-// transfer runs what needs scratch space: a folder within the data folder, which is gone
+// transfer runs do with a scratch folder within the data folder, and removes the folder
 // afterwards.
 func (s *Server) transfer(x *exchange, do func(scratch string) (any, error)) (answer any,
 	err error) {
 	if !s.transfers.TryAcquire(1) {
 		return nil, recollect.Errorf(recollect.CodeThrottled,
-			"Slow down; there are other archives in work.")
+			"Slow down; other archives are in progress.")
 	}
 	defer s.transfers.Release(1)
 	scratch, err := os.MkdirTemp(s.Data, scratchPrefix+"*") // mode 0700
@@ -54,18 +54,18 @@ func (s *Server) transfer(x *exchange, do func(scratch string) (any, error)) (an
 	return answer, err
 }
 
-// isFull tells whether an error comes from a disk, or a quota of one, that is full.
+// isFull reports whether an error means that the disk, or its quota, is full.
 func isFull(err error) bool {
 	return errors.Is(err, recollect.ErrNoSpace) || errors.Is(err, syscall.ENOSPC) ||
 		errors.Is(err, syscall.EDQUOT)
 }
 
-// removeScratch removes what a server that was killed left behind.
+// removeScratch removes the scratch folders of a process that was killed.
 func (s *Server) removeScratch() {
 	left, _ := filepath.Glob(filepath.Join(s.Data, scratchPrefix+"*"))
 	for _, folder := range left {
 		if err := os.RemoveAll(folder); err != nil {
-			s.Log.Error("scratch space of an earlier archive stays", "error", err)
+			s.Log.Error("cannot remove the scratch folder of an earlier archive", "error", err)
 		}
 	}
 }
@@ -86,8 +86,8 @@ func (s *Server) backup(x *exchange) (any, error) {
 	})
 }
 
-// export sends an archive of a collection. It is written to disk first, so that a slow client does
-// not keep the store's log from being folded in.
+// export sends an archive of a collection. The archive is written to disk first, so that a slow
+// client does not block checkpoints of the store.
 func (s *Server) export(x *exchange) (any, error) {
 	id, err := collectionOf(x.r)
 	if err != nil {
@@ -120,7 +120,7 @@ func (s *Server) export(x *exchange) (any, error) {
 	})
 }
 
-// sender writes to a client for as long as that takes something every minute.
+// sender writes to a client, with a new deadline for each write.
 type sender struct {
 	w       io.Writer
 	control *http.ResponseController
@@ -135,7 +135,7 @@ func (s *sender) Write(b []byte) (int, error) {
 	return s.w.Write(b)
 }
 
-// receiver reads from a client for as long as that gives something every minute.
+// receiver reads from a client, with a new deadline for each read.
 type receiver struct {
 	r       io.Reader
 	control *http.ResponseController
@@ -156,8 +156,8 @@ type importAnswer struct {
 	UserCount        int64
 }
 
-// importCollection takes an archive, which is on disk and found to be what was signed before any of
-// it is looked at.
+// importCollection creates a collection from an archive. The whole archive is written to disk and
+// its hash is verified before any of it is parsed.
 func (s *Server) importCollection(x *exchange) (any, error) {
 	id, err := collectionOf(x.r)
 	if err != nil {
@@ -183,7 +183,7 @@ func (s *Server) importCollection(x *exchange) (any, error) {
 			return nil, refusal(err)
 		}
 		control := http.NewResponseController(x.w)
-		// the import takes what it takes
+		// no deadline for the import itself
 		if err := control.SetWriteDeadline(time.Time{}); err != nil {
 			return nil, err
 		}
@@ -229,7 +229,7 @@ func tooLarge(limit int64) error {
 			"Nothing was changed.", limit)
 }
 
-// refusal tells the client what is wrong with its archive.
+// refusal returns the error for the client if its archive is damaged or invalid.
 func refusal(err error) error {
 	if damaged, ok := errors.AsType[*archive.DamagedError](err); ok {
 		return &recollect.Error{Code: recollect.CodeInvalidParameter,
@@ -237,7 +237,7 @@ func refusal(err error) error {
 	}
 	if invalid, ok := errors.AsType[*wire.ValidationError](err); ok {
 		return &recollect.Error{Code: recollect.CodeInvalidParameter,
-			Message: "Nothing was imported: the archive has what no server keeps: " +
+			Message: "Nothing was imported: the archive has values that are not valid: " +
 				invalid.Error()}
 	}
 	return err

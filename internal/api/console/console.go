@@ -1,12 +1,12 @@
 // Package console serves the web console: one page with its script and style, under /console/.
 //
-// The page is static and asks for no key. What it does it does with the face API and the door
-// beside it (package admin), at the same address, by requests that the browser signs with the
-// access key that a person typed: the server keeps no session, and a page of another origin has
-// nothing to forge a request with.
+// The page is static and needs no key. It calls the face API and the operator's routes (package
+// admin) at the same address, with requests that the browser signs with the access key that a
+// person typed. The server keeps no session, so a page of another origin has no cookie to forge a
+// request with.
 //
-// The bundle is built from web/ into bundle/ by make, and is embedded. Without it the package
-// compiles too, and says so at the path.
+// make builds the bundle from web/ into bundle/, and the package embeds it. Without the bundle the
+// package compiles, and the path says how to build it.
 package console
 
 import (
@@ -22,8 +22,8 @@ import (
 	"strings"
 )
 
-// Prefix is where the paths of the console begin. The page itself is there; without the slash at
-// its end it redirects there.
+// Prefix is the path of the page, and the prefix of its files. The path without the slash redirects
+// to it.
 const Prefix = "/console/"
 
 //go:embed all:bundle
@@ -38,11 +38,12 @@ const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 
 
 const notBuilt = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Recollect</title>
 <h1>The console was not built</h1>
-<p>This program was compiled without its web console. In Recollect's source folder, run <code>make</code>, which needs Node.js with npm, and start it again.
+<p>This program was compiled without its web console. In Recollect's source folder, run
+<code>make</code>, which needs Node.js with npm, and start it again.
 The API does not depend on it.</p></html>
 `
 
-// Config is what the page is told before anybody has signed in.
+// Config is the configuration that the page gets before anybody has signed in.
 type Config struct {
 	Version string   // of the program
 	Regions []string // that signatures may be for, the default first
@@ -57,12 +58,12 @@ func New(cfg Config) (http.Handler, error) {
 	return newHandler(files, cfg)
 }
 
-// file is what one path answers.
+// file is the response of one path.
 type file struct {
 	body        []byte
 	contentType string
 	etag        string
-	immutable   bool // its name changes with its content
+	immutable   bool // the name changes with the content
 }
 
 type handler struct {
@@ -100,7 +101,7 @@ func newHandler(bundle fs.FS, cfg Config) (*handler, error) {
 func (h *handler) add(name string, body []byte, immutable bool) {
 	sum := sha256.Sum256(body)
 	contentType := mime.TypeByExtension(path.Ext(name))
-	switch path.Ext(name) { // what a machine's own table says may differ
+	switch path.Ext(name) { // the machine's own table may differ
 	case ".js":
 		contentType = "text/javascript; charset=utf-8"
 	case ".css":
@@ -152,16 +153,15 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Length", fmt.Sprint(len(f.body)))
 	if r.Method == http.MethodGet {
-		w.Write(f.body) // a client that is gone needs no answer
+		w.Write(f.body) // an error means that the client has disconnected
 	}
 }
 
-// secure sets the headers that keep other pages away from this one, and this one away from other
-// places.
+// secure sets the headers that protect the page from other pages, and limit what it can load.
 func secure(h http.Header) {
 	h.Set("Content-Security-Policy", contentSecurityPolicy)
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY") // for browsers that know no frame-ancestors
+	h.Set("X-Frame-Options", "DENY") // for browsers without frame-ancestors
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")

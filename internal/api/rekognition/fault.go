@@ -96,7 +96,7 @@ func WriteError(w http.ResponseWriter, err error) (status int, exception string)
 	w.Header().Set("Content-Type", wire.MediaType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(f.status)
-	w.Write(body) // a client that is gone needs no answer
+	w.Write(body) // an error means that the client has disconnected
 	return f.status, f.name
 }
 

@@ -494,7 +494,8 @@ func TestOldAndOtherRequests(t *testing.T) {
 	for range 3 {
 		l.send(t, []byte("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n"))
 		resp, err := http.ReadResponse(l.r, &http.Request{Method: http.MethodHead})
-		if err != nil || resp.StatusCode != 404 || resp.Header.Get("x-amzn-RequestId") == "" {
+		if err != nil || resp.StatusCode != http.StatusNotFound ||
+			resp.Header.Get("x-amzn-RequestId") == "" {
 			t.Fatalf("HEAD: %v, %v", resp, err)
 		}
 	}

@@ -329,7 +329,8 @@ func TestSDKsRideOutTheRate(t *testing.T) {
 // rate, and what is over the rate is not even decoded.
 func TestRatesCountAuthenticatedCallsAlone(t *testing.T) {
 	d := openWith(t, enginetest.Engine("1.0"), func(cfg *rekognition.Config) {
-		cfg.Rates = rekognition.Rates{Operations: map[string]rekognition.Rate{rekognition.AnyOperation: {PerSecond: 0.001, Burst: 2}}}
+		cfg.Rates = rekognition.Rates{Operations: map[string]rekognition.Rate{
+			rekognition.AnyOperation: {PerSecond: 0.001, Burst: 2}}}
 	}, func(*httptest.Server) {})
 	for range 10 {
 		resp, body := d.post(t, "ListCollections", []byte(`{}`), replace(keyID, "AKIDEXAMPLE00001"))

@@ -278,7 +278,8 @@ func TestUnmodifiedSDK(t *testing.T) {
 				unknown}})
 	if err != nil || len(deleted.DeletedFaces) != 2 ||
 		len(deleted.UnsuccessfulFaceDeletions) != 1 ||
-		deleted.UnsuccessfulFaceDeletions[0].Reasons[0] != types.UnsuccessfulFaceDeletionReasonFaceNotFound {
+		deleted.UnsuccessfulFaceDeletions[0].Reasons[0] !=
+			types.UnsuccessfulFaceDeletionReasonFaceNotFound {
 		t.Fatalf("DeleteFaces = %+v, %v", deleted, err)
 	}
 	described, err := client.DescribeCollection(ctx,
@@ -459,9 +460,9 @@ func TestErrorsOnTheWire(t *testing.T) {
 	}
 }
 
-func replace(old, new string) func(*http.Request) {
+func replace(from, to string) func(*http.Request) {
 	return func(r *http.Request) {
-		r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), old, new, 1))
+		r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), from, to, 1))
 	}
 }
 
@@ -565,9 +566,8 @@ func BenchmarkListCollections(b *testing.B) {
 	}
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if resp,
-				answer := d.post(b, "ListCollections",
-				[]byte(`{"MaxResults":10}`)); resp.StatusCode != 200 {
+			resp, answer := d.post(b, "ListCollections", []byte(`{"MaxResults":10}`))
+			if resp.StatusCode != http.StatusOK {
 				b.Error(answer)
 			}
 		}

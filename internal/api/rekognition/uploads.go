@@ -177,7 +177,8 @@ func (u *upload) checkRate() {
 func (u *upload) stop(err error) {
 	u.stopped = err
 	u.remove()
-	u.conn.SetReadDeadline(time.Now()) // without deadlines the body is read until the client ends
+	// A connection without deadlines is read until the client ends.
+	_ = u.conn.SetReadDeadline(time.Now())
 }
 
 // end takes a body out of the count, and returns why it was stopped if it was: its connection

@@ -60,7 +60,8 @@ func TestIdleBodies(t *testing.T) {
 			}
 			if operation == "DetectFaces" { // until the last of them has had its start
 				for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
-					if resp, _ := d.post(t, operation, detectOne); resp.StatusCode == 200 {
+					resp, _ := d.post(t, operation, detectOne)
+					if resp.StatusCode == http.StatusOK {
 						break
 					}
 				}

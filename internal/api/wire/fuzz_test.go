@@ -30,8 +30,8 @@ func FuzzDecode(f *testing.F) {
 	operations := wire.Operations()
 	f.Fuzz(func(t *testing.T, n int, body []byte) {
 		op := operations[uint(n)%uint(len(operations))]
-		for _, make := range []func() any{op.NewInput, op.NewOutput} {
-			first := make()
+		for _, newMessage := range []func() any{op.NewInput, op.NewOutput} {
+			first := newMessage()
 			if err := wire.Decode(body, first); err != nil {
 				own, ok := errors.AsType[*wire.SerializationError](err)
 				if !ok || len(own.Message) > 100 || !utf8.ValidString(own.Message) {
@@ -43,7 +43,7 @@ func FuzzDecode(f *testing.F) {
 			if err != nil {
 				t.Fatalf("%s: %v", op.Name, err)
 			}
-			second := make()
+			second := newMessage()
 			if err := wire.Decode(text, second); err != nil {
 				t.Fatalf("%s: %s: %v", op.Name, text, err)
 			}

@@ -209,7 +209,7 @@ func (r *run) record(ctx context.Context, res result) error {
 func (r *run) associate(ctx context.Context) error {
 	for _, g := range r.plan.complete() {
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the caller reports the interrupt
 		}
 		row, err := r.sender.associate(ctx, g)
 		if errors.Is(err, errUnsent) {

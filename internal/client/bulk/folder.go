@@ -70,7 +70,7 @@ func (f *Folder) List(ctx context.Context) (pictures []Picture, err error) {
 		}
 		if err != nil { // a folder that cannot be read
 			pictures = append(pictures, Picture{Path: path, Skip: err.Error()})
-			return nil
+			return nil //nolint:nilerr // the report has the error
 		}
 		if path != "." && strings.HasPrefix(d.Name(), ".") {
 			if d.IsDir() {

@@ -175,7 +175,9 @@ func (r *Report) Add(row Row) error {
 func (r *Report) write(fields []string) error {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
-	w.Write(fields) // to memory
+	if err := w.Write(fields); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
 	w.Flush()
 	if _, err := r.file.Write(b.Bytes()); err != nil {
 		return fmt.Errorf("write the report: %w", err)

@@ -56,11 +56,11 @@ func newCores(n, spread int) *cores {
 	return &cores{all: n, spread: spread, free: n, callers: map[any]int{}}
 }
 
-// do calls run once a core is free, and returns its error. It tells run whether it has several. A
+// runWhenFree calls run once a core is free, with whether it has several, and returns its error. A
 // call whose context ends while it waits is not made, and one that has begun is waited for. A panic
 // of a run that waited is an error: in a goroutine of its own nobody else could stop it from ending
 // the process.
-func (c *cores) do(ctx context.Context, run func(spread bool) error) error {
+func (c *cores) runWhenFree(ctx context.Context, run func(spread bool) error) error {
 	caller := ctx.Value(callerKey{})
 	if caller == nil {
 		caller = new(byte)
@@ -72,9 +72,9 @@ func (c *cores) do(ctx context.Context, run func(spread bool) error) error {
 		c.crowded = time.Now()
 	}
 	if c.free > 0 {
-		n := c.take()
+		n := c.reserve()
 		c.mu.Unlock()
-		defer c.give(n)
+		defer c.release(n)
 		return run(n > 1)
 	}
 	t := &turn{run: run, done: make(chan struct{})}
@@ -107,8 +107,8 @@ func (c *cores) leave(caller any) {
 	}
 }
 
-// take takes cores for a run, one at least, of those that are free. It is called under mu.
-func (c *cores) take() int {
+// reserve takes cores for a run, one at least, of those that are free. It is called under mu.
+func (c *cores) reserve() int {
 	n := 1
 	if c.free >= c.spread && c.waiting.Len() == 0 && time.Since(c.crowded) >= calm {
 		n = c.spread
@@ -117,48 +117,49 @@ func (c *cores) take() int {
 	return n
 }
 
-// give gives back the cores of a run. Who has waited longest gets them.
-func (c *cores) give(n int) {
-	if t, n := c.next(n); t != nil {
-		go c.work(t, n)
+// release gives back the cores of a run. The run that has waited longest gets them.
+func (c *cores) release(n int) {
+	if t, n := c.releaseAndDequeue(n); t != nil {
+		go c.runQueued(t, n)
 	}
 }
 
-// work makes a run with n cores, and others as long as some wait.
-func (c *cores) work(t *turn, n int) {
+// runQueued makes a run with n cores, and others as long as some wait.
+func (c *cores) runQueued(t *turn, n int) {
 	for t != nil {
-		t.err = t.try(n > 1)
+		t.err = t.runRecovering(n > 1)
 		close(t.done)
-		t, n = c.next(n)
+		t, n = c.releaseAndDequeue(n)
 	}
 }
 
-// next gives back n cores and returns the turn that comes next with the cores for it, or nil. The
-// turns for which there are cores beside that begin on their own.
-func (c *cores) next(n int) (*turn, int) {
+// releaseAndDequeue gives back n cores and returns the turn that comes next with the cores for it,
+// or nil. Further turns for which there are cores begin in goroutines of their own.
+func (c *cores) releaseAndDequeue(n int) (*turn, int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.free += n
-	first, n := c.begin()
+	first, n := c.dequeue()
 	for c.free > 0 && c.waiting.Len() > 0 {
-		go c.work(c.begin())
+		go c.runQueued(c.dequeue())
 	}
 	return first, n
 }
 
-// begin takes the turn that has waited longest, and cores for it. It is nil if none waits. It is
+// dequeue takes the turn that has waited longest, and cores for it. It is nil if none waits. It is
 // called under mu.
-func (c *cores) begin() (*turn, int) {
+func (c *cores) dequeue() (*turn, int) {
 	place := c.waiting.Front()
 	if place == nil {
 		return nil, 0
 	}
 	t := c.waiting.Remove(place).(*turn)
 	t.begun = true
-	return t, c.take()
+	return t, c.reserve()
 }
 
-func (t *turn) try(spread bool) (err error) {
+// runRecovering makes the run. A panic of it is an error.
+func (t *turn) runRecovering(spread bool) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())

@@ -17,7 +17,7 @@ func hold(t *testing.T, c *cores) (release func()) {
 	t.Helper()
 	begun, end := make(chan bool), make(chan struct{})
 	go func() {
-		_ = c.do(t.Context(), func(spread bool) error {
+		_ = c.runWhenFree(t.Context(), func(spread bool) error {
 			begun <- spread
 			<-end
 			return nil
@@ -41,7 +41,7 @@ func TestCoresAreNotExceeded(t *testing.T) {
 					for range calls {
 						// so that they are together at times, and not at others
 						time.Sleep(rand.N(calm / 100))
-						err := c.do(t.Context(), func(several bool) error {
+						err := c.runWhenFree(t.Context(), func(several bool) error {
 							mine := int64(1)
 							if several {
 								mine = int64(spread)
@@ -78,7 +78,7 @@ func TestCoresSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCores(4, 2)
 		spread := func() (got bool) {
-			_ = c.do(t.Context(), func(spread bool) error { got = spread; return nil })
+			_ = c.runWhenFree(t.Context(), func(spread bool) error { got = spread; return nil })
 			return got
 		}
 		if !spread() {
@@ -115,12 +115,12 @@ func TestCoresOfOneCaller(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 5 {
 			wg.Go(func() {
-				_ = c.do(ctx, func(bool) error { time.Sleep(time.Millisecond); return nil })
+				_ = c.runWhenFree(ctx, func(bool) error { time.Sleep(time.Millisecond); return nil })
 			})
 		}
 		wg.Wait()
 		for range 2 { // the second without a caller
-			_ = c.do(ctx, func(spread bool) error {
+			_ = c.runWhenFree(ctx, func(spread bool) error {
 				if !spread {
 					t.Error("a run has one core though its caller was alone")
 				}
@@ -144,7 +144,7 @@ func TestCoresSeeOthersBetweenTheirRuns(t *testing.T) {
 			wg.Go(func() {
 				for range 1000 {
 					time.Sleep(rand.N(time.Millisecond))
-					_ = c.do(t.Context(), func(several bool) error {
+					_ = c.runWhenFree(t.Context(), func(several bool) error {
 						time.Sleep(rand.N(2 * time.Millisecond))
 						runs.Add(1)
 						if several {
@@ -170,7 +170,7 @@ func TestCoresServeInOrder(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 10 {
 			wg.Go(func() {
-				_ = c.do(t.Context(), func(bool) error { order = append(order, i); return nil })
+				_ = c.runWhenFree(t.Context(), func(bool) error { order = append(order, i); return nil })
 			})
 			synctest.Wait()
 		}
@@ -192,10 +192,10 @@ func TestCoresHeedContexts(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		gone, stayed := make(chan error), make(chan error)
 		go func() {
-			gone <- c.do(ctx, func(bool) error { t.Error("ran all the same"); return nil })
+			gone <- c.runWhenFree(ctx, func(bool) error { t.Error("ran all the same"); return nil })
 		}()
 		synctest.Wait()
-		go func() { stayed <- c.do(t.Context(), func(bool) error { return nil }) }()
+		go func() { stayed <- c.runWhenFree(t.Context(), func(bool) error { return nil }) }()
 		synctest.Wait()
 		cancel()
 		if err := <-gone; !errors.Is(err, context.Canceled) {
@@ -216,7 +216,7 @@ func TestCoresWaitForWhatHasBegun(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		begun, end, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 		go func() {
-			done <- c.do(ctx, func(bool) error { close(begun); <-end; return nil })
+			done <- c.runWhenFree(ctx, func(bool) error { close(begun); <-end; return nil })
 		}()
 		synctest.Wait()
 		release()
@@ -240,11 +240,11 @@ func TestCoresSurvivePanics(t *testing.T) {
 		c := newCores(2, 2)
 		func() {
 			defer func() { recover() }()
-			_ = c.do(t.Context(), func(bool) error { panic("at once") })
+			_ = c.runWhenFree(t.Context(), func(bool) error { panic("at once") })
 		}()
 		release := hold(t, c) // it has both
 		failed := make(chan error)
-		go func() { failed <- c.do(t.Context(), func(bool) error { panic("later") }) }()
+		go func() { failed <- c.runWhenFree(t.Context(), func(bool) error { panic("later") }) }()
 		synctest.Wait()
 		release()
 		if err := <-failed; err == nil || !strings.Contains(err.Error(), "panic: later") ||

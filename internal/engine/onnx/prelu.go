@@ -10,7 +10,9 @@ import (
 // convolution's output replaced by operators that ONNX Runtime computes many values at a time on an
 // x86 processor:
 //
-//	PReLU(x) = x + σ ReLU(b x)    with b = slope - 1, σ = 1 where the slope is at most 1, and b = 1 - slope, σ = -1 elsewhere
+//	PReLU(x) = x + σ ReLU(b x)
+//	b = slope - 1, σ =  1    where the slope is at most 1
+//	b = 1 - slope, σ = -1    elsewhere
 //
 // The library's own PRelu goes from value to value with a branch on a sign that nothing predicts,
 // and wants the values in another order than its convolutions have them in. b and σ are

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/yalue/onnxruntime_go"
 )
@@ -40,7 +41,15 @@ type Session struct {
 	input   Shape
 	outputs []Shape
 	idle    chan *tensors
+
+	mu     sync.Mutex
+	closed bool
+	runs   sync.WaitGroup // of runs that use the fields above; none is added once closed is set
+	free   func() error   // frees the session when first called, and returns the same error again
 }
+
+// ErrClosed is returned for a run of a session that is closed.
+var ErrClosed = errors.New("the network's session is closed")
 
 // tensors are the input and outputs of one run.
 type tensors struct {
@@ -57,6 +66,7 @@ type tensors struct {
 func (r *Runtime) NewSession(model []byte, input string, shape Shape, outputs []string) (*Session,
 	error) {
 	s := &Session{runtime: r, idle: make(chan *tensors, maxIdle)}
+	s.free = sync.OnceValue(s.destroy)
 	fixed, err := s.readShapes(model, input, shape, outputs)
 	if err != nil {
 		return nil, err
@@ -222,15 +232,23 @@ func (s *Session) OutputShapes() []Shape {
 // Run has fill write the input, runs the network and has read look at the outputs, in the order of
 // their names. All are flattened in row-major order, and neither fill nor read may keep them. What
 // the input holds before fill is not defined. Run waits until a core is free or ctx is done; a run
-// that has begun is not interrupted.
+// that has begun is not interrupted. Run returns [ErrClosed] if the session is closed, or is closed
+// before the run has a core.
 func (s *Session) Run(ctx context.Context, fill func(input []float32),
 	read func(outputs [][]float32)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if s.isClosed() {
+		return ErrClosed // without waiting for a core
+	}
 	// The core is held from the first byte of the input on: the input is still in its cache when
 	// the network reads it, and no more tensors are in use than there are cores.
-	return s.runtime.cores.do(ctx, func(spread bool) error {
+	return s.runtime.cores.runWhenFree(ctx, func(spread bool) error {
+		if err := s.begin(); err != nil {
+			return err
+		}
+		defer s.runs.Done()
 		t, err := s.take()
 		if err != nil {
 			return err
@@ -312,8 +330,37 @@ func (t *tensors) destroy() error {
 	return errors.Join(faults...)
 }
 
-// Close frees the session. No run may be under way, or begin afterwards.
+func (s *Session) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
+// begin counts a run that uses the session until runs.Done. A run is counted only once it has a
+// core, so that Close does not wait for runs in the queue.
+func (s *Session) begin() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	s.runs.Add(1)
+	return nil
+}
+
+// Close rejects new runs, waits for those that have begun, and frees the session. Close may be
+// called more than once and at any time, except from the functions that a run calls: it would wait
+// for that run forever.
 func (s *Session) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.runs.Wait()
+	return s.free()
+}
+
+// destroy frees the library's memory. No run may be in progress.
+func (s *Session) destroy() error {
 	var faults []error
 	for {
 		select {

@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/recollect-dev/recollect/internal/engine/onnx"
 )
@@ -150,6 +152,97 @@ func TestRunHeedsItsContext(t *testing.T) {
 	err := s.Run(ctx, onnx.Noise(1), func([][]float32) { t.Error("ran all the same") })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
+	}
+}
+
+// While a run is inside the session, Close waits for it; runs in the queue and later runs are
+// rejected.
+func TestCloseWaitsForRuns(t *testing.T) {
+	s := session(t, onnx.OpenInstalled(t, 2), "fr_landmark.onnx", "output")
+	run := func(ctx context.Context) error {
+		return s.Run(ctx, func([]float32) {}, func([][]float32) {})
+	}
+	inside, release := make(chan struct{}), make(chan struct{})
+	ran, queued := make(chan error, 1), make(chan error, 1)
+	go func() {
+		// A run that is alone is spread over both cores.
+		ran <- s.Run(t.Context(), func([]float32) { close(inside); <-release },
+			func([][]float32) {})
+	}()
+	<-inside
+	go func() { queued <- run(t.Context()) }()
+	closed := make(chan error, 2)
+	for range cap(closed) {
+		go func() { closed <- s.Close() }()
+	}
+	rejected := func() bool {
+		// Before Close has begun, the run waits for a core until its context ends.
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		return errors.Is(run(ctx), onnx.ErrClosed)
+	}
+	for deadline := time.Now().Add(10 * time.Second); !rejected(); {
+		if time.Now().After(deadline) {
+			t.Fatal("runs are not rejected while Close waits")
+		}
+	}
+	select {
+	case err := <-closed:
+		t.Fatalf("Close returned %v while a run was inside", err)
+	case <-time.After(20 * time.Millisecond):
+	}
+	close(release)
+	if err := <-ran; err != nil {
+		t.Errorf("the run that was inside: %v", err)
+	}
+	if err := <-queued; !errors.Is(err, onnx.ErrClosed) {
+		t.Errorf("the run in the queue: got %v, want ErrClosed", err)
+	}
+	for range cap(closed) {
+		if err := <-closed; err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Errorf("Close once more: %v", err)
+	}
+	if err := run(t.Context()); !errors.Is(err, onnx.ErrClosed) {
+		t.Errorf("a run after Close: got %v, want ErrClosed", err)
+	}
+}
+
+// TestCloseUnderLoad closes a session while more callers than cores run it without a pause.
+func TestCloseUnderLoad(t *testing.T) {
+	s := session(t, onnx.OpenInstalled(t, 2), "fr_feature.onnx", "output")
+	var wg sync.WaitGroup
+	var runs atomic.Int64
+	started := make(chan struct{}, 4)
+	for range cap(started) {
+		wg.Go(func() {
+			for first := true; ; first = false {
+				err := s.Run(t.Context(), onnx.Noise(1), func([][]float32) { runs.Add(1) })
+				if first {
+					started <- struct{}{}
+				}
+				if err != nil {
+					if !errors.Is(err, onnx.ErrClosed) {
+						t.Error(err)
+					}
+					return
+				}
+			}
+		})
+	}
+	for range cap(started) {
+		<-started
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	ended := runs.Load()
+	wg.Wait()
+	if got := runs.Load(); got != ended || got == 0 {
+		t.Errorf("%d runs ended before Close returned, and %d afterwards", ended, got-ended)
 	}
 }
 

@@ -87,6 +87,7 @@ func (l Library) SetDefault(name string) error {
 		return nil
 	}
 	beside := file + ".new"
+	//nolint:gosec // G306: not a secret
 	err := os.WriteFile(beside, []byte(name+"\n"), 0o644)
 	if err == nil {
 		err = os.Rename(beside, file)
@@ -143,6 +144,7 @@ func (l Library) Add(source fs.FS, try func(*Pack) error) (added *Pack, err erro
 		return nil, err
 	}
 	packs := filepath.Join(l.dir, packsName)
+	//nolint:gosec // G301: networks are not secrets, and the server may be another user
 	if err := os.MkdirAll(packs, 0o755); err != nil {
 		return nil, fmt.Errorf("make the folder of the model packs: %w", err)
 	}
@@ -173,6 +175,7 @@ func (l Library) Add(source fs.FS, try func(*Pack) error) (added *Pack, err erro
 	if err := try(added); err != nil {
 		return nil, err
 	}
+	//nolint:gosec // G302: as the folder of the packs
 	if err := os.Chmod(scratch, 0o755); err != nil {
 		return nil, fmt.Errorf("add the model pack %s: %w", p.Name, err)
 	}
@@ -250,6 +253,7 @@ func copyOut(source fs.FS, name, target string) (err error) {
 		return &FileError{File: name, Err: bare(err)}
 	}
 	defer in.Close()
+	//nolint:gosec // G302: as the folder of the packs
 	out, err := os.OpenFile(target, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err

@@ -100,13 +100,13 @@ func TestLoadWithoutManifest(t *testing.T) {
 }
 
 // replace changes the one place of the default manifest that has the old text.
-func replace(t *testing.T, old, new string) []byte {
+func replace(t *testing.T, from, to string) []byte {
 	t.Helper()
 	data := string(manifest(t))
-	if !strings.Contains(data, old) {
-		t.Fatalf("the manifest has no %q", old)
+	if !strings.Contains(data, from) {
+		t.Fatalf("the manifest has no %q", from)
 	}
-	return []byte(strings.Replace(data, old, new, 1))
+	return []byte(strings.Replace(data, from, to, 1))
 }
 
 func TestParseRefuses(t *testing.T) {

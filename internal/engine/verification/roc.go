@@ -26,8 +26,10 @@ func NewROC(genuine, impostor []float32) *ROC {
 	return &ROC{genuine, impostor}
 }
 
-// Genuine and Impostors are the numbers of pairs of each kind.
-func (r *ROC) Genuine() int   { return len(r.genuine) }
+// Genuine returns the number of pairs of one person.
+func (r *ROC) Genuine() int { return len(r.genuine) }
+
+// Impostors returns the number of pairs of different people.
 func (r *ROC) Impostors() int { return len(r.impostor) }
 
 // accepted is how many of the ascending cosines are at least the threshold.

@@ -24,7 +24,8 @@ import (
 // allNames are the API's landmarks in the order of the service's answers.
 var allNames = strings.Fields(`eyeLeft eyeRight mouthLeft mouthRight nose
 	leftEyeBrowLeft leftEyeBrowRight leftEyeBrowUp rightEyeBrowLeft rightEyeBrowRight rightEyeBrowUp
-	leftEyeLeft leftEyeRight leftEyeUp leftEyeDown rightEyeLeft rightEyeRight rightEyeUp rightEyeDown
+	leftEyeLeft leftEyeRight leftEyeUp leftEyeDown
+	rightEyeLeft rightEyeRight rightEyeUp rightEyeDown
 	noseLeft noseRight mouthUp mouthDown leftPupil rightPupil
 	upperJawlineLeft midJawlineLeft chinBottom midJawlineRight upperJawlineRight`)
 

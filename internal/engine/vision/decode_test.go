@@ -105,7 +105,7 @@ func TestDecodeKinds(t *testing.T) {
 		half := func(v uint8) uint8 { return uint8((uint(v)*128 + 255*127 + 127) / 255) }
 		return color.NRGBA{half(c.R), half(c.G), half(c.B), 255}
 	}
-	clear := append(color.Palette{color.NRGBA{}}, palette...)
+	transparent := append(color.Palette{color.NRGBA{}}, palette...)
 
 	_, _, want := pixels(t, testdata(t, "drawing.png"))
 	_, _, wantGrey := pixels(t, encodePNG(t, redraw(img, image.NewNRGBA(bounds), grey)))
@@ -152,9 +152,9 @@ func TestDecodeKinds(t *testing.T) {
 		"alpha of 16 bits": {encodePNG(t,
 			redraw(img, image.NewNRGBA64(bounds), translucentWide)), wantHalf, 0.5},
 		"transparent in all":   {encodePNG(t, image.NewNRGBA(bounds)), white, 0},
-		"palette, transparent": {encodePNG(t, image.NewPaletted(bounds, clear)), white, 0},
-		"palette with some clear": {encodePNG(t,
-			redraw(img, image.NewPaletted(bounds, clear), same)), wantPalette, 0},
+		"palette, transparent": {encodePNG(t, image.NewPaletted(bounds, transparent)), white, 0},
+		"palette with some transparent": {encodePNG(t,
+			redraw(img, image.NewPaletted(bounds, transparent), same)), wantPalette, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			width, height, got := pixels(t, c.data)

@@ -97,7 +97,8 @@ func New(p *pack.Pack, r *onnx.Runtime, options Options) (*Engine, error) {
 // The caller does not change it.
 func (e *Engine) Calibration() []pack.Calibrated { return e.calibration }
 
-// Close frees the networks. No call may be under way, or begin afterwards.
+// Close frees the networks. It waits for the runs of networks that have begun; calls in progress
+// and later ones return an error that wraps [onnx.ErrClosed] when they would run the next.
 func (e *Engine) Close() error {
 	var faults []error
 	for _, n := range e.networks() {

@@ -88,9 +88,15 @@ const triedHead = `# What recognition was tried with
 ` + "`make bench-recognition`" +
 	`, %s, beside face model version %s. LFW's View 1: %d pictures, %d training and %d test pairs.
 
-*Train* is the accuracy on pairsDevTrain, at the threshold that is best for it; *accuracy* that on pairsDevTest at the same threshold. *TAR* is the true accept rate on pairsDevTest at a false
-match rate of 1e-3 over all pairs of its pictures; the *all* columns are over all pairs of all pictures, at false match rates of 1e-3, 1e-4, 1e-5: finer, since one pair of the test is 0.1 %%, or 0.2 %% of the genuine ones. The time is
-that of one face on one core from its box to its vector (landmarks, crop, embedding; without decoding, detection and pose), processor time, the mean of 100 faces, all ways in turns, and how often the baseline's.
+*Train* is the accuracy on pairsDevTrain, at the threshold that is best for it.
+*Accuracy* is that on pairsDevTest at the same threshold.
+*TAR* is the true accept rate on pairsDevTest at a false match rate of 1e-3 over all pairs of its
+pictures.
+The *all* columns are over all pairs of all pictures, at false match rates of 1e-3, 1e-4, 1e-5.
+They are finer: one pair of the test is 0.1 %%, or 0.2 %% of the genuine ones.
+The time is the processor time of one face on one core from its box to its vector (landmarks, crop,
+embedding; without decoding, detection and pose): the mean of 100 faces, all ways in turns, and as
+a multiple of the baseline's.
 
 | way | train | accuracy | TAR | all, 1e-3 | all, 1e-4 | all, 1e-5 | ms a face |
 |---|---|---|---|---|---|---|---|

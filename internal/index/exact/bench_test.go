@@ -12,8 +12,8 @@ import (
 // faceLike returns vectors whose cosines are distributed like those of different people's faces: a
 // share of 0.01 has more than 0.24, which a standard deviation of 0.103 makes, as in 94 dimensions;
 // each group of ten is like one person's faces, with cosines of about 0.6.
-func faceLike(random *rand.Rand, n int) [][]float32 {
-	const dimension, effective = 512, 94
+func faceLike(random *rand.Rand, n, dimension int) [][]float32 {
+	const effective = 94
 	basis := make([][]float32, effective)
 	for i := range basis {
 		basis[i] = unit(random, dimension)
@@ -46,7 +46,7 @@ func normalise(v []float32) {
 func BenchmarkSearch(b *testing.B) {
 	for _, n := range []int{10_000, 100_000} {
 		random := rand.New(rand.NewPCG(1, 1))
-		vectors := faceLike(random, n)
+		vectors := faceLike(random, n, 512)
 		for _, k := range available() {
 			var g gallery
 			g.begin(newCoders(k), new(Tally), nil)
@@ -74,6 +74,36 @@ func BenchmarkSearch(b *testing.B) {
 						b.ReportMetric(float64(g.tally.Compared.Load())/float64(b.N), "compared/op")
 					})
 			}
+		}
+	}
+}
+
+// BenchmarkDimension searches vectors of several lengths. Up to minWidth the codes are as long, and
+// the times are much the same.
+func BenchmarkDimension(b *testing.B) {
+	const n = 100_000
+	for _, dimension := range []int{128, 256, 512, 1024} {
+		random := rand.New(rand.NewPCG(1, 1))
+		vectors := faceLike(random, n, dimension)
+		var g gallery
+		g.begin(newCoders(fastest()), new(Tally), nil)
+		for i, v := range vectors {
+			if err := g.add([]face.Embedding{{Key: face.VectorKey(i + 1), Vector: v}}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		for _, least := range []float32{-1, 0.3, 0.5} {
+			b.Run(fmt.Sprintf("%d/least=%v", dimension, least), func(b *testing.B) {
+				*g.tally = Tally{}
+				for i := range b.N {
+					query := near(random, vectors[i%n], 0.6)
+					if _, err := g.search(b.Context(), query, 10, least); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/vector")
+				b.ReportMetric(float64(g.tally.Compared.Load())/float64(b.N), "compared/op")
+			})
 		}
 	}
 }

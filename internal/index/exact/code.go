@@ -11,12 +11,17 @@ import (
 // coordinates are 63,488.
 const maxDimension = 4096
 
+// minWidth is how many coordinates a code has at least. The error of an estimate falls with the
+// number of coordinates, so that shorter vectors are spread over as many: at 128 coordinates, codes
+// leave a hundred times as many vectors open as at 512, which takes more time than longer codes do.
+const minWidth = 512
+
 // coder turns vectors of one dimension into codes of two bits a coordinate. See bound.go for what
 // the codes are worth.
 type coder struct {
 	kernels   *kernels
 	dimension int // of the vectors
-	// of the codes: the dimension, filled up with zeros to a power of two of at least 128
+	// of the codes: the dimension, filled up with zeros to a power of two of at least minWidth
 	width int
 	signs []float32 // ±1, three rounds of width
 }
@@ -43,7 +48,7 @@ func (c *coders) of(dimension int) *coder {
 }
 
 func newCoder(k *kernels, dimension int) *coder {
-	c := &coder{kernels: k, dimension: dimension, width: max(128, 1<<bits.Len(uint(dimension-1)))}
+	c := &coder{kernels: k, dimension: dimension, width: max(minWidth, 1<<bits.Len(uint(dimension-1)))}
 	random := rand.New(rand.NewPCG(0x5ee, uint64(c.width))) // always the same
 	c.signs = make([]float32, 3*c.width)
 	for i := range c.signs {

@@ -14,17 +14,32 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// disk is the files of one collection.
+// disk is the files of one collection, for one gallery.
 type disk struct {
 	files      *Files
 	collection face.CollectionKey
 	log        *slog.Logger
 	failed     atomic.Bool // writing has failed, which is said once
+	left       atomic.Bool // the gallery has left the index and changes no file any more
 }
 
+// begin returns the paths of the files that are there, once galleries of the collection that have
+// left the index change none any more.
+func (d *disk) begin() []string {
+	defer d.files.locks.exclude(d.collection)()
+	return d.files.list(d.collection)
+}
+
+// clear removes the files, unless the gallery has left the index.
+func (d *disk) clear() error { return d.files.dropUnless(d.collection, d.left.Load) }
+
 // write puts a full slab and its vectors into a file, and returns the slab to use instead; nil if
-// that fails.
+// that fails or the gallery has left the index.
 func (d *disk) write(c *coder, s *slab, vector func(slot int) []float32) *slab {
+	defer d.files.locks.share(d.collection)()
+	if d.left.Load() {
+		return nil
+	}
 	sealed, err := d.files.write(d.collection, c, s, vector)
 	if err != nil {
 		if !d.failed.Swap(true) {
@@ -36,8 +51,12 @@ func (d *disk) write(c *coder, s *slab, vector func(slot int) []float32) *slab {
 	return sealed
 }
 
-// remove removes a file that is of no use any more.
+// remove removes a file that is of no use any more, unless the gallery has left the index.
 func (d *disk) remove(path string) {
+	defer d.files.locks.share(d.collection)()
+	if d.left.Load() {
+		return
+	}
 	if err := os.Remove(path); err != nil {
 		d.log.Warn("the index cannot remove a file that it does not need", "error", err)
 	}
@@ -135,10 +154,14 @@ func (d *disk) reconcile(slabs []*slab, keys []face.VectorKey) (left []*slab,
 	return left, missing
 }
 
-// install puts full slabs before what was added while they were read.
+// install puts full slabs before what was added while they were read. errDropped if the gallery was
+// freed.
 func (g *gallery) install(c *coder, slabs []*slab) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.freed {
+		return errDropped
+	}
 	v := *g.view.Load()
 	if len(slabs) == 0 {
 		return nil
@@ -161,6 +184,6 @@ func (g *gallery) install(c *coder, slabs []*slab) error {
 	}
 	v.slabs = append(slabs, v.slabs...)
 	v.n += len(slabs) * slabSlots
-	g.view.Store(&v)
+	g.publish(&v)
 	return nil
 }

@@ -8,11 +8,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"log/slog"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"sync"
 
@@ -71,22 +71,21 @@ type Index struct {
 	files    *Files
 	log      *slog.Logger
 	tally    Tally
-	collect  int64         // how many bytes are used up before the collector is told
 	loads    chan struct{} // holds one for each load at work
 	cores    chan struct{} // and one for each slab that loads are making
 
 	ctx   context.Context // of the loads; ended by Close
 	end   context.CancelFunc
-	tasks sync.WaitGroup // the loads
+	tasks sync.WaitGroup // the loads, and the freeing of memory
 
+	// mu is held for moments, so that no collection waits for what is done with another: under it
+	// no lock of a gallery is taken and no file is used.
 	mu      sync.Mutex
 	entries map[face.CollectionKey]*entry
 	recent  *list.List // of the entries, the one searched last in front
 	bytes   int64      // sum of the entries' bytes
 	vectors int        // sum of the entries' vectors
-	// bytes of entries that were read or let go since the collector was last told
-	used   int64
-	closed bool
+	closed  bool
 }
 
 // entry is a collection that is in memory or on its way there.
@@ -99,6 +98,8 @@ type entry struct {
 
 	// Under Index.mu:
 	place   *list.Element // in recent
+	users   int           // searches that have it
+	left    bool          // it is not in the index any more
 	ready   bool          // it is loaded, and counts
 	bytes   int64         // as counted in Index.bytes
 	vectors int           // as counted in Index.vectors
@@ -123,7 +124,6 @@ func New(source Source, o Options) *Index {
 		coders:   newCoders(o.kernels),
 		files:    o.Files,
 		log:      o.Log,
-		collect:  64 << 20,
 		loads:    make(chan struct{}, runtime.GOMAXPROCS(0)),
 		cores:    make(chan struct{}, runtime.GOMAXPROCS(0)),
 		entries:  map[face.CollectionKey]*entry{},
@@ -143,7 +143,9 @@ func (x *Index) Warm() {
 		return
 	}
 	if c, ok := x.files.latest(); ok {
-		_, _ = x.load(c) // fails if the index is closed
+		if e, err := x.acquire(c); err == nil { // else the index is closed
+			x.release(e)
+		}
 	}
 }
 
@@ -218,29 +220,37 @@ func (x *Index) search(ctx context.Context, c face.CollectionKey, query []float3
 		return nil, nil
 	}
 	for tries := 0; ; tries++ {
-		e, err := x.load(c)
-		if err != nil {
-			return nil, err
-		}
-		select {
-		case <-e.loaded:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-		if errors.Is(e.err, errDropped) {
-			continue // and read what is there now
-		}
-		if e.err != nil {
-			return nil, e.err
-		}
-		hits, err := e.gallery.search(ctx, query, k, least)
+		hits, err := x.try(ctx, c, query, k, least)
 		var d *damage
-		if errors.As(err, &d) && tries < maxRepairs {
-			x.repair(e, d)
-			continue
+		if errors.Is(err, errDropped) || errors.As(err, &d) && tries < maxRepairs {
+			continue // and read what is there now
 		}
 		return hits, err
 	}
+}
+
+// try searches a collection once. A damaged file that it finds is repaired for the next time.
+func (x *Index) try(ctx context.Context, c face.CollectionKey, query []float32, k int,
+	least float32) ([]face.Hit, error) {
+	e, err := x.acquire(c)
+	if err != nil {
+		return nil, err
+	}
+	defer x.release(e)
+	select {
+	case <-e.loaded:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if e.err != nil {
+		return nil, e.err
+	}
+	hits, err := e.gallery.search(ctx, query, k, least)
+	var d *damage
+	if errors.As(err, &d) {
+		x.repair(e, d)
+	}
+	return hits, err
 }
 
 // maxRepairs is how often a search begins again; more files than that damaged in a moment mean a
@@ -250,15 +260,24 @@ const maxRepairs = 100
 // repair removes a damaged file and lets the collection be read again: what the file had comes from
 // the source.
 func (x *Index) repair(e *entry, d *damage) {
+	if x.find(e.key) != e {
+		return // another search has repaired it
+	}
+	// The file is removed before the collection can be read again. Several searches may find the
+	// damage at once.
+	err := os.Remove(d.slab.file.path)
 	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.entries[e.key] != e {
-		return // somebody has
+	first := x.entries[e.key] == e
+	if first {
+		x.forget(e)
+	}
+	x.mu.Unlock()
+	if !first {
+		return
 	}
 	x.log.Warn("the index found a damaged file and reads its vectors from the database", "file",
 		d.slab.file.path, "error", d.err)
-	x.forget(e)
-	if err := os.Remove(d.slab.file.path); err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		x.log.Warn("the index cannot remove a damaged file", "error", err)
 	}
 }
@@ -273,11 +292,12 @@ func (x *Index) find(c face.CollectionKey) *entry {
 	return x.entries[c]
 }
 
-// load returns the entry of a collection, and starts to read it if there is none.
+// acquire returns the entry of a collection, and starts to read it if there is none. The entry's
+// memory stays until the caller releases the entry.
 //
 // The entry is there before the source is asked. So what is committed before an Add that finds no
 // entry is in what the source yields later, and an Add that finds one tells it directly.
-func (x *Index) load(c face.CollectionKey) (*entry, error) {
+func (x *Index) acquire(c face.CollectionKey) (*entry, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.closed {
@@ -285,10 +305,11 @@ func (x *Index) load(c face.CollectionKey) (*entry, error) {
 	}
 	if e := x.entries[c]; e != nil {
 		x.recent.MoveToFront(e.place)
+		e.users++
 		return e, nil
 	}
 	ctx, stop := context.WithCancel(x.ctx)
-	e := &entry{key: c, stop: stop, loaded: make(chan struct{})}
+	e := &entry{key: c, users: 1, stop: stop, loaded: make(chan struct{})}
 	var d *disk
 	if x.files != nil {
 		d = &disk{files: x.files, collection: c, log: x.log}
@@ -298,6 +319,14 @@ func (x *Index) load(c face.CollectionKey) (*entry, error) {
 	x.entries[c] = e
 	x.tasks.Go(func() { x.read(ctx, e) })
 	return e, nil
+}
+
+// release ends the use of an entry by a search.
+func (x *Index) release(e *entry) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	e.users--
+	x.freeUnused(e)
 }
 
 // read fills an entry from the source. If that fails, the next search tries again.
@@ -313,7 +342,6 @@ func (x *Index) read(ctx context.Context, e *entry) {
 	case e.err == nil:
 		e.ready = true
 		x.count(e)
-		x.tell(e.bytes)
 		return
 	case x.closed:
 		e.err = ErrClosed
@@ -337,7 +365,7 @@ func (x *Index) fill(ctx context.Context, e *entry) error {
 	}
 	record, ok := x.source.(Record)
 	if !ok { // files cannot be told from what is there now
-		if err := x.files.drop(e.key); err != nil {
+		if err := e.gallery.disk.clear(); err != nil {
 			return err
 		}
 		return e.gallery.fill(ctx, x.cores, x.source.Embeddings(ctx, e.key))
@@ -355,7 +383,7 @@ func (x *Index) fill(ctx context.Context, e *entry) error {
 // fillFromFiles fills an entry from files, and from the source what they lack.
 func (x *Index) fillFromFiles(ctx context.Context, e *entry, record Record) error {
 	disk := e.gallery.disk
-	paths := x.files.list(e.key)
+	paths := disk.begin()
 	var keys []face.VectorKey
 	var keysErr error
 	var reading sync.WaitGroup
@@ -372,7 +400,7 @@ func (x *Index) fillFromFiles(ctx context.Context, e *entry, record Record) erro
 	}
 	slabs, missing := disk.reconcile(slabs, keys)
 	if err := e.gallery.install(coder, slabs); err != nil {
-		return errors.Join(err, x.files.drop(e.key)) // the next reading begins without
+		return errors.Join(err, disk.clear()) // the next reading begins without
 	}
 	for batch := range slices.Chunk(missing, slabSlots) {
 		if err := e.gallery.fill(ctx, x.cores,
@@ -409,14 +437,15 @@ func (x *Index) sweep(record Record) {
 			}
 			break
 		}
-		x.mu.Lock()
-		if empty && x.entries[c] == nil && x.ctx.Err() == nil {
-			if err := x.files.drop(c); err != nil {
-				x.log.Warn("the index cannot remove files that it does not need", "collection", c,
-					"error", err)
-			}
+		if !empty {
+			continue
 		}
-		x.mu.Unlock()
+		// A reading of the collection that begins now waits for the end of the removal.
+		err := x.files.dropUnless(c, func() bool { return x.find(c) != nil || x.ctx.Err() != nil })
+		if err != nil {
+			x.log.Warn("the index cannot remove files that it does not need", "collection", c,
+				"error", err)
+		}
 	}
 }
 
@@ -449,18 +478,19 @@ func (x *Index) count(e *entry) {
 func (x *Index) forget(e *entry) {
 	delete(x.entries, e.key)
 	x.recent.Remove(e.place)
-	e.gallery.close()
+	e.gallery.leaveFiles()
 	x.bytes -= e.bytes
 	x.vectors -= e.vectors
-	x.tell(e.bytes)
+	e.left = true
+	x.freeUnused(e)
 }
 
-// tell gives memory back to the system from time to time: what is outside of the heap does not make
-// the collector run, and reading leaves much of the heap behind. x.mu is held.
-func (x *Index) tell(used int64) {
-	if x.used += used; x.used >= x.collect && !x.closed {
-		x.used = 0
-		x.tasks.Go(debug.FreeOSMemory)
+// freeUnused gives the memory of an entry back to the system once the entry has left the index and
+// no search has it; x.mu is held. Go's collector does not do that in time: what is outside of the
+// heap does not make it run.
+func (x *Index) freeUnused(e *entry) {
+	if e.left && e.users == 0 && !x.closed {
+		x.tasks.Go(e.gallery.free)
 	}
 }
 

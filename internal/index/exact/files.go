@@ -39,7 +39,10 @@ type Record interface {
 // damaged, torn or missing costs time, and nothing else.
 //
 //	DIR/IDENTITY/COLLECTION/RANDOM-HIGHESTKEY.slab
-type Files struct{ dir string }
+type Files struct {
+	dir   string
+	locks fileLocks
+}
 
 // OpenFiles returns the files in a directory that belong to a record with this identity, and
 // removes all others. highest is the highest key that the record has given so far: files with a
@@ -137,8 +140,20 @@ func (f *Files) latest() (latest face.CollectionKey, ok bool) {
 	return latest, ok
 }
 
-// drop removes a collection's files.
-func (f *Files) drop(c face.CollectionKey) error { return os.RemoveAll(f.collection(c)) }
+// drop removes a collection's files. It waits for what is changing them, and what would change them
+// waits for it.
+func (f *Files) drop(c face.CollectionKey) error {
+	return f.dropUnless(c, func() bool { return false })
+}
+
+// dropUnless is drop, unless keep returns true while nothing changes the files.
+func (f *Files) dropUnless(c face.CollectionKey, keep func() bool) error {
+	defer f.locks.exclude(c)()
+	if keep() {
+		return nil
+	}
+	return os.RemoveAll(f.collection(c))
+}
 
 // list returns the paths of a collection's files.
 func (f *Files) list(c face.CollectionKey) []string {
@@ -173,9 +188,10 @@ func (d *damage) Unwrap() error { return d.err }
 // mapped is a file's rows in memory, where they come to as they are used. Whoever reads from it
 // keeps it alive.
 type mapped struct {
-	path   string
-	rows   []byte
-	stride int
+	path    string
+	rows    []byte
+	stride  int
+	mapping *mapping
 }
 
 func (c *coder) rowBytes() int { return 4*c.dimension + 4 }

@@ -23,13 +23,18 @@ type gallery struct {
 	view   atomic.Pointer[view]
 	passes passes
 
+	// inUse is shared by the passes, which read slabs without g.mu. Whoever frees the slabs has it
+	// alone.
+	inUse sync.RWMutex
+
 	mu      sync.Mutex // held by whoever changes anything
+	freed   bool       // read under either lock, set under both
 	loading bool
 	// While loading: what the load must not bring back, and what it must not replace.
 	removed, added map[face.VectorKey]struct{}
 
-	sealing sync.RWMutex // shared by those who write and remove files
-	closed  bool         // no file is written or removed any more
+	// What the gallery takes in memory, about, and how many vectors it has: as of the last change.
+	bytes, vectors atomic.Int64
 }
 
 // view is a gallery at one moment. It does not change, except that keys are cleared.
@@ -57,10 +62,13 @@ func (g *gallery) endLoad() {
 }
 
 // load puts in what the source had. What was added or removed meanwhile is newer and stays as it
-// is.
+// is. errDropped if the gallery was freed.
 func (g *gallery) load(embeddings []face.Embedding) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.freed {
+		return errDropped
+	}
 	embeddings = slices.DeleteFunc(embeddings, func(e face.Embedding) bool {
 		_, there := g.added[e.Key]
 		_, gone := g.removed[e.Key]
@@ -71,15 +79,18 @@ func (g *gallery) load(embeddings []face.Embedding) error {
 		return err
 	}
 	g.append(v, embeddings)
-	g.view.Store(v)
+	g.publish(v)
 	return nil
 }
 
 // add puts vectors in, in place of those with the same keys: all of them or, if the dimension of
-// one is wrong, none.
+// one is wrong, none. A gallery that was freed stays empty.
 func (g *gallery) add(embeddings []face.Embedding) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.freed {
+		return nil
+	}
 	v, err := g.fitting(embeddings)
 	if err != nil || len(embeddings) == 0 {
 		return err
@@ -119,8 +130,21 @@ func (g *gallery) add(embeddings []face.Embedding) error {
 	}
 	g.append(v, embeddings)
 	g.compact(v)
-	g.view.Store(v)
+	g.publish(v)
 	return nil
+}
+
+// publish makes a view the one that is searched, and notes its size; g.mu is held.
+func (g *gallery) publish(v *view) {
+	const perGallery = 1024
+	bytes, vectors := int64(perGallery), 0
+	for _, s := range v.slabs {
+		bytes += s.bytes()
+		vectors += s.live
+	}
+	g.view.Store(v)
+	g.bytes.Store(bytes)
+	g.vectors.Store(int64(vectors))
 }
 
 // fitting returns a copy of the view that vectors can be appended to.
@@ -182,6 +206,9 @@ func (v *view) find(key face.VectorKey) (place, slot int) {
 func (g *gallery) remove(keys []face.VectorKey) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.freed {
+		return
+	}
 	v := *g.view.Load()
 	for _, key := range keys {
 		if g.loading {
@@ -192,15 +219,13 @@ func (g *gallery) remove(keys []face.VectorKey) {
 			v.slabs[place].clear(slot)
 		}
 	}
-	if g.compact(&v) {
-		g.view.Store(&v)
-	}
+	g.compact(&v)
+	g.publish(&v)
 }
 
-// compact leaves the slabs with more holes than vectors, moves their vectors to new slots, and
-// tells whether there were such; g.mu is held. A slab whose file is damaged stays, for a search to
-// find.
-func (g *gallery) compact(v *view) bool {
+// compact leaves the slabs with more holes than vectors and moves their vectors to new slots; g.mu
+// is held. A slab whose file is damaged stays, for a search to find.
+func (g *gallery) compact(v *view) {
 	var dense, sparse []*slab
 	var moving []face.Embedding
 	for place, s := range v.slabs {
@@ -212,7 +237,7 @@ func (g *gallery) compact(v *view) bool {
 		dense = append(dense, s)
 	}
 	if len(sparse) == 0 {
-		return false
+		return
 	}
 	n := len(dense) * slabSlots
 	if last := len(v.slabs) - 1; len(dense) > 0 && dense[len(dense)-1] == v.slabs[last] {
@@ -222,10 +247,9 @@ func (g *gallery) compact(v *view) bool {
 	g.append(v, moving)
 	for _, s := range sparse {
 		if s.file != nil {
-			g.unseal(s)
+			g.disk.remove(s.file.path) // whoever searches the slab still has it mapped
 		}
 	}
-	return true
 }
 
 // left returns copies of the vectors in the first used slots, if they are few.
@@ -252,49 +276,34 @@ func (s *slab) left(c *coder, used int) (vectors []face.Embedding, err error) {
 // seal puts a full slab and its vectors into a file, and returns the slab to use instead; nil if
 // there is to be no file.
 func (g *gallery) seal(c *coder, s *slab, vector func(slot int) []float32) *slab {
-	g.sealing.RLock()
-	defer g.sealing.RUnlock()
-	if g.disk == nil || g.closed {
+	if g.disk == nil {
 		return nil
 	}
 	return g.disk.write(c, s, vector)
 }
 
-// unseal removes the file of a slab that is not used any more. Whoever searches the slab still has
-// it mapped.
-func (g *gallery) unseal(s *slab) {
-	g.sealing.RLock()
-	defer g.sealing.RUnlock()
-	if !g.closed {
-		g.disk.remove(s.file.path)
+// leaveFiles ends the changing of files, so that another gallery can have them. It does not wait:
+// what is being changed at this moment comes to its end.
+func (g *gallery) leaveFiles() {
+	if g.disk != nil {
+		g.disk.left.Store(true)
 	}
 }
 
-// close ends the writing of files, so that they can be removed.
-func (g *gallery) close() {
-	g.sealing.Lock()
-	defer g.sealing.Unlock()
-	g.closed = true
-}
-
-// live is the number of vectors; g.mu is held.
-func (v *view) live() int {
-	n := 0
-	for _, s := range v.slabs {
-		n += s.live
-	}
-	return n
-}
-
-// size is about how many bytes the gallery takes, and how many vectors it has.
-func (g *gallery) size() (bytes int64, vectors int) {
-	const perGallery = 1024
+// free gives what the gallery has outside of Go's heap back to the system, and leaves it empty. It
+// waits for changes and passes that are at work.
+func (g *gallery) free() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	v := g.view.Load()
-	bytes = perGallery
-	for _, s := range v.slabs {
-		bytes += s.bytes()
+	g.inUse.Lock()
+	defer g.inUse.Unlock()
+	g.freed = true
+	for _, s := range g.view.Swap(&view{}).slabs {
+		s.free()
 	}
-	return bytes, v.live()
+}
+
+// size is about how many bytes the gallery takes, and how many vectors it has. It takes no lock.
+func (g *gallery) size() (bytes int64, vectors int) {
+	return g.bytes.Load(), int(g.vectors.Load())
 }

@@ -162,6 +162,42 @@ func TestBound(t *testing.T) {
 	}
 }
 
+// Short vectors are found as exactly as long ones, from memory and from files, and codes rule out as
+// many of them: a search compares few in full.
+func TestCodesOfShortVectors(t *testing.T) {
+	const n, queries = 6*slabSlots + 100, 20
+	for _, dimension := range []int{128, 256, 512} {
+		for _, k := range available() {
+			t.Run(fmt.Sprintf("%d/%s", dimension, k.name), func(t *testing.T) {
+				random := rand.New(rand.NewPCG(uint64(dimension), 1))
+				var source indextest.Source
+				vectors := map[face.VectorKey][]float32{}
+				for i, v := range faceLike(random, n, dimension) {
+					vectors[face.VectorKey(i+1)] = v
+					source.Put(1, face.Embedding{Key: face.VectorKey(i + 1), Vector: v})
+				}
+				for _, files := range []*Files{nil, openFiles(t, t.TempDir(), n)} {
+					x := newIndex(t, &source, Options{Files: files, kernels: k})
+					for range queries {
+						query := near(random, vectors[face.VectorKey(1+random.IntN(n))], 0.6)
+						checkSearch(t, x, vectors, query, 10, 0.3)
+					}
+					share := float64(x.Tally().Compared.Load()) / (queries * n)
+					t.Logf("%.5f of the vectors are compared", share)
+					if share > 0.04 {
+						t.Errorf("%.5f of the vectors are compared in full", share)
+					}
+					for range queries / 4 {
+						query := unit(random, dimension)
+						checkSearch(t, x, vectors, query, 10, -1)
+						checkSearch(t, x, vectors, query, n, 0.1)
+					}
+				}
+			})
+		}
+	}
+}
+
 // With vectors of every kind, with all kernels, found is what comparing everything finds.
 func TestSearchAgreesWithScanOfOddVectors(t *testing.T) {
 	seed := rand.Uint64()

@@ -156,6 +156,8 @@ func (w *worker) work(v *view, tasks []*task, next func() int) {
 
 // pass answers at most passQueries queries of one length.
 func (g *gallery) pass(tasks []*task, workers []worker) {
+	g.inUse.RLock()
+	defer g.inUse.RUnlock()
 	start := time.Now()
 	v := g.view.Load() // after all of them were asked
 	var taken atomic.Int64
@@ -172,6 +174,9 @@ func (g *gallery) pass(tasks []*task, workers []worker) {
 	took := time.Since(start)
 	var compared int64
 	var err error
+	if g.freed { // no search has the gallery then, unless its caller has given it up
+		err = errDropped
+	}
 	for i := range workers {
 		compared += workers[i].compared
 		err = errors.Join(err, workers[i].err)

@@ -37,8 +37,12 @@ type body struct {
 }
 
 // memory is outside of Go's heap, so that the collector need not keep twice the room for it, and
-// goes back once nobody holds it. Whoever reads from it keeps it alive.
-type memory struct{ bytes []byte }
+// goes back once nobody holds it, or before (see [gallery.free]). Whoever reads from it keeps it
+// alive.
+type memory struct {
+	bytes   []byte
+	mapping *mapping // nil: they are of the heap
+}
 
 // newSlab has room for the codes of some vectors, and for them if they are to be kept in memory.
 func newSlab(c *coder, slots int, inMemory bool) *slab {
@@ -183,6 +187,19 @@ func (s *slab) guard(f func() error) (err error) {
 		return &damage{s, err}
 	}
 	return nil
+}
+
+// free gives what is outside of the heap back to the system. Nobody reads from the slab any more,
+// nor from others that share its body.
+func (s *slab) free() {
+	for _, m := range []*memory{s.memory, s.room} {
+		if m != nil && m.mapping != nil {
+			m.mapping.release()
+		}
+	}
+	if s.file != nil {
+		s.file.mapping.release()
+	}
 }
 
 // bytes is what the slab takes in memory.

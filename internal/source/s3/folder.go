@@ -124,7 +124,7 @@ func (f *Folder) List(ctx context.Context, bucket, prefix string, each func(Obje
 		}
 		info, err := folder.Stat(key)
 		if err != nil || !info.Mode().IsRegular() {
-			return nil // what Get does not read is not there
+			return nil //nolint:nilerr // Get does not read it either
 		}
 		return each(Object{key, info.Size(), info.ModTime()})
 	})

@@ -84,7 +84,8 @@ func TestRealServer(t *testing.T) {
 	// What the operator has put there, by the SDK's means.
 	if _, err := c.api.CreateBucket(ctx,
 		&s3.CreateBucketInput{Bucket: aws.String("photos"),
-			CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: "eu-west-1"}}); err != nil {
+			CreateBucketConfiguration: &types.CreateBucketConfiguration{
+				LocationConstraint: "eu-west-1"}}); err != nil {
 		t.Fatal(err)
 	}
 	put := func(key string, body []byte) string {
@@ -135,7 +136,8 @@ func TestRealServer(t *testing.T) {
 
 	if _, err := c.api.PutBucketVersioning(ctx,
 		&s3.PutBucketVersioningInput{Bucket: aws.String("photos"),
-			VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled}}); err != nil {
+			VersioningConfiguration: &types.VersioningConfiguration{
+				Status: types.BucketVersioningStatusEnabled}}); err != nil {
 		t.Fatal(err)
 	}
 	first, second := put("versioned", []byte("first")), put("versioned", []byte("second"))

@@ -168,7 +168,7 @@ func (j *Journal) readPicture(lines, vectors *bufio.Reader) (whole bool, err err
 	}
 	var found []Found
 	if json.Unmarshal(text, &found) != nil {
-		return false, nil
+		return false, nil //nolint:nilerr // a damaged line ends the journal
 	}
 	data := make([]byte, int64(len(found))*j.rowBytes())
 	if _, err := io.ReadFull(vectors, data); errors.Is(err, io.EOF) ||

@@ -287,7 +287,7 @@ func TestWrite(t *testing.T) {
 				want, err)
 		}
 	}
-	if _, err := vectors.Next(); err != io.EOF {
+	if _, err := vectors.Next(); !errors.Is(err, io.EOF) {
 		t.Errorf("after the last vector: %v", err)
 	}
 }

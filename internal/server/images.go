@@ -1,20 +1,24 @@
-package main
+package server
 
 import (
 	"context"
 	"errors"
-	"os"
 
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/source/s3"
 )
 
-// The environment variables that hold the credentials for the S3 endpoint.
-const (
-	s3AccessKeyIDEnv     = "RECOLLECT_S3_ACCESS_KEY_ID"
-	s3SecretAccessKeyEnv = "RECOLLECT_S3_SECRET_ACCESS_KEY"
-)
+// S3Config says where the objects of S3Object are: in the folder Root, at Endpoint, or nowhere.
+type S3Config struct {
+	Root string // folder whose subfolders are buckets
+
+	Endpoint        string // URL
+	Region          string
+	AccessKeyID     string
+	SecretAccessKey string
+	VirtualHost     bool // the bucket is a part of the host's name
+}
 
 // objects is where objects of S3 come from.
 type objects interface {
@@ -26,27 +30,23 @@ type images struct {
 	source objects
 }
 
-// openImages returns the source that the configuration names: a folder whose subfolders are
+// OpenImages returns the source that the configuration names: a folder whose subfolders are
 // buckets, an S3 endpoint, or nil.
-func openImages(cfg serveConfig) (rekognition.Images, error) {
+func OpenImages(cfg S3Config) (rekognition.Images, error) {
 	switch {
-	case cfg.S3Root != "":
-		folder, err := s3.NewFolder(cfg.S3Root)
+	case cfg.Root != "":
+		folder, err := s3.NewFolder(cfg.Root)
 		if err != nil {
 			return nil, err
 		}
 		return images{folder}, nil
-	case cfg.S3Endpoint != "":
-		region := cfg.S3Region
-		if region == "" {
-			region = cfg.Regions[0]
-		}
+	case cfg.Endpoint != "":
 		client, err := s3.NewClient(s3.Config{
-			Endpoint:        cfg.S3Endpoint,
-			Region:          region,
-			AccessKeyID:     os.Getenv(s3AccessKeyIDEnv),
-			SecretAccessKey: os.Getenv(s3SecretAccessKeyEnv),
-			PathStyle:       !cfg.S3VirtualHost,
+			Endpoint:        cfg.Endpoint,
+			Region:          cfg.Region,
+			AccessKeyID:     cfg.AccessKeyID,
+			SecretAccessKey: cfg.SecretAccessKey,
+			PathStyle:       !cfg.VirtualHost,
 		})
 		if err != nil {
 			return nil, err

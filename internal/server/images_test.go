@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"os"
@@ -17,7 +17,7 @@ func TestImagesOfAFolder(t *testing.T) {
 		0o600); err != nil {
 		t.Fatal(err)
 	}
-	source, err := openImages(serveConfig{S3Root: root})
+	source, err := OpenImages(S3Config{Root: root})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,11 +40,11 @@ func TestImagesOfAFolder(t *testing.T) {
 			t.Errorf("%s: %v, want code %d", name, err, c.code)
 		}
 	}
-	if source, err := openImages(serveConfig{Regions: []string{"us-east-1"}}); source != nil ||
+	if source, err := OpenImages(S3Config{Region: "us-east-1"}); source != nil ||
 		err != nil {
 		t.Errorf("without a configuration: %v, %v", source, err)
 	}
-	if _, err := openImages(serveConfig{S3Root: filepath.Join(root, "absent")}); err == nil {
+	if _, err := OpenImages(S3Config{Root: filepath.Join(root, "absent")}); err == nil {
 		t.Error("a folder that is not there was accepted")
 	}
 }

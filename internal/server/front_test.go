@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -19,9 +19,9 @@ func TestFront(t *testing.T) {
 		r *http.Request) {
 		io.WriteString(w, "api "+r.URL.Path)
 	})
-	door := http.HandlerFunc(func(w http.ResponseWriter,
+	routes := http.HandlerFunc(func(w http.ResponseWriter,
 		r *http.Request) {
-		io.WriteString(w, "door "+r.URL.Path)
+		io.WriteString(w, "routes "+r.URL.Path)
 	})
 	pages := http.HandlerFunc(func(w http.ResponseWriter,
 		r *http.Request) {
@@ -37,13 +37,13 @@ func TestFront(t *testing.T) {
 				status, body)
 		}
 	}
-	const wait = `{"__type":"ThrottlingException","Code":"ThrottlingException","Message":"Service Unavailable"}`
+	const wait = unavailable
 	check("starting", "GET", "/health/live", 200, "live\n")
 	check("starting", "GET", "/health/ready", 503, "")
 	check("starting", "POST", "/", 500, wait)
 	check("starting", "GET", "/recollect/v1/overview", 500, wait)
 	check("starting", "GET", "/console/", 200, "console /console/") // which tries again by itself
-	f.open(pinger{}, api, door)
+	f.open(pinger{}, api, routes)
 	check("open", "GET", "/console", 200, "console /console")
 	check("open", "GET", "/console/assets/x.js", 200, "console /console/assets/x.js")
 	check("open", "GET", "/consoles", 200, "api /consoles")
@@ -52,8 +52,8 @@ func TestFront(t *testing.T) {
 	check("open", "GET", "/health/other", 404, "")
 	check("open", "POST", "/", 200, "api /")
 	check("open", "POST", "//", 200, "api //")
-	check("open", "GET", "/recollect/v1/overview", 200, "door /recollect/v1/overview")
-	f.open(pinger{errors.New("the disk is gone")}, api, door)
+	check("open", "GET", "/recollect/v1/overview", 200, "routes /recollect/v1/overview")
+	f.open(pinger{errors.New("the disk is gone")}, api, routes)
 	check("without a store", "GET", "/health/ready", 503, "the store does not answer\n")
 	check("without a store", "GET", "/health/live", 200, "")
 	f.close()

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 )
 
-// observers tells each of them.
+// observers calls each of them.
 type observers []rekognition.Observer
 
 func (o observers) Observe(outcome rekognition.Outcome) {
@@ -22,12 +22,12 @@ func (o observers) Observe(outcome rekognition.Outcome) {
 	}
 }
 
-// onlyHere lets those through who ask from this machine for this machine: not through a proxy, and
-// not from a page whose host's name was made to point here.
-func onlyHere(next http.Handler) http.Handler {
+// localOnly rejects requests that do not come from this machine: through a proxy, or from a page
+// whose host name was made to resolve to this machine.
+func localOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		from, err := netip.ParseAddrPort(r.RemoteAddr)
-		here := err == nil && from.Addr().Unmap().IsLoopback() && isLoopback(r.Host)
+		here := err == nil && from.Addr().Unmap().IsLoopback() && IsLoopback(r.Host)
 		for _, header := range []string{"Forwarded", "X-Forwarded-For", "Via"} {
 			here = here && r.Header.Get(header) == ""
 		}
@@ -41,8 +41,8 @@ func onlyHere(next http.Handler) http.Handler {
 	})
 }
 
-// isLoopback tells whether a Host header names this machine.
-func isLoopback(host string) bool {
+// IsLoopback reports whether a host, with or without a port, names this machine.
+func IsLoopback(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
@@ -50,8 +50,8 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
-// serveMetrics shows metrics to everybody who reaches an address, until the returned function is
-// called.
+// serveMetrics serves metrics to everybody who can connect to an address, until the returned
+// function is called.
 func serveMetrics(ctx context.Context, address string, metrics http.Handler,
 	log *slog.Logger) (stop func() error, err error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
@@ -65,9 +65,9 @@ func serveMetrics(ctx context.Context, address string, metrics http.Handler,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("metrics are no longer shown", "error", err)
+			log.Error("metrics are no longer served", "error", err)
 		}
 	}()
-	log.Info("metrics are shown", "url", "http://"+listener.Addr().String()+"/metrics")
+	log.Info("metrics are served", "url", "http://"+listener.Addr().String()+"/metrics")
 	return server.Close, nil
 }

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -18,33 +18,35 @@ import (
 
 // The devices that networks run on.
 const (
-	deviceCPU  = "cpu"
-	deviceCUDA = "cuda"
+	DeviceCPU  = "cpu"
+	DeviceCUDA = "cuda"
 )
 
-// models are the model packs of a library, ready to be loaded.
-type models struct {
-	packs   pack.Library
+// Models are the model packs of a library folder, ready to be loaded.
+type Models struct {
+	Packs   pack.Library
 	runtime *onnx.Runtime
 }
 
-// openModels loads ONNX Runtime from the library folder, and verifies it.
-func openModels(library, device string) (*models, error) {
+// OpenModels verifies and loads ONNX Runtime from a library folder. The device is [DeviceCPU] or
+// [DeviceCUDA].
+func OpenModels(library, device string) (*Models, error) {
 	runtime, err := onnx.Open(filepath.Join(library, "onnxruntime", onnx.LibraryName()), 0)
-	if err == nil && device == deviceCUDA {
+	if err == nil && device == DeviceCUDA {
 		err = runtime.UseCUDA()
 	}
 	if errors.Is(err, onnx.ErrCUDA) {
 		return nil, fmt.Errorf(`--device cuda: %w
-It needs an NVIDIA GPU with its driver, CUDA and cuDNN where the system finds libraries, and in %s the files %s
-of ONNX Runtime %s for GPUs (the archive onnxruntime-linux-x64-gpu of its releases). --device cpu needs none of them`,
+It needs an NVIDIA GPU with its driver, CUDA and cuDNN where the system finds libraries, and in
+%s the files %s of ONNX Runtime %s for GPUs (the archive onnxruntime-linux-x64-gpu of its releases).
+--device cpu needs none of them`,
 			err, filepath.Join(library, "onnxruntime"), strings.Join(onnx.CUDALibraries, " and "),
 			onnx.Version)
 	}
 	if err != nil {
 		return nil, installAgain(err)
 	}
-	return &models{pack.OpenLibrary(library), runtime}, nil
+	return &Models{pack.OpenLibrary(library), runtime}, nil
 }
 
 // installAgain says what to do about a library folder that is not whole.
@@ -54,15 +56,15 @@ func installAgain(err error) error {
 			"To install the networks again, run in Recollect's source folder: make networks", err)
 }
 
-// load loads one pack; that of no name is the default.
-func (m *models) load(name string, options vision.Options) (*vision.Engine, error) {
+// Load loads one pack; without a name it is the default one.
+func (m *Models) Load(name string, options vision.Options) (*vision.Engine, error) {
 	if name == "" {
 		var err error
-		if name, err = m.packs.Default(); err != nil {
+		if name, err = m.Packs.Default(); err != nil {
 			return nil, err
 		}
 	}
-	p, err := m.packs.Load(name)
+	p, err := m.Packs.Load(name)
 	if err == nil {
 		var engine *vision.Engine
 		if engine, err = vision.New(p, m.runtime, options); err == nil {
@@ -76,13 +78,13 @@ func (m *models) load(name string, options vision.Options) (*vision.Engine, erro
 }
 
 // loadAll loads every pack, the default first. They share the bound of the pictures' memory.
-func (m *models) loadAll(options vision.Options) (engines []*vision.Engine, err error) {
-	names, err := m.packs.Names()
+func (m *Models) loadAll(options vision.Options) (engines []*vision.Engine, err error) {
+	names, err := m.Packs.Names()
 	if err != nil {
 		return nil, installAgain(err)
 	}
 	for _, name := range names {
-		engine, err := m.load(name, options)
+		engine, err := m.Load(name, options)
 		if err != nil {
 			return nil, errors.Join(err, closeEngines(engines))
 		}
@@ -99,8 +101,8 @@ func closeEngines(engines []*vision.Engine) error {
 	return errors.Join(faults...)
 }
 
-// try has a pack look at the reference pictures.
-func (m *models) try(ctx context.Context, p *pack.Pack) (reference.Result, error) {
+// Try runs a pack on the reference pictures.
+func (m *Models) Try(ctx context.Context, p *pack.Pack) (reference.Result, error) {
 	engine, err := vision.New(p, m.runtime, vision.Options{})
 	if err != nil {
 		return reference.Result{}, err
@@ -113,13 +115,13 @@ func (m *models) try(ctx context.Context, p *pack.Pack) (reference.Result, error
 	return result, errors.Join(err, engine.Close())
 }
 
-// openEngine loads one pack of a library.
-func openEngine(library, device, name string, options vision.Options) (*vision.Engine, error) {
-	m, err := openModels(library, device)
+// OpenEngine loads one pack of a library folder; without a name it is the default one.
+func OpenEngine(library, device, name string, options vision.Options) (*vision.Engine, error) {
+	m, err := OpenModels(library, device)
 	if err != nil {
 		return nil, err
 	}
-	return m.load(name, options)
+	return m.Load(name, options)
 }
 
 // asEngines are engines as the service takes them.
@@ -131,16 +133,16 @@ func asEngines(engines []*vision.Engine) []face.Engine {
 	return all
 }
 
-// modelsOf is what the door tells of engines.
+// modelsOf describes engines for the admin API.
 func modelsOf(engines []*vision.Engine) []admin.Model {
-	told := make([]admin.Model, len(engines))
+	described := make([]admin.Model, len(engines))
 	for i, engine := range engines {
-		told[i] = admin.Model{Version: engine.Version(), Calibration: []admin.Calibrated{}}
+		described[i] = admin.Model{Version: engine.Version(), Calibration: []admin.Calibrated{}}
 		for _, c := range engine.Calibration() {
-			told[i].Calibration = append(told[i].Calibration, admin.Calibrated(c))
+			described[i].Calibration = append(described[i].Calibration, admin.Calibrated(c))
 		}
 	}
-	return told
+	return described
 }
 
 // importable are the models whose vectors an archive may have.

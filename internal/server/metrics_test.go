@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"io"
@@ -13,7 +13,7 @@ func TestMetricsAreForThisMachine(t *testing.T) {
 		_ *http.Request) {
 		io.WriteString(w, "metrics")
 	})
-	f := newFront(slog.New(slog.DiscardHandler), http.NotFoundHandler(), onlyHere(shown))
+	f := newFront(slog.New(slog.DiscardHandler), http.NotFoundHandler(), localOnly(shown))
 	for _, c := range []struct {
 		from, host, header string
 		status             int

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -15,8 +15,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/console"
 )
 
-// front serves health, metrics and the console's files from the first moment, and the API once it
-// is open. Until then the API's callers get the answer that makes their SDKs try again.
+// front serves health, metrics and the console's files from the start, and the API once it is
+// open. Until then it answers calls of the API with an error that SDKs retry.
 type front struct {
 	mux     *http.ServeMux
 	console http.Handler
@@ -30,7 +30,7 @@ type opened struct {
 	admin http.Handler
 }
 
-// newFront shows metrics beside health, or not if there is no handler for them.
+// newFront returns a front without the API. It serves metrics if there is a handler for them.
 func newFront(log *slog.Logger, console, metrics http.Handler) *front {
 	f := &front{mux: http.NewServeMux(), console: console, log: log}
 	f.mux.HandleFunc("GET /health/live",
@@ -42,7 +42,8 @@ func newFront(log *slog.Logger, console, metrics http.Handler) *front {
 	return f
 }
 
-// ServeHTTP keeps the API's requests from the mux, which would redirect paths that are not clean.
+// ServeHTTP does not pass requests of the API to the mux, which would redirect paths that are not
+// clean.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/health/") || r.URL.Path == "/metrics" {
 		f.mux.ServeHTTP(w, r)
@@ -52,8 +53,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.console.ServeHTTP(w, r)
 		return
 	}
-	// A person who types the server's address wants to see something; programs that ask for pages
-	// are not signed.
+	// A browser is redirected to the console; it sends no signature.
 	if r.URL.Path == "/" && r.Method == http.MethodGet &&
 		strings.Contains(r.Header.Get("Accept"), "text/html") &&
 		r.Header.Get("Authorization") == "" {
@@ -63,13 +63,17 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.served(w, r)
 }
 
-// open lets the requests of the API in, and of the door beside it.
+// open passes requests on to the API and to the operator's routes from now on.
 func (f *front) open(store interface{ Ping(context.Context) error }, api, admin http.Handler) {
 	f.ready.Store(&opened{store: store, api: api, admin: admin})
 }
 
-// close keeps new requests out.
+// close rejects new requests.
 func (f *front) close() { f.ready.Store(nil) }
+
+// unavailable is the service's own answer for this.
+const unavailable = `{"__type":"ThrottlingException","Code":"ThrottlingException",` +
+	`"Message":"Service Unavailable"}`
 
 func (f *front) health(w http.ResponseWriter, r *http.Request) {
 	o := f.ready.Load()
@@ -94,8 +98,7 @@ func (f *front) served(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("x-amzn-RequestId", uuid.NewString())
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		w.WriteHeader(http.StatusInternalServerError) // the service's own status for this
-		io.WriteString(w,
-			`{"__type":"ThrottlingException","Code":"ThrottlingException","Message":"Service Unavailable"}`)
+		io.WriteString(w, unavailable)
 		return
 	}
 	if strings.HasPrefix(r.URL.Path, admin.Prefix) {

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"errors"
@@ -10,13 +10,13 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/vision"
 )
 
-// Who asks for CUDA where it is not is told what is missing, and where it belongs.
+// Without a CUDA provider, the error says which files are missing and in which folder.
 func TestDeviceWithoutCUDA(t *testing.T) {
 	library := filepath.Join("..", "..", "lib", "recollect")
 	if err := onnx.Verify(filepath.Join(library, "onnxruntime", onnx.LibraryName())); err != nil {
 		t.Skipf("ONNX Runtime is not installed (make networks): %v", err)
 	}
-	engine, err := openEngine(library, deviceCUDA, "", vision.Options{})
+	engine, err := OpenEngine(library, DeviceCUDA, "", vision.Options{})
 	if err == nil {
 		engine.Close()
 		t.Skip("this machine has a CUDA provider")

@@ -1,0 +1,292 @@
+// Package server joins the parts of Recollect to a server: it opens the store, the indexes and the
+// engines, serves the APIs, the console and metrics, and closes all of it in the right order.
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/recollect-dev/recollect/internal/api/admin"
+	"github.com/recollect-dev/recollect/internal/api/console"
+	"github.com/recollect-dev/recollect/internal/api/rekognition"
+	"github.com/recollect-dev/recollect/internal/engine/vision"
+	"github.com/recollect-dev/recollect/internal/face"
+	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/index/exact"
+	"github.com/recollect-dev/recollect/internal/metrics"
+	"github.com/recollect-dev/recollect/internal/store/sqlite"
+	"github.com/recollect-dev/recollect/internal/transfer"
+)
+
+// heapFloor is memory that is reserved and never touched, so that it counts for the garbage
+// collector and costs nothing. Without it a server with few faces is collected every few requests,
+// on cores that the networks are using without Go's knowing: a tenth of the time of a small
+// picture.
+const heapFloor = 128 << 20
+
+// App is a server. It is opened with [Open], runs once, and is closed by the end of [App.Run].
+type App struct {
+	// URL is where it listens.
+	URL string
+
+	// Credentials is the file of the root key; empty if the environment has the key.
+	Credentials string
+
+	cfg      Config
+	log      *slog.Logger
+	front    *front
+	server   *frontServer
+	recorder *metrics.Recorder
+	activity *admin.Activity
+	closers  closers
+	floor    []byte
+}
+
+// Open opens the parts of a server. From early on it listens and answers health checks; the API is
+// served once all parts are open. If a part cannot be opened, all earlier ones are closed.
+func Open(ctx context.Context, cfg Config, log *slog.Logger) (a *App, err error) {
+	a = &App{cfg: cfg, log: log, recorder: metrics.New(cfg.Version), activity: new(admin.Activity),
+		floor: make([]byte, heapFloor)}
+	if err := a.open(ctx); err != nil {
+		return nil, errors.Join(err, a.close(ctx))
+	}
+	return a, nil
+}
+
+func (a *App) open(ctx context.Context) error {
+	store, err := a.openStore(ctx)
+	if err != nil {
+		return err
+	}
+	identities, err := a.openIdentities(ctx, store)
+	if err != nil {
+		return err
+	}
+	tokenKey, err := store.SettingOrCreate(ctx, "pagination-token-key", newSecret)
+	if err != nil {
+		return fmt.Errorf("read the key of pagination tokens: %w", err)
+	}
+	images, err := OpenImages(a.cfg.Images)
+	if err != nil {
+		return fmt.Errorf("open the source of pictures in S3: %w", err)
+	}
+	if err := a.listen(ctx); err != nil {
+		return err
+	}
+	faces, users, err := a.openIndexes(ctx, store)
+	if err != nil {
+		return err
+	}
+	engines, err := a.openEngines()
+	if err != nil {
+		return err
+	}
+	service, err := face.NewService(face.Config{
+		Store:      store,
+		Faces:      faces,
+		Users:      users,
+		Engines:    asEngines(engines),
+		Limits:     a.cfg.Quotas,
+		Thumbnails: a.cfg.Thumbnails,
+	})
+	if err != nil {
+		return err
+	}
+	api := rekognition.New(rekognition.Config{
+		Service:     service,
+		Identities:  identities,
+		Clients:     a.cfg.Clients,
+		Images:      images,
+		Regions:     a.cfg.Regions,
+		TokenKey:    tokenKey,
+		Log:         a.log,
+		Observer:    observers{a.recorder, a.activity},
+		Rates:       a.cfg.Rates,
+		MaxRequests: a.cfg.MaxRequests,
+		MaxPictures: a.cfg.MaxPictures,
+	})
+	a.front.open(store, a.recorder.InFlight(api), a.adminRoutes(store, identities, engines))
+	return nil
+}
+
+// openStore opens the store, and deletes the thumbnails of earlier runs if the configuration says
+// so.
+func (a *App) openStore(ctx context.Context) (*sqlite.Store, error) {
+	store, err := sqlite.Open(ctx, a.cfg.Data, sqlite.Options{Logger: a.log})
+	if err != nil {
+		return nil, err
+	}
+	a.closers.add("the store", store.Close)
+	switch {
+	case a.cfg.Thumbnails:
+		return store, nil
+	case a.cfg.DeleteThumbnails:
+		deleted, err := store.DeleteThumbnails(ctx)
+		a.log.Info("deleted the thumbnails of earlier runs", "deleted", deleted)
+		return store, err
+	}
+	kept, err := store.HasThumbnails(ctx)
+	if kept {
+		a.log.Warn("thumbnails of earlier runs are kept and not shown: --thumbnails shows them, " +
+			"--delete-thumbnails deletes them")
+	}
+	return store, err
+}
+
+// openIdentities reads the root key and the master key.
+func (a *App) openIdentities(ctx context.Context, store *sqlite.Store) (*iam.Service, error) {
+	key, credentials, err := iam.RootKey(a.cfg.Data, a.cfg.Account, os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	a.Credentials = credentials
+	sealer, err := iam.OpenSealer(ctx, a.cfg.Data, store.Identities())
+	if err != nil {
+		return nil, err
+	}
+	return iam.NewService(store.Identities(), sealer, key), nil
+}
+
+// listen serves health, metrics and the console. The API is rejected until it is open.
+func (a *App) listen(ctx context.Context) error {
+	local := localOnly(a.recorder.Handler())
+	if a.cfg.Metrics != "" {
+		stop, err := serveMetrics(ctx, a.cfg.Metrics, a.recorder.Handler(), a.log)
+		if err != nil {
+			return err
+		}
+		a.closers.add("the metrics", stop)
+		local = nil
+	}
+	pages, err := console.New(console.Config{Version: a.cfg.Version, Regions: a.cfg.Regions})
+	if err != nil {
+		return err
+	}
+	a.front = newFront(a.log, pages, local)
+	if a.server, err = startFront(ctx, a.cfg.Listen, a.front, a.log); err != nil {
+		return err
+	}
+	a.URL = "http://" + a.server.listener.Addr().String()
+	return nil
+}
+
+// openIndexes opens the indexes of faces and of users. That of faces is read in the background.
+func (a *App) openIndexes(ctx context.Context, store *sqlite.Store) (faces, users *exact.Index,
+	err error) {
+	files, err := openIndexFiles(ctx, store, a.cfg.Data)
+	if err != nil {
+		return nil, nil, err
+	}
+	faces = exact.New(store, exact.Options{Files: files, Log: a.log})
+	a.closers.add("the index of faces", faces.Close)
+	faces.Warm() // while networks load, on another core
+	users = exact.New(exact.SourceFunc(store.UserVectors),
+		exact.Options{MaxBytes: exact.DefaultMaxBytes / 4})
+	a.closers.add("the index of users", users.Close)
+	watchIndex(a.recorder.Registerer(), "faces", faces)
+	watchIndex(a.recorder.Registerer(), "users", users)
+	return faces, users, nil
+}
+
+// openEngines loads all model packs, the default first. They share the bound of the pictures'
+// memory.
+func (a *App) openEngines() ([]*vision.Engine, error) {
+	models, err := OpenModels(a.cfg.Library, a.cfg.Device)
+	if err != nil {
+		return nil, err
+	}
+	memory := vision.NewMemory(vision.DefaultMemory)
+	a.recorder.WatchMemory(memory.InWork)
+	engines, err := models.loadAll(vision.Options{
+		Memory: memory,
+		Observe: func(stage vision.Stage, took time.Duration) {
+			a.recorder.ObserveStage(string(stage), took)
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.closers.add("the engines", func() error { return closeEngines(engines) })
+	return engines, nil
+}
+
+func (a *App) adminRoutes(store *sqlite.Store, identities *iam.Service,
+	engines []*vision.Engine) http.Handler {
+	return admin.New(admin.Config{
+		Store: store,
+		Backup: &transfer.Backup{Store: store, Database: sqlite.DatabaseName, Data: a.cfg.Data,
+			Program: a.cfg.Version},
+		Exporter: &transfer.Exporter{Store: store, Program: a.cfg.Version},
+		Importer: &transfer.Importer{Store: store, Rules: admin.Rules{},
+			Models: importable(engines), Limits: a.cfg.Quotas},
+		Identities: identities,
+		Clients:    a.cfg.Clients,
+		Regions:    a.cfg.Regions,
+		Account:    a.cfg.Account,
+		Data:       a.cfg.Data,
+		Version:    a.cfg.Version,
+		Models:     modelsOf(engines),
+		Activity:   a.activity,
+		Log:        a.log,
+		Thumbnails: a.cfg.Thumbnails,
+	})
+}
+
+// Run serves until ctx ends, and closes the server. It returns an error if requests were still in
+// flight at the end of the grace period, or if a part could not be closed.
+func (a *App) Run(ctx context.Context) error {
+	defer runtime.KeepAlive(a.floor)
+	var err error
+	select {
+	case err = <-a.server.served:
+	case <-ctx.Done():
+		a.log.Info("stopping", "at_most", a.server.grace)
+	}
+	if err = errors.Join(err, a.close(ctx)); err == nil {
+		a.log.Info("stopped")
+	}
+	return err
+}
+
+// close ends the server and closes its parts: new requests are rejected, those in flight finish or
+// are cancelled, their handlers return, and then engines, indexes and the store are closed. Closing
+// an engine waits for runs of networks that have begun.
+func (a *App) close(ctx context.Context) error {
+	var err error
+	if a.front != nil {
+		a.front.close()
+	}
+	if a.server != nil {
+		err = a.server.stop(context.WithoutCancel(ctx))
+	}
+	return errors.Join(err, a.closers.close())
+}
+
+func newSecret() []byte {
+	secret := make([]byte, 32)
+	rand.Read(secret)
+	return secret
+}
+
+// openIndexFiles opens the files of the index of faces, which the database can make anew at any
+// time.
+func openIndexFiles(ctx context.Context, store *sqlite.Store, data string) (*exact.Files, error) {
+	identity, err := store.SettingOrCreate(ctx, "index",
+		func() []byte { return []byte(rand.Text()) })
+	if err != nil {
+		return nil, err
+	}
+	highest, err := store.HighestFaceKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return exact.OpenFiles(filepath.Join(data, "index"), identity, highest)
+}

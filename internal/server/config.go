@@ -1,0 +1,42 @@
+package server
+
+import (
+	"time"
+
+	"github.com/recollect-dev/recollect/internal/api/clientaddr"
+	"github.com/recollect-dev/recollect/internal/api/rekognition"
+	"github.com/recollect-dev/recollect/internal/face"
+)
+
+// Config is the configuration of a server.
+type Config struct {
+	Version string // of the program
+
+	Listen  string   // host:port
+	Metrics string   // host:port of unrestricted metrics; empty: Listen serves them to this machine
+	Data    string   // folder of the store and the root key
+	Library string   // folder of ONNX Runtime and the model packs
+	Device  string   // DeviceCPU or DeviceCUDA
+	Regions []string // at least one
+	Account string   // of the root key
+
+	Thumbnails       bool // are made of faces that are indexed, and served
+	DeleteThumbnails bool // of earlier runs; excludes Thumbnails
+
+	Clients     clientaddr.Resolver
+	Images      S3Config
+	Rates       rekognition.Rates
+	Quotas      face.Limits
+	MaxRequests int // at one moment; 0: the default
+	MaxPictures int // as MaxRequests, for requests that run networks
+}
+
+// The times that the end of a server takes at most.
+const (
+	// gracePeriod is how long requests in flight may take after a signal.
+	gracePeriod = 30 * time.Second
+
+	// cancelPeriod is how long handlers may take after their contexts have ended. Only a run of a
+	// network, which takes milliseconds, does not heed its context.
+	cancelPeriod = 10 * time.Second
+)

@@ -1,0 +1,152 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// closers are the parts of a server that were opened and have to be closed.
+type closers struct {
+	parts []part
+}
+
+type part struct {
+	name  string
+	close func() error
+}
+
+// add adds a part that was opened.
+func (c *closers) add(name string, closePart func() error) {
+	c.parts = append(c.parts, part{name, closePart})
+}
+
+// close closes all parts, the newest first, and returns the errors of all. A later call does
+// nothing.
+func (c *closers) close() error {
+	var faults []error
+	for len(c.parts) > 0 {
+		last := c.parts[len(c.parts)-1]
+		c.parts = c.parts[:len(c.parts)-1]
+		if err := last.close(); err != nil {
+			faults = append(faults, fmt.Errorf("close %s: %w", last.name, err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// handlers counts the handlers that run.
+type handlers struct {
+	mu      sync.Mutex
+	running int
+	idle    chan struct{} // closed when none runs; nil unless wait was called
+}
+
+// count returns a handler that is counted while it runs.
+func (h *handlers) count(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.mu.Lock()
+		h.running++
+		h.mu.Unlock()
+		defer h.done()
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (h *handlers) done() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.running--
+	if h.running == 0 && h.idle != nil {
+		close(h.idle)
+		h.idle = nil
+	}
+}
+
+// wait waits until no handler runs, and reports whether that was so within the limit. It is called
+// once, after the last handler has begun.
+func (h *handlers) wait(limit time.Duration) bool {
+	h.mu.Lock()
+	if h.running == 0 {
+		h.mu.Unlock()
+		return true
+	}
+	idle := make(chan struct{})
+	h.idle = idle
+	h.mu.Unlock()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-idle:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// frontServer serves one handler at an address, and ends in this order: no new requests, a grace
+// period for those in flight, the end of their contexts, a wait for their handlers.
+type frontServer struct {
+	listener         net.Listener
+	http             *http.Server
+	handlers         handlers
+	cancel           context.CancelFunc // ends the contexts of all requests
+	served           chan error         // what Serve returned
+	log              *slog.Logger
+	grace, cancelled time.Duration // the periods before and after the contexts end
+}
+
+// startFront listens and serves h until stop is called.
+func startFront(ctx context.Context, address string, h http.Handler,
+	log *slog.Logger) (*frontServer, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	// The contexts of requests outlive ctx, which ends with the signal to stop.
+	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s := &frontServer{
+		listener:  listener,
+		cancel:    cancel,
+		served:    make(chan error, 1),
+		log:       log,
+		grace:     gracePeriod,
+		cancelled: cancelPeriod,
+	}
+	s.http = &http.Server{
+		Handler:           s.handlers.count(h),
+		BaseContext:       func(net.Listener) context.Context { return requests },
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       2 * time.Minute,
+		WriteTimeout:      5 * time.Minute, // from the headers to the last byte of the answer
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		// "OPTIONS *" is answered as every other request that is none of the API's.
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	go func() { s.served <- s.http.Serve(listener) }()
+	return s, nil
+}
+
+// stop ends the server, and returns an error if requests were still in flight after the grace
+// period. Afterwards no handler runs, but for those that did not heed the end of their contexts.
+func (s *frontServer) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.grace)
+	defer cancel()
+	err := s.http.Shutdown(ctx)
+	s.cancel()
+	if err != nil {
+		err = fmt.Errorf("requests were still in flight after %v: %w", s.grace, err)
+		err = errors.Join(err, s.http.Close())
+	}
+	if !s.handlers.wait(s.cancelled) {
+		s.log.Error("handlers still run after the end of their requests", "waited", s.cancelled)
+	}
+	return err
+}
