@@ -54,7 +54,7 @@ func (c *compressor) compress(header http.Header, r *http.Request, body []byte) 
 
 // acceptsGzip reads Accept-Encoding, by RFC 9110, section 12.5.3.
 func acceptsGzip(h http.Header) bool {
-	any := false
+	wildcard := false // whether * stands for what is not named
 	for element := range strings.SplitSeq(strings.Join(h.Values("Accept-Encoding"), ","), ",") {
 		coding, parameters, _ := strings.Cut(element, ";")
 		name, weight, _ := strings.Cut(strings.TrimSpace(parameters), "=")
@@ -67,8 +67,8 @@ func acceptsGzip(h http.Header) bool {
 		case "gzip", "x-gzip":
 			return wanted
 		case "*":
-			any = wanted
+			wildcard = wanted
 		}
 	}
-	return any
+	return wildcard
 }

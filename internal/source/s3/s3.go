@@ -49,10 +49,10 @@ func checkName(bucket, key string) error {
 }
 
 // readAll reads an object that says it has size bytes, or -1 if it does not say. It reads at most
-// max bytes, whatever was said.
-func readAll(r io.Reader, size, max int64) ([]byte, error) {
-	if size > max {
-		return nil, fmt.Errorf("%d bytes of at most %d: %w", size, max, ErrTooLarge)
+// limit bytes, whatever was said.
+func readAll(r io.Reader, size, limit int64) ([]byte, error) {
+	if size > limit {
+		return nil, fmt.Errorf("%d bytes of at most %d: %w", size, limit, ErrTooLarge)
 	}
 	if size >= 0 {
 		// A file can grow while it is read.
@@ -67,9 +67,9 @@ func readAll(r io.Reader, size, max int64) ([]byte, error) {
 		}
 		return object, nil
 	}
-	object, err := io.ReadAll(io.LimitReader(r, max+1))
-	if err == nil && int64(len(object)) > max {
-		err = fmt.Errorf("more than %d bytes: %w", max, ErrTooLarge)
+	object, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err == nil && int64(len(object)) > limit {
+		err = fmt.Errorf("more than %d bytes: %w", limit, ErrTooLarge)
 	}
 	if err != nil {
 		return nil, err

@@ -47,7 +47,7 @@ func writeUntilKilled(dir string) error {
 		return err
 	}
 	failures := make(chan error)
-	var print sync.Mutex
+	var output sync.Mutex
 	for caller := range crashCallers {
 		go func() {
 			for {
@@ -60,35 +60,35 @@ func writeUntilKilled(dir string) error {
 					failures <- err
 					return
 				}
-				print.Lock()
+				output.Lock()
 				for _, f := range stored {
 					fmt.Println("+", f.ID)
 				}
-				print.Unlock()
+				output.Unlock()
 				if caller%4 == 1 {
 					if err := makeUser(ctx, s, c.Key, stored); err != nil {
 						failures <- err
 						return
 					}
-					print.Lock()
+					output.Lock()
 					for _, f := range stored {
 						fmt.Println("u", f.ID)
 					}
-					print.Unlock()
+					output.Unlock()
 				}
 				if caller%4 != 0 {
 					continue
 				}
-				print.Lock()
+				output.Lock()
 				fmt.Println("?", stored[0].ID)
-				print.Unlock()
+				output.Unlock()
 				if _, _, err := s.DeleteFaces(ctx, c.Key, []string{stored[0].ID}); err != nil {
 					failures <- err
 					return
 				}
-				print.Lock()
+				output.Lock()
 				fmt.Println("-", stored[0].ID)
-				print.Unlock()
+				output.Unlock()
 			}
 		}()
 	}
