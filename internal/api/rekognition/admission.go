@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Where there are more requests than the server can serve, it serves as many as it can and turns
-// the others away before it has read them, so that their SDKs back off and try again. Those it lets
-// in wait for cores and memory, and the bounds keep that wait to seconds: bench/results/overload.md
+// If there are more requests than the server can serve, it serves as many as it can and rejects the
+// others before it has read their bodies, so that their SDKs back off and retry. Admitted requests
+// wait for cores and memory, and the bounds keep that wait to seconds: bench/results/overload.md
 // has the measurements behind these numbers.
 const (
 	requestsPerCore = 256
@@ -33,8 +33,8 @@ const (
 	// patience is how long such a request then waits to get a place again.
 	patience = 10 * time.Second
 
-	// drained is the size of an unread body that is passed over rather than that its connection be
-	// closed, in bytes.
+	// drained is the size, in bytes, up to which an unread body is read and discarded, so that its
+	// connection can be kept.
 	drained = 64 << 10
 )
 
@@ -87,7 +87,7 @@ type place struct {
 	held    bool // guarded by in.mu
 }
 
-// enter returns a place for a body of so many bytes, less than 0 if that is not known, or
+// enter returns a place for a body of so many bytes, less than 0 if none are declared, or
 // errSlowDown.
 func (a *admission) enter(c cost, bytes int64) (*place, error) {
 	if c != networks {
@@ -199,8 +199,8 @@ func (p *place) leave() {
 	p.release()
 }
 
-// turnAway is err for a request whose body is not read. Where little is lost by it, the connection
-// stays.
+// turnAway is err for a request whose body is not read. The connection is kept if the body is small
+// enough to be discarded.
 func turnAway(r *http.Request, err error) error {
 	if 0 <= r.ContentLength && r.ContentLength <= drained && r.Header.Get("Expect") == "" {
 		return err

@@ -15,9 +15,9 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-// authorize returns nil if the caller may do what it asks for, which is decided before anything of
-// the resource is revealed: the operation on each of its resources, tagging what it creates with
-// tags, and reading each object of S3 that it names.
+// authorize returns nil if policies allow the request: the operation on each of its resources,
+// tagging the resource that it creates with tags, and reading each object of S3 that it names. It
+// runs before anything of the resource is revealed.
 func (s *Server) authorize(x *exchange, r *http.Request, op operation, input any) error {
 	existing, created := op.arns(x.caller.Realm, input)
 	allowed := func(operation string, arns []string) error {
@@ -78,9 +78,9 @@ func (s *Server) policyRequest(
 	return request
 }
 
-// authorizeObject makes sure that the caller itself may read an object of S3, as on the service:
-// the server's own key must not lend anybody its rights. Whoever may not learns no more than that
-// the object cannot be had.
+// authorizeObject returns nil if policies allow the caller to read an object of S3, as on the
+// service: the rights of the server's own key are not the caller's. A caller that is denied gets
+// the error of an object that cannot be read.
 func (s *Server) authorizeObject(x *exchange, r *http.Request, object *wire.S3Object) error {
 	if object.Bucket == nil || object.Name == nil {
 		return nil // rejected by the handler

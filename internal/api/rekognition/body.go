@@ -16,8 +16,8 @@ const (
 	// maxBody holds two pictures of 5 MiB in base64, which is the most that an operation takes, and
 	// some more.
 	maxBody = 16 << 20
-	// bodyMemory bounds the bodies of all requests that are served at one moment. Who does not fit
-	// is turned away.
+	// bodyMemory bounds the bodies of all requests that are served at one moment. A request whose
+	// body exceeds it is rejected.
 	bodyMemory = 512 << 20
 	// freeBody is the size up to which a body is not counted: the bound on requests is bound
 	// enough.
@@ -82,7 +82,7 @@ func readBody(from io.Reader, length int64, memory allowance) ([]byte, error) {
 	return body, nil
 }
 
-// readAll reads a body of at most maxBody bytes, whose length is not known.
+// readAll reads a body of at most maxBody bytes without a declared length.
 func readAll(from io.Reader, memory allowance) ([]byte, error) {
 	body := make([]byte, 0, firstChunk)
 	for {

@@ -54,8 +54,7 @@ func unknownOperation(status int) *fault {
 	return &fault{status: status, name: "UnknownOperationException"}
 }
 
-// faultOf maps every error to what the wire shows of it. An error that is not known shows nothing
-// of itself.
+// faultOf maps every error to what is returned of it. The text of an unknown error is not returned.
 func faultOf(err error) *fault {
 	if f, ok := errors.AsType[*fault](err); ok {
 		return f
@@ -80,7 +79,7 @@ func faultOf(err error) *fault {
 			modelled: e.Code != recollect.CodeNotImplemented}
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		// The client is gone, or the server is stopping: whoever still listens may try again.
+		// The client has disconnected, or the server is stopping and the client may try again.
 		return &fault{status: http.StatusInternalServerError, name: "ThrottlingException",
 			message: "Service Unavailable", modelled: true}
 	}
@@ -107,7 +106,7 @@ func statusOf(c recollect.Code) int {
 	return http.StatusBadRequest
 }
 
-// exceptionOf names the exception of each code a caller may be told of.
+// exceptionOf names the exception of each code that is returned to callers.
 func exceptionOf(c recollect.Code) string {
 	switch c {
 	case recollect.CodeInvalidParameter:

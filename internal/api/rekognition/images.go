@@ -69,7 +69,7 @@ func (s *Server) compareFaces(ctx context.Context, _ recollect.Realm,
 	return out, nil
 }
 
-// picture is where an operation gets an image from, once it wants it. An image is given either as
+// picture returns what reads an image when the operation needs it. An image is given either as
 // bytes or as an object in S3, which has a bucket and a name.
 func (s *Server) picture(image *wire.Image) (recollect.Picture, error) {
 	object := image.S3Object
@@ -93,7 +93,7 @@ func (s *Server) picture(image *wire.Image) (recollect.Picture, error) {
 	}, nil
 }
 
-// noObject says that an object cannot be had, and to the log alone why.
+// noObject returns the error of an object that cannot be read. The reason is only logged.
 func noObject(err error) error {
 	return &recollect.Error{Code: recollect.CodeInvalidS3Object, Err: err,
 		Message: "Unable to get object metadata from S3. Check object key, region and/or access " +

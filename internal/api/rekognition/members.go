@@ -12,7 +12,7 @@ import (
 // from the model. So no list of members is kept by hand that a new operation could be missing from.
 
 // objectsOf returns the objects of S3 that an input names, at any depth. An image that is given as
-// bytes too is left out: the handler rejects it, whoever may read what.
+// bytes too is left out: the handler rejects it.
 func objectsOf(input any) []*wire.S3Object {
 	var found []*wire.S3Object
 	var walk func(v reflect.Value)

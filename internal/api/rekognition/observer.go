@@ -2,7 +2,7 @@ package rekognition
 
 import "time"
 
-// Observer is told how every request ended, on the request's own goroutine: it must be quick, and
+// Observer gets the outcome of every request, on the request's own goroutine: it must be quick, and
 // safe for concurrent use.
 type Observer interface {
 	Observe(o Outcome)
@@ -12,8 +12,8 @@ type Observer interface {
 type Outcome struct {
 	Operation  string // one of the API's; empty if the request named none
 	Status     int    // of HTTP
-	Exception  string // what the caller was told; empty if the operation succeeded
-	TurnedAway bool   // there was no room for the request
+	Exception  string // that was returned; empty if the operation succeeded
+	TurnedAway bool   // the request was rejected because there were too many
 	Duration   time.Duration
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-// operation declares one operation of the API: all that the server must know to admit, authorize
-// and run it. Every field is required, and a declaration that leaves one out is rejected by check,
+// operation declares one operation of the API: all that the server needs to admit, authorize and
+// run it. Every field is required, and a declaration that leaves one out is rejected by check,
 // so that an operation cannot be added without its permission. The table of declarations is in
 // operations.go.
 type operation struct {
@@ -29,7 +29,7 @@ type operation struct {
 // valid, and its caller may make the request.
 type handler func(ctx context.Context, realm recollect.Realm, input any) (output any, err error)
 
-// cost is what a request takes of the server, by which it is admitted. The zero value says nothing.
+// cost is the class of what a request costs, by which it is admitted. The zero value is invalid.
 type cost int
 
 const (
@@ -38,8 +38,8 @@ const (
 	networks      // runs networks on pictures: a thousand times as much
 )
 
-// objects says whether an operation reads objects of S3 that its input names. Its caller must be
-// allowed to read each of them. The zero value says nothing.
+// objects declares whether an operation reads objects of S3 that its input names. Its caller must
+// be allowed to read each of them. The zero value is invalid.
 type objects int
 
 const (
@@ -60,7 +60,7 @@ type resource struct {
 	created bool
 }
 
-// unnamed is a resource without a name that policies could decide about: they decide about *.
+// unnamed is a resource without an ARN: policies decide about *.
 var unnamed = resource{arn: func(recollect.Realm, string) string { return "*" }}
 
 // anyResource are the resources of operations that act on none in particular.

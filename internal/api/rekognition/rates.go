@@ -12,7 +12,7 @@ import (
 // AnyOperation stands for each operation that is not named.
 const AnyOperation = "*"
 
-// IsOperation tells whether the API has an operation of this name.
+// IsOperation reports whether the API has an operation of this name.
 func IsOperation(name string) bool {
 	_, ok := wire.Lookup(name)
 	return ok
@@ -46,7 +46,7 @@ func (r Rates) of(account, operation string) (found Rate, ok bool) {
 	return Rate{}, false
 }
 
-// minBuckets is the number of buckets up to which nobody looks for idle ones.
+// minBuckets is the number of buckets up to which idle ones are not deleted.
 const minBuckets = 1024
 
 // limiter counts calls against [Rates]: a bucket of tokens for each account and operation.
@@ -63,8 +63,8 @@ func newLimiter(rates Rates) *limiter {
 	return &limiter{rates: rates, buckets: make(map[bucketKey]*rate.Limiter), sweepAt: minBuckets}
 }
 
-// allow takes a token, if there is one. The account is known and the operation real, so that nobody
-// can fill the memory.
+// allow takes a token, if there is one. The account and the operation exist, so that requests
+// cannot fill the memory with buckets.
 func (l *limiter) allow(account, operation string, now time.Time) bool {
 	r, ok := l.rates.of(account, operation)
 	if !ok {
@@ -82,7 +82,7 @@ func (l *limiter) allow(account, operation string, now time.Time) bool {
 	return bucket.AllowN(now, 1)
 }
 
-// sweep forgets the buckets that are full, which are as good as new ones, once there are many.
+// sweep deletes the buckets that are full, which are equal to new ones, once there are many.
 func (l *limiter) sweep(now time.Time) {
 	if len(l.buckets) < l.sweepAt {
 		return

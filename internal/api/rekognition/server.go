@@ -1,9 +1,10 @@
-// Package rekognition is the front door: it speaks Amazon Rekognition's wire protocol over HTTP.
+// Package rekognition serves Amazon Rekognition's API over HTTP.
 //
-// A request passes these stations, and any of them may answer it with an error: find room for it,
-// read the signature's claim, look the access key up, read the body, verify the signature, find the
-// operation, count it, decode, validate, authorise, run the operation, encode. What costs memory or
-// time comes after what is cheap, and nothing is read from a caller who names no known key.
+// A request passes these steps, and any of them may answer it with an error: admit it, read the
+// signature's claim, look up the access key, read the body, verify the signature, find the
+// operation, count the call, decode, validate, authorize, run the operation, encode. Cheap steps
+// come before those that cost memory or time, and the body of a request without a known access key
+// is not read.
 package rekognition
 
 import (
@@ -29,7 +30,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-// Identities knows who callers are and what they may do.
+// Identities finds access keys and authorizes requests.
 type Identities interface {
 	// AccessKey returns the key with this id, and whether there is one that may sign requests.
 	AccessKey(ctx context.Context, id string) (key iam.AccessKey, ok bool, err error)
@@ -38,11 +39,11 @@ type Identities interface {
 	Authorize(ctx context.Context, r *iam.Request) error
 }
 
-// Images finds the pictures that callers name instead of sending them.
+// Images reads the pictures that requests name instead of containing them.
 type Images interface {
 	// Get returns an object of at most maxBytes; an empty version stands for the newest.
 	// CodeImageTooLarge if it is larger; any error without a code means that the object cannot be
-	// had, and its text goes to the log alone.
+	// read, and its text is only logged.
 	Get(ctx context.Context, bucket, name, version string, maxBytes int64) ([]byte, error)
 }
 
@@ -50,12 +51,12 @@ type Images interface {
 type Config struct {
 	Service    *face.Service
 	Identities Identities
-	Images     Images   // nil: no object can be had
+	Images     Images   // nil: no object can be read
 	Regions    []string // that signatures may be for; nothing of one is visible in another
 	TokenKey   []byte   // secret that authenticates pagination tokens
 	Log        *slog.Logger
 
-	Observer    Observer // nil: nobody is told
+	Observer    Observer // nil: none
 	Rates       Rates    // the zero value limits nothing
 	MaxRequests int      // served at one moment; 0: 256 for each core
 	// of them, those whose operations run networks, a large body counting for several; 0: 128 for
@@ -116,13 +117,13 @@ func New(cfg Config) *Server {
 	return s
 }
 
-// exchange is one request with what becomes known of it on the way.
+// exchange is one request with what the steps have found out about it.
 type exchange struct {
 	id        string
 	conn      connection
 	start     time.Time
-	keyID     string       // that the request names, be its signature right or wrong
-	caller    authn.Caller // nobody before the signature is verified
+	keyID     string       // that the request names, whether its signature is valid or not
+	caller    authn.Caller // zero before the signature is verified
 	operation string
 }
 
@@ -176,7 +177,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			attrs = append(attrs, slog.String("cause", e.Err.Error()))
 		}
 		if x.keyID != "" && x.caller.KeyID == "" {
-			level = slog.LevelWarn // somebody uses the id of a key without its secret
+			level = slog.LevelWarn // the id of a key was used without its secret
 		}
 		if status >= http.StatusInternalServerError && status != http.StatusNotImplemented {
 			level = slog.LevelError
@@ -186,7 +187,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.log.LogAttrs(r.Context(), level, "request", attrs...)
 }
 
-// serve takes a request through all stations.
+// serve takes a request through all steps.
 func (s *Server) serve(x *exchange, header http.Header, r *http.Request) ([]byte, error) {
 	output, err := s.answer(x, r)
 	if err != nil {
@@ -199,7 +200,7 @@ func (s *Server) serve(x *exchange, header http.Header, r *http.Request) ([]byte
 	return s.compressor.compress(header, r, body)
 }
 
-// answer takes a request through the stations up to its output.
+// answer takes a request through the steps up to its output.
 func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 	defer func() {
 		if p := recover(); p != nil {

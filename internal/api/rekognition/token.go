@@ -61,8 +61,8 @@ func (t tokens) open(token string, binding ...string) (string, error) {
 	if len(token) > maxToken {
 		return "", invalid
 	}
-	// Sealing the id again tells whether the MAC is right and the spelling is the one that was
-	// given out.
+	// The token is valid if sealing the id again gives the same text: then the MAC is right, and
+	// the encoding is the one that seal makes.
 	if raw, err := base64.RawURLEncoding.DecodeString(token); err == nil && len(raw) > macSize {
 		lastID := string(raw[macSize:])
 		if hmac.Equal([]byte(token), []byte(t.seal(lastID, binding...))) {

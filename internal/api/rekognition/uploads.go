@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Until a body has arrived its signature cannot be verified, and the client may be anybody who has
-// seen an access key's id. Such bodies are bounded by how slowly they arrive and by how many there
+// The signature of a request cannot be verified before its body has arrived, and the id of an
+// access key is no secret. Such bodies are bounded by how slowly they arrive and by how many there
 // are of one origin.
 const (
 	// leastUploadRate is the rate, in bytes a second over each uploadWindow, below which a body is
