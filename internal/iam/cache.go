@@ -11,12 +11,12 @@ const (
 	cacheSize = 4096
 )
 
-// cache keeps what was loaded lately, so that a request neither reads the store nor compiles
+// cache keeps what was loaded recently, so that most requests neither read the store nor compile
 // policies.
 type cache[K comparable, V any] struct {
 	mu         sync.RWMutex
 	entries    map[K]cached[V]
-	generation uint64 // counts forgettings
+	generation uint64 // number of calls of clear
 }
 
 type cached[V any] struct {
@@ -39,7 +39,7 @@ func (c *cache[K, V]) get(key K, now time.Time, load func() (V, error)) (V, erro
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	// What was loaded before something changed may be what it was before.
+	// What was loaded before the store changed may be outdated.
 	if c.generation == generation {
 		if c.entries == nil || len(c.entries) >= cacheSize {
 			c.entries = make(map[K]cached[V])
@@ -49,8 +49,8 @@ func (c *cache[K, V]) get(key K, now time.Time, load func() (V, error)) (V, erro
 	return value, nil
 }
 
-// forget drops everything.
-func (c *cache[K, V]) forget() {
+// clear removes all entries.
+func (c *cache[K, V]) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.entries = nil

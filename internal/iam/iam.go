@@ -1,9 +1,9 @@
-// Package iam says who a caller is and what it may do: users, their access keys, and identity
-// policies in IAM's JSON policy language.
+// Package iam manages users, their access keys, and identity policies in IAM's JSON policy
+// language, and authorizes requests by them.
 //
-// [Service] joins it all: the front door asks it for the key that a request is signed with and
-// whether the request is allowed. The root key of the server's own account is made at the first
-// start (see [RootKey]) and may do everything; users, keys and policies are kept in a [Store].
+// Handlers use [Service] to find the access key that a request is signed with, and to authorize the
+// request. The root key of the server's own account is made at the first start (see [RootKey]) and
+// is allowed everything; users, keys and policies are in a [Store].
 package iam
 
 import (
@@ -21,7 +21,7 @@ var (
 	ErrLimit    = errors.New("there are as many as there can be")
 )
 
-// Principal is who a request is made by.
+// Principal is the authenticated originator of requests.
 type Principal struct {
 	Account  string // twelve digits
 	ARN      string // for example arn:aws:iam::123456789012:root

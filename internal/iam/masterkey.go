@@ -45,8 +45,8 @@ type SecretStore interface {
 		reseal func(keyID string, sealed []byte) ([]byte, error)) error
 }
 
-// OpenSealer returns a sealer with the master key in the data folder dir, which the check value in
-// the store tells to be the right one. If the file is not there, and nothing was sealed, it makes a
+// OpenSealer returns a sealer with the master key in the data folder dir, after comparing it with
+// the check value in the store. If the file is not there, and nothing was sealed, it makes a
 // new key and writes it, readable by the owner alone. A rotation that a crash ended after its
 // change of the store is completed.
 //
@@ -189,12 +189,12 @@ func replaceMasterKey(ctx context.Context, dir string, store SecretStore,
 	err = store.Reseal(ctx, masterKeyCheck(masterKey),
 		func(id string, sealed []byte) ([]byte, error) { return reseal(sealer, id, sealed) })
 	if err != nil {
-		return err // the file stays: whether a failed commit is on disk, only the next start knows
+		return err // the file stays: the next start finds out whether the commit is on disk
 	}
 	return renamePrivate(next, filepath.Join(dir, MasterKeyFile))
 }
 
-// masterKeyCheck returns what tells a master key from others and does not help to find it.
+// masterKeyCheck returns a value that identifies a master key and does not reveal it.
 func masterKeyCheck(masterKey []byte) []byte {
 	check, err := hkdf.Key(sha256.New, masterKey, nil, masterCheckPurpose, sha256.Size)
 	if err != nil {

@@ -188,7 +188,7 @@ func parseDate(s string) (float64, error) {
 	return n, nil
 }
 
-// quantifier says how many values of the request an operator asks.
+// quantifier is how many of the request's values must match.
 type quantifier int
 
 const (

@@ -111,14 +111,14 @@ func policyError(err error, base string) error {
 	return &PolicyError{Path: base, Reason: err.Error()}
 }
 
-// parser reads a document token by token, so that it always knows where it is.
+// parser reads a document token by token, so that errors can have the position.
 type parser struct {
 	dec *jsontext.Decoder
 	syntax
 	base string          // where in the document the decoder's input stands
-	sids map[string]bool // those seen
+	sids map[string]bool // those already read
 
-	resourceTags bool // a tag of the resource was asked for
+	resourceTags bool // the policy refers to a tag of the resource
 }
 
 // asksFor takes note of the context keys in a string of the policy.

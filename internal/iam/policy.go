@@ -4,8 +4,8 @@ import (
 	"strings"
 )
 
-// The versions of the policy language. Only the newer one has policy variables; it must be asked
-// for.
+// The versions of the policy language. Only the newer one has policy variables, and a document must
+// name it.
 const (
 	version2008 = "2008-10-17" // of a document that names none
 	version2012 = "2012-10-17"
@@ -13,13 +13,13 @@ const (
 
 // Policy is an identity policy in IAM's JSON policy language, compiled. It is immutable.
 //
-// What is known of the language here is what an identity policy can say: Version, Id, Statement,
+// The supported elements of the language are those of identity policies: Version, Id, Statement,
 // Sid, Effect, Action, NotAction, Resource, NotResource and Condition, with all condition
 // operators. The context keys that a request has are those of [Request]; any other can be named and
 // is always missing.
 type Policy struct {
 	statements   []statement
-	resourceTags bool // a condition or a variable asks for a tag of the resource
+	resourceTags bool // a condition or a variable refers to a tag of the resource
 }
 
 // statement allows or denies what it applies to.
@@ -56,7 +56,7 @@ func (s *statement) coversResource(r *Request) bool {
 		if matches {
 			return !s.notResources
 		}
-		// All but what cannot be told: an Allow must not become one for everything.
+		// A NotResource that cannot be resolved must not make an Allow apply to everything.
 		if s.notResources && !s.deny && !p.resolvable(r) {
 			return false
 		}
@@ -127,7 +127,7 @@ func accountOf(resource string) string {
 	return parts[4]
 }
 
-// DeniedError says that a principal may not do what it asked for, in the service's words.
+// DeniedError is the error of a request that policies do not allow, with the service's text.
 type DeniedError struct {
 	Principal Principal
 	Action    string
@@ -135,8 +135,8 @@ type DeniedError struct {
 	Decision  Decision
 }
 
-// Error is safe to show to the caller: it tells nothing but what the request said and whether a
-// policy denies it.
+// Error may be returned to the caller: it has only what the request has, and whether a policy
+// denies it.
 func (e *DeniedError) Error() string {
 	var b strings.Builder
 	b.WriteString("User: " + e.Principal.ARN + " is not authorized to perform: " + e.Action)

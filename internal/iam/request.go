@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Request is what policies decide about: who wants to do what with which resource, and the
-// circumstances. A circumstance that is left at its zero value is missing from the request, which
-// conditions can tell.
+// Request is what policies decide about: a principal, an action, a resource, and the values of
+// context keys. A context key whose field has its zero value is missing from the request, which
+// conditions can test.
 type Request struct {
 	Principal Principal
 	Action    string // for example rekognition:IndexFaces
@@ -27,8 +27,8 @@ type Request struct {
 	// aws:TagKeys: the keys of tags that the request sets or removes
 	TagKeys []string
 
-	// LoadResourceTags, if set, is where [Service.Authorize] gets ResourceTags from, once a policy
-	// of the principal asks for one.
+	// LoadResourceTags, if set, loads ResourceTags. [Service.Authorize] calls it if a policy of the
+	// principal refers to one.
 	LoadResourceTags func(context.Context) (map[string]string, error)
 }
 

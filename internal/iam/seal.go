@@ -9,9 +9,9 @@ import (
 	"fmt"
 )
 
-// Sealer encrypts the secrets of access keys for storage. The server must know the secrets
-// themselves, since Signature Version 4 is a MAC that both sides compute; sealed, a copy of the
-// database alone does not tell them.
+// Sealer encrypts the secrets of access keys for storage. The server needs the secrets
+// themselves, since Signature Version 4 is a MAC that both sides compute; sealed, they cannot be
+// read from a copy of the database alone.
 //
 // A sealed secret is a version byte, then nonce, ciphertext and tag of AES-256-GCM with a random
 // nonce of 96 bits. The key is derived from the master key by HKDF-SHA256 (RFC 5869). The id of the

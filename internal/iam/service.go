@@ -217,12 +217,12 @@ func (s *Service) DeleteAccessKey(ctx context.Context, id string) error {
 	return s.change("delete access key "+id, func() error { return s.store.DeleteKey(ctx, id) })
 }
 
-// change changes the store and forgets what was known of it, also after an error, which may have
-// come too late.
+// change changes the store and clears the caches, also after an error, since the change may have
+// been committed before it.
 func (s *Service) change(doing string, change func() error) error {
 	err := change()
-	s.keys.forget()
-	s.policies.forget()
+	s.keys.clear()
+	s.policies.clear()
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}

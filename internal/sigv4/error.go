@@ -15,8 +15,8 @@ const (
 	UnrecognizedClient         = "UnrecognizedClientException"
 )
 
-// Error says why a request is not authenticated. Both members may be shown to the caller: they hold
-// no secret, and of the request at most short excerpts.
+// Error is the reason why a request is not authenticated. Both members may be returned to the
+// caller: they hold no secret, and of the request at most short excerpts.
 type Error struct {
 	Type    string // one of this package's constants
 	Message string
@@ -24,8 +24,8 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Type + ": " + e.Message }
 
-// UnrecognizedClientError is the answer to a request whose access key id or session token nobody
-// has.
+// UnrecognizedClientError returns the error of a request whose access key id or session token does
+// not exist.
 func UnrecognizedClientError() *Error {
 	return newError(UnrecognizedClient, "The security token included in the request is invalid.")
 }
@@ -34,8 +34,7 @@ func newError(kind, format string, args ...any) *Error {
 	return &Error{Type: kind, Message: fmt.Sprintf(format, args...)}
 }
 
-// excerpt makes something that the caller sent fit to be shown: valid UTF-8 of at most some 64
-// bytes.
+// excerpt returns valid UTF-8 of at most some 64 bytes of a text that the caller sent.
 func excerpt(s string) string {
 	const most = 64
 	if len(s) > most {
@@ -44,7 +43,7 @@ func excerpt(s string) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// digest stands for a header that must not be repeated in clear.
+// digest returns the SHA-256, in base64, of a header that must not be returned in clear.
 func digest(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return base64.StdEncoding.EncodeToString(sum[:])

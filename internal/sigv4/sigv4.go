@@ -2,10 +2,10 @@
 // the services do that are not S3 (the path is normalised and escaped twice, the payload is always
 // signed).
 //
-// Verification is in two steps, so that a caller who is not known costs nothing. [Parse] looks at
+// Verification is in two steps, so that a request with an unknown key costs little. [Parse] reads
 // the headers alone, before the body is read; the server then looks up the secret of
 // [Signature.AccessKeyID]; [Signature.Verify] needs that secret and the body's hash.
-// [Signature.CheckScope] may be called between the two: it refuses a wrong region or an old request
+// [Signature.CheckScope] may be called between the two: it rejects a wrong region or an old request
 // before the body is read, and is part of Verify.
 //
 // Signatures in the query string (presigned URLs) are not supported: such a request has no
@@ -40,8 +40,8 @@ const (
 	maxAccessKeyID   = 128
 )
 
-// Signature is what a request's headers say of who signed it, for what, and when. Nothing of it is
-// proven before [Signature.Verify] returns nil.
+// Signature is the signature in a request's headers, with its access key id, scope and time. It is
+// not proven before [Signature.Verify] returns nil.
 type Signature struct {
 	AccessKeyID   string   // 1 to 128 printable ASCII characters
 	Date          string   // of the credential scope, YYYYMMDD if honest
@@ -201,7 +201,7 @@ func parseTime(v string) (time.Time, error) {
 			"See http://en.wikipedia.org/wiki/ISO_8601", excerpt(v))
 }
 
-// checkSignedHeaders sees to it that the header names are in their one canonical form, and that
+// checkSignedHeaders checks that the header names are in their one canonical form, and that
 // host, the date and each X-Amz- header of the request are signed.
 func (s *Signature) checkSignedHeaders(h http.Header) error {
 	for i, name := range s.SignedHeaders {

@@ -1,6 +1,6 @@
-// Package authn authenticates requests that are signed with Signature Version 4, and says to the
-// policy engine who makes them. Every handler that answers signed requests uses it, so that there
-// is one place that decides who a caller is.
+// Package authn authenticates requests that are signed with Signature Version 4, and describes
+// their callers to the policy engine. Every handler of signed requests uses it, so that
+// authentication is in one place.
 package authn
 
 import (
@@ -39,19 +39,19 @@ func New(keys Keys, service string, regions []string, clients clientaddr.Resolve
 	return &Authenticator{keys: keys, service: service, regions: regions, clients: clients}
 }
 
-// Client is where a request came from: the zero value is nowhere.
+// Client is the network client that sent a request. The zero value is none.
 type Client struct {
 	Address netip.Addr // of the client, or of the peer where no trusted proxy reports a client
 	TLS     bool       // that the client used
 }
 
-// Client returns where a request came from. It proves nothing of who sent it.
+// Client returns the client that sent a request. It does not authenticate the client.
 func (a *Authenticator) Client(r *http.Request) Client {
 	address, tls := a.clients.Client(r)
 	return Client{Address: address, TLS: tls}
 }
 
-// Claim is who a request says that it is from. Nothing of it is proven before [Claim.Verify].
+// Claim is the identity that a request claims. It is not proven before [Claim.Verify].
 type Claim struct {
 	signature *sigv4.Signature
 	client    Client
@@ -62,8 +62,8 @@ type Claim struct {
 
 // Read reads a request's signature from its headers alone and finds the key that it names. It costs
 // one lookup, so that a request without a known key is rejected before its body is read. A
-// [*sigv4.Error] says what is wrong with the request; any other error is the server's. With an
-// error, the claim is nil, or good for nothing but its KeyID.
+// [*sigv4.Error] is the client's fault; any other error is the server's. With an error, the claim
+// is nil, or only its KeyID may be used.
 func (a *Authenticator) Read(r *http.Request, at time.Time) (*Claim, error) {
 	signature, err := sigv4.Parse(r)
 	if err != nil {
@@ -100,7 +100,7 @@ func (c *Claim) KeyID() string {
 }
 
 // Verify checks the signature against the SHA-256 of the body and returns the caller. A
-// [*sigv4.Error] if the signature does not hold.
+// [*sigv4.Error] if the signature is not valid.
 func (c *Claim) Verify(r *http.Request, bodySHA256 [sha256.Size]byte) (Caller, error) {
 	if err := c.signature.Verify(r, bodySHA256, c.key.Secret, c.scope, c.at); err != nil {
 		return Caller{}, err
@@ -113,7 +113,7 @@ func (c *Claim) Verify(r *http.Request, bodySHA256 [sha256.Size]byte) (Caller, e
 	}, nil
 }
 
-// Caller is who a verified request is from. The zero value is nobody.
+// Caller is the authenticated caller of a request. The zero value is none.
 type Caller struct {
 	Principal iam.Principal
 	KeyID     string
@@ -121,8 +121,8 @@ type Caller struct {
 	Realm     recollect.Realm // the caller's account and the region of the signature
 }
 
-// PolicyRequest is what policies decide about when the caller of r asks for an action on a
-// resource. The tags of the request and of the resource are the handler's to add.
+// PolicyRequest describes an action of the caller of r on a resource to the policy engine. The
+// handler adds the tags of the request and of the resource.
 func (c Caller) PolicyRequest(
 	r *http.Request, action, resource string, at time.Time,
 ) *iam.Request {
