@@ -40,7 +40,7 @@ func decodeVector(encoding int, b []byte) ([]float32, error) {
 	return v, nil
 }
 
-// parseID reads a lower-case UUID; 16 bytes sort as their texts do. Every id that the API lets in
+// parseID reads a lower-case UUID; 16 bytes sort as their texts do. Every id that the API accepts
 // or the server makes is one.
 func parseID(text string) (id uuid.UUID, ok bool) {
 	id, err := uuid.Parse(text)

@@ -18,9 +18,9 @@ import (
 // hiddenAccount is that of collections which are being imported. No caller's account is empty.
 const hiddenAccount = ""
 
-// incoming is a collection that comes in with its faces and users, in parts of any number. Nobody
-// sees it until it is published, all at once; one that is not, because its process ended for
-// example, is wiped.
+// incoming is a collection that is being imported with its faces and users, in any number of parts.
+// It cannot be found until it is published as a whole; one that is not published, for example
+// because the process ended, is deleted.
 type incoming struct {
 	store     *Store
 	key       face.CollectionKey
@@ -155,7 +155,7 @@ func (i *incoming) add(ctx context.Context, what string, vectors [][]float32,
 	return nil
 }
 
-// twice tells a repeated id from other failures.
+// twice maps the error of a repeated id, and returns other errors as they are.
 func twice(err error) error {
 	if e, ok := errors.AsType[sqlite3.Error](err); ok && strings.HasPrefix(e.Error(), "UNIQUE") {
 		return &recollect.Error{Code: recollect.CodeConflict, Message: "An id is there twice",
@@ -210,7 +210,7 @@ func (i *incoming) Publish(ctx context.Context, maxCollections int64) (face.Coll
 	return published, nil
 }
 
-// Abandon wipes an import that was not published, in the background, and does nothing to one that
+// Abandon deletes an import that was not published, in the background, and does nothing to one that
 // was.
 func (i *incoming) Abandon() error {
 	if i.done {
@@ -222,7 +222,7 @@ func (i *incoming) Abandon() error {
 	return i.store.wipeHidden(ctx, "key = ?", i.key)
 }
 
-// wipeHidden dooms collections that are being imported.
+// wipeHidden marks collections that are being imported for deletion.
 func (s *Store) wipeHidden(ctx context.Context, which string, args ...any) error {
 	err := s.writer.do(ctx, func(t tx) error {
 		rows, err := t.query("DELETE FROM collections WHERE account = '' AND "+which+

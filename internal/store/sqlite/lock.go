@@ -9,11 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrInUse says that another process, or another Store of this one, has the data folder open.
+// ErrInUse is the error if another process, or another Store of this one, has the data folder open.
 var ErrInUse = errors.New("the data folder is in use by another server")
 
-// lockFolder takes the folder for this process until the returned file is closed. The kernel gives
-// it back when the process ends, however that comes about, so that no stale lock needs to be
+// lockFolder locks the folder for this process until the returned file is closed. The kernel
+// releases the lock when the process ends, for whatever reason, so that no stale lock needs to be
 // removed by hand.
 func lockFolder(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)

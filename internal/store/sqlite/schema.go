@@ -23,16 +23,16 @@ const pageSize = 8192
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// prepareFile makes sure that conn is open on a store's file of the newest schema, in WAL mode. With
-// beside it migrates nothing, and fails if the schema is another one: a server of another version
-// may have the file open.
+// prepareFile makes sure that conn is open on a store's file of the newest schema, in WAL mode.
+// With beside it migrates nothing, and fails if the schema is another one: a server of another
+// version may have the file open.
 func prepareFile(ctx context.Context, conn *sql.Conn, beside bool) error {
 	id, err := pragma(ctx, conn, "application_id")
 	if err != nil {
 		return err
 	}
 	if id == 0 {
-		// Not made yet, or somebody else's.
+		// New, or another program's.
 		var objects int
 		if err := conn.QueryRowContext(ctx,
 			"SELECT count(*) FROM sqlite_schema").Scan(&objects); err != nil {

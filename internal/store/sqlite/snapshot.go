@@ -15,7 +15,8 @@ import (
 )
 
 // Snapshot writes the whole store, as of one moment, to a new file that its owner alone can read.
-// Nobody waits for it. It is a database without a log, which [Open] takes as it is.
+// It blocks neither readers nor the writer. The file is a database without a log, which [Open] can
+// open.
 func (s *Store) Snapshot(ctx context.Context, path string) (err error) {
 	defer func() {
 		if err != nil {
@@ -44,8 +45,8 @@ func (s *Store) Snapshot(ctx context.Context, path string) (err error) {
 	return err
 }
 
-// Check reads all of a store that nobody has open, and reports damage. A newer program's store is
-// refused as by [Open].
+// Check reads all of a store that is not open, and reports damage. A newer program's store is
+// rejected as by [Open].
 func Check(ctx context.Context, dir string) (err error) {
 	s, err := Open(ctx, dir, Options{})
 	if err != nil {
@@ -69,9 +70,8 @@ type view struct {
 	tags       map[string]string
 }
 
-// View shows a collection to read, within which nothing changes. CodeNotFound if there is none. It
-// holds a reader's connection, and the write-ahead log cannot be folded into the file until read
-// returns.
+// View calls read with a collection as of one moment. CodeNotFound if there is none. It holds a
+// reader's connection, and the write-ahead log cannot be emptied until read returns.
 func (s *Store) View(ctx context.Context, realm recollect.Realm, id string,
 	read func(transfer.View) error) error {
 	tx, err := s.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})

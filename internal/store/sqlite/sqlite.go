@@ -31,14 +31,15 @@ const lockName = "lock"
 // the only connection which can write (see [writer]): it puts the changes that wait at that moment
 // into one transaction, and acknowledges them once that is synced to disk. Two connections that
 // compete for SQLite's write lock would poll for it and time out under load; a queue does neither.
-// Readers see the last commit and never wait for the writer, which the write-ahead log gives.
+// Readers read the last commit and never wait for the writer, which the write-ahead log makes
+// possible.
 //
-// A deleted collection is gone at once, but its faces and users are wiped in the background, a few
-// at a time, so that a million of them do not keep other changes waiting. That goes on after a
-// restart.
+// A deleted collection cannot be found from then on, but its rows are deleted in the background, a
+// few at a time, so that a million of them do not keep other changes waiting. That continues after
+// a restart.
 //
-// Freed space is overwritten with zeros (secure_delete), since vectors are biometric data. What was
-// deleted may still stand in the write-ahead log until its next turn, at the latest until Close.
+// Freed space is overwritten with zeros (secure_delete), since vectors are biometric data. Deleted
+// rows may be in the write-ahead log until it is overwritten, at the latest until Close.
 type Store struct {
 	path    string // of the database
 	lock    *os.File
@@ -61,16 +62,16 @@ var (
 
 // Options are what a store can be opened with. The zero value is ready to use.
 type Options struct {
-	Logger *slog.Logger // told when work in the background fails; nil: nobody is
+	Logger *slog.Logger // gets failures of work in the background; nil: they are not logged
 
-	// Beside opens the store also while a server has it, for a short administrative change: SQLite
-	// keeps the two apart, and what the server cached of keys and policies it forgets within a
-	// second. Nothing is done in the background, and the schema must be that of this program.
+	// Beside opens the store also while a server has it open, for a short administrative change:
+	// SQLite isolates the two, and the server's cached keys and policies expire within a second.
+	// Nothing is done in the background, and the schema must be that of this program.
 	Beside bool
 }
 
-// Open opens the store in the folder dir and makes both if they are not there, for their owner's
-// eyes only. It fails if another process has the folder open, if the file is not a store's, is
+// Open opens the store in the folder dir and creates both if they do not exist, readable by their
+// owner alone. It fails if another process has the folder open, if the file is not a store's, is
 // damaged, or was written by a newer version.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	s, err := open(ctx, dir, o)
@@ -169,7 +170,7 @@ func dsn(path string, more url.Values) string {
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}).String()
 }
 
-// makeOwnFile makes the file if it is not there and lets nobody but its owner read it. SQLite gives
+// makeOwnFile creates the file if it does not exist, readable by its owner alone. SQLite gives
 // the files beside it the same mode.
 func makeOwnFile(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
@@ -189,9 +190,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Close finishes the changes that have begun, refuses new ones, folds the write-ahead log into the
-// file and lets go of the folder. The caller ends its own reads first. A second Close does nothing
-// and returns what the first did.
+// Close finishes the changes that have begun, rejects new ones, writes the write-ahead log into the
+// file and unlocks the folder. The caller ends its own reads first. A second Close does nothing and
+// returns what the first did.
 func (s *Store) Close() error {
 	if err := s.close(); err != nil {
 		return fmt.Errorf("close the store: %w", err)
@@ -227,7 +228,7 @@ func (s *Store) truncateLog(ctx context.Context) error {
 	return nil
 }
 
-// unlock lets go of the folder, if this store has it.
+// unlock unlocks the folder, if this store has locked it.
 func (s *Store) unlock() error {
 	if s.lock == nil {
 		return nil
@@ -240,7 +241,8 @@ func (s *Store) shutDown(db *sql.DB) error {
 	s.sweeper.Wait()
 	s.writer.stop()
 	errs := []error{s.readers.Close()}
-	// A reader still at work is waited for, but not long: what it keeps in the log is safe there.
+	// A reader that is still active is waited for, but not long: what it keeps in the log is
+	// stored.
 	ctx := context.Background()
 	var busy, frames, moved, timeout int
 	errs = append(errs,

@@ -26,17 +26,17 @@ const (
 	sweepRetry = 10 * time.Second
 )
 
-// wakeSweeper says that something was deleted.
+// wakeSweeper makes the sweeper look for rows to delete and space to free.
 func (s *Store) wakeSweeper() {
 	select {
 	case s.sweep <- struct{}{}:
-	default: // it has been told already
+	default: // it will run anyway
 	}
 }
 
-// sweepAll wipes what deleted collections left behind and gives back space, until ctx ends. It
-// rests after each step as long as the step took, so that half of the writer's time at least is for
-// the store's callers.
+// sweepAll deletes the rows of deleted collections and returns free space to the file system, until
+// ctx ends. It pauses after each step for as long as the step took, so that at least half of the
+// writer's time is for the store's callers.
 func (s *Store) sweepAll(ctx context.Context) {
 	for {
 		started := time.Now()
@@ -79,8 +79,8 @@ func (s *Store) sweepOnce(ctx context.Context) (more bool, err error) {
 	return more, nil
 }
 
-// wipeDoomed deletes some faces of the first doomed collection, after them its users, and its tags
-// and its mark with the last of those.
+// wipeDoomed deletes some faces of the first deleted collection, then some of its users, and with
+// the last of those its tags and its row in doomed.
 func wipeDoomed(t tx) (more bool, err error) {
 	var c face.CollectionKey
 	err = t.queryRow("SELECT collection_key FROM doomed ORDER BY collection_key LIMIT 1").Scan(&c)
@@ -109,7 +109,7 @@ func wipeDoomed(t tx) (more bool, err error) {
 	return true, err
 }
 
-// giveBackPages shortens the file by some pages if too many are free.
+// giveBackPages truncates the file by some pages if too many are free.
 func giveBackPages(t tx) (more bool, err error) {
 	var free, all int
 	if err := t.queryRow(

@@ -84,7 +84,7 @@ func (s *Store) User(ctx context.Context, c face.CollectionKey, id string) (face
 	return u, nil
 }
 
-// userByID asks for what readUser reads.
+// userByID is the query whose row readUser reads.
 const userByID = "SELECT " + userColumns +
 	`, encoding, vector FROM users LEFT JOIN user_vectors ON user_key = key
 	WHERE collection_key = :c AND user_id = :id AND ` + thereIs
@@ -149,7 +149,8 @@ func (s *Store) UsersByKey(ctx context.Context, c face.CollectionKey,
 	return byKey, nil
 }
 
-// DeleteUser implements [face.Store]. Foreign keys take the faces and the vector off the user.
+// DeleteUser implements [face.Store]. Foreign keys disassociate the faces and delete
+// the vector.
 func (s *Store) DeleteUser(ctx context.Context, c face.CollectionKey, id string,
 	once recollect.Once) (face.UserKey, error) {
 	var deleted face.UserKey
@@ -228,7 +229,7 @@ func readState(t tx, c face.CollectionKey, id string, faceIDs []string) (state f
 	return state, err
 }
 
-// changeMembers adds faces to a user and removes others, and keeps the vector that it has then.
+// changeMembers adds faces to a user, removes others, and stores the new vector of the user.
 func changeMembers(t tx, c face.CollectionKey, user face.UserKey, change face.UserChange) error {
 	for _, step := range []struct {
 		update string

@@ -12,11 +12,11 @@ import (
 // groupSize is the most changes that share one transaction.
 const groupSize = 64
 
-// ErrClosed says that the store has been closed.
+// ErrClosed is the error of a change after Close.
 var ErrClosed = errors.New("the store is closed")
 
-// errLost is what the other callers of a group get if one change took the whole transaction with it.
-// It says nothing of that change: its error may name what belongs to another account.
+// errLost is the error of the other callers of a group if one change made the whole transaction
+// fail. It has nothing of that change, whose error may have names of another account.
 var errLost = errors.New("the transaction that the change was a part of was lost")
 
 // writer makes all changes to the database, on a goroutine of its own.
@@ -53,8 +53,8 @@ func (w *writer) stop() {
 }
 
 // do applies a change and returns once it is on disk, or was not made. A caller whose context ends
-// while it waits for its turn is let go; from its turn on it learns the true outcome. What apply
-// sets is the caller's after a nil return.
+// while the change is in the queue gets the context's error; once the change has begun, do returns
+// its outcome. The caller may use what apply sets after a nil return.
 func (w *writer) do(ctx context.Context, apply func(tx) error) error {
 	c := &change{apply: apply, done: make(chan error, 1)}
 	if err := ctx.Err(); err != nil {
@@ -102,7 +102,8 @@ func (w *writer) run() {
 	}
 }
 
-// commit makes the changes of a group in one transaction and tells each caller how its own went.
+// commit makes the changes of a group in one transaction and sends each caller the outcome of its
+// own.
 func (w *writer) commit(group []*change) {
 	errs := make([]error, len(group))
 	err := w.transact(group, errs)
@@ -166,7 +167,7 @@ func (w *writer) transact(group []*change, errs []error) (err error) {
 }
 
 // tx is the write transaction that is open. Its statements cannot be interrupted, which would undo
-// the rest of the group: a change that takes long looks at its caller's context between statements.
+// the rest of the group: a change that takes long checks its caller's context between statements.
 type tx struct {
 	conn *sql.Conn
 }
