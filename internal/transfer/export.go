@@ -12,8 +12,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/transfer/archive"
 )
 
-// Viewer shows a collection to read, within which nothing changes until read returns. CodeNotFound
-// if there is none.
+// Viewer calls read with a collection as of one moment. CodeNotFound if there is none.
 type Viewer interface {
 	View(ctx context.Context, realm recollect.Realm, id string, read func(View) error) error
 }

@@ -26,8 +26,8 @@ type Incoming interface {
 	NewImport(ctx context.Context, c face.Collection, tags map[string]string) (Import, error)
 }
 
-// Import is a collection that comes in with its faces and users, in parts of any number. Nobody
-// sees it until it is published, all at once.
+// Import is a collection that is being imported with its faces and users, in any number of parts.
+// It cannot be found until it is published as a whole.
 type Import interface {
 	// AddUsers adds users with their ids, SystemID, CreatedAt and Vector, which is nil for one
 	// without faces. CodeConflict if an id is there already.
@@ -129,7 +129,7 @@ func (m *Importer) Import(ctx context.Context, a *archive.Reader, realm recollec
 	return incoming.Publish(ctx, m.Limits.CollectionsPerRealm)
 }
 
-// check refuses what cannot be imported, by the manifest alone.
+// check rejects what cannot be imported, by the manifest alone.
 func (m *Importer) check(c *archive.Collection, id string) error {
 	var versions []string
 	known := -1
@@ -242,7 +242,7 @@ func (m *Importer) readFace(line archive.Face, vector []float32) (face.Face, err
 	}, checkUnit(vector)
 }
 
-// checkUnit refuses a vector that is not L2-normalised, which the search relies on.
+// checkUnit rejects a vector that is not L2-normalised, as searches need it.
 func checkUnit(v []float32) error {
 	if n := norm(v); !(math.Abs(n-1) < 1e-3) {
 		return recollect.Errorf(recollect.CodeInvalidParameter,

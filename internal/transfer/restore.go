@@ -16,15 +16,15 @@ import (
 // Database is the file in which a store keeps its data within a data folder.
 type Database struct {
 	Name string
-	// Check reads all of the database in the folder dir, which nobody has open, and reports damage.
+	// Check reads all of the database in the folder dir, which is not open, and reports damage.
 	Check func(ctx context.Context, dir string) error
 	// Secrets opens the sealed secrets of the database in the folder dir, until they are closed.
 	Secrets func(ctx context.Context, dir string) (iam.SecretStore, func() error, error)
 }
 
-// Restore makes the data folder dir, which must not be there or be empty, from the archive of a
-// backup. The folder is written beside it and takes its name at the end, so that it is whole or not
-// there.
+// Restore makes the data folder dir, which must be empty or not exist, from the archive of a
+// backup. The folder is written beside it and renamed at the end, so that it is complete or does
+// not exist.
 func Restore(ctx context.Context, file, dir string, database Database) (_ archive.Manifest,
 	err error) {
 	f, err := os.Open(file)

@@ -1,8 +1,8 @@
 // Package archive is the format in which a server's data, or one collection, leaves it and comes
-// back: a zip file that any tool can read. FORMAT.md says what is in it.
+// back: a zip file that any tool can read. FORMAT.md describes it.
 //
 // An archive is written in one pass. It is read as a whole before any of it is used, so that one
-// which is cut short, or changed anywhere, is refused before anything is done.
+// which is truncated, or changed anywhere, is rejected before anything is done.
 package archive
 
 import (
@@ -42,7 +42,7 @@ const (
 	maxFiles    = 16
 )
 
-// Manifest says what an archive is.
+// Manifest describes an archive.
 type Manifest struct {
 	Format        string // a kind
 	FormatVersion int
@@ -51,7 +51,7 @@ type Manifest struct {
 	Collection    *Collection `json:",omitzero"` // of KindCollection
 }
 
-// DamagedError says that an archive is none, is cut short or was changed.
+// DamagedError is the error of a file that is no archive, is truncated or was changed.
 type DamagedError struct{ reason string }
 
 func (e *DamagedError) Error() string { return "the archive cannot be used: " + e.reason }
@@ -122,9 +122,9 @@ type Reader struct {
 	files    map[string]*zip.File
 }
 
-// NewReader reads all of an archive and makes sure that it is of this kind, in a version that is
-// known, and holds what was written. A [*DamagedError] says that it is not; memory does not depend
-// on its size. Reading, then and later, ends with an error once ctx does.
+// NewReader reads all of an archive and checks that it is of this kind, in a supported version, and
+// unchanged since it was written; a [*DamagedError] if it is not. Its memory does not depend on the
+// archive's size. Reading, then and later, ends with an error once ctx does.
 func NewReader(ctx context.Context, r io.ReaderAt, size int64, kind string) (*Reader, error) {
 	r = readerAt{ctx, r}
 	if err := checkDirectory(r, size); err != nil {
@@ -144,7 +144,7 @@ func NewReader(ctx context.Context, r io.ReaderAt, size int64, kind string) (*Re
 		}
 		a.files[f.Name] = f
 	}
-	// The manifest comes first, so that a newer version's archive is told from a damaged one.
+	// The manifest is read first, so that a newer version's archive is not reported as damaged.
 	text, err := a.small(manifestName, maxManifest)
 	if err != nil {
 		return nil, err

@@ -23,7 +23,7 @@ const (
 	FaceVectorsName = "faces.npy"
 )
 
-// Collection is what a manifest says of a collection.
+// Collection describes the collection of an archive in its manifest.
 type Collection struct {
 	CollectionId     string
 	FaceModelVersion string // what made the vectors, which mean nothing to another

@@ -24,13 +24,13 @@ const maxDirectory = 16 << 10
 
 const noArchiveText = "it is no archive of Recollect, or is cut short"
 
-// directory is what the end of a zip file says of its central directory.
+// directory describes the central directory of a zip file, by the records at the end of the file.
 type directory struct {
 	entries, size, offset uint64
-	end                   uint64 // where the record begins that says so
+	end                   uint64 // offset of that record
 }
 
-// checkDirectory refuses a zip file whose central directory has more entries or bytes than an
+// checkDirectory rejects a zip file whose central directory has more entries or bytes than an
 // archive has. archive/zip reads entries for as long as they follow each other, whatever number is
 // declared, and keeps all of them in memory; therefore the directory must also end where the record
 // of its end begins. A [*DamagedError].

@@ -17,7 +17,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-// Found is a face of the collection as the new model sees it.
+// Found is a face of the collection as the new model detects and embeds it.
 type Found struct {
 	FaceID      string
 	BoundingBox recollect.BoundingBox
@@ -47,7 +47,7 @@ type head struct {
 	Dimension        int
 }
 
-// ErrOther says that a journal is of another collection or face model.
+// ErrOther is the error if a journal is of another collection or face model.
 var ErrOther = errors.New("it is of another collection or face model, or its head was changed")
 
 // Journal keeps what was done, in a folder that its owner alone can read: vectors are biometric
@@ -76,9 +76,9 @@ type row struct {
 	confidence float32
 }
 
-// OpenJournal opens the journal in a folder, which is made if it is not there. From the first line
-// on that is not whole, or does not fit its checksum, the journal is cut: what it had is to be done
-// again. ErrOther.
+// OpenJournal opens the journal in a folder, which is created if it does not exist. The journal is
+// truncated before the first line that is incomplete or does not match its checksum: what followed
+// has to be done again. ErrOther.
 func OpenJournal(dir, collection, faceModelVersion string, dimension int) (_ *Journal, err error) {
 	defer func() {
 		if err != nil {
@@ -251,13 +251,13 @@ func (j *Journal) add(found []Found) error {
 	return j.sync()
 }
 
-// Has tells whether a face has its new vector.
+// Has reports whether the journal has a face's new vector.
 func (j *Journal) Has(faceID string) bool {
 	_, ok := j.faces[faceID]
 	return ok
 }
 
-// Face reads what was found of a face that Has knows.
+// Face reads a face that the journal has.
 func (j *Journal) Face(faceID string) (Found, error) {
 	r, ok := j.faces[faceID]
 	if !ok {

@@ -1,11 +1,11 @@
-// Package migration gives the faces of a collection the vectors of another face model, from the
-// pictures that they came from.
+// Package migration computes the vectors of a collection's faces with another face model, from the
+// pictures that the faces were indexed from.
 //
-// Which faces a picture has is told by their image id, which is made of the picture's bytes and its
-// external image id; where the bytes are not the same any more, by the external image id that an
-// import gives the picture's path. Which of the faces in a picture is which is told by their boxes.
+// The faces of a picture are identified by their image id, which is made of the picture's bytes and
+// its external image id, or, if the bytes have changed, by the external image id that an import
+// makes of the picture's path. The faces within a picture are identified by their boxes.
 //
-// What was done is written to a journal at once, from which a later run goes on.
+// Each picture is written to a journal when it is done, and a later run continues from there.
 package migration
 
 import (
@@ -46,15 +46,15 @@ type Source interface {
 	Read(context.Context, bulk.Picture) ([]byte, error)
 }
 
-// Config says what to migrate, and how. All fields but the last two are required.
+// Config has the settings of a migration. All fields but the last two are required.
 type Config struct {
 	Engine  face.Engine // of the face model to move to
 	Source  Source
 	Faces   []archive.Face // of the collection
 	Journal *Journal
 
-	// Begin and Step, if not nil, hear of the number of pictures to look at, and of each once it is
-	// done. They are called by one goroutine at a time.
+	// Begin, if not nil, is called with the number of pictures to process, and Step, if not nil,
+	// after each of them. They are called by one goroutine at a time.
 	Begin func(pictures int)
 	Step  func()
 }
@@ -65,9 +65,9 @@ type Fault struct {
 	Err     error
 }
 
-// Run looks at the pictures and journals the vectors of the faces that it finds in them. A picture
-// that cannot be used is no error, unless the source is at fault; faces that were found in none are
-// those that the journal does not have afterwards.
+// Run detects the collection's faces in the pictures and writes their vectors to the journal. A
+// picture that cannot be used is no error, unless the source fails. Faces that were found in no
+// picture are not in the journal afterwards.
 func Run(ctx context.Context, c Config) ([]Fault, error) {
 	all, err := c.Source.List(ctx)
 	if err != nil {
@@ -84,7 +84,7 @@ func Run(ctx context.Context, c Config) ([]Fault, error) {
 	var mu sync.Mutex
 	var faults []Fault
 	group, working := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0) + 1) // one reads while the others look
+	group.SetLimit(runtime.GOMAXPROCS(0) + 1) // one reads while the others detect
 	for _, p := range pictures {
 		if working.Err() != nil {
 			break
@@ -156,8 +156,7 @@ func (c Config) look(ctx context.Context, m *matcher, p bulk.Picture) (found []F
 
 type pair struct{ face, detail int }
 
-// pairUp pairs faces with those that are seen, each at most once: the pair of the most overlap
-// first.
+// pairUp pairs faces with detected ones, each at most once: the pair of the largest overlap first.
 func pairUp(faces []archive.Face, details []face.FaceDetail, least float32) (pairs []pair) {
 	type candidate struct {
 		pair
@@ -184,8 +183,7 @@ func pairUp(faces []archive.Face, details []face.FaceDetail, least float32) (pai
 	return pairs
 }
 
-// matcher knows which faces a picture has. It is not changed once it is made, and for several
-// goroutines.
+// matcher finds the faces of a picture. It is immutable, and safe for concurrent use.
 type matcher struct {
 	byImage    map[string][]archive.Face // of those that are not done, by image id
 	byExternal map[string][]archive.Face
@@ -209,7 +207,7 @@ func newMatcher(faces []archive.Face, done *Journal, pictures int) *matcher {
 }
 
 // facesOf returns the faces of a picture, for each time that it was indexed, and how much their
-// boxes must overlap with those that are seen.
+// boxes must overlap with detected ones.
 func (m *matcher) facesOf(name string, data []byte) (indexed [][]archive.Face, least float32) {
 	bare := strings.TrimSuffix(name, path.Ext(name))
 	byName := []string{bulk.ExternalID(name), bulk.ExternalID(bare)}
