@@ -1,10 +1,10 @@
 // Package bulk imports pictures into a collection by the thousand, as any client of the API would:
-// several at a time, trying again what the server turned away, with a report that says of each
-// picture what became of it, and from which a later run goes on.
+// several at a time, retrying what the server throttles, with a report that has the outcome of each
+// picture, and from which a later run continues.
 //
-// Nothing is kept but the report. A picture whose row was lost in a crash is sent again, which
-// changes nothing: IndexFaces of the same picture under the same external image id answers the
-// faces that are there.
+// Only the report is kept. A picture whose row was lost in a crash is sent again, which changes
+// nothing: IndexFaces of the same picture under the same external image id returns the faces that
+// are stored already.
 package bulk
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rekognition/types"
 )
 
-// API is what an import asks of the server. Its calls must not try again by themselves: [Run] does.
+// API has the calls of an import. They must not retry by themselves: [Run] does.
 type API interface {
 	IndexFaces(context.Context, *rekognition.IndexFacesInput,
 		...func(*rekognition.Options)) (*rekognition.IndexFacesOutput, error)
@@ -37,9 +37,9 @@ type Picture struct {
 	Skip     string // why it is not sent; empty: it is
 }
 
-// Source is where pictures come from. Image may be called by several goroutines at once.
+// Source has the pictures to import. Image may be called by several goroutines at once.
 type Source interface {
-	// Name says what the source is, in a way that is the same in each run.
+	// Name identifies the source. It is the same in each run.
 	Name() string
 	// List returns all pictures in ascending order of their paths, and what is no picture with the
 	// reason in Skip.
@@ -48,7 +48,7 @@ type Source interface {
 	Image(context.Context, Picture) (*types.Image, error)
 }
 
-// Config says what to import, and how. Zero means the default.
+// Config has the settings of an import. Zero means the default.
 type Config struct {
 	API        API
 	Source     Source
@@ -63,11 +63,11 @@ type Config struct {
 
 	RequestTimeout time.Duration // 2 minutes
 	Patience       time.Duration // how long to try to reach a server that does not answer: 20 s
-	// how long to go on while the server turns everything away: 5 minutes
+	// how long to continue while the server throttles every call: 5 minutes
 	Throttled time.Duration
 
-	// Begin and Step, if not nil, hear of the number of pictures to send, and of each once it is
-	// done. They are called by one goroutine.
+	// Begin, if not nil, is called with the number of pictures to send, and Step, if not nil, after
+	// each of them. They are called by one goroutine.
 	Begin func(pictures int)
 	Step  func()
 }
@@ -96,8 +96,8 @@ type Summary struct {
 	Refused    int // faces that the server did not associate
 }
 
-// errUnsent says that a picture was not sent, or that it is not known what became of it, because
-// the run ends.
+// errUnsent is the error of a picture that was not sent, or whose outcome is unknown, because the
+// run ends.
 var errUnsent = errors.New("not sent")
 
 // Run imports. When ctx ends it sends no more, waits for what is in flight, and returns ctx's

@@ -19,7 +19,7 @@ const (
 	MaxObjectBytes = 15 << 20
 )
 
-// skip says why a file cannot be a picture that the API takes, by what is known without reading it.
+// skip returns why a file cannot be a picture that the API accepts, judged without reading it.
 func skip(name string, size, most int64) string {
 	switch ext := strings.ToLower(path.Ext(name)); {
 	case !slices.Contains([]string{".jpg", ".jpeg", ".png"}, ext):
@@ -33,8 +33,8 @@ func skip(name string, size, most int64) string {
 	return ""
 }
 
-// Folder is a [Source]: the pictures of a folder and of those in it. What begins with a dot is
-// passed over, and links to folders are not followed.
+// Folder is a [Source]: the pictures of a folder and of those in it. Names that begin
+// with a dot are ignored, and links to folders are not followed.
 type Folder struct {
 	name string
 	root *os.Root
@@ -53,7 +53,7 @@ func OpenFolder(dir string) (*Folder, error) {
 	return &Folder{name, root}, nil
 }
 
-// Close lets go of the folder.
+// Close closes the folder.
 func (f *Folder) Close() error { return f.root.Close() }
 
 // Name is the folder's absolute path.

@@ -32,7 +32,7 @@ type Row struct {
 	Status     string
 	Picture    string
 	Bytes      int64
-	Modified   time.Time // zero: not known
+	Modified   time.Time // zero: unknown
 	ExternalID string
 	User       string
 	Faces      int
@@ -82,7 +82,7 @@ type Report struct {
 }
 
 // OpenReport opens a report, or makes it, and returns the rows it has. A last row that a crash cut
-// is taken away. A report of another source or collection is refused, and so is one that another
+// is removed. A report of another source or collection is rejected, and so is one that another
 // import is writing.
 func OpenReport(path, source, identity string) (_ *Report, rows []Row, err error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)

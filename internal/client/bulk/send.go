@@ -42,7 +42,7 @@ const (
 	verdictAll                        // every other call would get it
 )
 
-// judge tells errors by the API's codes.
+// judge classifies errors by the API's codes.
 func judge(err error) verdict {
 	e, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
@@ -55,7 +55,7 @@ func judge(err error) verdict {
 		"RequestEntityTooLargeException",
 		"InvalidS3ObjectException", "ValidationException":
 		return verdictPicture
-	case "InternalServerError", "UnknownError": // the latter is the SDK's for what a proxy says
+	case "InternalServerError", "UnknownError": // the latter is the SDK's for an error of a proxy
 		return verdictServer
 	}
 	return verdictAll
@@ -110,7 +110,7 @@ func (s *sender) call(ctx context.Context, do func(context.Context) error) error
 }
 
 // backoff is how long to wait after an attempt: up to 0.5 s, twice as long each time, and 10 s at
-// most. That it is random keeps those who were turned away together from coming back together.
+// most. It is random, so that clients that were throttled together do not retry together.
 func backoff(attempt int) time.Duration {
 	const first, most = 500 * time.Millisecond, 10 * time.Second
 	wait := min(first<<min(attempt, 10), most)
@@ -192,7 +192,7 @@ func (s *sender) index(ctx context.Context, j job) result {
 var unfit = []string{"InvalidImageFormatException", "ImageTooLargeException",
 	"InvalidParameterException", "RequestEntityTooLargeException"}
 
-// outcome says what an answer of IndexFaces means.
+// outcome returns the outcome of a picture by the answer of IndexFaces.
 func outcome(o *rekognition.IndexFacesOutput) (status, reason string) {
 	var reasons []string
 	for _, u := range o.UnindexedFaces {
@@ -215,7 +215,7 @@ func outcome(o *rekognition.IndexFacesOutput) (status, reason string) {
 	return StatusIndexed, ""
 }
 
-// text is an error as the server told it, without what the SDK says around it.
+// text is the error that the server returned, without the text that the SDK adds.
 func text(err error) string {
 	if e, ok := errors.AsType[smithy.APIError](err); ok {
 		return e.ErrorCode() + ": " + e.ErrorMessage()

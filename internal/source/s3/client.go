@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Config says how to reach an S3 endpoint. Region is required; a time or number of zero means the
+// Config has the settings of an S3 endpoint. Region is required; a time or number of zero means the
 // default.
 type Config struct {
 	Endpoint string // http or https URL; empty: Amazon S3 itself
@@ -91,8 +91,7 @@ func setDefault[T comparable](value *T, def T) {
 	}
 }
 
-// A request that fails for a reason which may pass is tried again, soon: somebody waits for the
-// answer.
+// A request that fails for a temporary reason is retried soon, since a client waits for the answer.
 const (
 	attempts   = 3
 	maxBackoff = 500 * time.Millisecond
@@ -166,14 +165,14 @@ func NewClient(cfg Config) (*Client, error) {
 	}, nil
 }
 
-// Close lets go of idle connections.
+// Close closes idle connections.
 func (c *Client) Close() error {
 	c.transport.CloseIdleConnections()
 	return nil
 }
 
-// Get returns an object of at most maxBytes. An empty version means the newest. An object that says
-// it is larger is not read.
+// Get returns an object of at most maxBytes. An empty version means the newest. An object whose
+// declared size is larger is not read.
 func (c *Client) Get(ctx context.Context, bucket, key, version string, maxBytes int64) ([]byte,
 	error) {
 	limited, cancel := context.WithTimeout(ctx, c.timeout)
@@ -239,8 +238,8 @@ func (c *Client) List(ctx context.Context, bucket, prefix string, each func(Obje
 	return nil
 }
 
-// classifyResponseError says which of the package's errors an error of the endpoint or the network
-// is.
+// classifyResponseError returns which of the package's errors an error of the endpoint or the
+// network is.
 func classifyResponseError(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err

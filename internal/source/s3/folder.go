@@ -16,8 +16,8 @@ import (
 // It is safe for concurrent use.
 //
 // Nothing outside a bucket's folder can be read: not by .. or an absolute path in a key, and not by
-// a symbolic link that leads out of it, whoever made it and whenever (see [os.Root]). What is no
-// regular file is not there: opening a pipe would wait, and opening a device may do something.
+// a symbolic link that leads out of it (see [os.Root]). A file that is not regular is treated as
+// missing: opening a pipe would block, and opening a device may have effects.
 type Folder struct {
 	root *os.Root
 }
@@ -34,7 +34,7 @@ func NewFolder(dir string) (*Folder, error) {
 	return &Folder{root: root}, nil
 }
 
-// Close lets go of the folder.
+// Close closes the folder.
 func (f *Folder) Close() error { return f.root.Close() }
 
 // Get returns an object of at most maxBytes.
@@ -130,7 +130,7 @@ func (f *Folder) List(ctx context.Context, bucket, prefix string, each func(Obje
 	})
 }
 
-// classifyFileError says which of the package's errors an operating system's error is.
+// classifyFileError returns which of the package's errors an operating system's error is.
 func classifyFileError(err error) error {
 	for _, none := range []error{fs.ErrNotExist, syscall.ENOTDIR, syscall.ENAMETOOLONG,
 		syscall.EINVAL, syscall.EILSEQ} {

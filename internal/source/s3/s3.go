@@ -21,7 +21,7 @@ var (
 	ErrTooLarge = errors.New("object too large")
 )
 
-// Object is what a list of a bucket says of an object.
+// Object is an object in a list of a bucket.
 type Object struct {
 	Key      string
 	Bytes    int64
@@ -31,7 +31,7 @@ type Object struct {
 // bucketName is the API's own constraint, which is wider than what S3 allows today.
 var bucketName = regexp.MustCompile(`^[0-9A-Za-z._-]{3,255}$`)
 
-// checkName refuses names that no object can have, and keys with a segment "..": policies are asked
+// checkName rejects names that no object can have, and keys with a segment "..": policies decide
 // about the key as it is written, but a proxy in front of an endpoint may resolve the segment,
 // which reads another object, even one of another bucket. S3 allows some of these keys, few of
 // which exist. It also allows segments that are "." or empty, as in ./a and a//b, which lead to no
@@ -48,8 +48,8 @@ func checkName(bucket, key string) error {
 	return nil
 }
 
-// readAll reads an object that says it has size bytes, or -1 if it does not say. It reads at most
-// limit bytes, whatever was said.
+// readAll reads an object whose declared size is size bytes, or -1 if none is declared. It reads at
+// most limit bytes, whatever was declared.
 func readAll(r io.Reader, size, limit int64) ([]byte, error) {
 	if size > limit {
 		return nil, fmt.Errorf("%d bytes of at most %d: %w", size, limit, ErrTooLarge)
@@ -61,7 +61,7 @@ func readAll(r io.Reader, size, limit int64) ([]byte, error) {
 			return nil, err
 		}
 		if n, err := io.ReadFull(r, make([]byte, 1)); n != 0 {
-			return nil, errors.New("it has more bytes than it says")
+			return nil, errors.New("it has more bytes than declared")
 		} else if !errors.Is(err, io.EOF) {
 			return nil, err
 		}
