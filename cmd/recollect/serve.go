@@ -243,15 +243,15 @@ func (c serveConfig) server() (server.Config, error) {
 		return server.Config{}, err
 	}
 	return server.Config{
-		Version:     version,
-		Listen:      c.Listen,
-		Metrics:     c.Metrics,
-		Data:        c.Data,
-		Library:     c.Library,
-		Device:      c.Device,
-		Regions:     c.Regions,
-		Account:     c.Account,
-		Thumbnails:  c.Thumbnails,
+		Version:    version,
+		Listen:     c.Listen,
+		Metrics:    c.Metrics,
+		Data:       c.Data,
+		Library:    c.Library,
+		Device:     c.Device,
+		Regions:    c.Regions,
+		Account:    c.Account,
+		Thumbnails: c.Thumbnails,
 
 		DeleteThumbnails: c.DeleteThumbnails,
 
