@@ -10,7 +10,7 @@ LISTEN ?= 127.0.0.1:7180
 DATA ?= data
 
 .DEFAULT_GOAL := build
-.PHONY: build run test test-go fuzz lint generate bench bench-users bench-calibration bench-imports bench-quality bench-recognition bench-search bench-restart clean
+.PHONY: build run test test-go fuzz lint generate bench bench-users bench-calibration bench-imports bench-quality bench-recognition bench-search bench-filling bench-restart clean
 
 include networks/networks.mk
 include internal/api/console/console.mk
@@ -81,6 +81,9 @@ bench-recognition: networks
 # Many minutes: graphs take long to build. SEARCH holds flags: make bench-search SEARCH='-sizes 10000,100000'
 bench-search: networks .cache/bench-search/venv/installed .cache/bench-search/weaviate-server
 	$(GO) run ./bench/search $(SEARCH)
+
+bench-filling:
+	$(GO) run ./bench/filling
 
 # Minutes, and 5 GB of disk.
 bench-restart: build
