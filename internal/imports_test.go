@@ -59,6 +59,7 @@ var mayImport = map[string][]string{
 		"/internal/engine/onnx", "/internal/engine/pack", "/internal/engine/reference",
 		"/internal/engine/vision", "/internal/index/exact", "/internal/source/s3",
 		"/internal/store/sqlite"},
+	"/internal/server/certtest": {},
 	"/cmd/recollect": {"/internal/face", "/internal/recollect", "/internal/iam",
 		"/internal/transfer", "/internal/transfer/archive", "/internal/transfer/migration",
 		"/internal/client/bulk", "/internal/server", "/internal/api/admin",

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/rekognition"
@@ -37,6 +39,8 @@ type client struct {
 	Region   string // empty: the environment's or the profile's, or us-east-1
 	// of the shared credentials file; empty: the environment's key or the default profile
 	Profile string
+
+	Certificate, CertificateKey string // PEM files, for a server that asks for one; or empty
 }
 
 // addFlags adds the flags that every command which talks to a server has.
@@ -46,6 +50,10 @@ func (c *client) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.Region, "region", "",
 		"region to act in (default: AWS_REGION, the profile's, or us-east-1)")
 	flags.StringVar(&c.Profile, "profile", "", "profile of the key in AWS_SHARED_CREDENTIALS_FILE")
+	flags.StringVar(&c.Certificate, "client-cert", "",
+		"PEM file of a certificate for a server with --tls-client-ca (authorities of servers: "+
+			"AWS_CA_BUNDLE)")
+	flags.StringVar(&c.CertificateKey, "client-key", "", "PEM file of its key")
 }
 
 // load finds the server, the region and the key.
@@ -73,7 +81,28 @@ func (c *client) load(ctx context.Context) (aws.Config, error) {
 	}
 	endpoint = strings.TrimRight(endpoint, "/")
 	cfg.BaseEndpoint = &endpoint
-	return cfg, nil
+	return cfg, c.connect(&cfg)
+}
+
+// connect gives the configuration its HTTP client, with the client's certificate if there is one.
+func (c *client) connect(cfg *aws.Config) error {
+	// AWS_CA_BUNDLE has made one.
+	httpClient, ok := cfg.HTTPClient.(*awshttp.BuildableClient)
+	if !ok {
+		httpClient = awshttp.NewBuildableClient()
+	}
+	cfg.HTTPClient = httpClient
+	if c.Certificate == "" && c.CertificateKey == "" {
+		return nil
+	}
+	certificate, err := tls.LoadX509KeyPair(c.Certificate, c.CertificateKey)
+	if err != nil {
+		return fmt.Errorf("read --client-cert and --client-key: %w", err)
+	}
+	cfg.HTTPClient = httpClient.WithTransportOptions(func(t *http.Transport) {
+		t.TLSClientConfig.Certificates = []tls.Certificate{certificate}
+	})
+	return nil
 }
 
 // key finds the server, the region and the key, and says what to do if there is none.
@@ -131,7 +160,7 @@ func (e *serverError) Error() string {
 	return e.Type + ": " + e.Message
 }
 
-// call asks the door for administration for something. The body may be nil; else it is read twice.
+// call sends a request to the operator's routes. The body may be nil; otherwise it is read twice.
 // The caller closes what is returned.
 func (c *client) call(ctx context.Context, method, path string, query url.Values,
 	body io.ReadSeeker) (io.ReadCloser, error) {
@@ -164,7 +193,7 @@ func (c *client) call(ctx context.Context, method, path string, query url.Values
 		time.Now()); err != nil {
 		return nil, fmt.Errorf("sign the request: %w", err)
 	}
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := cfg.HTTPClient.Do(r)
 	if err != nil {
 		return nil, plain(err)
 	}

@@ -64,7 +64,8 @@ func doctorCommand() *cobra.Command {
 func doctor(ctx context.Context, w io.Writer, cfg serveConfig, asJSON bool) error {
 	var findings []finding
 	for _, check := range []func(context.Context, serveConfig) finding{
-		checkNetworks, checkAddress, checkFolder, checkSpace, checkSync, checkClock, checkS3,
+		checkNetworks, checkAddress, checkCertificate, checkFolder, checkSpace, checkSync,
+		checkClock, checkS3,
 	} {
 		findings = append(findings, check(ctx, cfg))
 		if err := ctx.Err(); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,36 +30,84 @@ const (
 
 	clockWarning = time.Minute
 	clockLimit   = 5 * time.Minute // of Signature Version 4
+
+	certificateWarning = 14 * 24 * time.Hour
 )
 
 // checkAddress listens, or finds the server that does.
 func checkAddress(ctx context.Context, cfg serveConfig) finding {
 	const name = "address"
+	host, _, _ := net.SplitHostPort(cfg.Listen)
+	plain := cfg.TLS.Certificate == "" && !server.IsLoopback(host)
+	if plain && !cfg.Insecure {
+		return finding{name, stateFail,
+			cfg.Listen + " can be reached from other machines, and there is no certificate",
+			"use --tls-cert and --tls-key, or --insecure if a proxy in front terminates TLS"}
+	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
 	if err == nil {
 		defer listener.Close()
-		host, _, _ := net.SplitHostPort(cfg.Listen)
-		if !server.IsLoopback(host) {
-			return finding{name, stateWarn, cfg.Listen + " can be reached from other machines",
-				"the server speaks plain HTTP: listen on 127.0.0.1 behind a proxy that " +
-					"terminates TLS"}
+		if plain {
+			return finding{name, stateWarn,
+				cfg.Listen + " can be reached from other machines by plain HTTP",
+				"use --tls-cert and --tls-key, unless a proxy in front terminates TLS"}
 		}
 		return finding{Check: name, State: stateOK, Found: cfg.Listen + " is free"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+cfg.Listen+
-		"/health/ready", nil); err == nil {
-		if resp, err := http.DefaultClient.Do(r); err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return finding{Check: name, State: stateOK, Found: "a server is ready on " +
-					cfg.Listen}
-			}
-		}
+	if serverReady(ctx, cfg) {
+		return finding{Check: name, State: stateOK, Found: "a server is ready on " + cfg.Listen}
 	}
 	return finding{name, stateFail, err.Error(),
 		"choose another address or port with --listen, or end the program that has it"}
+}
+
+// serverReady reports whether a server at the address says that it is ready.
+func serverReady(ctx context.Context, cfg serveConfig) bool {
+	scheme := "http://"
+	// The question has no secret, so that the certificate, which may be for another name, does not
+	// matter.
+	client := &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // see above
+	}}
+	defer client.CloseIdleConnections()
+	if cfg.TLS.Certificate != "" {
+		scheme = "https://"
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+cfg.Listen+"/health/ready",
+		nil)
+	if err != nil {
+		return false
+	}
+	resp, err := client.Do(r)
+	if err != nil {
+		return false
+	}
+	resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
+// checkCertificate reads the certificate, and looks at how long it is valid.
+func checkCertificate(_ context.Context, cfg serveConfig) finding {
+	const name = "certificate"
+	if cfg.TLS.Certificate == "" {
+		return finding{Check: name, State: stateOK, Found: "none: the server speaks plain HTTP"}
+	}
+	const advice = "renew it; a running server reads the new files by itself"
+	until, err := server.CheckTLS(cfg.TLS)
+	left := time.Until(until)
+	found := cfg.TLS.Certificate + " is valid until " + until.Format(time.DateOnly)
+	switch {
+	case err != nil:
+		return finding{name, stateFail, err.Error(),
+			"name PEM files of a certificate and its key"}
+	case left < 0:
+		return finding{name, stateFail, found, advice}
+	case left < certificateWarning:
+		return finding{name, stateWarn, found, advice}
+	}
+	return finding{Check: name, State: stateOK, Found: found}
 }
 
 // checkFolder looks at who can read the data folder and its files.

@@ -30,7 +30,9 @@ const (
 
 // serveConfig is what the server can be told.
 type serveConfig struct {
-	Listen     string   // host:port
+	Listen     string // host:port
+	TLS        server.TLSConfig
+	Insecure   bool     // Listen may be reached from other machines without TLS
 	Data       string   // folder of the store and the root key
 	Library    string   // folder of ONNX Runtime and the model packs
 	Device     string   // cpu or cuda
@@ -65,6 +67,15 @@ func (c serveConfig) Validate() error {
 	}
 	if _, _, err := net.SplitHostPort(c.Metrics); err != nil && c.Metrics != "" {
 		faults = append(faults, fmt.Errorf("--metrics %q is not host:port", c.Metrics))
+	}
+	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
+		faults = append(faults, errors.New("--tls-cert and --tls-key need each other"))
+	}
+	if c.TLS.ClientCA != "" && c.TLS.Certificate == "" {
+		faults = append(faults, errors.New("--tls-client-ca needs --tls-cert and --tls-key"))
+	}
+	if c.Insecure && c.TLS.Certificate != "" {
+		faults = append(faults, errors.New("--insecure and --tls-cert exclude each other"))
 	}
 	if c.Data == "" {
 		faults = append(faults, errors.New("--data names no folder"))
@@ -164,6 +175,14 @@ func serveCommand() *cobra.Command {
 // addFlags adds the flags of serve, with their defaults.
 func (c *serveConfig) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.Listen, "listen", "127.0.0.1:7180", "address and port to listen on")
+	flags.StringVar(&c.TLS.Certificate, "tls-cert", "",
+		"PEM file of the server's certificate and its intermediates, read again when it changes")
+	flags.StringVar(&c.TLS.Key, "tls-key", "", "PEM file of the certificate's key")
+	flags.StringVar(&c.TLS.ClientCA, "tls-client-ca", "",
+		"PEM file of the authorities of client certificates; with it every client needs one")
+	flags.BoolVar(&c.Insecure, "insecure", false,
+		"speak plain HTTP on an address that other machines reach, for instance behind a proxy "+
+			"that terminates TLS")
 	flags.StringVar(&c.Data, "data", "data", "folder of the database and the root key")
 	flags.StringVar(&c.Library, "library", defaultLibrary(),
 		"folder of ONNX Runtime and the model packs")
@@ -245,6 +264,8 @@ func (c serveConfig) server() (server.Config, error) {
 	return server.Config{
 		Version:    version,
 		Listen:     c.Listen,
+		TLS:        c.TLS,
+		Insecure:   c.Insecure,
 		Metrics:    c.Metrics,
 		Data:       c.Data,
 		Library:    c.Library,

@@ -52,7 +52,7 @@ func runServer(t *testing.T, data string, flags ...string) (stop func() (log str
 	t.Cleanup(func() { stop() })
 	b := make([]byte, 4<<10)
 	n, err := read.Read(b)
-	address := regexp.MustCompile(`http://[0-9.:]+`).FindString(string(b[:n]))
+	address := regexp.MustCompile(`https?://[0-9.:]+`).FindString(string(b[:n]))
 	if err != nil || address == "" {
 		t.Fatalf("the server does not start: %v", err)
 	}

@@ -171,10 +171,20 @@ func (a *App) listen(ctx context.Context) error {
 		return err
 	}
 	a.front = newFront(a.log, pages, local)
-	if a.server, err = startFront(ctx, a.cfg.Listen, a.front, a.log); err != nil {
+	var certificates *certificates
+	scheme := "http://"
+	if a.cfg.TLS.enabled() {
+		scheme = "https://"
+		if certificates, err = openCertificates(a.cfg.TLS, a.log); err != nil {
+			return err
+		}
+		watchCertificate(a.recorder.Registerer(), certificates)
+	}
+	a.server, err = startFront(ctx, a.cfg.Listen, a.front, certificates, a.cfg.Insecure, a.log)
+	if err != nil {
 		return err
 	}
-	a.URL = "http://" + a.server.listener.Addr().String()
+	a.URL = scheme + a.server.listener.Addr().String()
 	return nil
 }
 

@@ -12,13 +12,15 @@ import (
 type Config struct {
 	Version string // of the program
 
-	Listen  string   // host:port
-	Metrics string   // host:port of unrestricted metrics; empty: Listen serves them to this machine
-	Data    string   // folder of the store and the root key
-	Library string   // folder of ONNX Runtime and the model packs
-	Device  string   // DeviceCPU or DeviceCUDA
-	Regions []string // at least one
-	Account string   // of the root key
+	Listen   string // host:port
+	TLS      TLSConfig
+	Insecure bool     // Listen may be reached from other machines without TLS
+	Metrics  string   // host:port of unrestricted metrics; empty: Listen serves them to this machine
+	Data     string   // folder of the store and the root key
+	Library  string   // folder of ONNX Runtime and the model packs
+	Device   string   // DeviceCPU or DeviceCUDA
+	Regions  []string // at least one
+	Account  string   // of the root key
 
 	Thumbnails       bool // are made of faces that are indexed, and served
 	DeleteThumbnails bool // of earlier runs; excludes Thumbnails

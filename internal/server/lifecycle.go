@@ -101,10 +101,15 @@ type frontServer struct {
 	grace, cancelled time.Duration // the periods before and after the contexts end
 }
 
-// startFront listens and serves h until stop is called.
-func startFront(ctx context.Context, address string, h http.Handler,
-	log *slog.Logger) (*frontServer, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+// startFront listens and serves h until stop is called: by TLS if there are certificates, otherwise
+// in plain text on a loopback address, and elsewhere only if insecure.
+func startFront(ctx context.Context, address string, h http.Handler, certificates *certificates,
+	insecure bool, log *slog.Logger) (*frontServer, error) {
+	var config net.ListenConfig
+	if certificates == nil && !insecure {
+		config.Control = loopbackOnly
+	}
+	listener, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +135,14 @@ func startFront(ctx context.Context, address string, h http.Handler,
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
-	go func() { s.served <- s.http.Serve(listener) }()
+	go func() {
+		if certificates == nil {
+			s.served <- s.http.Serve(listener)
+			return
+		}
+		s.http.TLSConfig = certificates.server()
+		s.served <- s.http.ServeTLS(listener, "", "")
+	}()
 	return s, nil
 }
 

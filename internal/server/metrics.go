@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 )
 
@@ -20,6 +22,14 @@ func (o observers) Observe(outcome rekognition.Outcome) {
 	for _, one := range o {
 		one.Observe(outcome)
 	}
+}
+
+// watchCertificate shows until when the certificate is valid.
+func watchCertificate(registry prometheus.Registerer, c *certificates) {
+	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "recollect_tls_certificate_not_after_seconds",
+		Help: "Time at which the server's certificate expires, in seconds since 1970.",
+	}, func() float64 { return float64(c.notAfter().Unix()) }))
 }
 
 // localOnly rejects requests that do not come from this machine: through a proxy, or from a page

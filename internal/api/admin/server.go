@@ -196,7 +196,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		status = http.StatusInternalServerError
 	case err != nil:
 		if r.ContentLength != 0 {
-			w.Header().Set("Connection", "close") // the body may not have been read
+			rekognition.CloseConnection(w, r)
 		}
 		status, exception = rekognition.WriteError(w, err)
 	case answer != nil:

@@ -143,7 +143,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fault := faultOf(err)
 		status, code, body = fault.status, fault.name, fault.body()
 		if errors.Is(err, errBodyUnread) {
-			w.Header().Set("Connection", "close")
+			CloseConnection(w, r)
 		}
 	}
 	w.Header().Set("Content-Type", wire.MediaType)

@@ -118,7 +118,9 @@ func openWith(t testing.TB, engine face.Engine, change func(*rekognition.Config)
 	change(&cfg)
 	server := httptest.NewUnstartedServer(rekognition.New(cfg))
 	changeHTTP(server)
-	server.Start()
+	if server.URL == "" {
+		server.Start()
+	}
 	t.Cleanup(func() {
 		server.Close()
 		if err := store.Close(); err != nil {

@@ -3,6 +3,7 @@ package rekognition_test
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -90,5 +91,62 @@ func TestIdleBodies(t *testing.T) {
 				t.Error("the connection stays, though the body was not read")
 			}
 		})
+	}
+}
+
+// TestIdleBodiesOfHTTP2: bodies that do not arrive are bounded on the streams of one connection as
+// on connections of their own.
+func TestIdleBodiesOfHTTP2(t *testing.T) {
+	const idle, share = 60, 50
+	var client *http.Client
+	d := openWith(t, enginetest.Engine("1.0"), func(cfg *rekognition.Config) {
+		cfg.MaxRequests = 4 * share
+	}, func(server *httptest.Server) {
+		server.EnableHTTP2 = true
+		server.StartTLS()
+		client = server.Client()
+	})
+	statuses := make(chan int, idle)
+	for range idle {
+		body, writer := io.Pipe()
+		t.Cleanup(func() { writer.Close() })
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.url, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := time.Now().UTC()
+		r.ContentLength = 16 << 20
+		r.Header = http.Header{
+			"X-Amz-Date":   {now.Format("20060102T150405Z")},
+			"X-Amz-Target": {"RekognitionService.ListCollections"},
+			"Content-Type": {"application/x-amz-json-1.1"},
+			"Authorization": {fmt.Sprintf("AWS4-HMAC-SHA256 Credential=%s/%s/us-east-1/rekognition/"+
+				"aws4_request, SignedHeaders=host;x-amz-date;x-amz-target, Signature=%s", keyID,
+				now.Format("20060102"), strings.Repeat("0", 64))},
+		}
+		go func() {
+			resp, err := client.Do(r)
+			if err != nil {
+				return // the test has ended
+			}
+			resp.Body.Close()
+			if resp.ProtoMajor != 2 {
+				t.Errorf("the answer came by %s", resp.Proto)
+			}
+			statuses <- resp.StatusCode
+		}()
+	}
+	for range idle - share {
+		select {
+		case status := <-statuses:
+			if status != http.StatusBadRequest {
+				t.Errorf("got status %d", status)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatal("idle bodies beyond their share were not ended")
+		}
+	}
+	if n := strings.Count(d.log.String(), "ThrottlingException"); n < idle-share {
+		t.Errorf("%d were throttled, want %d", n, idle-share)
 	}
 }
