@@ -14,8 +14,8 @@ import (
 )
 
 // hold keeps the server busy with a request whose body does not come, until the connection that it
-// returns is closed. It returns once the server waits for that body. How busy a server is that
-// clients have to be turned away from is thereby not left to chance.
+// returns is closed. It returns once the server waits for that body, so that scenarios of overload
+// do not depend on chance.
 //
 // The server may take a moment to notice that the requests of the scenario before are gone.
 func (s *server) hold(ctx context.Context) (net.Conn, error) {

@@ -263,10 +263,10 @@ type Evidence struct {
 	Errors  []string // names of exceptions
 }
 
-// atTheDoor are the errors that the front door makes before any operation's own code, so that
+// common are the errors that the server makes before any operation's own code, so that
 // having seen one for any operation is having seen it for all. InternalServerError is a fault of
 // the server, which no client can ask for.
-var atTheDoor = []string{"AccessDeniedException", "InternalServerError",
+var common = []string{"AccessDeniedException", "InternalServerError",
 	"ProvisionedThroughputExceededException", "ThrottlingException"}
 
 // CheckEvidence returns every claim that what clients saw does not bear out: what is the same or
@@ -280,11 +280,11 @@ func (t *Tables) CheckEvidence(seen map[string]Evidence) error {
 					row.State, was))
 		}
 	}
-	doorErrors := map[string]bool{"InternalServerError": true}
+	commonErrors := map[string]bool{"InternalServerError": true}
 	members := map[string]map[string]bool{} // by structure
 	for name, e := range seen {
 		for _, code := range e.Errors {
-			doorErrors[code] = doorErrors[code] || slices.Contains(atTheDoor, code)
+			commonErrors[code] = commonErrors[code] || slices.Contains(common, code)
 		}
 		op, ok := wire.Lookup(name)
 		if !ok {
@@ -307,8 +307,8 @@ func (t *Tables) CheckEvidence(seen map[string]Evidence) error {
 			case Out:
 				claim(name, row, slices.Contains(e.Outputs, row.Name))
 			case Errors:
-				if slices.Contains(atTheDoor, row.Name) {
-					claim(name, row, doorErrors[row.Name])
+				if slices.Contains(common, row.Name) {
+					claim(name, row, commonErrors[row.Name])
 				} else {
 					claim(name, row, slices.Contains(e.Errors, row.Name))
 				}

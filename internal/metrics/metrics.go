@@ -18,12 +18,12 @@ const noOperation = "none"
 
 // Recorder counts requests. It is a [rekognition.Observer], and safe for concurrent use.
 type Recorder struct {
-	registry   *prometheus.Registry
-	requests   *prometheus.CounterVec
-	durations  *prometheus.HistogramVec
-	stages     *prometheus.HistogramVec
-	turnedAway prometheus.Counter
-	inFlight   prometheus.Gauge
+	registry  *prometheus.Registry
+	requests  *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+	stages    *prometheus.HistogramVec
+	rejected  prometheus.Counter
+	inFlight  prometheus.Gauge
 }
 
 var _ rekognition.Observer = (*Recorder)(nil)
@@ -49,8 +49,8 @@ func New(version string) *Recorder {
 				"for cores.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
 		}, []string{"stage"}),
-		turnedAway: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "recollect_requests_turned_away_total",
+		rejected: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "recollect_requests_rejected_total",
 			Help: "Requests for which there was no room.",
 		}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
@@ -64,7 +64,7 @@ func New(version string) *Recorder {
 		ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
-	r.registry.MustRegister(r.requests, r.durations, r.stages, r.turnedAway, r.inFlight, build,
+	r.registry.MustRegister(r.requests, r.durations, r.stages, r.rejected, r.inFlight, build,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
@@ -84,8 +84,8 @@ func (r *Recorder) Observe(o rekognition.Outcome) {
 	}
 	r.requests.WithLabelValues(operation, outcome).Inc()
 	r.durations.WithLabelValues(operation).Observe(o.Duration.Seconds())
-	if o.TurnedAway {
-		r.turnedAway.Inc()
+	if o.Rejected {
+		r.rejected.Inc()
 	}
 }
 

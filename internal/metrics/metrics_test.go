@@ -17,7 +17,7 @@ func TestWhatAScrapeShows(t *testing.T) {
 		Duration: 3 * time.Millisecond})
 	r.Observe(rekognition.Outcome{Operation: "ListFaces", Status: 400,
 		Exception: "ResourceNotFoundException", Duration: time.Millisecond})
-	r.Observe(rekognition.Outcome{Status: 400, Exception: "ThrottlingException", TurnedAway: true})
+	r.Observe(rekognition.Outcome{Status: 400, Exception: "ThrottlingException", Rejected: true})
 	r.ObserveStage("embed", 2*time.Millisecond)
 	r.WatchMemory(func() int64 { return 4096 })
 	var during string
@@ -30,7 +30,7 @@ func TestWhatAScrapeShows(t *testing.T) {
 		`recollect_requests_total{operation="ListFaces",outcome="ok"} 1`,
 		`recollect_requests_total{operation="ListFaces",outcome="ResourceNotFoundException"} 1`,
 		`recollect_requests_total{operation="none",outcome="ThrottlingException"} 1`,
-		`recollect_requests_turned_away_total 1`,
+		`recollect_requests_rejected_total 1`,
 		`recollect_request_duration_seconds_bucket{operation="ListFaces",le="0.0025"} 1`,
 		`recollect_request_duration_seconds_bucket{operation="ListFaces",le="0.005"} 2`,
 		`recollect_vision_stage_duration_seconds_count{stage="embed"} 1`,

@@ -35,8 +35,8 @@ type minute struct {
 
 // tally counts the requests of one operation.
 type tally struct {
-	requests, errors, faults, turnedAway uint64
-	durations                            [classes]uint32
+	requests, errors, faults, rejected uint64
+	durations                          [classes]uint32
 }
 
 // Observe implements [rekognition.Observer].
@@ -65,8 +65,8 @@ func (a *Activity) observe(o rekognition.Outcome, now time.Time) {
 	if o.Status >= 500 {
 		t.faults++
 	}
-	if o.TurnedAway {
-		t.turnedAway++
+	if o.Rejected {
+		t.rejected++
 	}
 	t.durations[classOf(o.Duration)]++
 }
@@ -84,7 +84,7 @@ func (t *tally) add(other *tally) {
 	t.requests += other.requests
 	t.errors += other.errors
 	t.faults += other.faults
-	t.turnedAway += other.turnedAway
+	t.rejected += other.rejected
 	for i, n := range other.durations {
 		t.durations[i] += n
 	}
@@ -107,12 +107,12 @@ type counts struct {
 	Requests                        uint64
 	Errors                          uint64 // answered with an exception
 	Faults                          uint64 // errors with a status of 500 or more
-	TurnedAway                      uint64 // errors because of overload
+	Rejected                        uint64 // errors because of overload
 	P50Millis, P90Millis, P99Millis float64
 }
 
 func (t *tally) counts() counts {
-	return counts{t.requests, t.errors, t.faults, t.turnedAway, t.quantile(.5), t.quantile(.9),
+	return counts{t.requests, t.errors, t.faults, t.rejected, t.quantile(.5), t.quantile(.9),
 		t.quantile(.99)}
 }
 

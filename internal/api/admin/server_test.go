@@ -30,8 +30,8 @@ const account = "123456789012"
 
 var home = recollect.Realm{Account: account, Region: "us-east-1"}
 
-// door is a door that is open, with what lies behind it.
-type door struct {
+// testServer is a running server with its parts.
+type testServer struct {
 	url        string
 	dir        string
 	store      *sqlite.Store
@@ -41,15 +41,15 @@ type door struct {
 	root       iam.AccessKey
 }
 
-// open opens a door on a store of its own, of which change may make another one.
-func open(t *testing.T, change ...func(*admin.Config)) *door {
+// open starts a server on a store of its own. change may replace parts of its configuration.
+func open(t *testing.T, change ...func(*admin.Config)) *testServer {
 	t.Helper()
 	return openIn(t, t.TempDir(), change...)
 }
 
-func openIn(t *testing.T, dir string, change ...func(*admin.Config)) *door {
+func openIn(t *testing.T, dir string, change ...func(*admin.Config)) *testServer {
 	t.Helper()
-	d := &door{dir: dir, activity: new(admin.Activity), log: new(bytes.Buffer)}
+	d := &testServer{dir: dir, activity: new(admin.Activity), log: new(bytes.Buffer)}
 	var err error
 	if d.store, err = sqlite.Open(t.Context(), d.dir, sqlite.Options{}); err != nil {
 		t.Fatal(err)
@@ -96,7 +96,7 @@ func openIn(t *testing.T, dir string, change ...func(*admin.Config)) *door {
 }
 
 // user makes a user with a policy, built in or a document, and returns its key.
-func (d *door) user(t *testing.T, account, name, policy string) iam.AccessKey {
+func (d *testServer) user(t *testing.T, account, name, policy string) iam.AccessKey {
 	t.Helper()
 	document, ok := iam.BuiltinPolicy(policy)
 	if !ok {
@@ -116,7 +116,7 @@ func (d *door) user(t *testing.T, account, name, policy string) iam.AccessKey {
 }
 
 // send signs a request as the SDKs do, and returns the answer.
-func (d *door) send(t *testing.T, key iam.AccessKey, method, path string, body []byte,
+func (d *testServer) send(t *testing.T, key iam.AccessKey, method, path string, body []byte,
 	change ...func(*http.Request)) (int, []byte) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, d.url+"/recollect/v1/"+path,
@@ -145,7 +145,7 @@ func (d *door) send(t *testing.T, key iam.AccessKey, method, path string, body [
 }
 
 // sign signs a request whose body has this hash.
-func (d *door) sign(t *testing.T, key iam.AccessKey, r *http.Request, hash [sha256.Size]byte) {
+func (d *testServer) sign(t *testing.T, key iam.AccessKey, r *http.Request, hash [sha256.Size]byte) {
 	t.Helper()
 	err := v4.NewSigner().SignHTTP(t.Context(),
 		aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret}, r,
@@ -156,7 +156,7 @@ func (d *door) sign(t *testing.T, key iam.AccessKey, r *http.Request, hash [sha2
 }
 
 // refused wants an error of this type.
-func (d *door) refused(t *testing.T, exception string, key iam.AccessKey, method, path string,
+func (d *testServer) refused(t *testing.T, exception string, key iam.AccessKey, method, path string,
 	body []byte, change ...func(*http.Request)) {
 	t.Helper()
 	status, answer := d.send(t, key, method, path, body, change...)

@@ -65,7 +65,7 @@ func TestACollectionMovesOutAndIn(t *testing.T) {
 }
 
 // nothingLeft wants neither scratch space nor a hidden collection.
-func (d *door) nothingLeft(t *testing.T) {
+func (d *testServer) nothingLeft(t *testing.T) {
 	t.Helper()
 	if left, _ := filepath.Glob(filepath.Join(d.dir, ".archive-*")); len(left) > 0 {
 		t.Errorf("scratch space is left: %v", left)

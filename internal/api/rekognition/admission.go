@@ -199,9 +199,9 @@ func (p *place) leave() {
 	p.release()
 }
 
-// turnAway is err for a request whose body is not read. The connection is kept if the body is small
-// enough to be discarded.
-func turnAway(r *http.Request, err error) error {
+// rejectUnread returns err for a request whose body is not read. The connection is kept if the body
+// is small enough to be discarded.
+func rejectUnread(r *http.Request, err error) error {
 	if 0 <= r.ContentLength && r.ContentLength <= drained && r.Header.Get("Expect") == "" {
 		return err
 	}

@@ -23,7 +23,7 @@ import (
 const account = "123456789012"
 
 // newKey makes a key of a new user with a policy: a built-in one, or a document.
-func (d *door) newKey(t *testing.T, account, name, policy string) iam.AccessKey {
+func (d *testServer) newKey(t *testing.T, account, name, policy string) iam.AccessKey {
 	t.Helper()
 	ctx := t.Context()
 	if _, err := d.identities.CreateUser(ctx, account, name); err != nil {
@@ -44,7 +44,7 @@ func (d *door) newKey(t *testing.T, account, name, policy string) iam.AccessKey 
 }
 
 // user returns the client of a new user with a policy.
-func (d *door) user(t *testing.T, name, policy string) *sdk.Client {
+func (d *testServer) user(t *testing.T, name, policy string) *sdk.Client {
 	t.Helper()
 	return d.clientOf(d.newKey(t, account, name, policy))
 }

@@ -29,7 +29,7 @@ type line struct {
 	r *bufio.Reader
 }
 
-func (d *door) dial(t *testing.T) *line {
+func (d *testServer) dial(t *testing.T) *line {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(d.url, "http://"))
 	if err != nil {
@@ -189,7 +189,7 @@ func TestOneConnection(t *testing.T) {
 }
 
 // chunked is a request whose body has no length.
-func (d *door) chunked(t *testing.T, operation string, body []byte, chunk int) []byte {
+func (d *testServer) chunked(t *testing.T, operation string, body []byte, chunk int) []byte {
 	t.Helper()
 	head, _ := split(d.raw(t, operation, body, func(r *http.Request) {
 		r.ContentLength = -1

@@ -10,11 +10,11 @@ type Observer interface {
 
 // Outcome is how one request ended.
 type Outcome struct {
-	Operation  string // one of the API's; empty if the request named none
-	Status     int    // of HTTP
-	Exception  string // that was returned; empty if the operation succeeded
-	TurnedAway bool   // the request was rejected because there were too many
-	Duration   time.Duration
+	Operation string // one of the API's; empty if the request named none
+	Status    int    // of HTTP
+	Exception string // that was returned; empty if the operation succeeded
+	Rejected  bool   // the request was rejected because there were too many
+	Duration  time.Duration
 }
 
 // nobody is the observer of a server that has none.

@@ -127,7 +127,7 @@ func TestOverloadIsShed(t *testing.T) {
 }
 
 // wantFree sees to it that as many pictures as ever are let in together.
-func wantFree(t *testing.T, d *door, g *gate, n int64) {
+func wantFree(t *testing.T, d *testServer, g *gate, n int64) {
 	t.Helper()
 	g.opened = make(chan struct{})
 	var group sync.WaitGroup
@@ -257,7 +257,7 @@ func TestOverloadIsRefusedUnread(t *testing.T) {
 }
 
 // fast is a client whose retries do not wait for seconds.
-func (d *door) fast(r aws.Retryer) *sdk.Client {
+func (d *testServer) fast(r aws.Retryer) *sdk.Client {
 	return sdk.New(d.client().Options(),
 		func(o *sdk.Options) { o.Retryer, o.RetryMaxAttempts = r, 0 })
 }

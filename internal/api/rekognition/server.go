@@ -133,7 +133,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		start: s.now()}
 	w.Header().Set("x-amzn-RequestId", x.id)
 	var body []byte
-	err := turnAway(r, errSlowDown)
+	err := rejectUnread(r, errSlowDown)
 	if s.admission.requests.TryAcquire(1) {
 		defer s.admission.requests.Release(1)
 		body, err = s.serve(x, w.Header(), r)
@@ -154,11 +154,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	duration := s.now().Sub(x.start)
 	s.observer.Observe(Outcome{
-		Operation:  x.operation,
-		Status:     status,
-		Exception:  code,
-		TurnedAway: errors.Is(err, errSlowDown),
-		Duration:   duration,
+		Operation: x.operation,
+		Status:    status,
+		Exception: code,
+		Rejected:  errors.Is(err, errSlowDown),
+		Duration:  duration,
 	})
 	attrs := []slog.Attr{
 		slog.String("request_id", x.id),
@@ -225,7 +225,7 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 	}
 	place, err := s.admission.enter(op.cost, r.ContentLength)
 	if err != nil {
-		return nil, turnAway(r, err)
+		return nil, rejectUnread(r, err)
 	}
 	defer place.leave()
 	memory := &budget{pool: s.bodies}

@@ -39,8 +39,8 @@ const (
 	secret = "a secret that is only good for this test"
 )
 
-// door is a running server with its log.
-type door struct {
+// testServer is a running server with its log.
+type testServer struct {
 	url        string
 	identities *iam.Service
 	log        *lockedBuffer
@@ -74,7 +74,7 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-func open(t testing.TB) *door {
+func open(t testing.TB) *testServer {
 	t.Helper()
 	return openWith(t, enginetest.Engine("1.0"), func(*rekognition.Config) {},
 		func(*httptest.Server) {})
@@ -82,7 +82,7 @@ func open(t testing.TB) *door {
 
 // openWith opens a server whose parts may be changed before it starts.
 func openWith(t testing.TB, engine face.Engine, change func(*rekognition.Config),
-	changeHTTP func(*httptest.Server)) *door {
+	changeHTTP func(*httptest.Server)) *testServer {
 	t.Helper()
 	dir := t.TempDir()
 	store, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
@@ -98,7 +98,7 @@ func openWith(t testing.TB, engine face.Engine, change func(*rekognition.Config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &door{log: new(lockedBuffer)}
+	d := &testServer{log: new(lockedBuffer)}
 	key := iam.AccessKey{ID: keyID, Secret: secret,
 		Principal: iam.Principal{Account: "123456789012", ARN: "arn:aws:iam::123456789012:root"}}
 	sealer, err := iam.OpenSealer(t.Context(), dir, store.Identities())
@@ -131,11 +131,13 @@ func openWith(t testing.TB, engine face.Engine, change func(*rekognition.Config)
 	return d
 }
 
-func (d *door) client() *sdk.Client { return d.clientOf(iam.AccessKey{ID: keyID, Secret: secret}) }
+func (d *testServer) client() *sdk.Client {
+	return d.clientOf(iam.AccessKey{ID: keyID, Secret: secret})
+}
 
-func (d *door) clientOf(key iam.AccessKey) *sdk.Client { return d.clientIn("us-east-1", key) }
+func (d *testServer) clientOf(key iam.AccessKey) *sdk.Client { return d.clientIn("us-east-1", key) }
 
-func (d *door) clientIn(region string, key iam.AccessKey) *sdk.Client {
+func (d *testServer) clientIn(region string, key iam.AccessKey) *sdk.Client {
 	return sdk.New(sdk.Options{
 		Region:       region,
 		BaseEndpoint: aws.String(d.url),
@@ -147,7 +149,7 @@ func (d *door) clientIn(region string, key iam.AccessKey) *sdk.Client {
 }
 
 // request makes a signed request with any body.
-func (d *door) request(t testing.TB, operation string, body []byte,
+func (d *testServer) request(t testing.TB, operation string, body []byte,
 	before ...func(*http.Request)) *http.Request {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.url+"/",
@@ -170,7 +172,7 @@ func (d *door) request(t testing.TB, operation string, body []byte,
 }
 
 // raw is a signed request as bytes.
-func (d *door) raw(t testing.TB, operation string, body []byte,
+func (d *testServer) raw(t testing.TB, operation string, body []byte,
 	before ...func(*http.Request)) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -181,7 +183,7 @@ func (d *door) raw(t testing.TB, operation string, body []byte,
 }
 
 // post sends a signed request with any body, and returns the answer with its body.
-func (d *door) post(t testing.TB, operation string, body []byte,
+func (d *testServer) post(t testing.TB, operation string, body []byte,
 	change ...func(*http.Request)) (*http.Response, string) {
 	t.Helper()
 	req := d.request(t, operation, body)

@@ -17,7 +17,7 @@ import (
 
 // forge opens a connection with the head of a request whose signature is forged and whose body of
 // 16 MiB does not follow.
-func (d *door) forge(t *testing.T, operation string) net.Conn {
+func (d *testServer) forge(t *testing.T, operation string) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(d.url, "http://"))
 	if err != nil {

@@ -51,7 +51,7 @@ export function Overview() {
                 <th scope="row">{a.Operation}</th>
                 <td class="number" data-label="Requests">{count(a.Requests)}</td>
                 <td class="number" data-label="Errors">{count(a.Errors)}</td>
-                <td class="number" data-label="Rejected">{count(a.TurnedAway)}</td>
+                <td class="number" data-label="Rejected">{count(a.Rejected)}</td>
                 <td class="number" data-label="Median">{milliseconds(a.P50Millis)}</td>
                 <td class="number" data-label="90 %">{milliseconds(a.P90Millis)}</td>
                 <td class="number" data-label="99 %">{milliseconds(a.P99Millis)}</td>

@@ -35,14 +35,14 @@ export class Client {
     return this.request("POST", new URL("/", location.href), headers, JSON.stringify(input), (response) => response.json(), signal);
   }
 
-  /** Reads a path of the door beside the API. Throws as call does. */
+  /** Reads a path of the operator's routes. Throws as call does. */
   read<T>(path: string, query: Record<string, string> = {}, signal?: AbortSignal): Promise<T> {
-    return this.request("GET", door(path, query), {}, "", (response) => response.json(), signal);
+    return this.request("GET", adminURL(path, query), {}, "", (response) => response.json(), signal);
   }
 
-  /** Reads a picture at a path of the door. Throws as call does. */
+  /** Reads a picture at a path of the operator's routes. Throws as call does. */
   picture(path: string, query: Record<string, string>, signal?: AbortSignal): Promise<Blob> {
-    return this.request("GET", door(path, query), {}, "", (response) => response.blob(), signal);
+    return this.request("GET", adminURL(path, query), {}, "", (response) => response.blob(), signal);
   }
 
   private async request<T>(
@@ -90,8 +90,8 @@ export class Client {
   }
 }
 
-/** The address of a path of the door beside the API. */
-function door(path: string, query: Record<string, string>): URL {
+/** The address of a path of the operator's routes. */
+function adminURL(path: string, query: Record<string, string>): URL {
   const url = new URL("/recollect/v1/" + path, location.href);
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
   return url;

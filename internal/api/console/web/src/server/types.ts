@@ -71,7 +71,7 @@ export interface Counts {
   Requests: number;
   Errors: number;
   Faults: number;
-  TurnedAway: number;
+  Rejected: number;
   P50Millis: number;
   P90Millis: number;
   P99Millis: number;
