@@ -123,6 +123,7 @@ func copyFile(from, to string) error {
 	if err != nil {
 		return err
 	}
+	//nolint:gosec // another user than the one who installs may run the server
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}

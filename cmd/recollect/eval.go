@@ -60,8 +60,9 @@ nothing.
 
 The exit status is 0 if all was measured, 130 if it was interrupted, 2 if the command line is
 wrong, and 3 for any other failure.`,
-		Example: `  recollect eval --pairs test.txt --train train.txt --images lfw --report eval.html`,
-		Args:    cobra.NoArgs,
+		Example: "  recollect eval --pairs test.txt --train train.txt --images lfw " +
+			"--report eval.html",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := valid(cfg.Validate()); err != nil {
 				return err

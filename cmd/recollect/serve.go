@@ -25,7 +25,7 @@ import (
 // The environment variables that hold the credentials for the S3 endpoint.
 const (
 	s3AccessKeyIDEnv     = "RECOLLECT_S3_ACCESS_KEY_ID"
-	s3SecretAccessKeyEnv = "RECOLLECT_S3_SECRET_ACCESS_KEY"
+	s3SecretAccessKeyEnv = "RECOLLECT_S3_SECRET_ACCESS_KEY" //nolint:gosec // the variable's name
 )
 
 // serveConfig is what the server can be told.

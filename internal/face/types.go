@@ -6,12 +6,14 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-// CollectionKey, FaceKey and UserKey identify a collection, a face and a user inside the server.
-// They are positive, given by the store, and never used again.
+// The store assigns the keys. They are positive, and that of something deleted is not used again.
 type (
+	// CollectionKey identifies a collection inside the server.
 	CollectionKey int64
-	FaceKey       int64
-	UserKey       int64
+	// FaceKey identifies a face inside the server.
+	FaceKey int64
+	// UserKey identifies a user inside the server.
+	UserKey int64
 )
 
 // VectorKey identifies a vector in an index: it is the [FaceKey] of a face's vector, and the

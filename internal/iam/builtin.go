@@ -13,10 +13,13 @@ var policyFiles embed.FS
 // BuiltinPolicies returns the policies that come with the program, ready to be attached to a user,
 // in order of name:
 //
-//   - administrator: full-access, and what is done to the server: backup, export, import, and the overview
+//   - administrator: full-access, and the administration of the server: backup, export, import and
+//     the overview
 //   - full-access: every operation of the face API on everything
-//   - read-only: every operation that changes nothing; unlike AWS's policy of that purpose also DescribeCollection and those of users
-//   - s3-read: reading pictures that are objects of S3, for those who call with S3Object; as on AWS the others do not allow it
+//   - read-only: every operation that changes nothing; unlike AWS's policy of that purpose it
+//     allows DescribeCollection and the operations on users
+//   - s3-read: reading S3 objects, which a request with an S3Object needs; as on AWS no other
+//     policy allows it
 func BuiltinPolicies() []PolicyDocument {
 	files, err := fs.Glob(policyFiles, "policies/*.json")
 	if err != nil {

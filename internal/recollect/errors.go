@@ -44,8 +44,8 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// ErrNoSpace says that a disk, or a quota of one, is full. Stores wrap it around their own error, so
-// that callers need not know what they keep their data with.
+// ErrNoSpace says that a disk, or a quota of one, is full. Stores wrap it around their own error,
+// so that callers need not know the errors of a store's driver.
 var ErrNoSpace = errors.New("there is no space left on the disk")
 
 // Errorf returns an [Error] with a formatted message.

@@ -10,7 +10,8 @@ type Realm struct {
 	Region  string // for example us-east-1
 }
 
-// ARN returns the ARN of a resource of the realm, which is given as type/name, for example collection/people.
+// ARN returns the ARN of a resource of the realm, which is given as type/name, for example
+// collection/people.
 func (r Realm) ARN(resource string) string {
 	return "arn:aws:rekognition:" + r.Region + ":" + r.Account + ":" + resource
 }

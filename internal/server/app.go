@@ -197,6 +197,7 @@ func (a *App) openIndexes(ctx context.Context, store *sqlite.Store) (faces, user
 	}
 	faces = exact.New(store, exact.Options{Files: files, Log: a.log})
 	a.closers.add("the index of faces", faces.Close)
+	//nolint:contextcheck // the read goes on in the background and ends with the index
 	faces.Warm() // while networks load, on another core
 	users = exact.New(exact.SourceFunc(store.UserVectors),
 		exact.Options{MaxBytes: exact.DefaultMaxBytes / 4})

@@ -84,7 +84,8 @@ func startApp(t *testing.T, e *events, grace, cancelled time.Duration, h http.Ha
 func get(t *testing.T, url string) (done chan struct{}) {
 	t.Helper()
 	done = make(chan struct{})
-	r, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodGet, url, nil)
+	ctx := context.WithoutCancel(t.Context())
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,9 +5,9 @@
 // It prints what failed tests printed, one line a package, and the summary last.
 // Its status is 1 if a test or a package failed, if no test ran, or, with -strict, if a skipped
 // test is not on the list. A line of the list is a regular expression that matches the whole of
-// PACKAGE.TEST: REASON, two spaces, and why the skip is accepted. The reason is matched too, so that
-// a test that may be skipped for its duration may not be skipped for missing data. A line that begins
-// with # is a comment.
+// PACKAGE.TEST: REASON, two spaces, and why the skip is accepted. The reason is matched too, so
+// that a test that may be skipped for its duration may not be skipped for missing data. A line that
+// begins with # is a comment.
 package main
 
 import (

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -49,12 +50,12 @@ type memory struct {
 	HeapBytes     int64 // part of it that Go's heap uses
 }
 
-func (s *Server) overview(x *exchange) (any, error) {
-	totals, err := s.Store.Totals(x.r.Context(), x.caller.Realm)
+func (s *Server) overview(ctx context.Context, x *exchange) (any, error) {
+	totals, err := s.Store.Totals(ctx, x.caller.Realm)
 	if err != nil {
 		return nil, err
 	}
-	thumbnails, err := s.thumbnailState(x.r.Context())
+	thumbnails, err := s.thumbnailState(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +83,7 @@ func (s *Server) overview(x *exchange) (any, error) {
 }
 
 // models returns the loaded models, and what similarities mean for each.
-func (s *Server) models(*exchange) (any, error) {
+func (s *Server) models(context.Context, *exchange) (any, error) {
 	return &struct {
 		Models       []Model
 		DefaultModel string

@@ -141,7 +141,7 @@ type route struct {
 	action string
 	// collection says that the parameter collection of the query names the resource.
 	collection bool
-	run        func(x *exchange) (answer any, err error)
+	run        func(ctx context.Context, x *exchange) (answer any, err error)
 }
 
 // exchange is one request with its state. A handler that writes its response itself returns a nil
@@ -186,7 +186,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("x-amzn-RequestId", x.id)
 	w.Header().Set("Cache-Control", "no-store")
 	status, exception := http.StatusOK, ""
-	answer, err := s.serve(x)
+	answer, err := s.serve(r.Context(), x)
 	var body []byte
 	if err == nil && answer != nil {
 		body, err = json.Marshal(answer)
@@ -236,7 +236,7 @@ var errAnswerBegun = errors.New("the response had begun")
 
 // serve authenticates and authorizes a request and runs the handler of its route. It sets x.path
 // once the route is found.
-func (s *Server) serve(x *exchange) (answer any, err error) {
+func (s *Server) serve(ctx context.Context, x *exchange) (answer any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
@@ -270,12 +270,12 @@ func (s *Server) serve(x *exchange) (answer any, err error) {
 			}
 			resource = face.CollectionARN(x.caller.Realm, id)
 		}
-		if err := s.Identities.Authorize(x.r.Context(),
+		if err := s.Identities.Authorize(ctx,
 			s.authorization(x, do.action, resource)); err != nil {
 			return nil, err
 		}
 	}
-	return do.run(x)
+	return do.run(ctx, x)
 }
 
 // clipped returns the first 100 bytes of a caller's text, for use in an error message.

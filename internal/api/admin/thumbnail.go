@@ -8,7 +8,7 @@ import (
 )
 
 // thumbnail sends the JPEG thumbnail of a face.
-func (s *Server) thumbnail(x *exchange) (any, error) {
+func (s *Server) thumbnail(ctx context.Context, x *exchange) (any, error) {
 	if !s.Thumbnails {
 		return nil, recollect.Errorf(recollect.CodeNotFound, "This server shows no thumbnails.")
 	}
@@ -16,11 +16,11 @@ func (s *Server) thumbnail(x *exchange) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.Store.Collection(x.r.Context(), x.caller.Realm, id)
+	c, err := s.Store.Collection(ctx, x.caller.Realm, id)
 	if err != nil {
 		return nil, err
 	}
-	jpeg, err := s.Store.Thumbnail(x.r.Context(), c.Key, x.r.URL.Query().Get("face"))
+	jpeg, err := s.Store.Thumbnail(ctx, c.Key, x.r.URL.Query().Get("face"))
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -71,14 +72,14 @@ func (s *Server) removeScratch() {
 }
 
 // backup sends an archive of the whole server.
-func (s *Server) backup(x *exchange) (any, error) {
+func (s *Server) backup(ctx context.Context, x *exchange) (any, error) {
 	if x.caller.Principal.Account != s.Account {
 		return nil, &iam.DeniedError{Principal: x.caller.Principal, Action: Backup, Resource: "*"}
 	}
 	return s.transfer(x, func(scratch string) (any, error) {
 		x.w.Header().Set("Content-Type", "application/zip")
 		to := &sender{w: x.w, control: http.NewResponseController(x.w)}
-		err := s.Backup.Write(x.r.Context(), to, scratch)
+		err := s.Backup.Write(ctx, to, scratch)
 		if err != nil && to.begun {
 			err = errors.Join(errAnswerBegun, err)
 		}
@@ -88,7 +89,7 @@ func (s *Server) backup(x *exchange) (any, error) {
 
 // export sends an archive of a collection. The archive is written to disk first, so that a slow
 // client does not block checkpoints of the store.
-func (s *Server) export(x *exchange) (any, error) {
+func (s *Server) export(ctx context.Context, x *exchange) (any, error) {
 	id, err := collectionOf(x.r)
 	if err != nil {
 		return nil, err
@@ -100,7 +101,7 @@ func (s *Server) export(x *exchange) (any, error) {
 			return nil, err
 		}
 		defer f.Close()
-		if err := s.Exporter.Write(x.r.Context(), f, x.caller.Realm, id); err != nil {
+		if err := s.Exporter.Write(ctx, f, x.caller.Realm, id); err != nil {
 			return nil, err
 		}
 		size, err := f.Seek(0, io.SeekCurrent)
@@ -158,7 +159,7 @@ type importAnswer struct {
 
 // importCollection creates a collection from an archive. The whole archive is written to disk and
 // its hash is verified before any of it is parsed.
-func (s *Server) importCollection(x *exchange) (any, error) {
+func (s *Server) importCollection(ctx context.Context, x *exchange) (any, error) {
 	id, err := collectionOf(x.r)
 	if err != nil {
 		return nil, err
@@ -178,7 +179,7 @@ func (s *Server) importCollection(x *exchange) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		a, err := archive.NewReader(x.r.Context(), f, size, archive.KindCollection)
+		a, err := archive.NewReader(ctx, f, size, archive.KindCollection)
 		if err != nil {
 			return nil, refusal(err)
 		}
@@ -187,7 +188,7 @@ func (s *Server) importCollection(x *exchange) (any, error) {
 		if err := control.SetWriteDeadline(time.Time{}); err != nil {
 			return nil, err
 		}
-		c, err := s.Importer.Import(x.r.Context(), a, x.caller.Realm, id)
+		c, err := s.Importer.Import(ctx, a, x.caller.Realm, id)
 		if err != nil {
 			return nil, refusal(err)
 		}

@@ -18,12 +18,14 @@ import (
 // authorize returns nil if policies allow the request: the operation on each of its resources,
 // tagging the resource that it creates with tags, and reading each object of S3 that it names. It
 // runs before anything of the resource is revealed.
-func (s *Server) authorize(x *exchange, r *http.Request, op operation, input any) error {
+func (s *Server) authorize(
+	ctx context.Context, x *exchange, r *http.Request, op operation, input any,
+) error {
 	existing, created := op.arns(x.caller.Realm, input)
 	allowed := func(operation string, arns []string) error {
 		for _, arn := range arns {
 			request := s.policyRequest(x, r, operation, arn, input)
-			if err := s.identities.Authorize(r.Context(), request); err != nil {
+			if err := s.identities.Authorize(ctx, request); err != nil {
 				return err
 			}
 		}
@@ -42,7 +44,7 @@ func (s *Server) authorize(x *exchange, r *http.Request, op operation, input any
 		return fmt.Errorf("operation %s names objects of S3 and is not declared to", op.name)
 	}
 	for _, object := range named {
-		if err := s.authorizeObject(x, r, object); err != nil {
+		if err := s.authorizeObject(ctx, x, r, object); err != nil {
 			return err
 		}
 	}
@@ -81,7 +83,9 @@ func (s *Server) policyRequest(
 // authorizeObject returns nil if policies allow the caller to read an object of S3, as on the
 // service: the rights of the server's own key are not the caller's. A caller that is denied gets
 // the error of an object that cannot be read.
-func (s *Server) authorizeObject(x *exchange, r *http.Request, object *wire.S3Object) error {
+func (s *Server) authorizeObject(
+	ctx context.Context, x *exchange, r *http.Request, object *wire.S3Object,
+) error {
 	if object.Bucket == nil || object.Name == nil {
 		return nil // rejected by the handler
 	}
@@ -91,7 +95,7 @@ func (s *Server) authorizeObject(x *exchange, r *http.Request, object *wire.S3Ob
 	}
 	reading := x.caller.PolicyRequest(r, action,
 		"arn:aws:s3:::"+*object.Bucket+"/"+*object.Name, x.start)
-	err := s.identities.Authorize(r.Context(), reading)
+	err := s.identities.Authorize(ctx, reading)
 	if denied, ok := errors.AsType[*iam.DeniedError](err); ok {
 		return noObject(errors.New(denied.Error()))
 	}

@@ -265,7 +265,7 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 	if err := wire.Validate(input); err != nil {
 		return nil, err
 	}
-	if err := s.authorize(x, r, op, input); err != nil {
+	if err := s.authorize(r.Context(), x, r, op, input); err != nil {
 		return nil, err
 	}
 	return op.handle(r.Context(), x.caller.Realm, input)

@@ -115,7 +115,10 @@ func TestCoresOfOneCaller(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 5 {
 			wg.Go(func() {
-				_ = c.runWhenFree(ctx, func(bool) error { time.Sleep(time.Millisecond); return nil })
+				_ = c.runWhenFree(ctx, func(bool) error {
+					time.Sleep(time.Millisecond)
+					return nil
+				})
 			})
 		}
 		wg.Wait()
@@ -170,7 +173,10 @@ func TestCoresServeInOrder(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 10 {
 			wg.Go(func() {
-				_ = c.runWhenFree(t.Context(), func(bool) error { order = append(order, i); return nil })
+				_ = c.runWhenFree(t.Context(), func(bool) error {
+					order = append(order, i)
+					return nil
+				})
 			})
 			synctest.Wait()
 		}

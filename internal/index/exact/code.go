@@ -48,7 +48,8 @@ func (c *coders) of(dimension int) *coder {
 }
 
 func newCoder(k *kernels, dimension int) *coder {
-	c := &coder{kernels: k, dimension: dimension, width: max(minWidth, 1<<bits.Len(uint(dimension-1)))}
+	width := max(minWidth, 1<<bits.Len(uint(dimension-1)))
+	c := &coder{kernels: k, dimension: dimension, width: width}
 	random := rand.New(rand.NewPCG(0x5ee, uint64(c.width))) // always the same
 	c.signs = make([]float32, 3*c.width)
 	for i := range c.signs {

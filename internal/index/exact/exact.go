@@ -232,6 +232,7 @@ func (x *Index) search(ctx context.Context, c face.CollectionKey, query []float3
 // try searches a collection once. A damaged file that it finds is repaired for the next time.
 func (x *Index) try(ctx context.Context, c face.CollectionKey, query []float32, k int,
 	least float32) ([]face.Hit, error) {
+	//nolint:contextcheck // other searches share the read, so it has the index's context
 	e, err := x.acquire(c)
 	if err != nil {
 		return nil, err

@@ -35,7 +35,8 @@ func (s *Store) CreateCollection(ctx context.Context, c face.Collection, tags ma
 	err := s.writer.do(ctx, func(t tx) (err error) {
 		// A name that is taken yields no row.
 		created, err = scanCollection(t.queryRow(
-			`INSERT INTO collections (account, region, id, face_model_version, created_ms) VALUES (?, ?, ?, ?, ?)
+			`INSERT INTO collections (account, region, id, face_model_version, created_ms)
+			VALUES (?, ?, ?, ?, ?)
 			ON CONFLICT (account, region, id) DO NOTHING RETURNING `+collectionColumns,
 			c.Realm.Account, c.Realm.Region, c.ID, c.FaceModelVersion, c.CreatedAt.UnixMilli()))
 		if errors.Is(err, sql.ErrNoRows) {

@@ -14,7 +14,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-const faceColumns = `key, face_id, image_id, coalesce(external_image_id, ''), box_left, box_top, box_width, box_height, confidence,
+const faceColumns = `key, face_id, image_id, coalesce(external_image_id, ''),
+	box_left, box_top, box_width, box_height, confidence,
 	coalesce((SELECT user_id FROM users WHERE users.key = faces.user_key), '')`
 
 // thereIs holds while the collection with the key :c has not been deleted.
@@ -106,7 +107,8 @@ func addFace(t tx, c face.CollectionKey, r record) (_ face.Face, isNew bool, err
 	if r.externalID != nil {
 		old, err := scanFace(t.queryRow("SELECT "+faceColumns+` FROM faces
 			WHERE collection_key = ? AND image_id = ? AND external_image_id = ?
-			AND box_left = ? AND box_top = ? AND box_width = ? AND box_height = ? ORDER BY key LIMIT 1`,
+			AND box_left = ? AND box_top = ? AND box_width = ? AND box_height = ?
+			ORDER BY key LIMIT 1`,
 			c, r.image[:], r.externalID, box.Left, box.Top, box.Width, box.Height))
 		if err == nil {
 			return old, false, addThumbnail(t, old.Key, r.face.Thumbnail)
@@ -116,7 +118,8 @@ func addFace(t tx, c face.CollectionKey, r record) (_ face.Face, isNew bool, err
 		}
 	}
 	result, err := t.exec(`INSERT INTO faces
-		(collection_key, face_id, image_id, external_image_id, box_left, box_top, box_width, box_height, confidence)
+		(collection_key, face_id, image_id, external_image_id,
+		box_left, box_top, box_width, box_height, confidence)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		c, r.id[:], r.image[:], r.externalID, box.Left, box.Top, box.Width, box.Height,
 		r.face.Confidence)
@@ -210,7 +213,8 @@ func (s *Store) face(ctx context.Context, c face.CollectionKey, id string) (face
 	var encoding int
 	var vector []byte
 	f, err := scanFace(s.readers.QueryRowContext(ctx, "SELECT "+faceColumns+`, encoding, vector
-		FROM faces JOIN embeddings ON face_key = key WHERE collection_key = :c AND face_id = :id AND `+thereIs,
+		FROM faces JOIN embeddings ON face_key = key
+		WHERE collection_key = :c AND face_id = :id AND `+thereIs,
 		sql.Named("c", c), sql.Named("id", parsed[:])), &encoding, &vector)
 	if err != nil {
 		return face.Face{}, err
@@ -299,28 +303,10 @@ func (s *Store) embeddingKeys(ctx context.Context, c face.CollectionKey,
 	const many = 16384
 	var keys []face.VectorKey
 	for after := face.VectorKey(0); ; after = keys[len(keys)-1] {
-		var text sql.RawBytes
-		rows, err := t.QueryContext(ctx,
-			"SELECT group_concat(key) FROM (SELECT key FROM faces WHERE collection_key = :c AND "+
-				"key > :after AND "+thereIs+
-				" ORDER BY key LIMIT :many)", sql.Named("c", c), sql.Named("after", after),
-			sql.Named("many", many))
+		keys, err = appendKeysAfter(ctx, t, keys[:0], c, after, many)
 		if err != nil {
 			return err
 		}
-		keys = keys[:0]
-		for rows.Next() {
-			if err = rows.Scan(&text); err == nil {
-				keys, err = appendKeys(keys, text)
-			}
-			if err != nil {
-				return errors.Join(err, rows.Close())
-			}
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			return err
-		}
-		slices.Sort(keys) // which SQLite does not promise
 		for _, key := range keys {
 			if !yield(key) {
 				return nil
@@ -330,6 +316,32 @@ func (s *Store) embeddingKeys(ctx context.Context, c face.CollectionKey,
 			return nil
 		}
 	}
+}
+
+// appendKeysAfter appends the lowest keys above after of faces in the collection, at most many and
+// in ascending order.
+func appendKeysAfter(ctx context.Context, t *sql.Tx, keys []face.VectorKey, c face.CollectionKey,
+	after face.VectorKey, many int) ([]face.VectorKey, error) {
+	// Each row of a result costs calls into SQLite; one row with all the keys is read faster.
+	rows, err := t.QueryContext(ctx, `SELECT group_concat(key) FROM
+		(SELECT key FROM faces WHERE collection_key = :c AND key > :after AND `+thereIs+`
+		ORDER BY key LIMIT :many)`,
+		sql.Named("c", c), sql.Named("after", after), sql.Named("many", many))
+	if err != nil {
+		return keys, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var text sql.RawBytes
+		if err := rows.Scan(&text); err != nil {
+			return keys, err
+		}
+		if keys, err = appendKeys(keys, text); err != nil {
+			return keys, err
+		}
+	}
+	slices.Sort(keys) // which SQLite does not promise
+	return keys, rows.Err()
 }
 
 // appendKeys reads numbers with commas between them.

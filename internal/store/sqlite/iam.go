@@ -58,7 +58,8 @@ func (i Identities) CreateUser(ctx context.Context, u iam.User) error {
 // User implements [iam.Store].
 func (i Identities) User(ctx context.Context, account, name string) (iam.User, error) {
 	u, err := scanIdentity(i.store.readers.QueryRowContext(ctx,
-		"SELECT "+identityColumns+" FROM iam_users u WHERE account = ? AND name = ?", account, name))
+		"SELECT "+identityColumns+" FROM iam_users u WHERE account = ? AND name = ?",
+		account, name))
 	if err != nil {
 		return iam.User{}, fmt.Errorf("read an IAM user: %w", orNotFound(err))
 	}
@@ -160,7 +161,9 @@ func (i Identities) CreateKey(ctx context.Context, k iam.KeyRecord, limit int) e
 			return iam.ErrLimit
 		}
 		result, err := t.exec(
-			`INSERT INTO iam_access_keys (id, account, user_name, sealed_secret, active, created_ms) VALUES (?, ?, ?, ?, ?, ?)
+			`INSERT INTO iam_access_keys
+			(id, account, user_name, sealed_secret, active, created_ms)
+			VALUES (?, ?, ?, ?, ?, ?)
 			ON CONFLICT DO NOTHING`,
 			k.ID, k.Account, k.UserName, k.SealedSecret, k.Active, k.CreatedAt.UnixMilli())
 		return changedOne(result, err, iam.ErrExists)

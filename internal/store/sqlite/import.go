@@ -115,7 +115,8 @@ func (i *incoming) AddFaces(ctx context.Context, faces []face.Face) error {
 			}
 			box := r.face.BoundingBox
 			result, err := t.exec(`INSERT INTO faces
-				(collection_key, face_id, image_id, external_image_id, box_left, box_top, box_width, box_height, confidence, user_key)
+				(collection_key, face_id, image_id, external_image_id,
+				box_left, box_top, box_width, box_height, confidence, user_key)
 				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 				i.key, r.id[:], r.image[:], r.externalID, box.Left, box.Top, box.Width, box.Height,
 				r.face.Confidence, user)
@@ -175,9 +176,11 @@ func (i *incoming) Publish(ctx context.Context, maxCollections int64) (face.Coll
 		var exists, many, crowded, wrong bool
 		err := t.queryRow(`SELECT
 			EXISTS (SELECT 1 FROM collections WHERE account = ?1 AND region = ?2 AND id = ?3),
-			?4 > 0 AND EXISTS (SELECT 1 FROM collections WHERE account = ?1 AND region = ?2 LIMIT 1 OFFSET ?4 - 1),
+			?4 > 0 AND EXISTS (SELECT 1 FROM collections WHERE account = ?1 AND region = ?2
+				LIMIT 1 OFFSET ?4 - 1),
 			EXISTS (SELECT 1 FROM users WHERE collection_key = ?5 AND face_count > ?6),
-			EXISTS (SELECT 1 FROM users LEFT JOIN user_vectors ON user_key = key WHERE collection_key = ?5 AND (face_count = 0) <> (vector IS NULL))`,
+			EXISTS (SELECT 1 FROM users LEFT JOIN user_vectors ON user_key = key
+				WHERE collection_key = ?5 AND (face_count = 0) <> (vector IS NULL))`,
 			realm.Account, realm.Region, i.goal.ID, maxCollections, i.key,
 			face.MaxFacesPerUser).Scan(&exists, &many, &crowded, &wrong)
 		switch {

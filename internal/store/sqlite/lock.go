@@ -26,12 +26,13 @@ func lockFolder(dir string) (*os.File, error) {
 			break
 		}
 	}
-	if err != nil {
-		f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, ErrInUse
-		}
-		return nil, fmt.Errorf("lock the folder: %w", err)
+	if err == nil {
+		return f, nil
 	}
-	return f, nil
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = ErrInUse
+	} else {
+		err = fmt.Errorf("lock the folder: %w", err)
+	}
+	return nil, errors.Join(err, f.Close())
 }

@@ -63,7 +63,9 @@ func recordAnswer(t tx, once recollect.Once, answer []byte) error {
 		return err
 	}
 	_, err = t.exec(
-		`INSERT OR REPLACE INTO answers (account, region, operation, token, digest, answer, expires_ms) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		`INSERT OR REPLACE INTO answers
+		(account, region, operation, token, digest, answer, expires_ms)
+		VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		once.Realm.Account, once.Realm.Region, once.Operation, once.Token, once.Digest[:],
 		append([]byte{}, answer...), once.Expires.UnixMilli())
 	return err

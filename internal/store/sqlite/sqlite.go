@@ -99,7 +99,7 @@ func open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	}
 	defer func() {
 		if err != nil {
-			s.unlock()
+			err = errors.Join(err, s.unlock())
 		}
 	}()
 
@@ -114,7 +114,7 @@ func open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	}
 	defer func() {
 		if err != nil {
-			db.Close()
+			err = errors.Join(err, db.Close())
 		}
 	}()
 	conn, err := db.Conn(ctx)

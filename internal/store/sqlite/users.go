@@ -284,7 +284,8 @@ func changeMembers(t tx, c face.CollectionKey, user face.UserKey, change face.Us
 func (s *Store) UserVector(ctx context.Context, c face.CollectionKey, key face.UserKey) ([]float32,
 	error) {
 	rows, err := s.readers.QueryContext(ctx, `SELECT user_key, encoding, vector
-		FROM users JOIN user_vectors ON user_key = key WHERE key = :user AND collection_key = :c AND `+thereIs,
+		FROM users JOIN user_vectors ON user_key = key
+		WHERE key = :user AND collection_key = :c AND `+thereIs,
 		sql.Named("user", key), sql.Named("c", c))
 	found, err := collect(rows, err, scanEmbedding)
 	if err != nil {

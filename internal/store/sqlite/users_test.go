@@ -70,8 +70,10 @@ func TestMigrationFromVersion2(t *testing.T) {
 	}
 	f, image := uuid.New(), uuid.New()
 	raw(t, dir, fmt.Sprintf(`
-		INSERT INTO collections (account, region, id, face_model_version, created_ms, face_count) VALUES ('123456789012', 'us-east-1', 'old', '7.0', 5, 1);
-		INSERT INTO faces (collection_key, face_id, image_id, external_image_id, box_left, box_top, box_width, box_height, confidence)
+		INSERT INTO collections (account, region, id, face_model_version, created_ms, face_count)
+			VALUES ('123456789012', 'us-east-1', 'old', '7.0', 5, 1);
+		INSERT INTO faces (collection_key, face_id, image_id, external_image_id,
+				box_left, box_top, box_width, box_height, confidence)
 			VALUES (1, x'%x', x'%x', 'me', 0.1, 0.2, 0.3, 0.4, 99);
 		INSERT INTO embeddings VALUES (1, 1, x'0000803f00000000');
 		INSERT INTO settings VALUES ('name', x'76616c7565');

@@ -136,7 +136,7 @@ func (w *writer) transact(group []*change, errs []error) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			t.exec("ROLLBACK") // fails if SQLite has rolled back by itself, which is as good
+			_, _ = t.exec("ROLLBACK") // an error means that SQLite has rolled back by itself
 		}
 	}()
 	if len(group) == 1 { // the transaction is its savepoint

@@ -28,8 +28,8 @@ type test struct {
 	run  func(*testing.T, face.Store)
 }
 
-// Run runs the suite, family by family. Each test gets a store of its own from open, which is empty and closed by
-// open's cleanup.
+// Run runs the suite, family by family. Each test gets a store of its own from open, which is empty
+// and which a cleanup of open closes.
 func Run(t *testing.T, open func(t *testing.T) face.Store) {
 	for _, family := range []struct {
 		name  string

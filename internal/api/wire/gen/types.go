@@ -164,8 +164,8 @@ func writeOperations(m *model, s *source) error {
 	s.line("const (")
 	s.line("// APIVersion is the version of the model.")
 	s.line("APIVersion = %q", m.Metadata.APIVersion)
-	s.line("// TargetPrefix stands before the operation's name, with a dot between, in the header " +
-		"X-Amz-Target.")
+	s.line("// TargetPrefix stands before the operation's name, with a dot between, in the " +
+		"header X-Amz-Target.")
 	s.line("TargetPrefix = %q", m.Metadata.TargetPrefix)
 	s.line("// MediaType is the content type of requests and responses.")
 	s.line("MediaType = %q", "application/x-amz-json-"+m.Metadata.JSONVersion)
