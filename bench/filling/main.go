@@ -1,6 +1,6 @@
 // Command filling measures searches of one collection while another one is filled and searched, on
-// the index alone: what an import costs the other users of a server. Vectors are drawn at random, and
-// each query is a stored vector with noise, searched with a least cosine, as SearchFaces does.
+// the index alone: what an import costs the other users of a server. Vectors are drawn at random,
+// and each query is a stored vector with noise, searched with a least cosine, as SearchFaces does.
 package main
 
 import (

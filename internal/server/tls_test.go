@@ -25,7 +25,8 @@ func write(t *testing.T, name string, data []byte) {
 }
 
 // tlsServer serves who the client is by TLS, and returns the files of its certificate.
-func tlsServer(t *testing.T, a *certtest.Authority, clientCA bool, log io.Writer) (*frontServer, TLSConfig) {
+func tlsServer(t *testing.T, a *certtest.Authority, clientCA bool,
+	log io.Writer) (*frontServer, TLSConfig) {
 	t.Helper()
 	dir := t.TempDir()
 	files := TLSConfig{Certificate: filepath.Join(dir, "tls.crt"), Key: filepath.Join(dir, "tls.key")}
@@ -139,7 +140,8 @@ func TestClientCertificates(t *testing.T) {
 	get := func(issuer *certtest.Authority) error {
 		cfg := &tls.Config{RootCAs: a.Pool()}
 		if issuer != nil {
-			certificate, err := tls.X509KeyPair(issuer.Issue(t, "client", time.Now().Add(time.Hour)))
+			certificate, err := tls.X509KeyPair(
+				issuer.Issue(t, "client", time.Now().Add(time.Hour)))
 			if err != nil {
 				t.Fatal(err)
 			}

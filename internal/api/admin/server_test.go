@@ -145,7 +145,8 @@ func (d *testServer) send(t *testing.T, key iam.AccessKey, method, path string, 
 }
 
 // sign signs a request whose body has this hash.
-func (d *testServer) sign(t *testing.T, key iam.AccessKey, r *http.Request, hash [sha256.Size]byte) {
+func (d *testServer) sign(t *testing.T, key iam.AccessKey, r *http.Request,
+	hash [sha256.Size]byte) {
 	t.Helper()
 	err := v4.NewSigner().SignHTTP(t.Context(),
 		aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret}, r,

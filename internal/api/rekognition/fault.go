@@ -87,16 +87,16 @@ func faultOf(err error) *fault {
 		message: "Internal server error", modelled: true}
 }
 
-// CloseConnection says that no further request can follow on the connection, whose body may not have
-// been read. A stream of HTTP/2 ends alone: the others of its connection go on.
+// CloseConnection closes the connection of a request whose body may not have been read, after the
+// answer. A stream of HTTP/2 ends alone: the others of its connection go on.
 func CloseConnection(w http.ResponseWriter, r *http.Request) {
 	if r.ProtoMajor < 2 {
 		w.Header().Set("Connection", "close")
 	}
 }
 
-// WriteError answers a request with an error in the form of the API, for handlers beside the API. It
-// returns what was sent.
+// WriteError answers a request with an error in the form of the API, for handlers beside the API.
+// It returns what was sent.
 func WriteError(w http.ResponseWriter, err error) (status int, exception string) {
 	f := faultOf(err)
 	body := f.body()
