@@ -22,6 +22,13 @@ func (v *BlackFrame) check(c *checker) {
 	checkNumber(c, "minCoveragePercentage", v.MinCoveragePercentage, &minCoveragePercentageRule)
 }
 
+func (v *BoundingBox) check(c *checker) {
+	c.finite("width", v.Width)
+	c.finite("height", v.Height)
+	c.finite("left", v.Left)
+	c.finite("top", v.Top)
+}
+
 func (v *CompareFacesRequest) check(c *checker) {
 	c.required("sourceImage", v.SourceImage != nil)
 	checkStructure(c, "sourceImage", v.SourceImage)
@@ -121,6 +128,7 @@ func (v *CreateStreamProcessorRequest) check(c *checker) {
 	checkStructure(c, "notificationChannel", v.NotificationChannel)
 	c.text("kmsKeyId", v.KmsKeyId, &kmsKeyIdRule)
 	c.size("regionsOfInterest", v.RegionsOfInterest != nil, len(v.RegionsOfInterest), "RegionOfInterest", &regionsOfInterestRule)
+	checkElements(c, "regionsOfInterest", v.RegionsOfInterest)
 	checkStructure(c, "dataSharingPreference", v.DataSharingPreference)
 }
 
@@ -278,6 +286,7 @@ func (v *DetectProtectiveEquipmentRequest) check(c *checker) {
 func (v *DetectTextFilters) check(c *checker) {
 	checkStructure(c, "wordFilter", v.WordFilter)
 	c.size("regionsOfInterest", v.RegionsOfInterest != nil, len(v.RegionsOfInterest), "RegionOfInterest", &regionsOfInterestRule)
+	checkElements(c, "regionsOfInterest", v.RegionsOfInterest)
 }
 
 func (v *DetectTextRequest) check(c *checker) {
@@ -549,6 +558,11 @@ func (v *OutputConfig) check(c *checker) {
 	c.text("s3KeyPrefix", v.S3KeyPrefix, &s3KeyPrefixRule)
 }
 
+func (v *Point) check(c *checker) {
+	c.finite("x", v.X)
+	c.finite("y", v.Y)
+}
+
 func (v *ProtectiveEquipmentSummarizationAttributes) check(c *checker) {
 	c.required("minConfidence", v.MinConfidence != nil)
 	checkNumber(c, "minConfidence", v.MinConfidence, &percentRule)
@@ -569,6 +583,11 @@ func (v *PutProjectPolicyRequest) check(c *checker) {
 func (v *RecognizeCelebritiesRequest) check(c *checker) {
 	c.required("image", v.Image != nil)
 	checkStructure(c, "image", v.Image)
+}
+
+func (v *RegionOfInterest) check(c *checker) {
+	checkStructure(c, "boundingBox", v.BoundingBox)
+	checkElements(c, "polygon", v.Polygon)
 }
 
 func (v *S3Destination) check(c *checker) {
@@ -731,6 +750,7 @@ func (v *StartTechnicalCueDetectionFilter) check(c *checker) {
 func (v *StartTextDetectionFilters) check(c *checker) {
 	checkStructure(c, "wordFilter", v.WordFilter)
 	c.size("regionsOfInterest", v.RegionsOfInterest != nil, len(v.RegionsOfInterest), "RegionOfInterest", &regionsOfInterestRule)
+	checkElements(c, "regionsOfInterest", v.RegionsOfInterest)
 }
 
 func (v *StartTextDetectionRequest) check(c *checker) {
@@ -821,6 +841,7 @@ func (v *UpdateStreamProcessorRequest) check(c *checker) {
 	c.text("name", v.Name, &streamProcessorNameRule)
 	checkStructure(c, "settingsForUpdate", v.SettingsForUpdate)
 	c.size("regionsOfInterestForUpdate", v.RegionsOfInterestForUpdate != nil, len(v.RegionsOfInterestForUpdate), "RegionOfInterest", &regionsOfInterestRule)
+	checkElements(c, "regionsOfInterestForUpdate", v.RegionsOfInterestForUpdate)
 	checkStructure(c, "dataSharingPreferenceForUpdate", v.DataSharingPreferenceForUpdate)
 	c.texts("parametersToDelete", v.ParametersToDelete, nil, &streamProcessorParameterToDeleteRule)
 }

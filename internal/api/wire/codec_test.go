@@ -136,8 +136,22 @@ func TestDecodeRefuses(t *testing.T) {
 			"NUMBER_VALUE is out of range for Integer"},
 		{"too large a float", "SearchFaces", `{"FaceMatchThreshold":1e39}`,
 			"NUMBER_VALUE is out of range for Float"},
-		{"text for float", "SearchFaces", `{"FaceMatchThreshold":"NaN"}`,
+		{"text for float", "SearchFaces", `{"FaceMatchThreshold":"80"}`,
 			"STRING_VALUE cannot be converted to Float"},
+		{"no text for float", "SearchFaces", `{"FaceMatchThreshold":""}`,
+			"STRING_VALUE cannot be converted to Float"},
+		{"NaN in another case", "SearchFaces", `{"FaceMatchThreshold":"nan"}`,
+			"STRING_VALUE cannot be converted to Float"},
+		{"shortened infinity", "SearchFaces", `{"FaceMatchThreshold":"Inf"}`,
+			"STRING_VALUE cannot be converted to Float"},
+		{"infinity with a plus", "SearchFaces", `{"FaceMatchThreshold":"+Infinity"}`,
+			"STRING_VALUE cannot be converted to Float"},
+		{"NaN with a space", "SearchFaces", `{"FaceMatchThreshold":"NaN "}`,
+			"STRING_VALUE cannot be converted to Float"},
+		{"NaN for integer", "ListFaces", `{"MaxResults":"NaN"}`,
+			"STRING_VALUE cannot be converted to Integer"},
+		{"NaN for timestamp", "DescribeCollection output", `{"CreationTimestamp":"NaN"}`,
+			"STRING_VALUE cannot be converted to Timestamp"},
 		{"number for boolean", "CreateStreamProcessor", `{"DataSharingPreference":{"OptIn":1}}`,
 			"NUMBER_VALUE cannot be converted to Boolean"},
 		{"text for list", "ListFaces", `{"FaceIds":"a"}`,
@@ -167,8 +181,13 @@ func TestDecodeRefuses(t *testing.T) {
 			"STRING_VALUE cannot be converted to Blob: it is not base64"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			op, _ := wire.Lookup(test.operation)
-			err := wire.Decode([]byte(test.body), op.NewInput())
+			name, output := strings.CutSuffix(test.operation, " output")
+			op, _ := wire.Lookup(name)
+			into := op.NewInput()
+			if output {
+				into = op.NewOutput()
+			}
+			err := wire.Decode([]byte(test.body), into)
 			own, ok := errors.AsType[*wire.SerializationError](err)
 			if !ok {
 				t.Fatalf("error %v of type %T", err, err)
@@ -184,6 +203,27 @@ func TestDecodeRefuses(t *testing.T) {
 				t.Errorf("message of %d bytes", len(own.Message))
 			}
 		})
+	}
+}
+
+// TestDecodeNotFinite reads the texts of floats that no JSON number stands for.
+func TestDecodeNotFinite(t *testing.T) {
+	for body, want := range map[string]float64{
+		`"NaN"`:                math.NaN(),
+		`"\u004eaN"`:           math.NaN(),
+		`"Infinity"`:           math.Inf(1),
+		`"-Infinity"`:          math.Inf(-1),
+		`5,"Similarity":"NaN"`: math.NaN(),
+	} {
+		var in wire.FaceMatch
+		if err := wire.Decode([]byte(`{"Similarity":`+body+`}`), &in); err != nil {
+			t.Errorf("%s: %v", body, err)
+			continue
+		}
+		got := float64(*in.Similarity)
+		if got != want && !(math.IsNaN(got) && math.IsNaN(want)) {
+			t.Errorf("%s: %v, want %v", body, got, want)
+		}
 	}
 }
 

@@ -193,6 +193,9 @@ func (m *model) variants(t *testing.T, shape string) []variant {
 				variant{beyond(s.Type, *s.Min, -1),
 					fmt.Sprintf("Member must have value greater than or equal to %d", *s.Min)})
 		}
+		if s.Type == "float" {
+			vs = append(vs, notFinite(s)...)
+		}
 	case "list":
 		element := m.valid(t, s.Member.Shape)
 		length(func(n int) any { return slices.Repeat([]any{element}, n) })
@@ -221,6 +224,17 @@ func (m *model) variants(t *testing.T, shape string) []variant {
 		}
 	}
 	return vs
+}
+
+// notFinite returns the values of a float that are beyond every limit. NaN is on no side of any.
+func notFinite(s modelShape) []variant {
+	const finite = "Member must be a finite number"
+	if s.Max == nil && s.Min == nil {
+		return []variant{{"NaN", finite}, {"Infinity", finite}, {"-Infinity", finite}}
+	}
+	most := fmt.Sprintf("Member must have value less than or equal to %d", *s.Max)
+	least := fmt.Sprintf("Member must have value greater than or equal to %d", *s.Min)
+	return []variant{{"NaN", most}, {"NaN", least}, {"Infinity", most}, {"-Infinity", least}}
 }
 
 // within words a violation of an element; what stands in the brackets is compared in part alone.

@@ -13,20 +13,33 @@ import (
 // Float is a floating-point number of the API. It is written as the service writes it: widened to
 // 64 bits and then shortest, in the notation of Java's Double.toString. So there always is a
 // fraction (100.0), and numbers below 0.001 or from 10,000,000 have an exponent (1.0E-4). Infinity
-// and NaN cannot be written.
+// and NaN can be read, so that [Validate] reports them, and cannot be written.
 type Float float32
 
 // MarshalJSONTo writes the number.
 func (f Float) MarshalJSONTo(enc *jsontext.Encoder) error {
-	v := float64(f)
-	if math.IsNaN(v) || math.IsInf(v, 0) {
+	if !f.isFinite() {
 		return errors.New("a number that is not finite")
 	}
-	return enc.WriteValue(appendFloat(enc.AvailableBuffer(), v, 64))
+	return enc.WriteValue(appendFloat(enc.AvailableBuffer(), float64(f), 64))
 }
 
-// UnmarshalJSONFrom reads any JSON number, rounded to 32 bits. One beyond them is an error.
+// UnmarshalJSONFrom reads any JSON number, rounded to 32 bits. One beyond them is an error. As AWS
+// JSON 1.1 has it, the texts "NaN", "Infinity" and "-Infinity" are the values that no JSON number
+// stands for.
 func (f *Float) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	if dec.PeekKind() == '"' {
+		text, err := dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		v, ok := notFinite(text.String())
+		if !ok {
+			return mismatch('"', "Float")
+		}
+		*f = v
+		return nil
+	}
 	number, err := readNumber(dec, "Float")
 	if err != nil {
 		return err
@@ -39,9 +52,36 @@ func (f *Float) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return nil
 }
 
-// appendFloat writes a finite number in the notation of Java's Double.toString (or, for 32 bits,
-// Float.toString): plain with a fraction from 1e-3 to 1e7, with an exponent elsewhere.
+// notFinite returns the value that a text stands for, and false for any other text.
+func notFinite(text string) (Float, bool) {
+	switch text {
+	case "NaN":
+		return Float(math.NaN()), true
+	case "Infinity":
+		return Float(math.Inf(1)), true
+	case "-Infinity":
+		return Float(math.Inf(-1)), true
+	}
+	return 0, false
+}
+
+// isFinite reports whether f is neither NaN nor infinite.
+func (f Float) isFinite() bool {
+	return !math.IsNaN(float64(f)) && !math.IsInf(float64(f), 0)
+}
+
+// appendFloat writes a number in the notation of Java's Double.toString (or, for 32 bits,
+// Float.toString): plain with a fraction from 1e-3 to 1e7, with an exponent elsewhere, and NaN,
+// Infinity and -Infinity.
 func appendFloat(b []byte, v float64, bits int) []byte {
+	switch {
+	case math.IsNaN(v):
+		return append(b, "NaN"...)
+	case math.IsInf(v, 1):
+		return append(b, "Infinity"...)
+	case math.IsInf(v, -1):
+		return append(b, "-Infinity"...)
+	}
 	start := len(b)
 	if size := math.Abs(v); size == 0 || size >= 1e-3 && size < 1e7 {
 		b = strconv.AppendFloat(b, v, 'f', -1, bits)

@@ -179,14 +179,24 @@ func checkNumber[T int32 | int64 | Float](c *checker, member string, value *T, r
 		}
 		return "'" + strconv.FormatInt(int64(*value), 10) + "'"
 	}
-	// The bounds are small whole numbers, which every T holds exactly, or none.
-	if r.max != noMax && *value > T(r.max) {
+	// The bounds are small whole numbers, which every T holds exactly, or none. Comparisons with NaN
+	// are false, so each condition asks what the constraint asks and is negated: NaN satisfies none.
+	if r.max != noMax && !(*value <= T(r.max)) {
 		c.report(show(), member,
 			fmt.Sprintf("Member must have value less than or equal to %d", r.max))
 	}
-	if r.min != noMin && *value < T(r.min) {
+	if r.min != noMin && !(*value >= T(r.min)) {
 		c.report(show(), member,
 			fmt.Sprintf("Member must have value greater than or equal to %d", r.min))
+	}
+}
+
+// finite checks a float to which the model gives no bounds. The service's text for one that is not
+// finite is not known.
+func (c *checker) finite(member string, value *Float) {
+	if value != nil && !value.isFinite() {
+		c.report("'"+string(appendFloat(nil, float64(*value), 32))+"'", member,
+			"Member must be a finite number")
 	}
 }
 

@@ -3,6 +3,7 @@ package wire_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +78,30 @@ func TestValidate(t *testing.T) {
 				SimilarityThreshold: new(wire.Float(-1))},
 			"Value '-1.0' at 'similarityThreshold' failed to satisfy constraint: Member must have " +
 				"value greater than or equal to 0"},
+		{"float that is not a number",
+			&wire.SearchFacesRequest{CollectionId: new("c"),
+				FaceId:             new("01234567-89ab-cdef-0123-456789abcdef"),
+				FaceMatchThreshold: new(wire.Float(math.NaN()))},
+			"Value 'NaN' at 'faceMatchThreshold' failed to satisfy constraint: Member must have " +
+				"value less than or equal to 100; " +
+				"Value 'NaN' at 'faceMatchThreshold' failed to satisfy constraint: Member must have " +
+				"value greater than or equal to 0"},
+		{"infinite float",
+			&wire.CompareFacesRequest{SourceImage: image, TargetImage: image,
+				SimilarityThreshold: new(wire.Float(math.Inf(1)))},
+			"Value 'Infinity' at 'similarityThreshold' failed to satisfy constraint: Member must " +
+				"have value less than or equal to 100"},
+		{"infinite float below",
+			&wire.CompareFacesRequest{SourceImage: image, TargetImage: image,
+				SimilarityThreshold: new(wire.Float(math.Inf(-1)))},
+			"Value '-Infinity' at 'similarityThreshold' failed to satisfy constraint: Member must " +
+				"have value greater than or equal to 0"},
+		{"float without bounds that is not a number",
+			&wire.DetectTextRequest{Image: image, Filters: &wire.DetectTextFilters{
+				RegionsOfInterest: []wire.RegionOfInterest{{BoundingBox: &wire.BoundingBox{
+					Left: new(wire.Float(math.NaN())), Top: new(wire.Float(2))}}}}},
+			"Value 'NaN' at 'filters.regionsOfInterest.1.member.boundingBox.left' failed to " +
+				"satisfy constraint: Member must be a finite number"},
 		{"enumeration",
 			&wire.CompareFacesRequest{SourceImage: image, TargetImage: image,
 				QualityFilter: new("BEST")},

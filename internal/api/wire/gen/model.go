@@ -148,6 +148,9 @@ func (m *model) check() error {
 			return fmt.Errorf("shape %s: sensitive input, whose value must not be printed", name)
 		case s.Enum != nil && (s.Min != nil || s.Max != nil || s.Pattern != ""):
 			return fmt.Errorf("shape %s: an enumeration with further constraints", name)
+		case s.Type == "float" && (s.Min == nil) != (s.Max == nil):
+			return fmt.Errorf("shape %s: a float with a bound on one side, which would let an "+
+				"infinity pass on the other", name)
 		case s.Type == "list" && m.Shapes[s.Member.Shape].Type != "string" &&
 			m.Shapes[s.Member.Shape].Type != "structure":
 			return fmt.Errorf("shape %s: list of %s as input", name, m.Shapes[s.Member.Shape].Type)

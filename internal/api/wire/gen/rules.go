@@ -80,7 +80,7 @@ func writeChecks(m *model, s *source) error {
 // checked reports whether something can be wrong in a value of the shape.
 func (m *model) checked(name string) bool {
 	s := m.Shapes[name]
-	if s.constrained() || len(s.Required) > 0 {
+	if s.constrained() || len(s.Required) > 0 || s.Type == "float" {
 		return true
 	}
 	if s.Type == "list" {
@@ -105,7 +105,13 @@ func (m *model) checkCall(mb member) string {
 		return fmt.Sprintf("checkStructure(c, %q, %s)", name, value)
 	case "string":
 		return fmt.Sprintf("c.text(%q, %s, %s)", name, value, m.rule(mb.shape))
-	case "integer", "long", "float":
+	case "float":
+		// A bound on one side would let an infinity pass on the other; check refuses it.
+		if !s.constrained() {
+			return fmt.Sprintf("c.finite(%q, %s)", name, value)
+		}
+		return fmt.Sprintf("checkNumber(c, %q, %s, %s)", name, value, m.rule(mb.shape))
+	case "integer", "long":
 		return fmt.Sprintf("checkNumber(c, %q, %s, %s)", name, value, m.rule(mb.shape))
 	case "blob":
 		return fmt.Sprintf("c.blob(%q, %s, %s)", name, value, m.rule(mb.shape))
