@@ -39,7 +39,8 @@ import (
 //	{$random: n}             n bytes that are no picture
 //	{$bytes: text}           the bytes of the text
 //
-// Bytes are objects with the one member $blob, in base64, as drivers get them.
+// Bytes are objects with the one member $blob, in base64, as drivers get them. {$float: text} is a
+// float that JSON has no number for: NaN, Infinity or -Infinity.
 
 // later is a variable whose value is made where it is used, with what is known there.
 type later struct{ value any }

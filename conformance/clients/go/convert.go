@@ -70,6 +70,16 @@ func decode(to reflect.Value, from any, at string) error {
 		return nil
 	}
 	switch value := from.(type) {
+	case map[string]any:
+		text, ok := value["$float"].(string)
+		if ok && len(value) == 1 && to.CanFloat() {
+			x, err := strconv.ParseFloat(text, to.Type().Bits())
+			if err != nil {
+				return refuse("%s: %w", at, err)
+			}
+			to.SetFloat(x)
+			return nil
+		}
 	case string:
 		if to.Kind() == reflect.String {
 			to.SetString(value)

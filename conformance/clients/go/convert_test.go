@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -45,6 +46,23 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+func TestFloatsThatJSONHasNoNumberFor(t *testing.T) {
+	for text, want := range map[string]string{
+		"NaN": "NaN", "Infinity": "+Inf", "-Infinity": "-Inf",
+	} {
+		value, err := decodeInput(reflect.TypeFor[*rekognition.SearchFacesInput](),
+			parse(t, `{"FaceMatchThreshold":{"$float":"`+text+`"}}`))
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		got := *value.Interface().(*rekognition.SearchFacesInput).FaceMatchThreshold
+		if fmt.Sprint(got) != want {
+			t.Errorf("%s becomes %v", text, got)
+		}
+	}
+}
+
 func TestDecodeRefusesWhatDoesNotFit(t *testing.T) {
 	for text, want := range map[string]string{
 		`[]`:                                  "input: []interface {} does not fit",
@@ -57,6 +75,7 @@ func TestDecodeRefusesWhatDoesNotFit(t *testing.T) {
 		`{"DetectionAttributes":[true]}`:      "input.DetectionAttributes[0]: bool does not fit",
 		`{"Image":{"Bytes":"AP8Q"}}`:          "input.Image.Bytes: string does not fit",
 		`{"Image":{"Bytes":{"$blob":"AP8"}}}`: "illegal base64 data",
+		`{"MaxFaces":{"$float":"NaN"}}`:       "input.MaxFaces: map[string]interface {} does not fit",
 	} {
 		_, err := decodeInput(reflect.TypeFor[*rekognition.IndexFacesInput](), parse(t, text))
 		if err == nil || !strings.Contains(err.Error(), want) {

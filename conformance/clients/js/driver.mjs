@@ -48,6 +48,7 @@ function decode(value) {
   if (Array.isArray(value)) return value.map(decode);
   if (value === null || typeof value !== "object") return value;
   if (typeof value.$blob === "string") return Buffer.from(value.$blob, "base64");
+  if (typeof value.$float === "string") return Number(value.$float);
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, decode(member)]));
 }
 

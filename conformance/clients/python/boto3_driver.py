@@ -108,6 +108,8 @@ def decode(value):
     match value:
         case {"$blob": content} if len(value) == 1:
             return base64.b64decode(content)
+        case {"$float": text} if len(value) == 1:
+            return float(text)
         case dict():
             return {name: decode(member) for name, member in value.items()}
         case list():

@@ -114,6 +114,8 @@ def command_line(operation: str, arguments: dict, folder: Path) -> list[str]:
                 if others:
                     line += [option, argument(json.dumps(plain(others)), folder)]
                 line += [option + "-bytes", "fileb://" + write(folder, base64.b64decode(content))]
+            case {"$float": text}:
+                line.append(f"{option}={text}")
             case str():
                 value = argument(value, folder)
                 line += [f"{option}={value}"] if value.startswith("-") else [option, value]
@@ -140,13 +142,15 @@ def argument(text: str, folder: Path) -> str:
 
 
 def plain(value):
-    """A value for JSON on the command line, where the CLI takes binary data as text."""
+    """A value for JSON on the command line, where the CLI takes binary data as text and Python's NaN and Infinity for numbers."""
     match value:
         case {"$blob": content}:
             try:
                 return base64.b64decode(content).decode()
             except UnicodeDecodeError as e:
                 raise Refusal(f"JSON on a command line cannot hold this binary data: {e}") from None
+        case {"$float": text}:
+            return float(text)
         case dict():
             return {name: plain(member) for name, member in value.items()}
         case list():

@@ -37,6 +37,13 @@ def test_scalars_structures_lists_and_maps(tmp_path):
     ]  # fmt: skip
 
 
+def test_floats_that_json_has_no_number_for(tmp_path):
+    assert lines("SearchFaces", {"FaceMatchThreshold": {"$float": "-Infinity"}}, tmp_path)[2:] == ["--face-match-threshold=-Infinity"]
+    assert lines("DetectText", {"Filters": {"WordFilter": {"MinConfidence": {"$float": "NaN"}}}}, tmp_path)[2:] == [
+        "--filters", '{"WordFilter": {"MinConfidence": NaN}}',
+    ]  # fmt: skip
+
+
 def test_images_go_by_way_of_files(tmp_path):
     line = lines("CompareFaces", {"SourceImage": {"Bytes": blob(b"\xff\xd8")}, "TargetImage": {"S3Object": {"Bucket": "b"}, "Bytes": blob(b"")}}, tmp_path)
     assert line[2:] == [

@@ -47,8 +47,8 @@ final class Values {
                 case STRING -> text(from);
                 case INTEGER -> primitive(from, JsonPrimitive::isNumber).getAsBigDecimal().intValueExact();
                 case LONG -> primitive(from, JsonPrimitive::isNumber).getAsBigDecimal().longValueExact();
-                case FLOAT -> primitive(from, JsonPrimitive::isNumber).getAsFloat();
-                case DOUBLE -> primitive(from, JsonPrimitive::isNumber).getAsDouble();
+                case FLOAT -> (float) floating(from);
+                case DOUBLE -> floating(from);
                 case BOOLEAN -> primitive(from, JsonPrimitive::isBoolean).getAsBoolean();
                 case INSTANT -> Instant.ofEpochMilli(Math.round(primitive(from, JsonPrimitive::isNumber).getAsDouble() * 1000));
                 case SDK_BYTES -> SdkBytes.fromByteArray(Base64.getDecoder().decode(text(from.getAsJsonObject().get("$blob"))));
@@ -81,6 +81,14 @@ final class Values {
 
     private static String text(JsonElement from) {
         return primitive(from, JsonPrimitive::isString).getAsString();
+    }
+
+    /** A number, or the text of one that JSON has no number for. */
+    private static double floating(JsonElement from) {
+        if (from instanceof JsonObject object && object.size() == 1 && object.has("$float")) {
+            return Double.parseDouble(text(object.get("$float")));
+        }
+        return primitive(from, JsonPrimitive::isNumber).getAsDouble();
     }
 
     private static JsonPrimitive primitive(JsonElement from, Function<JsonPrimitive, Boolean> fits) {
