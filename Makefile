@@ -38,8 +38,7 @@ test-go: networks console versitygw
 	$(GO) build -C tools -o ../.cache/skips ./skips
 	@bash -o pipefail -c '{ $(GO) test -json -race -short -timeout 20m ./... && \
 		$(GO) test -json -timeout 20m -run LFW ./internal/engine/vision && \
-		$(GO) test -C tools -json ./... && \
-		$(GO) test -C internal/api/wire/gen -json ./... ; } | .cache/skips -show LFW'
+		$(GO) test -C tools -json ./... ; } | .cache/skips -show LFW'
 
 # Every fuzz target for FUZZTIME.
 FUZZTIME ?= 10s

@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-//go:generate go run -C gen . -out ..
+//go:generate go run ./gen -fetch
 
 // Operation is one operation of the API.
 type Operation struct {

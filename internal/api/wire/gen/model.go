@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// model is the part of an API model (the file api-2.json) that matters here.
+// model is the part of an API model (the file service-2.json) that matters here.
 type model struct {
 	Metadata struct {
 		APIVersion   string `json:"apiVersion"`
@@ -78,6 +78,14 @@ func (ms *members) UnmarshalJSON(data []byte) error {
 		*ms = append(*ms, member{name.(string), r.Shape})
 	}
 	return nil
+}
+
+// signingName returns the service's name in a signature's scope.
+func (m *model) signingName() string {
+	if m.Metadata.SigningName != "" {
+		return m.Metadata.SigningName
+	}
+	return m.Metadata.Endpoint
 }
 
 // operations returns the names of the operations, sorted.

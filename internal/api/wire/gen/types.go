@@ -156,10 +156,6 @@ func enumName(value string) string {
 }
 
 func writeOperations(m *model, s *source) error {
-	signing := m.Metadata.SigningName
-	if signing == "" {
-		signing = m.Metadata.Endpoint
-	}
 	s.line("// What every request of the API carries.")
 	s.line("const (")
 	s.line("// APIVersion is the version of the model.")
@@ -170,7 +166,7 @@ func writeOperations(m *model, s *source) error {
 	s.line("// MediaType is the content type of requests and responses.")
 	s.line("MediaType = %q", "application/x-amz-json-"+m.Metadata.JSONVersion)
 	s.line("// SigningName is the service's name in a signature's scope.")
-	s.line("SigningName = %q", signing)
+	s.line("SigningName = %q", m.signingName())
 	s.line(")")
 	s.line("")
 	s.line("// operations are sorted by name. Nothing changes them: callers get copies.")
