@@ -80,6 +80,7 @@ func resourceError(err error, arn string) error {
 	if recollect.CodeOf(err) != recollect.CodeNotFound {
 		return err
 	}
-	return &recollect.Error{Code: recollect.CodeNotFound, Message: "The resource: " + arn +
-		" does not exist", Err: err}
+	missing := notFound(arn)
+	missing.Err = err
+	return missing
 }

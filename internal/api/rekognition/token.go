@@ -57,9 +57,8 @@ func (t tokens) seal(lastID string, binding ...string) string {
 // open returns the last id of the page before. CodeInvalidPaginationToken unless seal made the
 // token with the same binding.
 func (t tokens) open(token string, binding ...string) (string, error) {
-	invalid := recollect.Errorf(recollect.CodeInvalidPaginationToken, "Invalid Pagination Token")
 	if len(token) > maxToken {
-		return "", invalid
+		return "", invalidToken()
 	}
 	// The token is valid if sealing the id again gives the same text: then the MAC is right, and
 	// the encoding is the one that seal makes.
@@ -77,7 +76,12 @@ func (t tokens) open(token string, binding ...string) (string, error) {
 			return lastID, nil
 		}
 	}
-	return "", invalid
+	return "", invalidToken()
+}
+
+// invalidToken is the error for a token that no page of the listing had.
+func invalidToken() error {
+	return recollect.Errorf(recollect.CodeInvalidPaginationToken, "Invalid Pagination Token")
 }
 
 // packID writes an id as a number whose digits are 1 to 65, so that no two ids share a number.

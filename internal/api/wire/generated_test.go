@@ -11,8 +11,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/wire"
 )
 
-// TestGeneratedCodeIsUpToDate runs the generator again and compares. The generator fails if the model
-// that is kept is not of the version that is pinned.
+// TestGeneratedCodeIsUpToDate runs the generator again and compares. The generator fails if the
+// model that is kept is not of the version that is pinned.
 func TestGeneratedCodeIsUpToDate(t *testing.T) {
 	dir := t.TempDir()
 	if out, err := exec.CommandContext(t.Context(), "go", "run", "./gen", "-out",

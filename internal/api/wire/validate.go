@@ -179,8 +179,9 @@ func checkNumber[T int32 | int64 | Float](c *checker, member string, value *T, r
 		}
 		return "'" + strconv.FormatInt(int64(*value), 10) + "'"
 	}
-	// The bounds are small whole numbers, which every T holds exactly, or none. Comparisons with NaN
-	// are false, so each condition asks what the constraint asks and is negated: NaN satisfies none.
+	// The bounds are small whole numbers, which every T holds exactly, or none. Comparisons with
+	// NaN are false, so each condition asks what the constraint asks and is negated: NaN satisfies
+	// none.
 	if r.max != noMax && !(*value <= T(r.max)) {
 		c.report(show(), member,
 			fmt.Sprintf("Member must have value less than or equal to %d", r.max))

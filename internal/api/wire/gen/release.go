@@ -31,12 +31,12 @@ const (
 	nameSuffix  = "-service-2.json.gz"
 )
 
-// downloader returns the path of the wheel that a file of requirements pins, downloaded to a folder.
+// downloader downloads the wheel that a file of requirements pins to a folder, and returns its path.
 type downloader func(ctx context.Context, requirements, folder string) (wheel string, err error)
 
-// loadModels returns the release that the folder's file of requirements pins. If another one is kept
-// in the folder, or none, it downloads the pinned one, and also returns the kept one, which has no
-// model if there is none.
+// loadModels returns the release that the folder's file of requirements pins. If another one is
+// kept in the folder, or none, it downloads the pinned one, and also returns the kept one, which
+// has no model if there is none.
 func loadModels(
 	ctx context.Context, folder string, download downloader,
 ) (pinned, before *release, err error) {
