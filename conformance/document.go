@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -30,7 +31,7 @@ func (r *report) holdDocument(document string, scenarios int, update bool) {
 
 // section is the text of a run.
 func (r *report) section(scenarios int) string {
-	table := r.table(faceOperations...)
+	table := r.table(slices.Concat(faceOperations, emptyLists)...)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var versions []string

@@ -336,7 +336,7 @@ func TestReport(t *testing.T) {
 		t.Errorf("a scenario that failed: %s", log.String())
 	}
 	r.requireAll()
-	if want := 2 + 2*(len(faceOperations)-1); r.faults != want {
+	if want := 2 + 2*(len(faceOperations)+len(emptyLists)-1); r.faults != want {
 		t.Errorf("%d faults, want %d", r.faults, want)
 	}
 	const table = `| operation       | Go          | JavaScript  |

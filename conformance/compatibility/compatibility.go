@@ -1,6 +1,6 @@
 // Package compatibility reads the tables of COMPATIBILITY.md, which say for each operation that is
-// built what of it is the same as on the service, and holds them against the service's model and
-// against what real clients saw.
+// built what of it is the same as on the service, and which lists of other families are empty. It
+// holds them against the service's model and against what real clients saw.
 package compatibility
 
 import (
@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -21,6 +22,7 @@ import (
 const (
 	operationsHeading = "## Operation by operation"
 	structuresHeading = "## Structures"
+	emptyHeading      = "## Lists of families that are not built"
 	notBuiltHeading   = "## Operations that are not built"
 )
 
@@ -57,14 +59,18 @@ type Row struct {
 type Tables struct {
 	Operations map[string][]Row
 	Structures map[string][]Row // the parts of inputs and outputs, by the model's name
-	NotBuilt   []string
+	// Empty has, by operation, the answer of the lists of families that are not built: the member
+	// of the output that is an empty list, or the error for a parent that does not exist.
+	Empty    map[string]string
+	NotBuilt []string
 }
 
 // Read reads the tables of the document. A row has the same members as the service's in its second
 // cell, and in its third cell the others: each with its state and a note, as in "`Tags` absent:
 // there are none."
 func Read(document io.Reader) (*Tables, error) {
-	t := &Tables{Operations: map[string][]Row{}, Structures: map[string][]Row{}}
+	t := &Tables{Operations: map[string][]Row{}, Structures: map[string][]Row{},
+		Empty: map[string]string{}}
 	var faults []error
 	var section, operation string
 	lines := bufio.NewScanner(document)
@@ -81,6 +87,10 @@ func Read(document io.Reader) (*Tables, error) {
 				if _, ok := wire.Lookup(word); ok {
 					t.NotBuilt = append(t.NotBuilt, word)
 				}
+			}
+		case emptyHeading:
+			if name := strings.Trim(firstCell(line), "`"); name != firstCell(line) {
+				err = t.readEmpty(name, line)
 			}
 		case operationsHeading:
 			if name, ok := strings.CutPrefix(line, "### "); ok {
@@ -110,6 +120,23 @@ func firstCell(line string) string {
 	}
 	cell, _, _ := strings.Cut(line[2:], "|")
 	return strings.TrimSpace(cell)
+}
+
+// readEmpty adds what one line of the table says of a list of a family that is not built.
+func (t *Tables) readEmpty(name, line string) error {
+	cells := strings.Split(strings.Trim(line, "|"), "|")
+	if len(cells) != 3 {
+		return fmt.Errorf("%s: %d cells, want 3", name, len(cells))
+	}
+	if _, ok := t.Empty[name]; ok {
+		return fmt.Errorf("%s stands twice", name)
+	}
+	match := quoted.FindStringSubmatch(cells[1])
+	if match == nil || strings.TrimSpace(cells[2]) == "" {
+		return fmt.Errorf("%s: %q does not say what the answer is, and why", name, line)
+	}
+	t.Empty[name] = match[1]
+	return nil
 }
 
 var (
@@ -159,18 +186,26 @@ func readRows(tables map[string][]Row, name string, kind Kind, line string) erro
 }
 
 // CheckModel returns every difference between the tables and the service's model: each operation is
-// either built and has a table with every member and error it declares, or is listed as not built;
-// each structure that a built operation uses has a table.
+// either built and has a table with every member and error it declares, or is an empty list with an
+// answer that the model has, or is listed as not built; each structure that a built operation uses
+// has a table.
 func (t *Tables) CheckModel() error {
 	var faults []error
 	structures := map[string][]Row{}
 	for _, op := range wire.Operations() {
 		listed := slices.Contains(t.NotBuilt, op.Name)
 		table, built := t.Operations[op.Name]
+		answer, empty := t.Empty[op.Name]
 		switch {
-		case built == listed:
+		case count(built, empty, listed) != 1:
 			faults = append(faults,
-				fmt.Errorf("%s: has a table: %v, listed as not built: %v", op.Name, built, listed))
+				fmt.Errorf("%s: has a table: %v, listed as empty: %v, listed as not built: %v",
+					op.Name, built, empty, listed))
+		case empty:
+			if !slices.Contains(op.Errors, answer) && !isList(op, answer) {
+				faults = append(faults, fmt.Errorf("%s: %s is neither a list of its output nor an "+
+					"error of its", op.Name, answer))
+			}
 		case built:
 			input, output := reflect.TypeOf(op.NewInput()), reflect.TypeOf(op.NewOutput())
 			want := slices.Concat(membersOf(input, In), membersOf(output, Out), errorsOf(op))
@@ -187,12 +222,29 @@ func (t *Tables) CheckModel() error {
 			faults = append(faults, fmt.Errorf("%s: no built operation uses this structure", name))
 		}
 	}
-	for name := range t.Operations {
+	for _, name := range slices.Concat(slices.Collect(maps.Keys(t.Operations)),
+		slices.Collect(maps.Keys(t.Empty))) {
 		if _, ok := wire.Lookup(name); !ok {
 			faults = append(faults, fmt.Errorf("%s: there is no such operation", name))
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// count returns how many of the facts are true.
+func count(facts ...bool) (n int) {
+	for _, fact := range facts {
+		if fact {
+			n++
+		}
+	}
+	return n
+}
+
+// isList reports whether the operation's output has a list of the name.
+func isList(op *wire.Operation, name string) bool {
+	field, ok := reflect.TypeOf(op.NewOutput()).Elem().FieldByName(name)
+	return ok && field.Type.Kind() == reflect.Slice
 }
 
 func errorsOf(op *wire.Operation) []Row {
@@ -318,6 +370,19 @@ func (t *Tables) CheckEvidence(seen map[string]Evidence) error {
 	for name, table := range t.Structures {
 		for _, row := range table {
 			claim(name, row, members[name][row.Name])
+		}
+	}
+	for name, answer := range t.Empty {
+		e := seen[name]
+		op, ok := wire.Lookup(name)
+		if ok && slices.Contains(op.Errors, answer) {
+			ok = len(e.Outputs) == 0 && slices.Contains(e.Errors, answer)
+		} else {
+			ok = slices.Equal(e.Outputs, []string{answer})
+		}
+		if !ok || slices.Contains(e.Errors, "NotImplementedException") {
+			faults = append(faults,
+				fmt.Errorf("%s is said to answer %s alone, and answered %v", name, answer, e))
 		}
 	}
 	for _, name := range t.NotBuilt {

@@ -1,6 +1,8 @@
 package compatibility
 
 import (
+	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -21,8 +23,22 @@ func TestDocumentAgreesWithTheModel(t *testing.T) {
 	if err := tables.CheckModel(); err != nil {
 		t.Error(err)
 	}
-	if n := len(tables.Operations) + len(tables.NotBuilt); n != 75 {
-		t.Errorf("the document speaks of %d operations, want 75", n)
+	built, empty, not := len(tables.Operations), len(tables.Empty), len(tables.NotBuilt)
+	if built+empty+not != 75 {
+		t.Errorf("the document speaks of %d operations, want 75", built+empty+not)
+	}
+	text, err := os.ReadFile("../../COMPATIBILITY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sentence := range []string{
+		fmt.Sprintf("\nThe %d operations of faces, collections, users and tags are built;", built),
+		fmt.Sprintf("\nThe other %d of the service are ", not),
+		fmt.Sprintf("\nThe %d lists of families that are not built are ", empty),
+	} {
+		if !strings.Contains(string(text), sentence) {
+			t.Errorf("the document does not say %q", sentence)
+		}
 	}
 }
 
@@ -44,6 +60,13 @@ const document = `
 | structure | same | different or absent |
 |---|---|---|
 | ` + "`Face` | `FaceId` | `UserId` absent: there are none." + ` |
+
+## Lists of families that are not built
+
+| operation | answer | why |
+|---|---|---|
+| ` + "`DescribeProjects` | `ProjectDescriptions`" + `, empty | there are none |
+| ` + "`ListProjectPolicies` | `ResourceNotFoundException`" + ` | there is no project |
 
 ## Operations that are not built
 
@@ -77,6 +100,10 @@ func TestRead(t *testing.T) {
 		[]Row{{Member, "FaceId", Same, ""}, {Member, "UserId", Absent, "there are none."}}) {
 		t.Errorf("Face: %v", got)
 	}
+	if !maps.Equal(tables.Empty, map[string]string{"DescribeProjects": "ProjectDescriptions",
+		"ListProjectPolicies": "ResourceNotFoundException"}) {
+		t.Errorf("empty: %v", tables.Empty)
+	}
 	if !slices.Equal(tables.NotBuilt, []string{"DetectText", "GetFaceSearch"}) {
 		t.Errorf("not built: %v", tables.NotBuilt)
 	}
@@ -84,11 +111,14 @@ func TestRead(t *testing.T) {
 
 func TestReadRefuses(t *testing.T) {
 	for name, change := range map[string][2]string{
-		"a member twice":     {"`CollectionId` |", "`CollectionId` `CollectionId` |"},
-		"no reason":          {"absent: nobody counts.", "absent: "},
-		"no state":           {"`UserCount` absent: nobody counts.", ""},
-		"a cell too many":    {"`CollectionId` | |", "`CollectionId` | | |"},
-		"nothing but a note": {"`UserId` absent: there are none.", "there are none."},
+		"a member twice":           {"`CollectionId` |", "`CollectionId` `CollectionId` |"},
+		"no reason":                {"absent: nobody counts.", "absent: "},
+		"no state":                 {"`UserCount` absent: nobody counts.", ""},
+		"a cell too many":          {"`CollectionId` | |", "`CollectionId` | | |"},
+		"nothing but a note":       {"`UserId` absent: there are none.", "there are none."},
+		"a list twice":             {"`ListProjectPolicies`", "`DescribeProjects`"},
+		"a list without an answer": {"`ProjectDescriptions`, empty", "none"},
+		"a list without a reason":  {"empty | there are none", "empty | "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := strings.Replace(document, change[0], change[1], 1)
@@ -108,11 +138,41 @@ func TestCheckModelMissesNothing(t *testing.T) {
 	if err == nil {
 		t.Fatal("the tables of one operation were enough")
 	}
-	for _, part := range []string{"CompareFaces: has a table: false, listed as not built: false",
+	for _, part := range []string{"CompareFaces: has a table: false, listed as empty: false, " +
+		"listed as not built: false",
 		"DescribeCollection: the table has the rows", "Face: no built operation"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q is missing from:\n%v", part, err)
 		}
+	}
+}
+
+// A list that is said to be empty is one of the model, and nothing else as well.
+func TestCheckModelOfEmptyLists(t *testing.T) {
+	for name, c := range map[string]struct{ old, new, want string }{
+		"another list": {"`ProjectDescriptions`", "`Projects`",
+			"DescribeProjects: Projects is neither a list of its output nor an error of its"},
+		"a member that is no list": {"`ProjectDescriptions`", "`NextToken`",
+			"DescribeProjects: NextToken is neither"},
+		"another error": {"Policies` | `ResourceNotFoundException`", "Policies` | `ConflictException`",
+			"ListProjectPolicies: ConflictException is neither"},
+		"also not built": {"`DetectText`", "`DescribeProjects` `DetectText`",
+			"DescribeProjects: has a table: false, listed as empty: true, listed as not built: true"},
+		"no operation": {"`ListProjectPolicies`", "`ListProjects`",
+			"ListProjects: there is no such operation"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Replace(document, c.old, c.new, 1)
+			if text == document {
+				t.Fatal("nothing was changed")
+			}
+			if err := read(t, text).CheckModel(); !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%q is missing from:\n%v", c.want, err)
+			}
+			if strings.Contains(read(t, document).CheckModel().Error(), c.want) {
+				t.Errorf("%q is also said of the document as it is", c.want)
+			}
+		})
 	}
 }
 
@@ -127,6 +187,10 @@ func TestCheckEvidence(t *testing.T) {
 			"ListFaces": {Outputs: []string{"Faces", "Faces.FaceId"},
 				Errors: []string{"AccessDeniedException"}},
 			"DetectText": {Errors: []string{"NotImplementedException"}},
+			"DescribeProjects": {Inputs: []string{"MaxResults"},
+				Outputs: []string{"ProjectDescriptions"},
+				Errors:  []string{"InvalidPaginationTokenException"}},
+			"ListProjectPolicies": {Errors: []string{"ResourceNotFoundException"}},
 		}
 	}
 	if err := read(t, document).CheckEvidence(good()); err != nil {
@@ -155,6 +219,24 @@ func TestCheckEvidence(t *testing.T) {
 		"an operation that works all the same": {func(e map[string]Evidence) {
 			e["DetectText"] = Evidence{}
 		}, "DetectText is listed as not built"},
+		"a list that nobody called": {func(e map[string]Evidence) {
+			delete(e, "DescribeProjects")
+		}, "DescribeProjects is said to answer ProjectDescriptions alone"},
+		"a list with an element": {func(e map[string]Evidence) {
+			e["DescribeProjects"] = Evidence{Outputs: []string{"ProjectDescriptions",
+				"ProjectDescriptions.ProjectArn"}}
+		}, "DescribeProjects is said to answer ProjectDescriptions alone"},
+		"a list with another page": {func(e map[string]Evidence) {
+			e["DescribeProjects"] = Evidence{Outputs: []string{"NextToken", "ProjectDescriptions"}}
+		}, "DescribeProjects is said to answer ProjectDescriptions alone"},
+		"a list that is not built": {func(e map[string]Evidence) {
+			e["ListProjectPolicies"] = Evidence{Errors: []string{"NotImplementedException",
+				"ResourceNotFoundException"}}
+		}, "ListProjectPolicies is said to answer ResourceNotFoundException alone"},
+		"a list of what does not exist": {func(e map[string]Evidence) {
+			e["ListProjectPolicies"] = Evidence{Outputs: []string{"ProjectPolicies"},
+				Errors: []string{"ResourceNotFoundException"}}
+		}, "ListProjectPolicies is said to answer ResourceNotFoundException alone"},
 		"a member of no structure": {func(e map[string]Evidence) {
 			e["ListFaces"] = Evidence{Outputs: []string{"Faces.FaceId", "Faces.Name"},
 				Errors: e["ListFaces"].Errors}
