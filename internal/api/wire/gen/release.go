@@ -31,7 +31,8 @@ const (
 	nameSuffix  = "-service-2.json.gz"
 )
 
-// downloader downloads the wheel that a file of requirements pins to a folder, and returns its path.
+// downloader downloads the wheel that a file of requirements pins into a folder, and returns its
+// path.
 type downloader func(ctx context.Context, requirements, folder string) (wheel string, err error)
 
 // loadModels returns the release that the folder's file of requirements pins. If another one is
@@ -124,6 +125,7 @@ func (r *release) keep(folder string, before *release) error {
 	path := func(version string) string {
 		return filepath.Join(folder, namePrefix+version+nameSuffix)
 	}
+	//nolint:gosec // G306: a file of the repository
 	if err := os.WriteFile(path(r.version), r.packed, 0o644); err != nil {
 		return fmt.Errorf("keeping the model: %w", err)
 	}
@@ -163,6 +165,7 @@ func fetch(
 
 // pip downloads with Python's pip, which rejects a file that has another hash than the pinned one.
 func pip(ctx context.Context, requirements, folder string) (string, error) {
+	//nolint:gosec // G204: both paths are the generator's own
 	cmd := exec.CommandContext(ctx, "python3", "-m", "pip", "download", "--quiet", "--no-deps",
 		"--only-binary", ":all:", "--require-hashes", "--requirement", requirements,
 		"--dest", folder)
