@@ -11,7 +11,7 @@ DATA ?= data
 
 # golangci-lint lints one module at a time. tools/golangci has no code of its own.
 GOLANGCI := .cache/bin/golangci-lint
-MODULES  := . tools internal/api/wire/gen internal/engine/jpeg/asm internal/engine/vision/asm internal/index/exact/asm
+MODULES  := . tools internal/engine/jpeg/asm internal/engine/vision/asm internal/index/exact/asm
 
 .DEFAULT_GOAL := build
 .PHONY: build run test test-go fuzz lint generate bench bench-users bench-calibration bench-imports bench-quality bench-recognition bench-search bench-filling bench-restart clean
@@ -62,6 +62,8 @@ lint: $(GOLANGCI)
 $(GOLANGCI): tools/golangci/go.mod tools/golangci/go.sum
 	$(GO) build -C tools/golangci -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
+# The files that are generated from the service's model, kernels and flags. Where another version of botocore is pinned than
+# the one whose model is kept, it is downloaded, and what changed in the model is listed.
 generate:
 	$(GO) generate ./...
 
