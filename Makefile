@@ -37,13 +37,12 @@ test-go: networks console versitygw
 		$(GO) test -C tools -json ./... && \
 		$(GO) test -C internal/api/wire/gen -json ./... ; } | .cache/skips -show LFW'
 
-# Every fuzz target for FUZZTIME.
-FUZZTIME ?= 10s
+# Every fuzz target for FUZZTIME, FUZZ_JOBS of them at once with a core each.
+FUZZTIME  ?= 10s
+FUZZ_JOBS ?= 2
 fuzz: networks
-	@set -e; grep -roE --include='*_test.go' '^func Fuzz\w+' . | sort -u | while IFS=: read -r file target; do \
-		target=$${target#func }; echo "$$(dirname $$file) $$target"; \
-		$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$(dirname $$file); \
-	done
+	$(GO) build -C tools -o ../.cache/fuzz ./fuzz
+	.cache/fuzz -time $(FUZZTIME) -jobs $(FUZZ_JOBS)
 
 # The linters are pinned in a module of their own. The vulnerability database is asked over the network, and only a
 # vulnerability fails the run: without the network the check says that it did not happen.
