@@ -8,6 +8,7 @@
 GO ?= go
 LISTEN ?= 127.0.0.1:7180
 DATA ?= data
+VERSION ?= $(shell tools/version.sh)
 
 .DEFAULT_GOAL := build
 .PHONY: build run test test-go fuzz lint generate bench bench-users bench-calibration bench-imports bench-quality bench-recognition bench-search bench-restart clean
@@ -21,7 +22,7 @@ build: networks console bin/recollect
 
 .PHONY: bin/recollect
 bin/recollect: | console
-	$(GO) build -o $@ ./cmd/recollect
+	$(GO) build -ldflags '-X main.release=$(VERSION)' -o $@ ./cmd/recollect
 
 run: build
 	bin/recollect serve --listen $(LISTEN) --data $(DATA)

@@ -243,7 +243,7 @@ func (c serveConfig) server() (server.Config, error) {
 		return server.Config{}, err
 	}
 	return server.Config{
-		Version:    version,
+		Version:    programVersion(),
 		Listen:     c.Listen,
 		Metrics:    c.Metrics,
 		Data:       c.Data,
@@ -282,8 +282,8 @@ func (c serveConfig) s3() server.S3Config {
 
 // greet tells a person what to do next.
 func greet(w io.Writer, cfg serveConfig, url, credentials string) {
-	fmt.Fprintf(w, "Recollect %s is ready on %s (region %s, account %s).\n\n", version, url,
-		strings.Join(cfg.Regions, ", "), cfg.Account)
+	fmt.Fprintf(w, "Recollect %s is ready on %s (region %s, account %s).\n\n", programVersion(),
+		url, strings.Join(cfg.Regions, ", "), cfg.Account)
 	fmt.Fprintf(w, "The console is at %s%s.\n", url, console.Prefix)
 	cli, profile, python, session := "", "", "import boto3", "boto3"
 	if credentials == "" {
