@@ -8,6 +8,7 @@
 GO ?= go
 LISTEN ?= 127.0.0.1:7180
 DATA ?= data
+VERSION ?= $(shell tools/version.sh)
 
 # golangci-lint lints one module at a time. tools/golangci has no code of its own.
 GOLANGCI := .cache/bin/golangci-lint
@@ -25,28 +26,38 @@ build: networks console bin/recollect
 
 .PHONY: bin/recollect
 bin/recollect: | console
-	$(GO) build -o $@ ./cmd/recollect
+	$(GO) build -ldflags '-X main.release=$(VERSION)' -o $@ ./cmd/recollect
 
 run: build
 	bin/recollect serve --listen $(LISTEN) --data $(DATA)
 
 test: test-go conformance-python conformance test-console
+	$(SKIPS) -events $(RESULTS)/go.json python=$(RESULTS)/python.xml scenarios=$(RESULTS)/scenarios.xml console=$(RESULTS)/console.xml
 
-# The accuracy on LFW takes minutes, and many more with the race detector on. The summary at the end lists each test that
-# was skipped; with CI=true one that tools/skips.txt does not list fails the run.
-test-go: networks console versitygw
+# Each runner leaves its results in RESULTS, and lists the tests that it skipped. With CI=true one that SKIPS_ALLOWED does
+# not list fails the run. `make test` repeats the skips of all runners at its end.
+RESULTS       := $(CURDIR)/.cache/results
+SKIPS_ALLOWED ?= tools/skips.txt
+SKIPS         := .cache/skips -allow $(SKIPS_ALLOWED)
+
+.PHONY: skips
+skips:
+	@mkdir -p $(RESULTS)
 	$(GO) build -C tools -o ../.cache/skips ./skips
-	@bash -o pipefail -c '{ $(GO) test -json -race -short -timeout 20m ./... && \
-		$(GO) test -json -timeout 20m -run LFW ./internal/engine/vision && \
-		$(GO) test -C tools -json ./... ; } | .cache/skips -show LFW'
 
-# Every fuzz target for FUZZTIME.
-FUZZTIME ?= 10s
+# What takes minutes, and many more with the race detector on, runs after the rest without it.
+SLOW := LFW|DetectCrowd|DetectHuge
+test-go: networks console versitygw skips
+	@bash -o pipefail -c '{ $(GO) test -json -race -short -timeout 20m ./... && \
+		$(GO) test -json -timeout 20m -run "$(SLOW)" ./internal/engine/vision && \
+		$(GO) test -C tools -json ./... ; } | tee $(RESULTS)/go.json | $(SKIPS) -show LFW'
+
+# Every fuzz target for FUZZTIME, FUZZ_JOBS of them at once with a core each.
+FUZZTIME  ?= 10s
+FUZZ_JOBS ?= 2
 fuzz: networks
-	@set -e; grep -roE --include='*_test.go' '^func Fuzz\w+' . | sort -u | while IFS=: read -r file target; do \
-		target=$${target#func }; echo "$$(dirname $$file) $$target"; \
-		$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$(dirname $$file); \
-	done
+	$(GO) build -C tools -o ../.cache/fuzz ./fuzz
+	.cache/fuzz -time $(FUZZTIME) -jobs $(FUZZ_JOBS)
 
 # golangci-lint lints each module, with the linters of .golangci.yml. go vet checks the assembly as well, which
 # golangci-lint does not. govulncheck reads its database over the network: without the network it reports that it did
