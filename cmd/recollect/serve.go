@@ -95,7 +95,7 @@ func (c serveConfig) Validate() error {
 					region))
 		}
 	}
-	if !regexp.MustCompile(`^\d{12}$`).MatchString(c.Account) {
+	if !iam.ValidAccountID(c.Account) {
 		faults = append(faults, fmt.Errorf("--account %q is not twelve digits", c.Account))
 	}
 	if c.S3Root != "" && c.S3Endpoint != "" {

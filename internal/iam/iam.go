@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 )
 
@@ -20,6 +21,11 @@ var (
 	ErrExists   = errors.New("it exists already")
 	ErrLimit    = errors.New("there are as many as there can be")
 )
+
+// ValidAccountID reports whether the text has the form of an account's id: twelve digits.
+func ValidAccountID(text string) bool {
+	return len(text) == 12 && strings.Trim(text, "0123456789") == ""
+}
 
 // Principal is the authenticated originator of requests.
 type Principal struct {

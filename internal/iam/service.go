@@ -108,14 +108,13 @@ func (s *Service) policiesOf(ctx context.Context, p Principal) ([]*Policy, error
 }
 
 var (
-	accountText    = regexp.MustCompile(`^[0-9]{12}$`)
 	userNameText   = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,64}$`)
 	policyNameText = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,128}$`)
 )
 
 // CreateUser adds a user, who may do nothing yet. [ErrExists] if the account has one of that name.
 func (s *Service) CreateUser(ctx context.Context, account, name string) (User, error) {
-	if !accountText.MatchString(account) {
+	if !ValidAccountID(account) {
 		return User{},
 			fmt.Errorf("create user %.100q: account %.100q is not twelve digits", name, account)
 	}

@@ -1,5 +1,5 @@
-// Package server joins the parts of Recollect to a server: it opens the store, the indexes and the
-// engines, serves the APIs, the console and metrics, and closes all of it in the right order.
+// Package server assembles Recollect's server: it opens the store, the indexes and the engines,
+// serves the APIs, the console and metrics, and closes all of it in the reverse order.
 package server
 
 import (
@@ -26,13 +26,13 @@ import (
 	"github.com/recollect-dev/recollect/internal/transfer"
 )
 
-// heapFloor is memory that is reserved and never touched, so that it counts for the garbage
-// collector and costs nothing. Without it a server with few faces is collected every few requests,
-// on cores that the networks are using without Go's knowing: a tenth of the time of a small
-// picture.
+// heapFloor is a reserved allocation that is never written to, so that it counts for the garbage
+// collector's pace and takes no physical memory. Without it the heap of a server with few faces is
+// so small that the collector runs every few requests, on cores that run networks at that moment:
+// that took a tenth of the time of a small picture.
 const heapFloor = 128 << 20
 
-// App is a server. It is opened with [Open], runs once, and is closed by the end of [App.Run].
+// App is a server. [Open] opens it, and [App.Run] serves once and closes it.
 type App struct {
 	// URL is where it listens.
 	URL string
@@ -50,8 +50,9 @@ type App struct {
 	floor    []byte
 }
 
-// Open opens the parts of a server. From early on it listens and answers health checks; the API is
-// served once all parts are open. If a part cannot be opened, all earlier ones are closed.
+// Open opens the parts of a server. It listens and answers health checks while the parts are
+// opened, and serves the API once all are open. If a part cannot be opened, all earlier ones are
+// closed.
 func Open(ctx context.Context, cfg Config, log *slog.Logger) (a *App, err error) {
 	a = &App{cfg: cfg, log: log, recorder: metrics.New(cfg.Version), activity: new(admin.Activity),
 		floor: make([]byte, heapFloor)}
@@ -155,7 +156,8 @@ func (a *App) openIdentities(ctx context.Context, store *sqlite.Store) (*iam.Ser
 	return iam.NewService(store.Identities(), sealer, key), nil
 }
 
-// listen serves health, metrics and the console. The API is rejected until it is open.
+// listen serves health, metrics and the console. Requests of the API are rejected until all parts
+// are open.
 func (a *App) listen(ctx context.Context) error {
 	local := localOnly(a.recorder.Handler())
 	if a.cfg.Metrics != "" {
@@ -188,7 +190,8 @@ func (a *App) listen(ctx context.Context) error {
 	return nil
 }
 
-// openIndexes opens the indexes of faces and of users. That of faces is read in the background.
+// openIndexes opens the indexes of faces and of users. The index of faces is read in the
+// background.
 func (a *App) openIndexes(ctx context.Context, store *sqlite.Store) (faces, users *exact.Index,
 	err error) {
 	files, err := openIndexFiles(ctx, store, a.cfg.Data)
@@ -197,7 +200,7 @@ func (a *App) openIndexes(ctx context.Context, store *sqlite.Store) (faces, user
 	}
 	faces = exact.New(store, exact.Options{Files: files, Log: a.log})
 	a.closers.add("the index of faces", faces.Close)
-	//nolint:contextcheck // the read goes on in the background and ends with the index
+	//nolint:contextcheck // the read continues in the background and ends with the index
 	faces.Warm() // while networks load, on another core
 	users = exact.New(exact.SourceFunc(store.UserVectors),
 		exact.Options{MaxBytes: exact.DefaultMaxBytes / 4})
@@ -207,8 +210,8 @@ func (a *App) openIndexes(ctx context.Context, store *sqlite.Store) (faces, user
 	return faces, users, nil
 }
 
-// openEngines loads all model packs, the default first. They share the bound of the pictures'
-// memory.
+// openEngines loads all model packs, the default first. They share one limit on the memory of
+// pictures.
 func (a *App) openEngines() ([]*vision.Engine, error) {
 	models, err := OpenModels(a.cfg.Library, a.cfg.Device)
 	if err != nil {
@@ -287,8 +290,8 @@ func newSecret() []byte {
 	return secret
 }
 
-// openIndexFiles opens the files of the index of faces, which the database can make anew at any
-// time.
+// openIndexFiles opens the files of the index of faces, which can be made anew from the database at
+// any time.
 func openIndexFiles(ctx context.Context, store *sqlite.Store, data string) (*exact.Files, error) {
 	identity, err := store.SettingOrCreate(ctx, "index",
 		func() []byte { return []byte(rand.Text()) })

@@ -34,7 +34,8 @@ func config(t *testing.T) Config {
 		Device: DeviceCPU, Regions: []string{"us-east-1"}, Account: "123456789012"}
 }
 
-// TestOpenClosesWhatItOpened: whatever part fails, the folder and the address are free afterwards.
+// TestOpenClosesWhatItOpened: whichever part fails to open, the folder and the address can be used
+// afterwards.
 func TestOpenClosesWhatItOpened(t *testing.T) {
 	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {

@@ -15,14 +15,14 @@ type Config struct {
 	Listen   string // host:port
 	TLS      TLSConfig
 	Insecure bool     // Listen may be reached from other machines without TLS
-	Metrics  string   // host:port of unrestricted metrics; empty: those of Listen, for this machine
+	Metrics  string   // host:port of unrestricted metrics; empty: Listen serves them to this machine
 	Data     string   // folder of the store and the root key
 	Library  string   // folder of ONNX Runtime and the model packs
 	Device   string   // DeviceCPU or DeviceCUDA
 	Regions  []string // at least one
 	Account  string   // of the root key
 
-	Thumbnails       bool // are made of faces that are indexed, and served
+	Thumbnails       bool // are made of indexed faces, and served
 	DeleteThumbnails bool // of earlier runs; excludes Thumbnails
 
 	Clients     clientaddr.Resolver
@@ -33,12 +33,12 @@ type Config struct {
 	MaxPictures int // as MaxRequests, for requests that run networks
 }
 
-// The times that the end of a server takes at most.
+// The limits on the time of a shutdown.
 const (
 	// gracePeriod is how long requests in flight may take after a signal.
 	gracePeriod = 30 * time.Second
 
 	// cancelPeriod is how long handlers may take after their contexts have ended. Only a run of a
-	// network, which takes milliseconds, does not heed its context.
+	// network, which takes milliseconds, cannot be cancelled.
 	cancelPeriod = 10 * time.Second
 )

@@ -15,8 +15,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/console"
 )
 
-// front serves health, metrics and the console's files from the start, and the API once it is
-// open. Until then it answers calls of the API with an error that SDKs retry.
+// front serves health, metrics and the console's files from the start, and the API once all parts
+// of the server are open. Until then it answers requests of the API with an error that SDKs retry.
 type front struct {
 	mux     *http.ServeMux
 	console http.Handler
@@ -30,7 +30,8 @@ type opened struct {
 	admin http.Handler
 }
 
-// newFront returns a front without the API. It serves metrics if there is a handler for them.
+// newFront returns a front that rejects requests of the API. It serves metrics if there is a
+// handler for them.
 func newFront(log *slog.Logger, console, metrics http.Handler) *front {
 	f := &front{mux: http.NewServeMux(), console: console, log: log}
 	f.mux.HandleFunc("GET /health/live",
@@ -63,7 +64,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.served(w, r)
 }
 
-// open passes requests on to the API and to the operator's routes from now on.
+// open passes requests to the API and to the operator's routes from now on.
 func (f *front) open(store interface{ Ping(context.Context) error }, api, admin http.Handler) {
 	f.ready.Store(&opened{store: store, api: api, admin: admin})
 }
@@ -71,7 +72,7 @@ func (f *front) open(store interface{ Ping(context.Context) error }, api, admin 
 // close rejects new requests.
 func (f *front) close() { f.ready.Store(nil) }
 
-// unavailable is the service's own answer for this.
+// unavailable is the body of the service's own answer when it is unavailable.
 const unavailable = `{"__type":"ThrottlingException","Code":"ThrottlingException",` +
 	`"Message":"Service Unavailable"}`
 

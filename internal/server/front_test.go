@@ -53,7 +53,7 @@ func TestFront(t *testing.T) {
 	check("open", "POST", "/", 200, "api /")
 	check("open", "POST", "//", 200, "api //")
 	check("open", "GET", "/recollect/v1/overview", 200, "routes /recollect/v1/overview")
-	f.open(pinger{errors.New("the disk is gone")}, api, routes)
+	f.open(pinger{errors.New("the disk has failed")}, api, routes)
 	check("without a store", "GET", "/health/ready", 503, "the store does not answer\n")
 	check("without a store", "GET", "/health/live", 200, "")
 	f.close()
@@ -103,7 +103,8 @@ func TestFrontAlwaysGivesARequestID(t *testing.T) {
 	}
 }
 
-// TestFrontShowsPeopleTheConsole: only a browser that opens the server's address is sent there.
+// TestFrontShowsPeopleTheConsole: only a browser that requests the server's root is redirected to
+// the console.
 func TestFrontShowsPeopleTheConsole(t *testing.T) {
 	api := http.HandlerFunc(func(w http.ResponseWriter,
 		_ *http.Request) {

@@ -9,7 +9,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/source/s3"
 )
 
-// S3Config says where the objects of S3Object are: in the folder Root, at Endpoint, or nowhere.
+// S3Config says where S3 objects are read from: the folder Root, or the server at Endpoint. Without
+// either, requests with an S3Object fail.
 type S3Config struct {
 	Root string // folder whose subfolders are buckets
 
@@ -20,18 +21,17 @@ type S3Config struct {
 	VirtualHost     bool // the bucket is a part of the host's name
 }
 
-// objects is where objects of S3 come from.
+// objects is a source of S3 objects.
 type objects interface {
 	Get(ctx context.Context, bucket, name, version string, maxBytes int64) ([]byte, error)
 }
 
-// images gives an object that is too large the API's code.
+// images maps the error for an object that is too large to the API's code.
 type images struct {
 	source objects
 }
 
-// OpenImages returns the source that the configuration names: a folder whose subfolders are
-// buckets, an S3 endpoint, or nil.
+// OpenImages returns the source that the configuration names, or nil if it names none.
 func OpenImages(cfg S3Config) (rekognition.Images, error) {
 	switch {
 	case cfg.Root != "":

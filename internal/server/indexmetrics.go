@@ -8,7 +8,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/index/exact"
 )
 
-// watchIndex shows what an index holds and does, under its name.
+// watchIndex registers the metrics of an index, with its name as a label.
 func watchIndex(registry prometheus.Registerer, name string, x *exact.Index) {
 	tally := x.Tally()
 	labels := prometheus.Labels{"index": name}
@@ -32,7 +32,7 @@ func watchIndex(registry prometheus.Registerer, name string, x *exact.Index) {
 		"Passes over a collection, each for the searches that waited at that moment.",
 		func() float64 { return float64(tally.Passes.Load()) })
 	counter("recollect_index_scanned_vectors_total",
-		"Vectors whose codes were looked at, counted for each search.",
+		"Vectors whose codes were read, counted for each search.",
 		func() float64 { return float64(tally.Scanned.Load()) })
 	counter("recollect_index_compared_vectors_total",
 		"Vectors that codes could not rule out and that were compared in full, counted for each "+

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// closers are the parts of a server that were opened and have to be closed.
+// closers closes the opened parts of a server.
 type closers struct {
 	parts []part
 }
@@ -26,8 +26,7 @@ func (c *closers) add(name string, closePart func() error) {
 	c.parts = append(c.parts, part{name, closePart})
 }
 
-// close closes all parts, the newest first, and returns the errors of all. A later call does
-// nothing.
+// close closes all parts, the newest first, and joins their errors. A later call does nothing.
 func (c *closers) close() error {
 	var faults []error
 	for len(c.parts) > 0 {
@@ -40,14 +39,14 @@ func (c *closers) close() error {
 	return errors.Join(faults...)
 }
 
-// handlers counts the handlers that run.
+// handlers counts the running handlers.
 type handlers struct {
 	mu      sync.Mutex
 	running int
 	idle    chan struct{} // closed when none runs; nil unless wait was called
 }
 
-// count returns a handler that is counted while it runs.
+// count returns a handler that calls next and is counted while it runs.
 func (h *handlers) count(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.mu.Lock()
@@ -68,8 +67,8 @@ func (h *handlers) done() {
 	}
 }
 
-// wait waits until no handler runs, and reports whether that was so within the limit. It is called
-// once, after the last handler has begun.
+// wait waits until no handler runs, at most for the limit, and reports whether none runs. It is
+// called once, after the last handler has begun.
 func (h *handlers) wait(limit time.Duration) bool {
 	h.mu.Lock()
 	if h.running == 0 {
@@ -89,8 +88,9 @@ func (h *handlers) wait(limit time.Duration) bool {
 	}
 }
 
-// frontServer serves one handler at an address, and ends in this order: no new requests, a grace
-// period for those in flight, the end of their contexts, a wait for their handlers.
+// frontServer serves one handler at an address. A shutdown has these steps: the listener is closed,
+// requests in flight have a grace period, their contexts end, and the server waits for their
+// handlers.
 type frontServer struct {
 	listener         net.Listener
 	http             *http.Server
@@ -131,7 +131,7 @@ func startFront(ctx context.Context, address string, h http.Handler, certificate
 		WriteTimeout:      5 * time.Minute, // from the headers to the last byte of the answer
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		// "OPTIONS *" is answered as every other request that is none of the API's.
+		// "OPTIONS *" is answered like every other unknown request.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
@@ -146,8 +146,9 @@ func startFront(ctx context.Context, address string, h http.Handler, certificate
 	return s, nil
 }
 
-// stop ends the server, and returns an error if requests were still in flight after the grace
-// period. Afterwards no handler runs, but for those that did not heed the end of their contexts.
+// stop shuts the server down, and returns an error if requests were still in flight after the grace
+// period. Afterwards no handler runs, except those that did not return although their contexts had
+// ended.
 func (s *frontServer) stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.grace)
 	defer cancel()

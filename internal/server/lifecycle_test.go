@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// events are what happened, in order.
+// events is a log of events, in order.
 type events struct {
 	mu  sync.Mutex
 	all []string
@@ -80,7 +80,7 @@ func startApp(t *testing.T, e *events, grace, cancelled time.Duration, h http.Ha
 	return a
 }
 
-// get sends a request, and closes done when its answer or error has arrived.
+// get sends a request, and closes done when the answer or an error has arrived.
 func get(t *testing.T, url string) (done chan struct{}) {
 	t.Helper()
 	done = make(chan struct{})
@@ -98,8 +98,8 @@ func get(t *testing.T, url string) (done chan struct{}) {
 	return done
 }
 
-// TestEndOfRequestsInTime: a request within the grace period is neither cancelled nor left alone by
-// its parts.
+// TestEndOfRequestsInTime: a request within the grace period is not cancelled, and the parts stay
+// open until it has ended.
 func TestEndOfRequestsInTime(t *testing.T) {
 	var e events
 	entered, leave := make(chan struct{}), make(chan struct{})
@@ -162,7 +162,7 @@ func TestEndOfRequestsThatAreLate(t *testing.T) {
 	e.want(t, "cancelled", "handled", "closed the engines", "closed the index", "closed the store")
 }
 
-// TestEndOfRequestsThatDoNotEnd: a handler that never returns does not keep the server from ending.
+// TestEndOfRequestsThatDoNotEnd: a handler that never returns does not block the shutdown.
 func TestEndOfRequestsThatDoNotEnd(t *testing.T) {
 	var e events
 	entered, leave := make(chan struct{}), make(chan struct{})

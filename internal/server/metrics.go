@@ -15,7 +15,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 )
 
-// observers calls each of them.
+// observers calls each of the observers.
 type observers []rekognition.Observer
 
 func (o observers) Observe(outcome rekognition.Outcome) {
@@ -24,7 +24,7 @@ func (o observers) Observe(outcome rekognition.Outcome) {
 	}
 }
 
-// watchCertificate shows until when the certificate is valid.
+// watchCertificate registers a metric of the time at which the certificate expires.
 func watchCertificate(registry prometheus.Registerer, c *certificates) {
 	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "recollect_tls_certificate_not_after_seconds",
@@ -32,8 +32,8 @@ func watchCertificate(registry prometheus.Registerer, c *certificates) {
 	}, func() float64 { return float64(c.notAfter().Unix()) }))
 }
 
-// localOnly rejects requests that do not come from this machine: through a proxy, or from a page
-// whose host name was made to resolve to this machine.
+// localOnly rejects requests of other machines, requests through a proxy, and those of a page whose
+// host name was made to resolve to this machine.
 func localOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		from, err := netip.ParseAddrPort(r.RemoteAddr)
@@ -60,8 +60,7 @@ func IsLoopback(host string) bool {
 	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
-// serveMetrics serves metrics to everybody who can connect to an address, until the returned
-// function is called.
+// serveMetrics serves metrics at an address to every client, until the returned function is called.
 func serveMetrics(ctx context.Context, address string, metrics http.Handler,
 	log *slog.Logger) (stop func() error, err error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)

@@ -22,7 +22,7 @@ const (
 	DeviceCUDA = "cuda"
 )
 
-// Models are the model packs of a library folder, ready to be loaded.
+// Models are the model packs of a library folder, with ONNX Runtime loaded.
 type Models struct {
 	Packs   pack.Library
 	runtime *onnx.Runtime
@@ -49,7 +49,7 @@ It needs an NVIDIA GPU with its driver, CUDA and cuDNN where the system finds li
 	return &Models{pack.OpenLibrary(library), runtime}, nil
 }
 
-// installAgain says what to do about a library folder that is not whole.
+// installAgain adds to an error of an incomplete library folder how to install it again.
 func installAgain(err error) error {
 	return fmt.Errorf(
 		"load the face model: %w\n"+
@@ -77,7 +77,7 @@ func (m *Models) Load(name string, options vision.Options) (*vision.Engine, erro
 	return nil, fmt.Errorf("load the face model %s: %w", name, err)
 }
 
-// loadAll loads every pack, the default first. They share the bound of the pictures' memory.
+// loadAll loads every pack, the default first. They share one limit on the memory of pictures.
 func (m *Models) loadAll(options vision.Options) (engines []*vision.Engine, err error) {
 	names, err := m.Packs.Names()
 	if err != nil {
@@ -124,7 +124,7 @@ func OpenEngine(library, device, name string, options vision.Options) (*vision.E
 	return m.Load(name, options)
 }
 
-// asEngines are engines as the service takes them.
+// asEngines returns the engines as values of the interface that the face service takes.
 func asEngines(engines []*vision.Engine) []face.Engine {
 	all := make([]face.Engine, len(engines))
 	for i, e := range engines {
@@ -145,7 +145,7 @@ func modelsOf(engines []*vision.Engine) []admin.Model {
 	return described
 }
 
-// importable are the models whose vectors an archive may have.
+// importable returns the models whose vectors an imported archive may contain.
 func importable(engines []*vision.Engine) []transfer.Model {
 	models := make([]transfer.Model, len(engines))
 	for i, engine := range engines {

@@ -13,14 +13,14 @@ import (
 	"time"
 )
 
-// TLSConfig says which certificate the server has. The zero value is plain HTTP.
+// TLSConfig names the server's certificate. The zero value is plain HTTP.
 type TLSConfig struct {
 	Certificate string // PEM file of the certificate and its intermediates
 	Key         string // PEM file of its key
 	ClientCA    string // PEM file of the authorities of client certificates; empty: none is needed
 }
 
-// enabled reports whether the server speaks TLS.
+// enabled reports whether the server uses TLS.
 func (c TLSConfig) enabled() bool { return c.Certificate != "" }
 
 // files are the files that the configuration is read from.
@@ -42,8 +42,8 @@ func (c TLSConfig) read() (*tls.Config, error) {
 		Certificates: []tls.Certificate{certificate},
 		NextProtos:   []string{"h2", "http/1.1"},
 		MinVersion:   tls.VersionTLS12,
-		// Of TLS 1.2 the suites with forward secrecy and authenticated encryption. Those of TLS 1.3
-		// all have both.
+		// The suites of TLS 1.2 with forward secrecy and authenticated encryption. All those of TLS
+		// 1.3 have both.
 		CipherSuites: []uint16{
 			tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
 			tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
@@ -127,7 +127,7 @@ func (c *certificates) notAfter() time.Time { return leaf(c.refresh()).NotAfter 
 // leaf returns the server's own certificate.
 func leaf(cfg *tls.Config) *x509.Certificate { return cfg.Certificates[0].Leaf }
 
-// stamp changes when a file changes.
+// stamp is the sizes and times of the files. It changes when a file changes.
 type stamp [3]struct{ size, modified int64 }
 
 func stampOf(files []string) (s stamp) {

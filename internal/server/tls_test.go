@@ -24,7 +24,7 @@ func write(t *testing.T, name string, data []byte) {
 	}
 }
 
-// tlsServer serves who the client is by TLS, and returns the files of its certificate.
+// tlsServer serves the client's name by TLS, and returns the files of its certificate.
 func tlsServer(t *testing.T, a *certtest.Authority, clientCA bool,
 	log io.Writer) (*frontServer, TLSConfig) {
 	t.Helper()

@@ -10,7 +10,7 @@ type Tally struct {
 	// over a collection, for one query or several that waited at the same moment
 	Passes   atomic.Int64
 	Searches atomic.Int64 // answered
-	Scanned  atomic.Int64 // vectors whose codes were looked at, times the queries
+	Scanned  atomic.Int64 // vectors whose codes were read, times the queries
 	// vectors that the codes could not rule out and that were compared in full
 	Compared   atomic.Int64
 	QueueNanos atomic.Int64 // that searches waited for their pass
