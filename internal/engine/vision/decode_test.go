@@ -284,7 +284,7 @@ func TestDecodeWaitsForMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cost := int64(h.width) * int64(h.height) * h.bytesPerPixel
+	cost := h.memory
 
 	if _, _, err := newTestDecoder(cost-1).decode(t.Context(),
 		data); recollect.CodeOf(err) != recollect.CodeImageTooLarge {
