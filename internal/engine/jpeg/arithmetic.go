@@ -153,8 +153,8 @@ func (a *arithmetic) block(component int, b *[64]int16) bool {
 	default:
 		ok = a.refine(b)
 	}
-	// The code has two bytes that may not have been needed.
-	return ok && !(a.cut && a.beyond > 2)
+	// Zeros that the encoder left out and data that was cut off look alike.
+	return ok && !(a.cut && a.beyond > 0)
 }
 
 // difference decodes a block's DC coefficient.

@@ -498,11 +498,3 @@ func lineCount(data []byte) int {
 		}
 	}
 }
-
-// segments is how many pieces restart markers make of the data of a scan of all components.
-func (f *frame) segments() int {
-	if f.interval == 0 {
-		return 1
-	}
-	return (f.unitColumns*f.unitRows + f.interval - 1) / f.interval
-}

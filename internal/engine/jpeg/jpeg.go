@@ -75,7 +75,7 @@ func Decode(ctx context.Context, data []byte, shift int) (*Picture, error) {
 		return nil, ErrUnsupported
 	}
 	p := &Picture{frame: h.frame}
-	if p.data, err = separate(rest, p.frame.segments()); err != nil {
+	if p.data, err = separate(rest, p.frame.pieces(first)); err != nil {
 		return nil, err
 	}
 	s := p.scale(shift)

@@ -38,6 +38,7 @@ func (p *progressive) restart(bytes []byte, piece piece, _ bool) {
 
 func (p *progressive) block(component int, b *[64]int16) bool {
 	ok := true
+	var before *[64]int16
 	switch {
 	case p.from == 0 && p.high == 0:
 		var difference int32
@@ -53,10 +54,26 @@ func (p *progressive) block(component int, b *[64]int16) bool {
 	case p.high == 0:
 		ok = p.first(b)
 	default:
+		if p.at > p.end-mostOfBlock { // the data may end within the block
+			copied := *b
+			before = &copied
+		}
 		ok = p.refine(b)
 	}
-	return ok && p.position() <= 8*p.end
+	if ok && p.position() <= 8*p.end {
+		return true
+	}
+	if p.high == 0 {
+		clear(b[p.from : p.to+1])
+	} else if before != nil {
+		*b = *before
+	}
+	return false
 }
+
+// mostOfBlock is more bytes than one more bit of a block takes: 63 times a code of 16 bits, two
+// bits, and what is read ahead.
+const mostOfBlock = 160
 
 // ready has at least 32 bits ready, as long as there are bytes.
 func (r *reader) ready() {

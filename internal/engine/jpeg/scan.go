@@ -40,7 +40,7 @@ func DecodeAny(ctx context.Context, data []byte, shift int) (*Picture, error) {
 		if d.coefficients == nil {
 			d.allocate()
 		}
-		e := gather(data, h.frame.interval, d.buffer)
+		e := gather(data, h.frame.interval, h.frame.pieces(s), d.buffer)
 		d.buffer, rest = e.bytes, e.rest
 		if err := d.scan(ctx, s, &e); err != nil {
 			return nil, err
@@ -114,13 +114,13 @@ type piece struct {
 
 // gather takes the stuffed bytes and the restart markers out of what follows a scan's header. Where
 // restart markers are lost, their numbers tell how many (as libjpeg's jpeg_resync_to_restart takes
-// them).
-func gather(data []byte, interval int, buffer []byte) gathered {
+// them). There are most pieces at most; further ones are left out.
+func gather(data []byte, interval, most int, buffer []byte) gathered {
 	g := gathered{bytes: buffer[:0]}
 	index, drop := 0, false
 	start := 0
 	end := func() {
-		if !drop {
+		if drop = drop || index >= most; !drop {
 			g.pieces = append(g.pieces, piece{segment: segment{start, len(g.bytes)}, index: index})
 		}
 		start = len(g.bytes)
@@ -178,6 +178,24 @@ type coder interface {
 	block(component int, b *[64]int16) bool
 }
 
+// units is how many units a scan has across and down.
+func (f *frame) units(s *scanHeader) (columns, rows int) {
+	if len(s.components) == 1 { // a unit is one block, and there are none that fill units
+		c := &f.components[s.components[0].index]
+		return c.columns, c.rows
+	}
+	return f.unitColumns, f.unitRows
+}
+
+// pieces is how many pieces restart markers make of a scan.
+func (f *frame) pieces(s *scanHeader) int {
+	if f.interval == 0 {
+		return 1
+	}
+	columns, rows := f.units(s)
+	return (columns*rows + f.interval - 1) / f.interval
+}
+
 // scan reads a scan. What is damaged is left out.
 func (d *scans) scan(ctx context.Context, s *scanHeader, g *gathered) error {
 	f := &d.frame
@@ -185,11 +203,7 @@ func (d *scans) scan(ctx context.Context, s *scanHeader, g *gathered) error {
 	if decode == nil {
 		return nil
 	}
-	columns, rows := f.unitColumns, f.unitRows
-	if len(s.components) == 1 { // a unit is one block, and there are none that fill units
-		c := &f.components[s.components[0].index]
-		columns, rows = c.columns, c.rows
-	}
+	columns, rows := f.units(s)
 	interval := f.interval
 	if interval == 0 {
 		interval = columns * rows
@@ -197,9 +211,6 @@ func (d *scans) scan(ctx context.Context, s *scanHeader, g *gathered) error {
 	done := make([]int, rows) // units
 	for _, piece := range g.pieces {
 		first := piece.index * interval
-		if first >= columns*rows {
-			break
-		}
 		decode.restart(g.bytes, piece, g.cut)
 		row, column := first/columns, first%columns
 		for range min(interval, columns*rows-first) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	"image/png"
 	"io"
 	"sync"
 
@@ -52,7 +51,8 @@ type header struct {
 	width, height int
 	memory        int64 // an upper bound of what decoding takes, in bytes
 	orientation   orientation
-	jpeg          *jpeg.Header // nil: it is a PNG
+	jpeg          *jpeg.Header // of a JPEG
+	png           *pngHeader   // of a PNG
 }
 
 // decode decodes a picture. It waits until the memory is free that this takes, which is the
@@ -104,12 +104,8 @@ func (d *decoder) within(ctx context.Context, memory int64,
 
 // read decodes a picture by its header.
 func (d *decoder) read(ctx context.Context, data []byte, h *header) (*picture, error) {
-	if h.jpeg == nil {
-		img, err := png.Decode(&cancelReader{ctx: ctx, r: bytes.NewReader(data)})
-		if err != nil {
-			return nil, err
-		}
-		return fromImage(img)
+	if h.png != nil {
+		return h.png.read(ctx, data)
 	}
 	shift := 0
 	if d.shift != nil && !h.jpeg.Ink {
@@ -130,9 +126,9 @@ func (d *decoder) read(ctx context.Context, data []byte, h *header) (*picture, e
 func readHeader(data []byte) (h header, err error) {
 	switch {
 	case bytes.HasPrefix(data, []byte("\xff\xd8\xff")):
-		h, err = jpegHeader(data)
+		h, err = readJPEGHeader(data)
 	case bytes.HasPrefix(data, []byte("\x89PNG\r\n\x1a\n")):
-		h, err = pngHeader(data)
+		h, err = readPNGHeader(data)
 	default:
 		err = errors.New("it begins like neither JPEG nor PNG")
 	}
@@ -157,7 +153,7 @@ func readHeader(data []byte) (h header, err error) {
 	return h, nil
 }
 
-func jpegHeader(data []byte) (header, error) {
+func readJPEGHeader(data []byte) (header, error) {
 	j, err := jpeg.ReadHeader(data)
 	if err != nil {
 		return header{}, err
@@ -175,32 +171,6 @@ func jpegHeader(data []byte) (header, error) {
 		scans > 1 {
 		h.fault = fmt.Errorf("it has %d scans", scans)
 	}
-	return h, nil
-}
-
-func pngHeader(data []byte) (header, error) {
-	config, err := png.DecodeConfig(bytes.NewReader(data))
-	if err != nil {
-		return header{}, err
-	}
-	h := header{width: config.Width, height: config.Height, orientation: upright}
-	// IHDR is the first chunk, or DecodeConfig would have failed.
-	depth, colorType, interlaced := int64(data[24]), data[25], data[28] != 0
-	samples := map[byte]int64{0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colorType]
-	// Deflate makes at most 1032 bytes of one.
-	if raw := int64(config.Height) * (1 +
-		int64(config.Width)*samples*depth/8); int64(len(data)) < raw/1032 {
-		h.fault = errors.New("it is too short for its size in pixels")
-	}
-	perPixel := int64(4)
-	if depth == 16 {
-		perPixel = 8
-	}
-	if interlaced {
-		perPixel *= 2 // the passes are pictures of their own
-	}
-	// and the halved planes
-	h.memory = (perPixel + 1) * int64(config.Width) * int64(config.Height)
 	return h, nil
 }
 

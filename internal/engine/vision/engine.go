@@ -164,6 +164,9 @@ func (e *Engine) Detect(ctx context.Context, data []byte, want face.Attributes) 
 	if err != nil {
 		return nil, fmt.Errorf("finding landmarks: %w", err)
 	}
+	if faces, err = p.wholeFaces(faces); err != nil {
+		return nil, err
+	}
 	photo := &photo{engine: e, faces: make([]face.FaceDetail, len(faces)),
 		crops: make([]crop, len(faces))}
 	err = each(ctx, len(faces), e.cores, func(ctx context.Context, i int) (err error) {

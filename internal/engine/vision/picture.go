@@ -62,6 +62,9 @@ type picture struct {
 	// source has the levels below base.
 	source *jpeg.Picture
 	base   int
+
+	// whole tells whether the stored pixel rows from y0 up to y1 are all there. nil: all rows are.
+	whole func(y0, y1 int) bool
 }
 
 func newPicture(model colorModel, width, height int, planes [3]plane) *picture {
@@ -82,6 +85,9 @@ func fromJPEG(source *jpeg.Picture, base int) *picture {
 		p.model = modelRGB
 	}
 	p.levels[base] = levelOf(planes, base)
+	if !source.Whole(0, p.height) {
+		p.whole = source.Whole
+	}
 	return p
 }
 
