@@ -26,6 +26,7 @@ const (
 // decoder turns bytes into pictures, within the memory that all of them may take together.
 type decoder struct {
 	memory    *Memory
+	webp      bool      // is read too
 	scratches sync.Pool // of pictures that are done with: fresh memory is cold
 
 	// shift, if not nil, says for a JPEG of a size that it is decoded at 1/2^shift of it, and finer
@@ -33,11 +34,10 @@ type decoder struct {
 	shift func(width, height int) int
 }
 
-// invalidFormat is what the caller is told of anything that is no JPEG or PNG picture, or a broken
-// one.
+// invalidFormat is what the caller is told of anything that is no picture, or a broken one.
 func invalidFormat(cause error) error {
 	return &recollect.Error{Code: recollect.CodeInvalidImageFormat,
-		Message: "Request has invalid image format", Err: cause}
+		Message: invalidFormatText, Err: cause}
 }
 
 func tooLarge(cause error) error {
@@ -53,12 +53,13 @@ type header struct {
 	orientation   orientation
 	jpeg          *jpeg.Header // of a JPEG
 	png           *pngHeader   // of a PNG
+	webp          bool
 }
 
 // decode decodes a picture. It waits until the memory is free that this takes, which is the
 // picture's until release is called.
 func (d *decoder) decode(ctx context.Context, data []byte) (p *picture, release func(), err error) {
-	h, err := readHeader(data)
+	h, err := d.readHeader(data)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -104,8 +105,11 @@ func (d *decoder) within(ctx context.Context, memory int64,
 
 // read decodes a picture by its header.
 func (d *decoder) read(ctx context.Context, data []byte, h *header) (*picture, error) {
-	if h.png != nil {
+	switch {
+	case h.png != nil:
 		return h.png.read(ctx, data)
+	case h.webp:
+		return readWebP(ctx, data)
 	}
 	shift := 0
 	if d.shift != nil && !h.jpeg.Ink {
@@ -123,14 +127,16 @@ func (d *decoder) read(ctx context.Context, data []byte, h *header) (*picture, e
 }
 
 // readHeader looks at a picture's first bytes, and refuses what need not be decoded.
-func readHeader(data []byte) (h header, err error) {
+func (d *decoder) readHeader(data []byte) (h header, err error) {
 	switch {
 	case bytes.HasPrefix(data, []byte("\xff\xd8\xff")):
 		h, err = readJPEGHeader(data)
-	case bytes.HasPrefix(data, []byte("\x89PNG\r\n\x1a\n")):
+	case bytes.HasPrefix(data, []byte(pngSignature)):
 		h, err = readPNGHeader(data)
+	case d.webp && isWebP(data):
+		h, err = readWebPHeader(data)
 	default:
-		err = errors.New("it begins like neither JPEG nor PNG")
+		return header{}, unknownFormat(data)
 	}
 	switch {
 	case err != nil:

@@ -282,7 +282,7 @@ func enlarge(data []byte) []byte {
 
 func TestDecodeWaitsForMemory(t *testing.T) {
 	data := testdata(t, "drawing.png")
-	h, err := readHeader(data)
+	h, err := new(decoder).readHeader(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -353,7 +353,9 @@ func FuzzDecode(f *testing.F) {
 	f.Add(withExif(testdata(f, "drawing.png"), "MM\x00*\x00\x00\x00\x08\x00\x00"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		// A small budget keeps the fuzzer fast: what costs more is refused.
-		p, release, err := newTestDecoder(8<<20).decode(t.Context(), data)
+		d := newTestDecoder(8 << 20)
+		d.webp = true
+		p, release, err := d.decode(t.Context(), data)
 		if err != nil {
 			if recollect.CodeOf(err) == recollect.CodeInternal {
 				t.Errorf("an input is no internal error: %v", err)
