@@ -20,6 +20,7 @@ type Config struct {
 	Regions []string // at least one
 	Account string   // of the root key
 
+	WebP             bool // pictures are read
 	Thumbnails       bool // are made of faces that are indexed, and served
 	DeleteThumbnails bool // of earlier runs; excludes Thumbnails
 
