@@ -53,7 +53,8 @@ func importCommand() *cobra.Command {
 		Short: "Index the faces of thousands of pictures",
 		Long: `Index the faces of all pictures of a folder and its subfolders, or of a bucket.
 Files whose names end in .jpg, .jpeg or .png are sent, several at a time; pictures that a busy
-server rejects are sent again.
+server rejects are sent again. With --formats webp, of the server and here, .webp files are sent
+as well. HEIC and AVIF pictures, which phones make, have to be saved as JPEG before.
 
 The report is a CSV file with a row for each picture: indexed, skipped or failed, and why. A
 later run with the same report continues from there: it sends what is new, has changed or

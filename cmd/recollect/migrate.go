@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -116,7 +117,8 @@ func migrate(ctx context.Context, c migrateConfig, stdout, stderr io.Writer) (er
 	if err != nil {
 		return err
 	}
-	engine, err := server.OpenEngine(c.Library, c.Device, c.Model, vision.Options{})
+	engine, err := server.OpenEngine(c.Library, c.Device, c.Model,
+		vision.Options{WebP: slices.Contains(c.Formats, webP)})
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -43,6 +44,8 @@ type serveConfig struct {
 	Thumbnails bool   // are made of faces that are indexed, and shown
 
 	DeleteThumbnails bool // that earlier runs made
+
+	Formats []string // of pictures, beside JPEG and PNG
 
 	// host:port that shows metrics to everybody; empty: Listen shows them to this machine
 	Metrics string
@@ -109,6 +112,7 @@ func (c serveConfig) Validate() error {
 		faults = append(faults,
 			errors.New("--max-requests and --max-picture-requests must be 0 or more"))
 	}
+	faults = append(faults, validFormats(c.Formats))
 	for _, network := range c.TrustedProxies {
 		if _, err := parseNetwork(network); err != nil {
 			faults = append(faults, fmt.Errorf("--trusted-proxies: %w", err))
@@ -205,6 +209,9 @@ func (c *serveConfig) addFlags(flags *pflag.FlagSet) {
 			"their Forwarded, or X-Forwarded-For and X-Forwarded-Proto, which they have to set "+
 			"themselves, say who the client is (aws:SourceIp) and whether it used TLS "+
 			"(aws:SecureTransport)")
+	flags.StringSliceVar(&c.Formats, "formats", nil,
+		"formats of pictures that are read beside JPEG and PNG: webp (default: none, as the "+
+			"service reads none)")
 	flags.StringVar(&c.Limits, "limits", "", "JSON file of request rates and quotas")
 	flags.IntVar(&c.MaxRequests, "max-requests", 0,
 		"requests served at one moment (default: 256 for each core)")
@@ -272,6 +279,7 @@ func (c serveConfig) server() (server.Config, error) {
 		Device:     c.Device,
 		Regions:    c.Regions,
 		Account:    c.Account,
+		WebP:       slices.Contains(c.Formats, webP),
 		Thumbnails: c.Thumbnails,
 
 		DeleteThumbnails: c.DeleteThumbnails,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -21,6 +22,8 @@ type sourceConfig struct {
 	S3Endpoint    string
 	S3Region      string
 	S3VirtualHost bool
+
+	Formats []string // beside JPEG and PNG
 }
 
 func (c *sourceConfig) addSourceFlags(flags *pflag.FlagSet) {
@@ -31,6 +34,22 @@ func (c *sourceConfig) addSourceFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.S3Region, "s3-region", "", "region of the S3 endpoint (default: --region)")
 	flags.BoolVar(&c.S3VirtualHost, "s3-virtual-host", false,
 		"address buckets as bucket.host instead of host/bucket")
+	flags.StringSliceVar(&c.Formats, "formats", nil,
+		"formats of pictures beside JPEG and PNG, as of serve: webp")
+}
+
+// webP is the format that serve and the commands for many pictures can be told to read.
+const webP = "webp"
+
+// validFormats checks the value of --formats.
+func validFormats(formats []string) error {
+	for _, f := range formats {
+		if f != webP {
+			return fmt.Errorf("--formats %q is not %s, the only one there is beside JPEG and PNG",
+				f, webP)
+		}
+	}
+	return nil
 }
 
 // Validate reports every fault at once.
@@ -47,7 +66,7 @@ func (c *sourceConfig) Validate() error {
 	if c.S3Root != "" && c.S3Endpoint != "" {
 		faults = append(faults, errors.New("--s3-root and --s3-endpoint exclude each other"))
 	}
-	return errors.Join(faults...)
+	return errors.Join(append(faults, validFormats(c.Formats))...)
 }
 
 // bucketAndKey reads a URL of S3.
@@ -90,11 +109,13 @@ func (b *bucketPictures) Read(ctx context.Context, p bulk.Picture) ([]byte, erro
 func (c *sourceConfig) open(ctx context.Context, server *client) (_ pictureSource,
 	closeSource func() error, err error) {
 	bucket, prefix, isS3 := bucketAndKey(c.Source)
+	formats := bulk.Formats{WebP: slices.Contains(c.Formats, webP)}
 	if !isS3 {
 		folder, err := bulk.OpenFolder(c.Source)
 		if err != nil {
 			return nil, nil, err
 		}
+		folder.Formats = formats
 		return folder, folder.Close, nil
 	}
 	var source buckets
@@ -125,6 +146,6 @@ func (c *sourceConfig) open(ctx context.Context, server *client) (_ pictureSourc
 			return each(bulk.Picture{Path: o.Key, Bytes: o.Bytes, Modified: o.Modified})
 		})
 	}
-	return &bucketPictures{bulk.Bucket{Bucket: bucket, Prefix: prefix, Keys: keys}, source},
-		source.Close, nil
+	list := bulk.Bucket{Bucket: bucket, Prefix: prefix, Formats: formats, Keys: keys}
+	return &bucketPictures{list, source}, source.Close, nil
 }

@@ -221,6 +221,7 @@ func (a *App) openEngines() ([]*vision.Engine, error) {
 	a.recorder.WatchMemory(memory.InWork)
 	engines, err := models.loadAll(vision.Options{
 		Memory: memory,
+		WebP:   a.cfg.WebP,
 		Observe: func(stage vision.Stage, took time.Duration) {
 			a.recorder.ObserveStage(string(stage), took)
 		},

@@ -22,6 +22,7 @@ type Config struct {
 	Regions  []string // at least one
 	Account  string   // of the root key
 
+	WebP             bool // pictures are read
 	Thumbnails       bool // are made of indexed faces, and served
 	DeleteThumbnails bool // of earlier runs; excludes Thumbnails
 

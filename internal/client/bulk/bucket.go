@@ -13,6 +13,8 @@ import (
 type Bucket struct {
 	Bucket string
 	Prefix string
+	// Formats are read beside JPEG and PNG.
+	Formats Formats
 	// Keys lists the objects whose keys begin with a prefix, in any order.
 	Keys func(ctx context.Context, bucket, prefix string, each func(Picture) error) error
 }
@@ -26,7 +28,7 @@ func (b *Bucket) List(ctx context.Context) (pictures []Picture, err error) {
 		if strings.HasSuffix(p.Path, "/") {
 			return nil // a folder, to some programs
 		}
-		p.Skip = skip(p.Path, p.Bytes, MaxObjectBytes)
+		p.Skip = b.Formats.skip(p.Path, p.Bytes, MaxObjectBytes)
 		p.Path = strings.TrimPrefix(p.Path, b.folder())
 		pictures = append(pictures, p)
 		return nil

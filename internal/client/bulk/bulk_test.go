@@ -142,6 +142,32 @@ func TestReportOfAnother(t *testing.T) {
 	}
 }
 
+// What is skipped says why, and what to do about formats that phones and browsers make.
+func TestSkip(t *testing.T) {
+	for name, c := range map[string]struct {
+		formats Formats
+		size    int64
+		want    string
+	}{
+		"a.JPG":  {Formats{}, 10, ""},
+		"a.jpeg": {Formats{}, 10, ""},
+		"a.png":  {Formats{WebP: true}, 10, ""},
+		"a.webp": {Formats{WebP: true}, 10, ""},
+		"b.webp": {Formats{}, 10, "a .webp: save it as JPEG, or start the server and this import " +
+			"with --formats webp"},
+		"a.HEIC": {Formats{WebP: true}, 10,
+			"a .heic, which the server does not read: save it as JPEG"},
+		"a.avif": {Formats{}, 10, "a .avif, which the server does not read: save it as JPEG"},
+		"a.gif":  {Formats{WebP: true}, 10, "not a .jpg, .jpeg or .png"},
+		"b.jpg":  {Formats{}, 0, "empty"},
+		"c.jpg":  {Formats{}, 6 << 20, "6.0 MiB, of which the server takes at most 5"},
+	} {
+		if got := c.formats.skip(name, c.size, MaxBytes); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 func TestPlan(t *testing.T) {
 	pictures := []Picture{
 		{Path: "a/1.jpg", Bytes: 3, Modified: time.Unix(1, 5)},

@@ -19,10 +19,19 @@ const (
 	MaxObjectBytes = 15 << 20
 )
 
+// Formats are those of pictures that the server reads beside JPEG and PNG.
+type Formats struct {
+	WebP bool
+}
+
 // skip returns why a file cannot be a picture that the API accepts, judged without reading it.
-func skip(name string, size, most int64) string {
+func (f Formats) skip(name string, size, most int64) string {
 	switch ext := strings.ToLower(path.Ext(name)); {
-	case !slices.Contains([]string{".jpg", ".jpeg", ".png"}, ext):
+	case ext == ".webp" && !f.WebP:
+		return "a .webp: save it as JPEG, or start the server and this import with --formats webp"
+	case slices.Contains([]string{".heic", ".heif", ".avif"}, ext):
+		return "a " + ext + ", which the server does not read: save it as JPEG"
+	case !slices.Contains([]string{".jpg", ".jpeg", ".png", ".webp"}, ext):
 		return "not a .jpg, .jpeg or .png"
 	case size == 0:
 		return "empty"
@@ -36,6 +45,9 @@ func skip(name string, size, most int64) string {
 // Folder is a [Source]: the pictures of a folder and of those in it. Names that begin
 // with a dot are ignored, and links to folders are not followed.
 type Folder struct {
+	// Formats are read beside JPEG and PNG.
+	Formats Formats
+
 	name string
 	root *os.Root
 }
@@ -50,7 +62,7 @@ func OpenFolder(dir string) (*Folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the folder of pictures: %w", err)
 	}
-	return &Folder{name, root}, nil
+	return &Folder{name: name, root: root}, nil
 }
 
 // Close closes the folder.
@@ -98,7 +110,8 @@ func (f *Folder) look(path string) Picture {
 	case !info.Mode().IsRegular():
 		p.Skip = "not a file"
 	default:
-		p.Bytes, p.Modified, p.Skip = info.Size(), info.ModTime(), skip(path, info.Size(), MaxBytes)
+		p.Bytes, p.Modified = info.Size(), info.ModTime()
+		p.Skip = f.Formats.skip(path, info.Size(), MaxBytes)
 	}
 	return p
 }

@@ -36,12 +36,11 @@ func separate(data []byte, segments int) (entropy, error) {
 		data = data[at+2:]
 		e.segments = append(e.segments, segment{start, len(e.bytes)})
 		start = len(e.bytes)
-		const restart0, end = 0xd0, 0xd9
 		switch {
-		case marker == end && len(e.segments) == segments:
+		case marker == markerEOI && len(e.segments) == segments:
 			e.bytes = append(e.bytes, make([]byte, padding)...)
 			return e, nil
-		case marker != restart0+byte((len(e.segments)-1)%8) || len(e.segments) == segments:
+		case marker != markerRST0+byte((len(e.segments)-1)%8) || len(e.segments) == segments:
 			return e, ErrUnsupported
 		}
 	}
@@ -105,9 +104,32 @@ type huffman struct {
 
 const endOfBlock = 63 // coefficients to advance
 
+// codes are what a segment says of a table of Huffman codes. Tables are made as scans need them.
+type codes struct {
+	counts, values []byte
+	made           [symbols + 1]*huffman
+}
+
+// symbolKind is what the symbols of codes stand for.
+type symbolKind int
+
+const (
+	dcSymbols symbolKind = iota // bits of a difference
+	acSymbols                   // zeros, and bits of a coefficient
+	symbols                     // themselves: those of progressive pictures mean more
+)
+
+// table is the codes' table, nil if they are not valid.
+func (c *codes) table(kind symbolKind) *huffman {
+	if c.made[kind] == nil {
+		c.made[kind], _ = newHuffman(c.counts, c.values, kind)
+	}
+	return c.made[kind]
+}
+
 // newHuffman makes a table from the number of codes of each length and their symbols (T.81, annex
 // C). It is false if they do not fit.
-func newHuffman(counts, values []byte, dc bool) (*huffman, bool) {
+func newHuffman(counts, values []byte, kind symbolKind) (*huffman, bool) {
 	h := &huffman{values: values}
 	code, at := 0, 0
 	for length := 1; length <= 16; length++ {
@@ -118,7 +140,7 @@ func newHuffman(counts, values []byte, dc bool) (*huffman, bool) {
 		}
 		for i := range n {
 			if length <= lookup {
-				h.enter(code+i, length, values[at+i], dc)
+				h.enter(code+i, length, values[at+i], kind)
 			}
 		}
 		code += n
@@ -126,15 +148,15 @@ func newHuffman(counts, values []byte, dc bool) (*huffman, bool) {
 		h.least[length+1] = uint32(code) << (16 - length)
 		code <<= 1
 	}
-	return h, true
+	return h, at > 0
 }
 
 // entry is what a symbol stands for: the bits of its value, and how far to advance. It is false for
-// those of no baseline picture.
-func entry(symbol byte, dc bool) (size, advance int32, ok bool) {
+// those of no sequential picture.
+func entry(symbol byte, kind symbolKind) (size, advance int32, ok bool) {
 	size, advance = int32(symbol&15), int32(symbol>>4)+1
 	switch {
-	case dc:
+	case kind == dcSymbols:
 		return int32(symbol), 0, symbol < 16
 	case size > 0 || advance == 16:
 		return size, advance, true
@@ -143,13 +165,19 @@ func entry(symbol byte, dc bool) (size, advance int32, ok bool) {
 }
 
 // enter fills in the entries that begin with a code.
-func (h *huffman) enter(code, length int, symbol byte, dc bool) {
-	size, advance, ok := entry(symbol, dc)
+func (h *huffman) enter(code, length int, symbol byte, kind symbolKind) {
+	spare := lookup - length
+	first := code << spare
+	if kind == symbols {
+		for rest := range 1 << spare {
+			h.fast[first|rest] = int32(length) | int32(symbol)<<16
+		}
+		return
+	}
+	size, advance, ok := entry(symbol, kind)
 	if !ok {
 		return
 	}
-	spare := lookup - length
-	first := code << spare
 	for rest := range 1 << spare {
 		e := int32(length) | size<<6 | advance<<10
 		if extra := spare - int(size); size > 0 && extra >= 0 {
@@ -170,12 +198,15 @@ func extend(bits uint64, size int) int32 {
 }
 
 // slow looks up a code that is longer than an entry has room for. It is 0 for none.
-func (h *huffman) slow(bits uint64, dc bool) int32 {
+func (h *huffman) slow(bits uint64, kind symbolKind) int32 {
 	next := uint32(bits >> 48)
 	for length := 1; length <= 16; length++ {
 		if next < h.least[length+1] {
 			at := h.offset[length] + int(next>>(16-length))
-			size, advance, ok := entry(h.values[at], dc)
+			if kind == symbols {
+				return int32(length) | int32(h.values[at])<<16
+			}
+			size, advance, ok := entry(h.values[at], kind)
 			if !ok {
 				return 0
 			}
@@ -200,7 +231,7 @@ func (r *reader) block(b *[64]int32, dc *int32, dcTable, acTable *huffman, k *ke
 	}
 	e := dcTable.fast[bits>>(64-lookup)]
 	if e == 0 {
-		if e = dcTable.slow(bits, true); e == 0 {
+		if e = dcTable.slow(bits, dcSymbols); e == 0 {
 			return 0, false
 		}
 	}
@@ -226,7 +257,7 @@ func (r *reader) block(b *[64]int32, dc *int32, dcTable, acTable *huffman, k *ke
 		}
 		e := acTable.fast[bits>>(64-lookup)]
 		if e == 0 {
-			if e = acTable.slow(bits, false); e == 0 {
+			if e = acTable.slow(bits, acSymbols); e == 0 {
 				return 0, false
 			}
 		}

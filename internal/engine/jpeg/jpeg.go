@@ -1,11 +1,14 @@
-// Package jpeg decodes baseline JPEG pictures (ITU-T T.81) as fast as one core can, at the scale
-// that is needed.
+// Package jpeg decodes JPEG pictures (ITU-T T.81) of 8 bits a sample: baseline ones as fast as one
+// core can, at the scale that is needed, and all others that are made of cosine transforms.
 //
-// A picture is read whole at 1/1, 1/2, 1/4 or 1/8 of its size, each sample the mean of those it
-// stands for, and rows of it again at a finer scale when something asks for them: the compressed
+// A plain picture is read whole at 1/1, 1/2, 1/4 or 1/8 of its size, each sample the mean of those
+// it stands for, and rows of it again at a finer scale when something asks for them: the compressed
 // data is kept for that, not its coefficients, which take fifty times as much. At 1/1 the samples
-// are those of Go's image/jpeg, bit for bit. Whatever is unusual or broken is refused, and left to
-// image/jpeg.
+// are those of Go's image/jpeg, bit for bit.
+//
+// Of any other picture (progressive, arithmetic coding, several scans, unusual sampling, ink,
+// damaged) the coefficients are kept, and samples are made of them in the same way. What such a
+// picture means is what libjpeg makes of it.
 package jpeg
 
 import (
@@ -13,8 +16,8 @@ import (
 	"errors"
 )
 
-// ErrUnsupported says that a file is no baseline picture with one scan of luma, or of luma and
-// chroma, or that it is broken: which of these, image/jpeg knows.
+// ErrUnsupported says that a file is no plain picture, or that it is damaged: which of these,
+// DecodeAny knows.
 var ErrUnsupported = errors.New("not a plain baseline JPEG")
 
 // MaxShift is the coarsest scale, 1/8: one sample of each block.
@@ -25,16 +28,22 @@ type Plane struct {
 	Pix           []uint8
 	Stride        int
 	Width, Height int
-	SubX, SubY    int // samples of luma for one of the plane: 1, 2 or 4
+	SubX, SubY    float64 // pixels of the picture for one sample of the plane at 1/1: 1 to 4
 }
 
-// Picture is a picture whose compressed data was found to be whole. It is not safe for concurrent
-// use.
+// Picture is a picture that was decoded. It is not safe for concurrent use.
 type Picture struct {
 	frame  frame
-	data   entropy
-	marks  []mark // of each row of units: where it begins
 	scales [MaxShift + 1]*scale
+
+	// Of a plain picture, whose compressed data was found to be whole.
+	data  entropy
+	marks []mark // of each row of units: where it begins
+
+	// Of any other picture: the coefficients of each component, block after block.
+	coefficients [][][64]int16
+	missing      []bool // pixel rows that are not all there; nil: all are
+	rgb          []Plane
 }
 
 // mark is what decoding needs to begin at a row of units.
@@ -48,19 +57,25 @@ type mark struct {
 // scale is the picture at one scale, as far as it is decoded.
 type scale struct {
 	planes []Plane
-	kernel [3]kernel
+	kernel [4]kernel
 	done   []bool // of each row of units
 }
 
-// Decode reads a picture at 1/2^shift of its size, rounded up. It keeps data, and ends when ctx is
-// done.
+// Decode reads a plain picture at 1/2^shift of its size, rounded up: a baseline or extended
+// sequential one with Huffman codes and one scan of luma, of luma and chroma or of red, green and
+// blue, the second and third component of one block a unit each. It keeps data, and ends when ctx
+// is done.
 func Decode(ctx context.Context, data []byte, shift int) (*Picture, error) {
-	p := &Picture{}
-	rest, err := p.frame.parse(data)
+	h, rest, err := newHeaders(data)
 	if err != nil {
-		return nil, err
+		return nil, ErrUnsupported
 	}
-	if p.data, err = separate(rest, p.frame.segments()); err != nil {
+	first, rest, err := h.next(rest)
+	if err != nil || !h.frame.plain(first) || !h.plainTables(first) {
+		return nil, ErrUnsupported
+	}
+	p := &Picture{frame: h.frame}
+	if p.data, err = separate(rest, p.frame.pieces(first)); err != nil {
 		return nil, err
 	}
 	s := p.scale(shift)
@@ -82,21 +97,47 @@ func Decode(ctx context.Context, data []byte, shift int) (*Picture, error) {
 	return p, nil
 }
 
+// plainTables sets the Huffman tables of the only scan. It is false if one is missing.
+func (h *headers) plainTables(s *scanHeader) bool {
+	for i := range h.frame.components {
+		c := &h.frame.components[i]
+		c.dc = h.table(0, s.components[i].dc, dcSymbols)
+		c.ac = h.table(1, s.components[i].ac, acSymbols)
+		if c.dc == nil || c.ac == nil {
+			return false
+		}
+	}
+	return true
+}
+
 // Size is the width and height in pixels.
 func (p *Picture) Size() (width, height int) { return p.frame.width, p.frame.height }
 
-// Planes are the components, luma alone or luma, Cb and Cr, at 1/2^shift of the picture's size.
-// Those rows are decoded at least that have to do with the picture's pixel rows from y0 up to y1;
-// what a call returns is kept, and filled by later ones.
+// Color is what the planes are.
+func (p *Picture) Color() Color {
+	if p.rgb != nil {
+		return RGB
+	}
+	return p.frame.color
+}
+
+// Planes are the components as Color says at 1/2^shift of the picture's size. Those rows are
+// decoded at least that have to do with the picture's pixel rows from y0 up to y1; what a call
+// returns is kept, and filled by later ones. A picture of ink has its full size alone, a shift of
+// 0.
 func (p *Picture) Planes(shift, y0, y1 int) []Plane {
+	if p.rgb != nil {
+		return p.rgb
+	}
 	s := p.scale(shift)
-	unit := 8 * p.frame.components[0].v
-	for row := max(y0/unit, 0); row < min((y1+unit-1)/unit, len(p.marks)); row++ {
+	unit := 8 * p.frame.v
+	for row := max(y0/unit, 0); row < min((y1+unit-1)/unit, p.frame.unitRows); row++ {
 		if s.done[row] {
 			continue
 		}
-		at := p.marks[row]
-		if !p.decodeRow(s, &at, row) {
+		if p.coefficients != nil {
+			p.renderRow(s, row)
+		} else if at := p.marks[row]; !p.decodeRow(s, &at, row) {
 			panic("jpeg: data that was decoded once is not decoded again")
 		}
 		s.done[row] = true
@@ -113,13 +154,12 @@ func (p *Picture) scale(shift int) *scale {
 	side := 8 >> shift
 	for i := range f.components {
 		c := &f.components[i]
-		subX, subY := f.components[0].h/c.h, f.components[0].v/c.v
 		stride := f.unitColumns * c.h * side
 		up := func(n, by int) int { return (n + by - 1) / by }
 		s.planes = append(s.planes, Plane{
 			Pix: make([]uint8, stride*f.unitRows*c.v*side), Stride: stride,
-			Width: up(up(f.width, subX), 1<<shift), Height: up(up(f.height, subY), 1<<shift),
-			SubX: subX, SubY: subY,
+			Width: up(up(f.width*c.h, f.h), 1<<shift), Height: up(up(f.height*c.v, f.v), 1<<shift),
+			SubX: float64(f.h) / float64(c.h), SubY: float64(f.v) / float64(c.v),
 		})
 		s.kernel[i].set(c.quant, shift)
 	}
@@ -156,22 +196,63 @@ func (p *Picture) decodeRow(s *scale, at *mark, row int) bool {
 						return false
 					}
 					x, y := (column*c.h+h)*side, (row*c.v+v)*side
-					out := plane.Pix[y*plane.Stride+x:]
-					switch side {
-					case 8:
-						full(out, plane.Stride, &block, last)
-					case 4:
-						half(out, plane.Stride, &block, last)
-					case 2:
-						quarter(out, plane.Stride, &block)
-					default:
-						out[0] = clip(rounded(int64(block[0])))
-						block[0] = 0
-					}
+					samples(plane.Pix[y*plane.Stride+x:], plane.Stride, side, &block, last)
 				}
 			}
 		}
 	}
 	at.bit = r.position()
 	return at.bit <= 8*p.data.segments[at.segment].end
+}
+
+// samples writes the side x side samples of a block, and clears it.
+func samples(out []uint8, stride, side int, block *[64]int32, last int) {
+	switch side {
+	case 8:
+		full(out, stride, block, last)
+	case 4:
+		half(out, stride, block, last)
+	case 2:
+		quarter(out, stride, block)
+	default:
+		out[0] = clip(rounded(int64(block[0])))
+		block[0] = 0
+	}
+}
+
+// renderRow makes a row of units of the coefficients.
+func (p *Picture) renderRow(s *scale, row int) {
+	f := &p.frame
+	var block [64]int32
+	for i := range f.components {
+		c := &f.components[i]
+		plane, k := &s.planes[i], &s.kernel[i]
+		width := f.unitColumns * c.h
+		for y := row * c.v; y < (row+1)*c.v; y++ {
+			blocks := p.coefficients[i][y*width:][:width]
+			out := plane.Pix[y*k.side*plane.Stride:]
+			for x := range blocks {
+				last := 0
+				for n, coefficient := range &blocks[x] {
+					if coefficient != 0 {
+						block[k.places[n]&63] += int32(coefficient) * k.weights[n]
+						last = n
+					}
+				}
+				samples(out[x*k.side:], plane.Stride, k.side, &block, last)
+			}
+		}
+	}
+}
+
+// Whole tells whether the pixel rows from y0 up to y1 are all there: every coefficient was coded,
+// be it at less than full precision, and no damage was found. Rows outside of the picture count as
+// whole.
+func (p *Picture) Whole(y0, y1 int) bool {
+	for y := max(y0, 0); y < min(y1, len(p.missing)); y++ {
+		if p.missing[y] {
+			return false
+		}
+	}
+	return true
 }

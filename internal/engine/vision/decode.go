@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	"image/jpeg"
-	"image/png"
 	"io"
 	"sync"
 
-	baseline "github.com/recollect-dev/recollect/internal/engine/jpeg"
+	"github.com/recollect-dev/recollect/internal/engine/jpeg"
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
@@ -28,6 +26,7 @@ const (
 // decoder turns bytes into pictures, within the memory that all of them may take together.
 type decoder struct {
 	memory    *Memory
+	webp      bool      // is read too
 	scratches sync.Pool // of pictures that are done with: fresh memory is cold
 
 	// shift, if not nil, says for a JPEG of a size that it is decoded at 1/2^shift of it, and finer
@@ -35,11 +34,10 @@ type decoder struct {
 	shift func(width, height int) int
 }
 
-// invalidFormat is what the caller is told of anything that is no JPEG or PNG picture, or a broken
-// one.
+// invalidFormat is what the caller is told of anything that is no picture, or a broken one.
 func invalidFormat(cause error) error {
 	return &recollect.Error{Code: recollect.CodeInvalidImageFormat,
-		Message: "Request has invalid image format", Err: cause}
+		Message: invalidFormatText, Err: cause}
 }
 
 func tooLarge(cause error) error {
@@ -51,29 +49,31 @@ func tooLarge(cause error) error {
 type header struct {
 	fault         error // why it cannot be what it says; sizes that are refused come first
 	width, height int
-	bytesPerPixel int64 // an upper bound of the memory that decoding takes
+	memory        int64 // an upper bound of what decoding takes, in bytes
 	orientation   orientation
-	decode        func(io.Reader) (image.Image, error)
-	planes        bool // of a JPEG: of luma, or of luma and chroma
+	jpeg          *jpeg.Header // of a JPEG
+	png           *pngHeader   // of a PNG
+	webp          bool
 }
 
 // decode decodes a picture. It waits until the memory is free that this takes, which is the
 // picture's until release is called.
 func (d *decoder) decode(ctx context.Context, data []byte) (p *picture, release func(), err error) {
-	h, err := readHeader(data)
+	h, err := d.readHeader(data)
 	if err != nil {
 		return nil, nil, err
 	}
-	cost := int64(h.width) * int64(h.height) * h.bytesPerPixel
-	if release, err = d.memory.take(ctx, cost); err != nil {
-		return nil, nil, err
+	p, release, err = d.within(ctx, h.memory, func() (*picture, error) {
+		return d.read(ctx, data, &h)
+	})
+	if errors.Is(err, jpeg.ErrUnsupported) { // a damaged one
+		h.jpeg.Plain = false
+		p, release, err = d.within(ctx, h.jpeg.Memory(false), func() (*picture, error) {
+			return d.read(ctx, data, &h)
+		})
 	}
-	if p, err = d.read(ctx, data, &h); err != nil {
-		release()
-		if cerr := ctx.Err(); cerr != nil && errors.Is(err, cerr) {
-			return nil, nil, fmt.Errorf("decoding the picture: %w", err)
-		}
-		return nil, nil, invalidFormat(err)
+	if err != nil {
+		return nil, nil, err
 	}
 	p.orientation = h.orientation
 	if used, ok := d.scratches.Get().(*scratch); ok {
@@ -87,38 +87,56 @@ func (d *decoder) decode(ctx context.Context, data []byte) (p *picture, release 
 	}, nil
 }
 
-// read decodes a picture by its header. Go's decoders have the last word on what is not read by our
-// own.
-func (d *decoder) read(ctx context.Context, data []byte, h *header) (*picture, error) {
-	if h.planes {
-		shift := 0
-		if d.shift != nil {
-			shift = d.shift(h.width, h.height)
-		}
-		source, err := baseline.Decode(ctx, data, shift)
-		if err == nil {
-			return fromJPEG(source, shift), nil
-		}
-		if !errors.Is(err, baseline.ErrUnsupported) {
-			return nil, err
-		}
+// within reads a picture once so much memory is free.
+func (d *decoder) within(ctx context.Context, memory int64,
+	read func() (*picture, error)) (p *picture, release func(), err error) {
+	if release, err = d.memory.take(ctx, memory); err != nil {
+		return nil, nil, err
 	}
-	img, err := h.decode(&cancelReader{ctx: ctx, r: bytes.NewReader(data)})
+	if p, err = read(); err != nil {
+		release()
+		if cerr := ctx.Err(); cerr != nil && errors.Is(err, cerr) {
+			return nil, nil, fmt.Errorf("decoding the picture: %w", err)
+		}
+		return nil, nil, invalidFormat(err)
+	}
+	return p, release, nil
+}
+
+// read decodes a picture by its header.
+func (d *decoder) read(ctx context.Context, data []byte, h *header) (*picture, error) {
+	switch {
+	case h.png != nil:
+		return h.png.read(ctx, data)
+	case h.webp:
+		return readWebP(ctx, data)
+	}
+	shift := 0
+	if d.shift != nil && !h.jpeg.Ink {
+		shift = d.shift(h.width, h.height)
+	}
+	decode := jpeg.DecodeAny
+	if h.jpeg.Plain {
+		decode = jpeg.Decode
+	}
+	source, err := decode(ctx, data, shift)
 	if err != nil {
 		return nil, err
 	}
-	return fromImage(img)
+	return fromJPEG(source, shift), nil
 }
 
 // readHeader looks at a picture's first bytes, and refuses what need not be decoded.
-func readHeader(data []byte) (h header, err error) {
+func (d *decoder) readHeader(data []byte) (h header, err error) {
 	switch {
 	case bytes.HasPrefix(data, []byte("\xff\xd8\xff")):
-		h, err = jpegHeader(data)
-	case bytes.HasPrefix(data, []byte("\x89PNG\r\n\x1a\n")):
-		h, err = pngHeader(data)
+		h, err = readJPEGHeader(data)
+	case bytes.HasPrefix(data, []byte(pngSignature)):
+		h, err = readPNGHeader(data)
+	case d.webp && isWebP(data):
+		h, err = readWebPHeader(data)
 	default:
-		err = errors.New("it begins like neither JPEG nor PNG")
+		return header{}, unknownFormat(data)
 	}
 	switch {
 	case err != nil:
@@ -141,67 +159,24 @@ func readHeader(data []byte) (h header, err error) {
 	return h, nil
 }
 
-func jpegHeader(data []byte) (header, error) {
-	config, err := jpeg.DecodeConfig(bytes.NewReader(data))
+func readJPEGHeader(data []byte) (header, error) {
+	j, err := jpeg.ReadHeader(data)
 	if err != nil {
 		return header{}, err
 	}
-	h := header{width: config.Width, height: config.Height, orientation: exifOrientation(data),
-		decode: jpeg.Decode}
-	pixels := int64(config.Width) * int64(config.Height)
-	// Every block of 8 x 8 pixels takes one bit at least.
-	if int64(len(data))*8 < pixels/64 {
+	h := header{width: j.Width, height: j.Height, orientation: exifOrientation(data), jpeg: j,
+		memory: j.Memory(j.Plain)}
+	// A picture may be cut off, but not by more than half. Arithmetic coding has no least size.
+	if int64(len(data))*8 < j.Blocks/2 && !j.Arithmetic {
 		h.fault = errors.New("it is too short for its size in pixels")
 	}
 	// No marker occurs in compressed data, so that this counts every scan (and now and then
 	// something else).
+	pixels := int64(j.Width) * int64(j.Height)
 	if scans := int64(bytes.Count(data, []byte("\xff\xda"))); scans*pixels > maxScanPixels &&
 		scans > 1 {
 		h.fault = fmt.Errorf("it has %d scans", scans)
 	}
-	// The decoder's planes and conversions, and the halved ones.
-	components := int64(3)
-	h.planes = config.ColorModel == color.GrayModel || config.ColorModel == color.YCbCrModel
-	switch config.ColorModel {
-	case color.GrayModel:
-		components, h.bytesPerPixel = 1, 2
-	case color.CMYKModel:
-		components, h.bytesPerPixel = 4, 13
-	case color.RGBAModel:
-		h.bytesPerPixel = 8
-	default:
-		h.bytesPerPixel = 4
-	}
-	// A progressive picture's coefficients are kept as 32-bit numbers until the last scan.
-	if bytes.Contains(data, []byte("\xff\xc2")) {
-		h.bytesPerPixel += 4 * components
-	}
-	return h, nil
-}
-
-func pngHeader(data []byte) (header, error) {
-	config, err := png.DecodeConfig(bytes.NewReader(data))
-	if err != nil {
-		return header{}, err
-	}
-	h := header{width: config.Width, height: config.Height, orientation: upright,
-		decode: png.Decode}
-	// IHDR is the first chunk, or DecodeConfig would have failed.
-	depth, colorType, interlaced := int64(data[24]), data[25], data[28] != 0
-	samples := map[byte]int64{0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colorType]
-	// Deflate makes at most 1032 bytes of one.
-	if raw := int64(config.Height) * (1 +
-		int64(config.Width)*samples*depth/8); int64(len(data)) < raw/1032 {
-		h.fault = errors.New("it is too short for its size in pixels")
-	}
-	h.bytesPerPixel = 4
-	if depth == 16 {
-		h.bytesPerPixel = 8
-	}
-	if interlaced {
-		h.bytesPerPixel *= 2 // the passes are pictures of their own
-	}
-	h.bytesPerPixel += 1 // the halved planes
 	return h, nil
 }
 
@@ -223,8 +198,6 @@ func (c *cancelReader) Read(p []byte) (int, error) {
 // picture's afterwards.
 func fromImage(img image.Image) (*picture, error) {
 	switch img := img.(type) {
-	case *image.YCbCr:
-		return fromYCbCr(img), nil
 	case *image.Gray:
 		return interleaved(modelGrey, img.Rect, img.Pix, img.Stride, 1, 0), nil
 	case *image.Gray16: // the high bytes
@@ -239,12 +212,6 @@ func fromImage(img image.Image) (*picture, error) {
 	case *image.NRGBA64:
 		onWhite(img.Pix, 8, 2)
 		return interleaved(modelRGB, img.Rect, img.Pix, img.Stride, 8, 2), nil
-	case *image.CMYK:
-		for at := 0; at+4 <= len(img.Pix); at += 4 {
-			pixel := img.Pix[at : at+4 : at+4]
-			pixel[0], pixel[1], pixel[2] = color.CMYKToRGB(pixel[0], pixel[1], pixel[2], pixel[3])
-		}
-		return interleaved(modelRGB, img.Rect, img.Pix, img.Stride, 4, 1), nil
 	case *image.Paletted:
 		return fromPaletted(img), nil
 	}
@@ -274,35 +241,6 @@ func onWhite(pix []uint8, step, next int) {
 			pix[c] = uint8((uint(pix[c])*alpha + 255*(255-alpha) + 127) / 255)
 		}
 	}
-}
-
-func fromYCbCr(img *image.YCbCr) *picture {
-	width, height := img.Rect.Dx(), img.Rect.Dy()
-	subX, subY := 1, 1
-	switch img.SubsampleRatio {
-	case image.YCbCrSubsampleRatio444:
-	case image.YCbCrSubsampleRatio422:
-		subX = 2
-	case image.YCbCrSubsampleRatio420:
-		subX, subY = 2, 2
-	case image.YCbCrSubsampleRatio440:
-		subY = 2
-	case image.YCbCrSubsampleRatio411:
-		subX = 4
-	case image.YCbCrSubsampleRatio410:
-		subX, subY = 4, 2
-	}
-	chroma := plane{
-		step: 1, stride: img.CStride,
-		width: (width + subX - 1) / subX, height: (height + subY - 1) / subY,
-		subX: float64(subX), subY: float64(subY),
-	}
-	cb, cr := chroma, chroma
-	cb.pix, cr.pix = img.Cb, img.Cr
-	return newPicture(modelYCbCr, width, height, [3]plane{
-		{pix: img.Y, step: 1, stride: img.YStride, width: width, height: height, subX: 1, subY: 1},
-		cb, cr,
-	})
 }
 
 func fromPaletted(img *image.Paletted) *picture {

@@ -226,12 +226,14 @@ func TestDecodeRefuses(t *testing.T) {
 			recollect.CodeInvalidImageFormat},
 		"JPEG signature": {[]byte("\xff\xd8\xff"), recollect.CodeInvalidImageFormat},
 		"PNG signature":  {drawn[:8], recollect.CodeInvalidImageFormat},
-		"half a JPEG":    {whole[:len(whole)/2], recollect.CodeInvalidImageFormat},
+		"a JPEG's headers": {whole[:bytes.Index(whole, []byte("\xff\xda"))],
+			recollect.CodeInvalidImageFormat},
+		"a JPEG without a whole row": {whole[:bytes.Index(whole, []byte("\xff\xda"))+30],
+			recollect.CodeInvalidImageFormat},
 		"half a progressive JPEG": {progressive[:len(progressive)/2],
 			recollect.CodeInvalidImageFormat},
-		"JPEG without an end": {whole[:len(whole)-2], recollect.CodeInvalidImageFormat},
-		"half a PNG":          {drawn[:len(drawn)/2], recollect.CodeInvalidImageFormat},
-		"altered PNG":         {flipped, recollect.CodeInvalidImageFormat},
+		"a PNG without a whole row": {drawn[:100], recollect.CodeInvalidImageFormat},
+		"altered PNG":               {flipped, recollect.CodeInvalidImageFormat},
 		"no height": {lyingJPEG(t, "baseline420.jpg", 104, 0),
 			recollect.CodeInvalidImageFormat},
 		"narrow JPEG": {lyingJPEG(t, "baseline420.jpg", 79, 88),
@@ -280,11 +282,11 @@ func enlarge(data []byte) []byte {
 
 func TestDecodeWaitsForMemory(t *testing.T) {
 	data := testdata(t, "drawing.png")
-	h, err := readHeader(data)
+	h, err := new(decoder).readHeader(data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cost := int64(h.width) * int64(h.height) * h.bytesPerPixel
+	cost := h.memory
 
 	if _, _, err := newTestDecoder(cost-1).decode(t.Context(),
 		data); recollect.CodeOf(err) != recollect.CodeImageTooLarge {
@@ -342,9 +344,18 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add(rawPNG(100, 100, 8, 0, []byte{0x78, 0xda, 0x63, 0x18, 0x05, 0xa3, 0x00}))
 	f.Add(lyingJPEG(f, "baseline420.jpg", 200, 300))
+	for _, name := range []string{"baseline420.jpg", "progressive.jpg", "drawing.png",
+		"interlaced.png"} {
+		data := testdata(f, name)
+		f.Add(data[:len(data)*4/5])
+		f.Add(data[:len(data)-2])
+	}
+	f.Add(withExif(testdata(f, "drawing.png"), "MM\x00*\x00\x00\x00\x08\x00\x00"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		// A small budget keeps the fuzzer fast: what costs more is refused.
-		p, release, err := newTestDecoder(8<<20).decode(t.Context(), data)
+		d := newTestDecoder(8 << 20)
+		d.webp = true
+		p, release, err := d.decode(t.Context(), data)
 		if err != nil {
 			if recollect.CodeOf(err) == recollect.CodeInternal {
 				t.Errorf("an input is no internal error: %v", err)

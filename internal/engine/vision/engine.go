@@ -43,6 +43,9 @@ type Options struct {
 	// Memory bounds that of the pictures in work. nil: [DefaultMemory], for this engine alone.
 	Memory *Memory
 
+	// WebP says that pictures in this format are read, beside JPEG and PNG.
+	WebP bool
+
 	// Observe, if not nil, is told how long each stage took. It is called from several goroutines
 	// at once.
 	Observe func(Stage, time.Duration)
@@ -75,7 +78,7 @@ func New(p *pack.Pack, r *onnx.Runtime, options Options) (*Engine, error) {
 		version:     p.Version,
 		curve:       newCurve(p.Similarity),
 		calibration: p.Calibration,
-		decoder:     &decoder{memory: options.Memory},
+		decoder:     &decoder{memory: options.Memory, webp: options.WebP},
 		options:     options,
 		cores:       r.Cores(),
 	}
@@ -163,6 +166,9 @@ func (e *Engine) Detect(ctx context.Context, data []byte, want face.Attributes) 
 	faces, err := e.locate(ctx, p, found)
 	if err != nil {
 		return nil, fmt.Errorf("finding landmarks: %w", err)
+	}
+	if faces, err = p.wholeFaces(faces); err != nil {
+		return nil, err
 	}
 	photo := &photo{engine: e, faces: make([]face.FaceDetail, len(faces)),
 		crops: make([]crop, len(faces))}

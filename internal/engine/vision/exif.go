@@ -58,11 +58,10 @@ func tiffOrientation(tiff []byte) orientation {
 		if len(entries) < size {
 			return upright
 		}
-		const tagOrientation, typeShort = 0x0112, 3
+		const tagOrientation = 0x0112
 		if order.Uint16(entries) == tagOrientation {
-			value := order.Uint16(entries[8:])
-			if order.Uint16(entries[2:]) != typeShort || order.Uint32(entries[4:]) != 1 ||
-				value < 1 || value > 8 {
+			value := tiffInteger(order, entries)
+			if value < 1 || value > 8 {
 				return upright
 			}
 			return orientation(value)
@@ -70,4 +69,25 @@ func tiffOrientation(tiff []byte) orientation {
 		entries = entries[size:]
 	}
 	return upright
+}
+
+// tiffInteger is the value of an entry that is one integer, 0 for any other. EXIF has the
+// orientation as a SHORT, and some cameras write another type.
+func tiffInteger(order binary.ByteOrder, entry []byte) uint32 {
+	if order.Uint32(entry[4:]) != 1 {
+		return 0
+	}
+	const (
+		typeByte, typeShort, typeLong                   = 1, 3, 4
+		typeSignedByte, typeSignedShort, typeSignedLong = 6, 8, 9
+	)
+	switch value := entry[8:]; order.Uint16(entry[2:]) {
+	case typeByte, typeSignedByte:
+		return uint32(value[0])
+	case typeShort, typeSignedShort:
+		return uint32(order.Uint16(value))
+	case typeLong, typeSignedLong:
+		return order.Uint32(value)
+	}
+	return 0
 }

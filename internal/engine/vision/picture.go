@@ -62,6 +62,9 @@ type picture struct {
 	// source has the levels below base.
 	source *jpeg.Picture
 	base   int
+
+	// whole tells whether the stored pixel rows from y0 up to y1 are all there. nil: all rows are.
+	whole func(y0, y1 int) bool
 }
 
 func newPicture(model colorModel, width, height int, planes [3]plane) *picture {
@@ -75,17 +78,23 @@ func fromJPEG(source *jpeg.Picture, base int) *picture {
 		base: base, levels: make([][3]plane, base+1)}
 	p.width, p.height = source.Size()
 	planes := source.Planes(base, 0, 0)
-	if len(planes) == 3 {
+	switch source.Color() {
+	case jpeg.YCbCr:
 		p.model = modelYCbCr
+	case jpeg.RGB:
+		p.model = modelRGB
 	}
 	p.levels[base] = levelOf(planes, base)
+	if !source.Whole(0, p.height) {
+		p.whole = source.Whole
+	}
 	return p
 }
 
 func levelOf(planes []jpeg.Plane, level int) (all [3]plane) {
 	for i, p := range planes {
 		all[i] = plane{pix: p.Pix, step: 1, stride: p.Stride, width: p.Width, height: p.Height,
-			subX: float64(p.SubX << level), subY: float64(p.SubY << level)}
+			subX: p.SubX * float64(int(1)<<level), subY: p.SubY * float64(int(1)<<level)}
 	}
 	return all
 }
@@ -109,7 +118,7 @@ func (p *picture) level(shrink, shrinkY, y0, y1 float64) [3]plane {
 		want = int(min(math.Log2(shrink), maxLevel))
 	}
 	if want < p.base {
-		margin := shrinkY + float64(int(4)<<want) // two lines of subsampled chroma
+		margin := shrinkY + float64(int(8)<<want) // two lines of the most subsampled component
 		height := float64(p.height)
 		if !(y0 <= y1) { // not a number
 			y0, y1 = 0, height
