@@ -36,7 +36,8 @@ func collectionsCommand() *cobra.Command {
 
 	list := apiCommand("list", "List collections", "", cobra.NoArgs,
 		func(cmd *cobra.Command, api *rekognition.Client, output string, _ []string) error {
-			show := newShow(cmd, output, "COLLECTION", "FACE MODEL")
+			show := newShow(cmd, output, collectionColumn(),
+				column{head: "FACE MODEL", name: "FaceModelVersion"})
 			pages := rekognition.NewListCollectionsPaginator(api,
 				&rekognition.ListCollectionsInput{})
 			for pages.HasMorePages() {
@@ -60,8 +61,11 @@ func collectionsCommand() *cobra.Command {
 	describe := apiCommand("describe COLLECTION...", "Count the faces and users of collections", "",
 		cobra.MinimumNArgs(1),
 		func(cmd *cobra.Command, api *rekognition.Client, output string, args []string) error {
-			show := newShow(cmd, output, "COLLECTION", "FACES", "USERS", "FACE MODEL", "MADE",
-				"ARN")
+			show := newShow(cmd, output, collectionColumn(),
+				column{head: "FACES", name: "FaceCount"}, column{head: "USERS", name: "UserCount"},
+				column{head: "FACE MODEL", name: "FaceModelVersion"},
+				column{head: "MADE", name: "CreationTimestamp"},
+				column{head: "ARN", name: "CollectionARN"})
 			for _, id := range args {
 				d, err := api.DescribeCollection(cmd.Context(),
 					&rekognition.DescribeCollectionInput{CollectionId: &id})
@@ -95,6 +99,10 @@ func collectionsCommand() *cobra.Command {
 	remove.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	cmd.AddCommand(list, create, describe, remove, migrateCommand())
 	return cmd
+}
+
+func collectionColumn() column {
+	return column{head: "COLLECTION", name: "CollectionId", flexible: true}
 }
 
 // deleteCollection asks for the name again on a terminal, and elsewhere for --yes.

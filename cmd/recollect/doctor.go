@@ -47,7 +47,7 @@ func doctorCommand() *cobra.Command {
 			"https://s3.example --output json",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := validAll(validOutput(output), cfg.Validate()); err != nil {
+			if err := validAll(validSummaryOutput(output), cfg.Validate()); err != nil {
 				return err
 			}
 			return doctor(cmd.Context(), cmd.OutOrStdout(), cfg, output == outputJSON)

@@ -16,7 +16,8 @@ func facesCommand() *cobra.Command {
 	var user string
 	list := apiCommand("list COLLECTION", "List the faces of a collection", "", cobra.ExactArgs(1),
 		func(cmd *cobra.Command, api *rekognition.Client, output string, args []string) error {
-			show := newShow(cmd, output, "FACE", "EXTERNAL ID", "USER", "CONFIDENCE", "PLACE")
+			show := newShow(cmd, output, faceColumn(), externalColumn(), userColumn(),
+				confidenceColumn(), placeColumn())
 			input := &rekognition.ListFacesInput{CollectionId: &args[0]}
 			if user != "" {
 				input.UserId = &user
@@ -29,7 +30,7 @@ func facesCommand() *cobra.Command {
 				}
 				for _, f := range page.Faces {
 					show.row(aws.ToString(f.FaceId), aws.ToString(f.ExternalImageId),
-						aws.ToString(f.UserId), aws.ToFloat32(f.Confidence), place(f.BoundingBox))
+						aws.ToString(f.UserId), aws.ToFloat32(f.Confidence), f.BoundingBox)
 					if err := show.object(f); err != nil {
 						return err
 					}
@@ -46,7 +47,8 @@ func facesCommand() *cobra.Command {
 			"the user first. The exit status is 1 if a face was not deleted.",
 		cobra.MinimumNArgs(2),
 		func(cmd *cobra.Command, api *rekognition.Client, output string, args []string) error {
-			show := newShow(cmd, output, "FACE", "DELETED", "WHY NOT")
+			show := newShow(cmd, output, faceColumn(),
+				column{head: "DELETED", name: "Deleted"}, reasonsColumn())
 			kept := 0
 			for ids := range slices.Chunk(args[1:], 4096) {
 				done,
@@ -75,6 +77,28 @@ func facesCommand() *cobra.Command {
 	cmd.AddCommand(list, remove)
 	return cmd
 }
+
+// The columns that several commands have.
+
+func faceColumn() column { return column{head: "FACE", name: "FaceId"} }
+
+func externalColumn() column {
+	return column{head: "EXTERNAL ID", name: "ExternalImageId", flexible: true}
+}
+
+func userColumn() column { return column{head: "USER", name: "UserId", flexible: true} }
+
+func confidenceColumn() column { return column{head: "CONFIDENCE", name: "Confidence"} }
+
+func placeColumn() column { return column{head: "PLACE", box: true} }
+
+func similarityColumn() column { return column{head: "SIMILARITY", name: "Similarity"} }
+
+func pictureColumn() column {
+	return column{head: "PICTURE", name: "Picture", flexible: true, once: true}
+}
+
+func reasonsColumn() column { return column{head: "WHY NOT", name: "Reasons", flexible: true} }
 
 // words writes the reasons of the API one after the other.
 func words[T ~string](reasons []T) string {

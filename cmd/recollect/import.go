@@ -41,7 +41,7 @@ func (c importConfig) Validate() error {
 	if c.MaxFaces < 0 || c.MaxFaces > 100 {
 		faults = append(faults, errors.New("--max-faces must be 0 to 100"))
 	}
-	faults = append(faults, validQuality(c.Quality), validOutput(c.Output),
+	faults = append(faults, validQuality(c.Quality), validSummaryOutput(c.Output),
 		c.sourceConfig.Validate())
 	return errors.Join(faults...)
 }
@@ -101,7 +101,7 @@ line is wrong, 3 if the import had to end, and 130 if it was interrupted.`,
 	flags.StringVar(&c.Quality, "quality-filter", "",
 		"how good a face must be: NONE, AUTO, LOW, MEDIUM or HIGH (default: AUTO)")
 	c.addSourceFlags(flags)
-	addOutput(cmd, &c.Output)
+	addSummaryOutput(cmd, &c.Output)
 	completeWith(cmd, "quality-filter", "NONE", "AUTO", "LOW", "MEDIUM", "HIGH")
 	cmd.RegisterFlagCompletionFunc("collection", c.completeCollection)
 	cmd.MarkFlagRequired("collection")

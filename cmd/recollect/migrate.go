@@ -41,7 +41,7 @@ type migrateConfig struct {
 
 // Validate reports every fault at once.
 func (c migrateConfig) Validate() error {
-	faults := []error{validOutput(c.Output), c.sourceConfig.Validate()}
+	faults := []error{validSummaryOutput(c.Output), c.sourceConfig.Validate()}
 	if c.To == c.Collection {
 		faults = append(faults,
 			errors.New(
@@ -107,7 +107,7 @@ The exit status is 1, and nothing is made, if some faces are found in none of th
 	flags.StringVar(&c.Device, "device", server.DeviceCPU,
 		"what the networks run on: cpu, or cuda if ONNX Runtime's CUDA provider is there")
 	c.addSourceFlags(flags)
-	addOutput(cmd, &c.Output)
+	addSummaryOutput(cmd, &c.Output)
 	cmd.MarkFlagRequired("images")
 	return cmd
 }

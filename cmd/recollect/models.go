@@ -149,7 +149,10 @@ func listModels(cmd *cobra.Command, packs pack.Library, output string) error {
 	if err != nil {
 		return err
 	}
-	show := newShow(cmd, output, "MODEL PACK", "FACE MODEL", "DEFAULT", "LICENCE", "FROM")
+	show := newShow(cmd, output, column{head: "MODEL PACK", name: "Name"},
+		column{head: "FACE MODEL", name: "FaceModelVersion"},
+		column{head: "DEFAULT", name: "Default"}, column{head: "LICENCE", name: "Licence"},
+		column{head: "FROM", name: "Source", flexible: true})
 	for i, name := range names {
 		p, err := packs.Manifest(name)
 		if err != nil {
@@ -176,7 +179,10 @@ func showModel(cmd *cobra.Command, packs pack.Library, name, output string) erro
 	if err != nil {
 		return knownModel(packs, err)
 	}
-	show := newShow(cmd, output, "NETWORK", "FILE", "DECODER", "INPUT", "BYTES", "SHA-256")
+	show := newShow(cmd, output, column{head: "NETWORK", name: "Role"},
+		column{head: "FILE", name: "File", flexible: true},
+		column{head: "DECODER", name: "Decoder"}, column{head: "INPUT", name: "Input"},
+		column{head: "BYTES", name: "Bytes"}, column{head: "SHA-256", name: "SHA256"})
 	if err := show.object(p); err != nil {
 		return err
 	}
@@ -193,7 +199,7 @@ func showModel(cmd *cobra.Command, packs pack.Library, name, output string) erro
 		show.row(role, n.File, n.Decoder,
 			fmt.Sprintf("%dx%d %s", shape[3], shape[2], n.Input.Color), size, n.SHA256[:12]+"…")
 	}
-	if err := show.end(nil); err != nil || output == outputJSON {
+	if err := show.end(nil); err != nil || output != outputTable {
 		return err
 	}
 	var rates table

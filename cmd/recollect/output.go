@@ -3,12 +3,15 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/rekognition/types"
 	"github.com/spf13/cobra"
 )
 
@@ -16,16 +19,36 @@ import (
 const (
 	outputTable = "table"
 	outputJSON  = "json"
+	outputCSV   = "csv"
 )
 
-// addOutput adds the flag --output.
+// addOutput adds the flag --output of a command that shows rows.
 func addOutput(cmd *cobra.Command, value *string) {
+	cmd.Flags().StringVar(value, "output", outputTable,
+		"table, for people; json, for programs: an object a line, with the API's names; or csv, "+
+			"with a header")
+	completeWith(cmd, "output", outputTable, outputJSON, outputCSV)
+}
+
+// addSummaryOutput adds the flag --output of a command that shows a summary, which is no row.
+func addSummaryOutput(cmd *cobra.Command, value *string) {
 	cmd.Flags().StringVar(value, "output", outputTable,
 		"table, for people, or json, for programs: an object a line, with the API's names")
 	completeWith(cmd, "output", outputTable, outputJSON)
 }
 
 func validOutput(value string) error {
+	if value == outputCSV {
+		return nil
+	}
+	if err := validSummaryOutput(value); err != nil {
+		return fmt.Errorf("--output %q is none of %s, %s and %s", value, outputTable, outputJSON,
+			outputCSV)
+	}
+	return nil
+}
+
+func validSummaryOutput(value string) error {
 	if value != outputTable && value != outputJSON {
 		return fmt.Errorf("--output %q is neither %s nor %s", value, outputTable, outputJSON)
 	}
@@ -79,44 +102,154 @@ func completeWith(cmd *cobra.Command, flag string, values ...string) {
 		cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// show shows what a command found: as a table once it ends, or as objects of JSON at once.
+// column is a column of what a command shows.
+type column struct {
+	head string // in a table
+	name string // in CSV: the API's name of what it has
+
+	flexible bool // may be shortened where a terminal is narrow
+	once     bool // is not repeated in a table while the rows below have the same
+	optional bool // is left out of a table where no row has it
+	box      bool // has a *types.BoundingBox, in CSV as its four numbers
+}
+
+// show shows what a command found: as a table once it ends, as objects of JSON at once, or as CSV.
 type show struct {
 	out, log io.Writer
-	json     bool
-	table    table
+	output   string
+	columns  []column
+	rows     [][]any
+	csv      *csv.Writer
+	begun    bool // the header of the CSV is written
 }
 
-func newShow(cmd *cobra.Command, output string, head ...string) *show {
-	return &show{out: cmd.OutOrStdout(), log: cmd.ErrOrStderr(), json: output == outputJSON,
-		table: table{head: head}}
+func newShow(cmd *cobra.Command, output string, columns ...column) *show {
+	return &show{out: cmd.OutOrStdout(), log: cmd.ErrOrStderr(), output: output, columns: columns,
+		csv: csv.NewWriter(cmd.OutOrStdout())}
 }
 
-// row adds a row of the table.
+// row adds a row, with a cell for each column.
 func (s *show) row(cells ...any) {
-	if !s.json {
-		s.table.add(cells...)
+	switch s.output {
+	case outputTable:
+		s.rows = append(s.rows, cells)
+	case outputCSV:
+		s.header()
+		s.csv.Write(csvRow(s.columns, cells)) // end reports a failure
 	}
+}
+
+// header writes the header of the CSV.
+func (s *show) header() {
+	if s.begun {
+		return
+	}
+	s.begun = true
+	var names []string
+	for _, c := range s.columns {
+		if c.box {
+			names = append(names, "Left", "Top", "Width", "Height")
+		} else {
+			names = append(names, c.name)
+		}
+	}
+	s.csv.Write(names)
+}
+
+func csvRow(columns []column, cells []any) []string {
+	var row []string
+	for i, cell := range cells {
+		switch cell := cell.(type) {
+		case *types.BoundingBox:
+			if cell == nil {
+				cell = new(types.BoundingBox)
+			}
+			for _, side := range []*float32{cell.Left, cell.Top, cell.Width, cell.Height} {
+				row = append(row, csvNumber(side))
+			}
+		case float32:
+			row = append(row, csvNumber(&cell))
+		default:
+			if columns[i].box {
+				row = append(row, "", "", "")
+			}
+			row = append(row, fmt.Sprint(cell))
+		}
+	}
+	return row
+}
+
+// csvNumber writes a number in full; nothing for none.
+func csvNumber(x *float32) string {
+	if x == nil {
+		return ""
+	}
+	return strconv.FormatFloat(float64(*x), 'f', -1, 32)
 }
 
 // object writes an object of JSON.
 func (s *show) object(v any) error {
-	if !s.json {
+	if s.output != outputJSON {
 		return nil
 	}
 	return writeJSON(s.out, v)
 }
 
-// note tells people something beside the table.
+// note says something beside the table.
 func (s *show) note(text string) {
-	if !s.json {
+	if s.output == outputTable {
 		fmt.Fprintln(s.log, text)
 	}
 }
 
-// end writes the table, if it has rows, and returns err, which a failure to write comes before.
+// end writes the table, if it has rows, or the rest of the CSV, and returns err, unless that fails.
 func (s *show) end(err error) error {
-	if s.json || len(s.table.rows) == 0 {
+	switch {
+	case s.output == outputCSV:
+		s.header()
+		s.csv.Flush()
+		return cmp.Or(s.csv.Error(), err)
+	case len(s.rows) == 0:
 		return err
 	}
-	return cmp.Or(s.table.write(s.out), err)
+	t := s.table()
+	return cmp.Or(t.write(s.out), err)
+}
+
+// table lays out the rows.
+func (s *show) table() table {
+	var t table
+	lines := make([][]string, len(s.rows))
+	same := make([]bool, len(s.rows)) // as the row above, in all columns so far that are not repeated
+	for i := range same {
+		same[i] = i > 0
+	}
+	for c, column := range s.columns {
+		texts, some, before := make([]string, len(s.rows)), false, ""
+		for i, row := range s.rows {
+			if box, ok := row[c].(*types.BoundingBox); ok {
+				row[c] = place(box)
+			}
+			text := cellText(row[c])
+			some = some || text != ""
+			if texts[i] = text; column.once {
+				if same[i] = same[i] && text == before; same[i] {
+					texts[i] = ""
+				}
+			}
+			before = text
+		}
+		if column.optional && !some {
+			continue
+		}
+		if column.flexible {
+			t.flexible = append(t.flexible, len(t.head))
+		}
+		t.head = append(t.head, column.head)
+		for i, text := range texts {
+			lines[i] = append(lines[i], text)
+		}
+	}
+	t.rows = lines
+	return t
 }

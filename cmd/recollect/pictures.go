@@ -27,13 +27,16 @@ func readImage(cmd *cobra.Command, name string) (*types.Image, error) {
 		}
 		return &types.Image{S3Object: &types.S3Object{Bucket: &bucket, Name: &key}}, nil
 	}
-	in := cmd.InOrStdin()
+	in, size := cmd.InOrStdin(), int64(bulk.MaxBytes+1)
 	if name != "-" {
 		file, err := os.Open(name)
 		if err != nil {
 			return nil, err
 		}
 		defer file.Close()
+		if info, err := file.Stat(); err == nil {
+			size = info.Size()
+		}
 		in = file
 	}
 	data, err := io.ReadAll(io.LimitReader(in, bulk.MaxBytes+1))
@@ -41,8 +44,7 @@ func readImage(cmd *cobra.Command, name string) (*types.Image, error) {
 	case err != nil:
 		return nil, err
 	case len(data) > bulk.MaxBytes:
-		return nil, fmt.Errorf("the picture has more than %d MiB, the most that the server takes",
-			bulk.MaxBytes>>20)
+		return nil, tooLargeError(size)
 	case len(data) == 0:
 		return nil, errors.New("the picture is empty")
 	}
@@ -66,6 +68,7 @@ func eachPicture(cmd *cobra.Command, names []string, no string,
 		var yes bool
 		if err == nil {
 			yes, err = do(cmd.Context(), name, image)
+			err = explained(err, image)
 		}
 		some = some || yes
 		switch {
@@ -88,11 +91,16 @@ func eachPicture(cmd *cobra.Command, names []string, no string,
 	return nil
 }
 
-// ofPicture tells whether an error of the API is a picture's own.
+// ofPicture tells whether an error of the server is a picture's own.
 func ofPicture(err error) bool {
-	e, ok := errors.AsType[smithy.APIError](err)
-	return ok && slices.Contains([]string{"InvalidImageFormatException", "ImageTooLargeException",
-		"InvalidParameterException", "InvalidS3ObjectException"}, e.ErrorCode())
+	code := ""
+	if e, ok := errors.AsType[smithy.APIError](err); ok {
+		code = e.ErrorCode()
+	} else if e, ok := errors.AsType[*serverError](err); ok {
+		code = e.Type
+	}
+	return slices.Contains([]string{"InvalidImageFormatException", "ImageTooLargeException",
+		"InvalidParameterException", "InvalidS3ObjectException"}, code)
 }
 
 // matching are the flags of commands that look for similar faces.

@@ -1,9 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"net/http"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/rekognition"
@@ -11,45 +16,57 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// mostOfAFace is how many matches of a face the server gives at most where it searches for each.
+const mostOfAFace = 100
+
 func searchCommand() *cobra.Command {
 	var c client
-	var m matching
-	var collection, output string
-	var users bool
+	s := searcher{client: &c}
+	var output string
 	cmd := &cobra.Command{
 		Use:   "search IMAGE... --collection COLLECTION",
-		Short: "Look for the largest face of a picture in a collection",
-		Long: "Look for the largest face of each picture in a collection: for faces, or with " +
-			"--users for users, who are searched as one.\n\n" + aboutPictures +
+		Short: "Look for the faces of a picture in a collection",
+		Long: "Look for the largest face of each picture in a collection, or with --all for " +
+			"every face: for faces, or with --users for users, who are searched as one. " +
+			"Several collections are searched at once, and their matches come in one order.\n\n" +
+			aboutPictures +
 			"\n\nThe exit status is 0 if there is a match for any of the pictures, 1 if there is " +
 			"none or no face, 3 if one could not be searched.",
 		Example: `  recollect search street.jpg --collection people
+  recollect search group.jpg --collection people --all --draw group-with-names.png
+  recollect search door.jpg --collection staff --collection visitors
   recollect search *.jpg --collection people --output json | jq -r .FaceMatches[].Face
   if recollect search door.jpg --collection staff --users >/dev/null; then echo welcome; fi`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := validAll(m.Validate(), validOutput(output)); err != nil {
+			if err := validAll(s.Validate(), validOutput(output),
+				s.drawing.Validate(args...)); err != nil {
 				return err
 			}
 			api, err := c.api(cmd.Context())
 			if err != nil {
 				return err
 			}
-			s := searcher{api: api, collection: collection, matching: m,
-				show: newShow(cmd, output, "PICTURE", "SIMILARITY", "USER", "EXTERNAL ID", "FACE")}
+			s.api, s.show = api, newShow(cmd, output, s.columns()...)
 			do := s.faces
-			if users {
+			switch {
+			case s.own():
+				do = s.picture
+			case s.Users:
 				do = s.users
 			}
 			return s.show.end(eachPicture(cmd, args, "no match", do))
 		},
 	}
 	c.addFlags(cmd.Flags())
-	m.addFlags(cmd)
-	cmd.Flags().Int32Var(&m.Max, "max", 10,
-		"most matches of a picture; 0: all that the server gives")
-	cmd.Flags().StringVar(&collection, "collection", "", "collection to search")
-	cmd.Flags().BoolVar(&users, "users", false, "search users instead of faces")
+	s.matching.addFlags(cmd)
+	cmd.Flags().Int32Var(&s.matching.Max, "max", 10,
+		"most matches of a face; 0: all that the server gives, 100 with --all or several collections")
+	cmd.Flags().StringSliceVar(&s.Collections, "collection", nil,
+		"collection to search; more of them after commas, or with the flag again")
+	cmd.Flags().BoolVar(&s.Users, "users", false, "search users instead of faces")
+	cmd.Flags().BoolVar(&s.All, "all", false, "look for every face of a picture")
+	s.drawing.addFlags(cmd, "the picture")
 	addOutput(cmd, &output)
 	cmd.MarkFlagRequired("collection")
 	cmd.RegisterFlagCompletionFunc("collection", c.completeCollection)
@@ -58,26 +75,68 @@ func searchCommand() *cobra.Command {
 
 // searcher searches pictures.
 type searcher struct {
-	api        *rekognition.Client
-	collection string
-	matching   matching
-	show       *show
+	Collections []string
+	Users, All  bool
+	matching
+	drawing drawing
+
+	client *client
+	api    *rekognition.Client
+	show   *show
 }
 
-func (s searcher) faces(ctx context.Context, name string, image *types.Image) (bool, error) {
+// own reports whether the search is one that the API does not have: of every face, or in several
+// collections.
+func (s *searcher) own() bool { return s.All || len(s.Collections) > 1 }
+
+// Validate reports every fault at once.
+func (s *searcher) Validate() error {
+	faults := []error{s.matching.Validate()}
+	if s.own() && s.matching.Max > mostOfAFace {
+		faults = append(faults, fmt.Errorf(
+			"--max must be 0 to %d with --all or several collections", mostOfAFace))
+	}
+	return errors.Join(faults...)
+}
+
+func (s *searcher) columns() []column {
+	columns := []column{pictureColumn()}
+	if s.own() {
+		columns = append(columns, column{head: "NO.", name: "FaceNumber", once: true},
+			column{head: "PLACE", box: true, once: true})
+	}
+	columns = append(columns, similarityColumn())
+	if len(s.Collections) > 1 {
+		columns = append(columns, collectionColumn())
+	}
+	user, external, face := userColumn(), externalColumn(), faceColumn()
+	user.optional, external.optional, face.optional = true, true, true
+	return append(columns, user, external, face)
+}
+
+func (s *searcher) faces(ctx context.Context, name string, image *types.Image) (bool, error) {
 	found, err := s.api.SearchFacesByImage(ctx, &rekognition.SearchFacesByImageInput{
-		CollectionId: &s.collection, Image: image, FaceMatchThreshold: &s.matching.Threshold,
-		MaxFaces: s.matching.most(), QualityFilter: types.QualityFilter(s.matching.Quality),
+		CollectionId: &s.Collections[0], Image: image, FaceMatchThreshold: &s.Threshold,
+		MaxFaces: s.most(), QualityFilter: types.QualityFilter(s.Quality),
 	})
 	if noFace(err) {
-		return false, s.noFace(name)
+		return false, s.noFace(ctx, name, image)
 	}
 	if err != nil {
 		return false, err
 	}
-	for _, m := range found.FaceMatches {
+	searched := mark{box: found.SearchedFaceBoundingBox, dim: true}
+	for i, m := range found.FaceMatches {
 		s.show.row(name, *m.Similarity, aws.ToString(m.Face.UserId),
 			aws.ToString(m.Face.ExternalImageId), aws.ToString(m.Face.FaceId))
+		if i == 0 {
+			searched.dim = false
+			searched.name = nameOf(m.Face.UserId, m.Face.ExternalImageId, m.Face.FaceId,
+				m.Similarity)
+		}
+	}
+	if err := s.drawing.write(image.Bytes, []mark{searched}); err != nil {
+		return false, err
 	}
 	return len(found.FaceMatches) > 0, s.show.object(struct {
 		Picture string
@@ -85,19 +144,26 @@ func (s searcher) faces(ctx context.Context, name string, image *types.Image) (b
 	}{name, found})
 }
 
-func (s searcher) users(ctx context.Context, name string, image *types.Image) (bool, error) {
+func (s *searcher) users(ctx context.Context, name string, image *types.Image) (bool, error) {
 	found, err := s.api.SearchUsersByImage(ctx, &rekognition.SearchUsersByImageInput{
-		CollectionId: &s.collection, Image: image, UserMatchThreshold: &s.matching.Threshold,
-		MaxUsers: s.matching.most(), QualityFilter: types.QualityFilter(s.matching.Quality),
+		CollectionId: &s.Collections[0], Image: image, UserMatchThreshold: &s.Threshold,
+		MaxUsers: s.most(), QualityFilter: types.QualityFilter(s.Quality),
 	})
-	if noFace(err) {
-		return false, s.noFace(name)
+	if err == nil && found.SearchedFace == nil || noFace(err) {
+		return false, s.noFace(ctx, name, image)
 	}
 	if err != nil {
 		return false, err
 	}
-	for _, m := range found.UserMatches {
+	searched := mark{box: found.SearchedFace.FaceDetail.BoundingBox, dim: true}
+	for i, m := range found.UserMatches {
 		s.show.row(name, *m.Similarity, aws.ToString(m.User.UserId), "", "")
+		if i == 0 {
+			searched.dim, searched.name = false, nameOf(m.User.UserId, nil, nil, m.Similarity)
+		}
+	}
+	if err := s.drawing.write(image.Bytes, []mark{searched}); err != nil {
+		return false, err
 	}
 	return len(found.UserMatches) > 0, s.show.object(struct {
 		Picture string
@@ -105,138 +171,182 @@ func (s searcher) users(ctx context.Context, name string, image *types.Image) (b
 	}{name, found})
 }
 
-func (s searcher) noFace(name string) error {
-	s.show.note(name + ": there is no face")
+// pictureAnswer is what the server answers to a search of a picture's faces.
+type pictureAnswer struct {
+	FaceModelVersion string
+	SearchedFaces    []struct {
+		FaceDetail  types.FaceDetail
+		FaceMatches []pictureMatch
+		UserMatches []pictureMatch
+	}
+	UnsearchedFaces []unsearchedFace
+}
+
+type pictureMatch struct {
+	CollectionId string
+	Similarity   float32
+	Face         types.Face
+	User         types.MatchedUser
+}
+
+type unsearchedFace struct {
+	FaceDetail            types.FaceDetail
+	Reasons, Explanations []string
+}
+
+// ask searches for every face of a picture. The answer is also returned as it came.
+func (s *searcher) ask(ctx context.Context, image *types.Image) (pictureAnswer, json.RawMessage,
+	error) {
+	request := struct {
+		CollectionIds  []string `json:",omitempty"`
+		Image          *types.Image
+		SearchFor      string `json:",omitempty"`
+		MatchThreshold float32
+		MaxMatches     int32
+		MaxFaces       int32  `json:",omitempty"`
+		QualityFilter  string `json:",omitempty"`
+	}{Image: image, MatchThreshold: s.Threshold, MaxMatches: s.matching.Max,
+		QualityFilter: s.Quality}
+	if request.MaxMatches == 0 || request.MaxMatches > mostOfAFace {
+		request.MaxMatches = mostOfAFace
+	}
+	if s.Users {
+		request.SearchFor = "USERS"
+	}
+	if !s.All {
+		request.MaxFaces = 1
+	}
+	path := "search"
+	if len(s.Collections) == 1 {
+		path = "collections/" + s.Collections[0] + "/search"
+	} else {
+		request.CollectionIds = s.Collections
+	}
+	var answer pictureAnswer
+	text, err := s.client.post(ctx, path, request)
+	if err == nil {
+		err = json.Unmarshal(text, &answer)
+	}
+	return answer, text, err
+}
+
+// picture searches for every face of a picture, or in several collections for its largest.
+func (s *searcher) picture(ctx context.Context, name string, image *types.Image) (bool, error) {
+	answer, text, err := s.ask(ctx, image)
+	if err != nil {
+		return false, err
+	}
+	if len(answer.SearchedFaces) == 0 {
+		s.show.note(name + ": " + unsearched(image, answer.UnsearchedFaces))
+		return false, s.pictureObject(name, text)
+	}
+	some, marks := false, []mark{}
+	for i, f := range answer.SearchedFaces {
+		matches := append(f.FaceMatches, f.UserMatches...)
+		m := mark{box: f.FaceDetail.BoundingBox, name: fmt.Sprint(i + 1), dim: true}
+		if len(matches) == 0 {
+			s.row(name, i, f.FaceDetail.BoundingBox, "", pictureMatch{})
+		} else {
+			best := matches[0]
+			m.dim, some = false, true
+			user := best.Face.UserId
+			if s.Users {
+				user = best.User.UserId
+			}
+			m.name = fmt.Sprintf("%d: %s", i+1, nameOf(user, best.Face.ExternalImageId,
+				best.Face.FaceId, &best.Similarity))
+		}
+		for _, match := range matches {
+			s.row(name, i, f.FaceDetail.BoundingBox, match.Similarity, match)
+		}
+		marks = append(marks, m)
+	}
+	for _, f := range answer.UnsearchedFaces {
+		marks = append(marks, mark{box: f.FaceDetail.BoundingBox, dim: true})
+		if s.All {
+			s.show.note(fmt.Sprintf("%s: the face at %s was not searched for. %s", name,
+				place(f.FaceDetail.BoundingBox), strings.Join(f.Explanations, " ")))
+		}
+	}
+	if err := s.drawing.write(image.Bytes, marks); err != nil {
+		return false, err
+	}
+	return some, s.pictureObject(name, text)
+}
+
+// row shows a match of a face of a picture.
+func (s *searcher) row(name string, i int, box *types.BoundingBox, similarity any,
+	m pictureMatch) {
+	cells := []any{name, i + 1, box, similarity}
+	if similarity == "" && s.show.output == outputTable {
+		cells[3] = "no match"
+	}
+	if len(s.Collections) > 1 {
+		cells = append(cells, m.CollectionId)
+	}
+	user := m.Face.UserId
+	if s.Users {
+		user = m.User.UserId
+	}
+	s.show.row(append(cells, aws.ToString(user), aws.ToString(m.Face.ExternalImageId),
+		aws.ToString(m.Face.FaceId))...)
+}
+
+// pictureObject writes an answer as it came, with the name of its picture.
+func (s *searcher) pictureObject(name string, answer json.RawMessage) error {
+	object := map[string]any{}
+	numbers := json.NewDecoder(bytes.NewReader(answer))
+	numbers.UseNumber() // as they are written
+	if err := numbers.Decode(&object); err != nil {
+		return err
+	}
+	object["Picture"] = name
+	return s.show.object(object)
+}
+
+// noFace says why there is no face to search for: there is none, or none that is good enough. The
+// API says no more than that, so with a quality filter the server is asked again.
+func (s *searcher) noFace(ctx context.Context, name string, image *types.Image) error {
+	why := noFaceIn(image)
+	if s.Quality != "" && s.Quality != "NONE" {
+		if answer, _, err := s.ask(ctx, image); err == nil {
+			why = unsearched(image, answer.UnsearchedFaces)
+		}
+	}
+	s.show.note(name + ": " + why)
 	return s.show.object(struct{ Picture string }{name})
 }
 
-func compareCommand() *cobra.Command {
-	var c client
-	var m matching
-	var output string
-	cmd := &cobra.Command{
-		Use:   "compare SOURCE TARGET",
-		Short: "Compare the largest face of a picture with all of another",
-		Long: "Compare the largest face of the source picture with all faces of the target " +
-			"picture.\n\n" + aboutPictures +
-			"\n\nThe exit status is 0 if a face matches, and 1 if none does or there is none.",
-		Example: "  recollect compare passport.jpg door.jpg\n" +
-			"  recollect compare anna.jpg group.jpg --threshold 95 --output json",
-		Args: cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := validAll(m.Validate(), validOutput(output)); err != nil {
-				return err
-			}
-			api, err := c.api(cmd.Context())
-			if err != nil {
-				return err
-			}
-			input := rekognition.CompareFacesInput{SimilarityThreshold: &m.Threshold,
-				QualityFilter: types.QualityFilter(m.Quality)}
-			if input.SourceImage, err = readImage(cmd, args[0]); err != nil {
-				return fmt.Errorf("%s: %w", args[0], err)
-			}
-			if input.TargetImage, err = readImage(cmd, args[1]); err != nil {
-				return fmt.Errorf("%s: %w", args[1], err)
-			}
-			return compare(cmd, api, &input, newShow(cmd, output, "SIMILARITY", "FACE IN TARGET"))
-		},
+// unsearched says why no face of a picture was searched for.
+func unsearched(image *types.Image, faces []unsearchedFace) string {
+	if len(faces) == 0 {
+		return noFaceIn(image)
 	}
-	c.addFlags(cmd.Flags())
-	m.addFlags(cmd)
-	addOutput(cmd, &output)
-	return cmd
+	which := "its face is"
+	if len(faces) > 1 {
+		which = fmt.Sprintf("none of its %d faces is good enough; the largest is", len(faces))
+	}
+	f := faces[0]
+	// Rounded down, as in the explanations.
+	confidence := math.Floor(100*float64(aws.ToFloat32(f.FaceDetail.Confidence))) / 100
+	return fmt.Sprintf("%s not used (confidence %.2f, at %s). %s", which, confidence,
+		place(f.FaceDetail.BoundingBox), strings.Join(f.Explanations, " "))
 }
 
-func compare(cmd *cobra.Command, api *rekognition.Client, input *rekognition.CompareFacesInput,
-	show *show) error {
-	found, err := api.CompareFaces(cmd.Context(), input)
-	if _, ok := errors.AsType[*types.InvalidParameterException](err); ok {
-		return compareFault(cmd, api, input, err)
-	}
+// post sends a request to one of Recollect's own operations, and returns the answer.
+func (c *client) post(ctx context.Context, path string, request any) (json.RawMessage, error) {
+	body, err := json.Marshal(request)
 	if err != nil {
-		return plain(err)
+		return nil, err
 	}
-	for _, m := range found.FaceMatches {
-		show.row(*m.Similarity, place(m.Face.BoundingBox))
+	resp, err := c.call(ctx, http.MethodPost, path, nil, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
 	}
-	err = show.object(found)
-	if err == nil && len(found.FaceMatches) == 0 {
-		err = noError(fmt.Sprintf("no match among %d faces", len(found.UnmatchedFaces)))
+	defer resp.Close()
+	var answer json.RawMessage
+	if err := json.NewDecoder(resp).Decode(&answer); err != nil {
+		return nil, fmt.Errorf("read the answer: %w", err)
 	}
-	return show.end(err)
-}
-
-// compareFault finds out what the API does not tell: whether there is no face in one of the
-// pictures, or something else is wrong.
-func compareFault(cmd *cobra.Command, api *rekognition.Client, input *rekognition.CompareFacesInput,
-	fault error) error {
-	for i, image := range []*types.Image{input.SourceImage, input.TargetImage} {
-		found, err := api.DetectFaces(cmd.Context(), &rekognition.DetectFacesInput{Image: image})
-		if err == nil && len(found.FaceDetails) == 0 {
-			return noError(cmd.Flags().Arg(i) + ": there is no face")
-		}
-	}
-	return plain(fault)
-}
-
-func detectCommand() *cobra.Command {
-	var c client
-	var output string
-	var attributes []string
-	cmd := &cobra.Command{
-		Use:   "detect IMAGE...",
-		Short: "Find the faces of pictures",
-		Long: "Find the faces of pictures, with how sure the server is of each, where it is " +
-			"(left, top, width and height in percent of the picture), and its quality.\n\n" +
-			aboutPictures +
-			"\n\nThe exit status is 0 if there is a face in any of the pictures, and 1 if there " +
-			"is none.",
-		Example: "  recollect detect group.jpg\n" +
-			"  recollect detect group.jpg --attributes ALL --output json | jq " +
-			"'.FaceDetails[].AgeRange'",
-		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := validAll(validOutput(output)); err != nil {
-				return err
-			}
-			api, err := c.api(cmd.Context())
-			if err != nil {
-				return err
-			}
-			input := rekognition.DetectFacesInput{}
-			for _, a := range attributes {
-				input.Attributes = append(input.Attributes, types.Attribute(a))
-			}
-			show := newShow(cmd, output, "PICTURE", "CONFIDENCE", "PLACE", "BRIGHTNESS",
-				"SHARPNESS", "YAW", "PITCH", "ROLL")
-			return show.end(eachPicture(cmd, args, "no face",
-				func(ctx context.Context, name string, image *types.Image) (bool, error) {
-					input.Image = image
-					found, err := api.DetectFaces(ctx, &input)
-					if err != nil {
-						return false, err
-					}
-					for _, f := range found.FaceDetails {
-						show.row(name, *f.Confidence, place(f.BoundingBox), *f.Quality.Brightness,
-							*f.Quality.Sharpness, *f.Pose.Yaw, *f.Pose.Pitch, *f.Pose.Roll)
-					}
-					return len(found.FaceDetails) > 0, show.object(struct {
-						Picture string
-						*rekognition.DetectFacesOutput
-					}{name, found})
-				}))
-		},
-	}
-	c.addFlags(cmd.Flags())
-	cmd.Flags().StringSliceVar(&attributes, "attributes", nil,
-		"attributes beside the default ones, which --output json shows: ALL, AGE_RANGE, EMOTIONS, "+
-			"...")
-	values := []string{}
-	for _, a := range types.Attribute("").Values() {
-		values = append(values, string(a))
-	}
-	completeWith(cmd, "attributes", values...)
-	addOutput(cmd, &output)
-	return cmd
+	return answer, nil
 }

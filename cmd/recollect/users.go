@@ -16,7 +16,8 @@ func usersCommand() *cobra.Command {
 		Args:  cobra.NoArgs}
 	list := apiCommand("list COLLECTION", "List the users of a collection", "", cobra.ExactArgs(1),
 		func(cmd *cobra.Command, api *rekognition.Client, output string, args []string) error {
-			show := newShow(cmd, output, "USER", "STATUS")
+			show := newShow(cmd, output, userColumn(),
+				column{head: "STATUS", name: "UserStatus"})
 			pages := rekognition.NewListUsersPaginator(api,
 				&rekognition.ListUsersInput{CollectionId: &args[0]})
 			for pages.HasMorePages() {
@@ -83,7 +84,8 @@ func associateCommand() *cobra.Command {
 			if err != nil {
 				return plain(err)
 			}
-			show := newShow(cmd, output, "FACE", "ASSOCIATED", "WHY NOT")
+			show := newShow(cmd, output, faceColumn(),
+				column{head: "ASSOCIATED", name: "Associated"}, reasonsColumn())
 			for _, f := range done.AssociatedFaces {
 				show.row(aws.ToString(f.FaceId), "yes", "")
 			}
@@ -112,7 +114,8 @@ func disassociateCommand() *cobra.Command {
 			if err != nil {
 				return plain(err)
 			}
-			show := newShow(cmd, output, "FACE", "DISASSOCIATED", "WHY NOT")
+			show := newShow(cmd, output, faceColumn(),
+				column{head: "DISASSOCIATED", name: "Disassociated"}, reasonsColumn())
 			for _, f := range done.DisassociatedFaces {
 				show.row(aws.ToString(f.FaceId), "yes", "")
 			}
@@ -159,7 +162,7 @@ func searchUsersCommand() *cobra.Command {
 			if err != nil {
 				return plain(err)
 			}
-			show := newShow(cmd, output, "SIMILARITY", "USER")
+			show := newShow(cmd, output, similarityColumn(), userColumn())
 			for _, match := range found.UserMatches {
 				show.row(*match.Similarity, aws.ToString(match.User.UserId))
 			}

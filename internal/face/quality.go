@@ -1,5 +1,11 @@
 package face
 
+import (
+	"fmt"
+	"math"
+	"strconv"
+)
+
 // Reason is the reason why a detected face is not used.
 type Reason string
 
@@ -84,6 +90,51 @@ func (b qualityBar) reasons(d FaceDetail) []Reason {
 	// overexposed
 	fails(d.Quality.Brightness > b.glare, ReasonLowFaceQuality)
 	return reasons
+}
+
+// Explain returns a sentence for each of the reasons why a face is not used, with the value that it
+// has and the bound of the filter, so that it says what would pass.
+func (f QualityFilter) Explain(d FaceDetail, reasons []Reason) []string {
+	bar, _ := f.bar()
+	texts := make([]string, len(reasons))
+	for i, r := range reasons {
+		texts[i] = bar.explain(f, d, r)
+	}
+	return texts
+}
+
+func (b qualityBar) explain(f QualityFilter, d FaceDetail, r Reason) string {
+	least := func(what string, value, bound float32) string {
+		return fmt.Sprintf("%s is %s, and %s needs at least %s.", what, decimal(value), f,
+			decimal(bound))
+	}
+	switch r {
+	case ReasonExtremePose:
+		return fmt.Sprintf("The head is turned by yaw %.0f, pitch %.0f and roll %.0f degrees, and %s "+
+			"allows %.0f, %.0f and %.0f either way.", d.Pose.Yaw, d.Pose.Pitch, d.Pose.Roll, f, b.yaw,
+			b.pitch, b.roll)
+	case ReasonLowBrightness:
+		return least("The brightness", d.Quality.Brightness, b.brightness)
+	case ReasonLowSharpness:
+		return least("The sharpness", d.Quality.Sharpness, b.sharpness)
+	case ReasonLowConfidence:
+		return least("The confidence that it is a face", d.Confidence, b.confidence)
+	case ReasonSmallBoundingBox:
+		return least("The shorter side of the face in pixels", d.Side, b.side)
+	case ReasonLowFaceQuality:
+		return fmt.Sprintf("The brightness is %s, and %s allows at most %s.",
+			decimal(d.Quality.Brightness), f, decimal(b.glare))
+	case ReasonExceedsMaxFaces, ReasonFaceNotLargest:
+		return "Larger faces of the picture were enough."
+	default:
+		return string(r)
+	}
+}
+
+// decimal writes a value with at most two decimals, rounded down, so that a value below a bound
+// does not look equal to it.
+func decimal(x float32) string {
+	return strconv.FormatFloat(math.Floor(float64(x)*100)/100, 'f', -1, 64)
 }
 
 // selectFaces returns the indexes of the faces that pass the filter, at most maxFaces (0: all), and

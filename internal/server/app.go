@@ -114,7 +114,15 @@ func (a *App) open(ctx context.Context) error {
 		MaxRequests: a.cfg.MaxRequests,
 		MaxPictures: a.cfg.MaxPictures,
 	})
-	a.front.open(store, a.recorder.InFlight(api), a.adminRoutes(store, identities, engines))
+	counted := a.recorder.InFlight(api)
+	routes := a.adminRoutes(store, identities, engines)
+	a.front.open(store, counted, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if api.IsOwnPath(r.URL.Path) {
+			counted.ServeHTTP(w, r)
+			return
+		}
+		routes.ServeHTTP(w, r)
+	}))
 	return nil
 }
 

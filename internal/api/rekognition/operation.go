@@ -119,6 +119,11 @@ func (op operation) check() error {
 	if !ok {
 		return fmt.Errorf("operation %q is not in the model", op.name)
 	}
+	return op.checkWith(described.NewInput())
+}
+
+// checkWith is check for an operation whose inputs are like this one.
+func (op operation) checkWith(newInput any) error {
 	var faults []error
 	fault := func(text string) {
 		faults = append(faults, fmt.Errorf("operation %s: %s", op.name, text))
@@ -129,7 +134,7 @@ func (op operation) check() error {
 	if op.handle == nil {
 		fault("handler is not declared")
 	}
-	input := reflect.TypeOf(described.NewInput()).Elem()
+	input := reflect.TypeOf(newInput).Elem()
 	declared := map[string]bool{}
 	for _, r := range op.resources {
 		declared[r.member] = true
@@ -141,7 +146,7 @@ func (op operation) check() error {
 		fault("resources are not declared")
 	}
 	creates := slices.ContainsFunc(op.resources, func(r resource) bool { return r.created })
-	if _, ok := requestTags(described.NewInput()); ok && !creates && op.name != "TagResource" {
+	if _, ok := requestTags(newInput); ok && !creates && op.name != "TagResource" {
 		fault("the input has tags for a resource that is not declared as created")
 	}
 	for _, member := range resourceMembers(input) {

@@ -142,3 +142,25 @@ func TestObjectsOfInputs(t *testing.T) {
 		}
 	}
 }
+
+// Every own operation is declared completely, and stands for operations of the model.
+func TestOwnDeclarations(t *testing.T) {
+	for _, op := range new(Server).ownOperations() {
+		if err := op.check(); err != nil {
+			t.Error(err)
+		}
+		if as := op.countsAs(op.newInput()); as == op.name || !IsOperation(as) {
+			t.Errorf("%s stands for %q", op.name, as)
+		}
+		broken := op
+		broken.cost = 0
+		if broken.check() == nil {
+			t.Errorf("%s without a cost is not found", op.name)
+		}
+		broken = op
+		broken.countsAs = nil
+		if broken.check() == nil {
+			t.Errorf("%s without a permission is not found", op.name)
+		}
+	}
+}

@@ -77,6 +77,7 @@ type Server struct {
 	observer   Observer
 	now        func() time.Time
 	operations map[string]operation
+	own        []ownOperation
 	admission  *admission
 	limiter    *limiter
 	bodies     *semaphore.Weighted
@@ -112,6 +113,11 @@ func New(cfg Config) *Server {
 		// A test holds every declaration to check; one that fails it is rejected when it is called.
 		if op.check() == nil {
 			s.operations[op.name] = op
+		}
+	}
+	for _, op := range s.ownOperations() {
+		if op.check() == nil {
+			s.own = append(s.own, op)
 		}
 	}
 	return s
@@ -207,7 +213,8 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	if r.URL.Path != "/" || r.Method != http.MethodPost {
+	own, isOwn := s.ownOperation(r.URL.Path)
+	if !isOwn && r.URL.Path != "/" || r.Method != http.MethodPost {
 		return nil, unknownOperation(http.StatusNotFound)
 	}
 	claim, err := s.callers.Read(r, x.start)
@@ -215,9 +222,13 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 	if err != nil {
 		return nil, unread(err)
 	}
+	op, newInput := own.operation, own.newInput
 	described, known := operationOf(r)
-	var op operation
-	if known {
+	switch {
+	case isOwn:
+		x.operation, known = op.name, true
+	case known:
+		newInput = described.NewInput
 		x.operation = described.Name
 		if op, known = s.operations[described.Name]; !known {
 			return nil, unread(fmt.Errorf("operation %s is not declared", described.Name))
@@ -247,7 +258,7 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 	if !known {
 		return nil, unknownOperation(http.StatusBadRequest)
 	}
-	if !s.limiter.allow(x.caller.Principal.Account, op.name, x.start) {
+	if !isOwn && !s.limiter.allow(x.caller.Principal.Account, op.name, x.start) {
 		return nil, errRateExceeded
 	}
 	if err := place.settle(r.Context()); err != nil {
@@ -258,12 +269,22 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 	if body, err = decompressed(r, body, unpacked); err != nil {
 		return nil, err
 	}
-	input := described.NewInput()
+	input := newInput()
 	if err := wire.Decode(body, input); err != nil {
 		return nil, err
 	}
+	if isOwn && own.setPath != nil {
+		own.setPath(input)
+	}
 	if err := wire.Validate(input); err != nil {
 		return nil, err
+	}
+	if isOwn {
+		// The input says which operation of the API this counts as.
+		op.name = own.countsAs(input)
+		if !s.limiter.allow(x.caller.Principal.Account, op.name, x.start) {
+			return nil, errRateExceeded
+		}
 	}
 	if err := s.authorize(r.Context(), x, r, op, input); err != nil {
 		return nil, err

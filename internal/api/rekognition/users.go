@@ -187,11 +187,14 @@ func userMatches(matches []face.UserMatch) []wire.UserMatch {
 	for i, m := range matches {
 		out[i] = wire.UserMatch{
 			Similarity: new(wire.Float(m.Similarity)),
-			User: &wire.MatchedUser{UserId: new(m.User.ID),
-				UserStatus: new(string(m.User.Status()))},
+			User:       matchedUser(m.User),
 		}
 	}
 	return out
+}
+
+func matchedUser(u face.User) *wire.MatchedUser {
+	return &wire.MatchedUser{UserId: new(u.ID), UserStatus: new(string(u.Status()))}
 }
 
 // optional is a text member that is left out if there is no text.

@@ -1,0 +1,98 @@
+package rekognition
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/recollect-dev/recollect/internal/api/wire"
+)
+
+// OwnPrefix is the prefix of the paths of Recollect's own operations, which the service does not
+// have.
+const OwnPrefix = "/recollect/v1/"
+
+// ownOperation is an operation that the service does not have. A request names it by its path, and
+// passes the steps of every request. Permissions and rates are those of the operation of the API
+// that comes nearest, so that policies and limits which were written for the API hold for it too.
+type ownOperation struct {
+	operation // its name is for the log and metrics alone
+
+	// path is behind OwnPrefix. It may have {id} for one segment, the id of a collection.
+	path     string
+	newInput func() any
+
+	// takeID puts the id in the path into an input; nil if the path has none.
+	takeID func(input any, id string)
+
+	// countsAs names the operation of the API whose permission and rate an input needs. The input
+	// is valid.
+	countsAs func(input any) string
+
+	// setPath does takeID for one request.
+	setPath func(input any)
+}
+
+// ownOperations declares them.
+func (s *Server) ownOperations() []ownOperation {
+	searchPicture := ownOperation{
+		operation: operation{"SearchPicture", networks, on(collection("CollectionIds")),
+			readsObjects, bind(s.searchPicture)},
+		path:     "search",
+		newInput: func() any { return new(wire.SearchPictureRequest) },
+		countsAs: func(input any) string {
+			in, ok := input.(*wire.SearchPictureRequest)
+			if ok && deref(in.SearchFor) == wire.SearchForUsers {
+				return "SearchUsersByImage"
+			}
+			return "SearchFacesByImage"
+		},
+	}
+	inCollection := searchPicture
+	inCollection.path = "collections/{id}/search"
+	inCollection.takeID = func(input any, id string) {
+		if in, ok := input.(*wire.SearchPictureRequest); ok {
+			in.CollectionIds = []string{id}
+		}
+	}
+	return []ownOperation{searchPicture, inCollection}
+}
+
+// check returns what the declaration leaves out, as [operation.check] does.
+func (op ownOperation) check() error {
+	if op.newInput == nil || op.countsAs == nil || op.name == "" ||
+		(op.takeID == nil) == strings.Contains(op.path, "{id}") {
+		return errors.New("own operation " + op.name + " at " + op.path + " is not complete")
+	}
+	return op.checkWith(op.newInput())
+}
+
+// IsOwnPath reports whether the path is that of an own operation. Others below [OwnPrefix] are
+// served elsewhere.
+func (s *Server) IsOwnPath(path string) bool {
+	_, ok := s.ownOperation(path)
+	return ok
+}
+
+// ownOperation finds the operation at a path.
+func (s *Server) ownOperation(path string) (ownOperation, bool) {
+	rest, ok := strings.CutPrefix(path, OwnPrefix)
+	if !ok {
+		return ownOperation{}, false
+	}
+	for _, op := range s.own {
+		before, after, named := strings.Cut(op.path, "{id}")
+		if !named {
+			if rest == op.path {
+				return op, true
+			}
+			continue
+		}
+		id, starts := strings.CutPrefix(rest, before)
+		id, ends := strings.CutSuffix(id, after)
+		if starts && ends && id != "" && !strings.Contains(id, "/") {
+			op.setPath = func(input any) { op.takeID(input, id) }
+			return op, true
+		}
+	}
+	return ownOperation{}, false
+}

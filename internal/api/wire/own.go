@@ -1,0 +1,91 @@
+package wire
+
+// The types of the operations that are Recollect's own. They are written by hand, in the shape of
+// the generated ones, so that one codec and one validation serve both.
+
+// The values of SearchPictureRequest.SearchFor.
+const (
+	SearchForFaces = "FACES"
+	SearchForUsers = "USERS"
+)
+
+var (
+	searchForRule       = rule{min: noMin, max: noMax, enum: []string{SearchForFaces, SearchForUsers}}
+	collectionIdsRule   = rule{min: 1, max: 32}
+	matchesOfAFaceRule  = rule{min: 1, max: 100}
+	facesOfAPictureRule = rule{min: 1, max: 100}
+)
+
+// SearchPictureRequest is the input of SearchPicture.
+type SearchPictureRequest struct {
+	// Required, 1 to 32 collections. Where the path names a collection it is that one.
+	CollectionIds []string `json:"CollectionIds,omitzero"`
+	// Required.
+	Image *Image `json:"Image,omitzero"`
+	// FACES or USERS; FACES if absent.
+	SearchFor *string `json:"SearchFor,omitzero"`
+	// 0 to 100; 80 if absent.
+	MatchThreshold *Float `json:"MatchThreshold,omitzero"`
+	// Of each face of the picture, 1 to 100; 10 if absent.
+	MaxMatches *int32 `json:"MaxMatches,omitzero"`
+	// 1 to 100; all of them if absent.
+	MaxFaces *int32 `json:"MaxFaces,omitzero"`
+	// One of the QualityFilter constants; NONE if absent.
+	QualityFilter *string `json:"QualityFilter,omitzero"`
+}
+
+func (v *SearchPictureRequest) reset() { *v = SearchPictureRequest{} }
+
+func (v *SearchPictureRequest) check(c *checker) {
+	c.required("collectionIds", v.CollectionIds != nil)
+	c.texts("collectionIds", v.CollectionIds, &collectionIdsRule, &collectionIdRule)
+	c.required("image", v.Image != nil)
+	checkStructure(c, "image", v.Image)
+	c.text("searchFor", v.SearchFor, &searchForRule)
+	checkNumber(c, "matchThreshold", v.MatchThreshold, &percentRule)
+	checkNumber(c, "maxMatches", v.MaxMatches, &matchesOfAFaceRule)
+	checkNumber(c, "maxFaces", v.MaxFaces, &facesOfAPictureRule)
+	c.text("qualityFilter", v.QualityFilter, &qualityFilterRule)
+}
+
+// SearchPictureResponse is the output of SearchPicture.
+type SearchPictureResponse struct {
+	FaceModelVersion *string `json:"FaceModelVersion,omitzero"`
+	// The largest face first.
+	SearchedFaces []SearchedPictureFace `json:"SearchedFaces,omitzero"`
+	// Faces of the picture that were not searched for, and why not.
+	UnsearchedFaces []UnsearchedPictureFace `json:"UnsearchedFaces,omitzero"`
+}
+
+func (v *SearchPictureResponse) reset() { *v = SearchPictureResponse{} }
+
+// SearchedPictureFace is a face of a picture with its matches, the most similar first. One of the
+// lists is there.
+type SearchedPictureFace struct {
+	FaceDetail  *FaceDetail           `json:"FaceDetail,omitzero"`
+	FaceMatches []CollectionFaceMatch `json:"FaceMatches,omitzero"`
+	UserMatches []CollectionUserMatch `json:"UserMatches,omitzero"`
+}
+
+// CollectionFaceMatch is a [FaceMatch] of one of several collections.
+type CollectionFaceMatch struct {
+	CollectionId *string `json:"CollectionId,omitzero"`
+	Similarity   *Float  `json:"Similarity,omitzero"`
+	Face         *Face   `json:"Face,omitzero"`
+}
+
+// CollectionUserMatch is a [UserMatch] of one of several collections.
+type CollectionUserMatch struct {
+	CollectionId *string      `json:"CollectionId,omitzero"`
+	Similarity   *Float       `json:"Similarity,omitzero"`
+	User         *MatchedUser `json:"User,omitzero"`
+}
+
+// UnsearchedPictureFace is a face of a picture that was not searched for.
+type UnsearchedPictureFace struct {
+	FaceDetail *FaceDetail `json:"FaceDetail,omitzero"`
+	// As of UnindexedFace.
+	Reasons []string `json:"Reasons,omitzero"`
+	// A sentence for each reason, with the value of the face and the bound.
+	Explanations []string `json:"Explanations,omitzero"`
+}
