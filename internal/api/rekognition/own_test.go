@@ -29,7 +29,7 @@ import (
 )
 
 // own calls one of Recollect's own operations with a key, and returns the answer.
-func (d *door) own(t *testing.T, key iam.AccessKey, path, body string) (int, string) {
+func (d *testServer) own(t *testing.T, key iam.AccessKey, path, body string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
 		d.url+rekognition.OwnPrefix+path, strings.NewReader(body))
@@ -93,7 +93,7 @@ type searched struct {
 
 // withPeople makes the collections people and visitors, with persons 1 and 2 in people, and 2 in
 // visitors too.
-func (d *door) withPeople(t *testing.T) {
+func (d *testServer) withPeople(t *testing.T) {
 	t.Helper()
 	for collection, persons := range map[string][]int{"people": {1, 2}, "visitors": {2}} {
 		if _, err := d.client().CreateCollection(t.Context(),
