@@ -27,17 +27,26 @@ func TestDocumentAgreesWithTheModel(t *testing.T) {
 	if built+empty+not != 75 {
 		t.Errorf("the document speaks of %d operations, want 75", built+empty+not)
 	}
-	text, err := os.ReadFile("../../COMPATIBILITY.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, sentence := range []string{
-		fmt.Sprintf("\nThe %d operations of faces, collections, users and tags are built;", built),
-		fmt.Sprintf("\nThe other %d of the service are ", not),
-		fmt.Sprintf("\nThe %d lists of families that are not built are ", empty),
+	for name, sentences := range map[string][]string{
+		"COMPATIBILITY.md": {
+			fmt.Sprintf("\nThe %d operations of faces, collections, users and tags are built;", built),
+			fmt.Sprintf("\nThe %d lists of families that are not built are ", empty),
+			fmt.Sprintf("\nThe other %d of the service are ", not),
+		},
+		"README.md": {
+			fmt.Sprintf(" %d operations of faces, collections, users and tags are built.", built),
+			fmt.Sprintf(" %d lists answer that there is nothing, and %d operations that they are "+
+				"not built.", empty, not),
+		},
 	} {
-		if !strings.Contains(string(text), sentence) {
-			t.Errorf("the document does not say %q", sentence)
+		text, err := os.ReadFile("../../" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, sentence := range sentences {
+			if !strings.Contains(string(text), sentence) {
+				t.Errorf("%s does not say %q", name, sentence)
+			}
 		}
 	}
 }
