@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/recollect-dev/recollect/internal/server/certtest"
 )
 
 // block is a fenced block of a document.
@@ -136,11 +139,19 @@ func documentPictures(t *testing.T, dir string) {
 // TestMetricsOfDocuments looks for the metrics that the documents name among those that a server
 // shows.
 func TestMetricsOfDocuments(t *testing.T) {
-	startServer(t, filepath.Join(t.TempDir(), "data"))
+	authority := certtest.New(t)
+	certificate, key := authority.Issue(t, "server", time.Now().Add(time.Hour))
+	runServer(t, filepath.Join(t.TempDir(), "data"),
+		"--tls-cert", write(t, "tls.crt", string(certificate)),
+		"--tls-key", write(t, "tls.key", string(key)))
+	t.Setenv("AWS_CA_BUNDLE", write(t, "ca.crt", string(authority.PEM())))
 	if _, err := newClient(t).ListCollections(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
-	answer, err := http.Get(os.Getenv("AWS_ENDPOINT_URL_REKOGNITION") + "/metrics")
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: authority.Pool()}}
+	defer transport.CloseIdleConnections()
+	answer, err := (&http.Client{Transport: transport}).Get(
+		os.Getenv("AWS_ENDPOINT_URL_REKOGNITION") + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}

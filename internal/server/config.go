@@ -15,7 +15,7 @@ type Config struct {
 	Listen   string // host:port
 	TLS      TLSConfig
 	Insecure bool     // Listen may be reached from other machines without TLS
-	Metrics  string   // host:port of unrestricted metrics; empty: Listen serves them to this machine
+	Metrics  string   // host:port of public metrics; empty: Listen has them, for this machine
 	Data     string   // folder of the store and the root key
 	Library  string   // folder of ONNX Runtime and the model packs
 	Device   string   // DeviceCPU or DeviceCUDA
