@@ -41,13 +41,12 @@ test-go: networks console versitygw
 		$(GO) test -C tools -json ./... && \
 		$(GO) test -C internal/api/wire/gen -json ./... ; } | .cache/skips -show LFW'
 
-# Every fuzz target for FUZZTIME.
-FUZZTIME ?= 10s
+# Every fuzz target for FUZZTIME, FUZZ_JOBS of them at once with a core each.
+FUZZTIME  ?= 10s
+FUZZ_JOBS ?= 2
 fuzz: networks
-	@set -e; grep -roE --include='*_test.go' '^func Fuzz\w+' . | sort -u | while IFS=: read -r file target; do \
-		target=$${target#func }; echo "$$(dirname $$file) $$target"; \
-		$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$(dirname $$file); \
-	done
+	$(GO) build -C tools -o ../.cache/fuzz ./fuzz
+	.cache/fuzz -time $(FUZZTIME) -jobs $(FUZZ_JOBS)
 
 # golangci-lint lints each module, with the linters of .golangci.yml. go vet checks the assembly as well, which
 # golangci-lint does not. govulncheck reads its database over the network: without the network it reports that it did
