@@ -31,15 +31,26 @@ run: build
 	bin/recollect serve --listen $(LISTEN) --data $(DATA)
 
 test: test-go conformance-python conformance test-console
+	$(SKIPS) -events $(RESULTS)/go.json python=$(RESULTS)/python.xml scenarios=$(RESULTS)/scenarios.xml console=$(RESULTS)/console.xml
 
-# The accuracy on LFW takes minutes, and many more with the race detector on. The summary at the end lists each test that
-# was skipped; with CI=true one that tools/skips.txt does not list fails the run.
-test-go: networks console versitygw
+# Each runner leaves its results in RESULTS, and lists the tests that it skipped. With CI=true one that SKIPS_ALLOWED does
+# not list fails the run. `make test` repeats the skips of all runners at its end.
+RESULTS       := $(CURDIR)/.cache/results
+SKIPS_ALLOWED ?= tools/skips.txt
+SKIPS         := .cache/skips -allow $(SKIPS_ALLOWED)
+
+.PHONY: skips
+skips:
+	@mkdir -p $(RESULTS)
 	$(GO) build -C tools -o ../.cache/skips ./skips
+
+# What takes minutes, and many more with the race detector on, runs after the rest without it.
+SLOW := LFW|DetectCrowd|DetectHuge
+test-go: networks console versitygw skips
 	@bash -o pipefail -c '{ $(GO) test -json -race -short -timeout 20m ./... && \
-		$(GO) test -json -timeout 20m -run LFW ./internal/engine/vision && \
+		$(GO) test -json -timeout 20m -run "$(SLOW)" ./internal/engine/vision && \
 		$(GO) test -C tools -json ./... && \
-		$(GO) test -C internal/api/wire/gen -json ./... ; } | .cache/skips -show LFW'
+		$(GO) test -C internal/api/wire/gen -json ./... ; } | tee $(RESULTS)/go.json | $(SKIPS) -show LFW'
 
 # Every fuzz target for FUZZTIME, FUZZ_JOBS of them at once with a core each.
 FUZZTIME  ?= 10s

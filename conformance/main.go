@@ -32,6 +32,7 @@ type options struct {
 	clients         []client
 	run             string // expression; empty: all scenarios
 	table, evidence string // files; empty: none
+	junit           string // file; empty: none
 	withoutPictures bool
 	update          bool // the document
 	parallel        int  // clients at a time
@@ -56,6 +57,8 @@ func parseOptions(args []string) (options, error) {
 		"run only the scenarios whose file/name the expression matches")
 	flags.StringVar(&o.table, "table", "", "file to write the table to")
 	flags.StringVar(&o.evidence, "evidence", "", "file to write the evidence to, as JSON")
+	flags.StringVar(&o.junit, "junit", "",
+		"file to write the results of the scenarios to, in JUnit's format")
 	flags.BoolVar(&o.update, "update", false, "write what all clients did into COMPATIBILITY.md")
 	flags.BoolVar(&o.withoutPictures, "without-pictures", false,
 		"leave out the scenarios that need the pictures of the test data")
@@ -98,11 +101,14 @@ func conformance(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	scenarios, err := chosenScenarios(o, out)
+	scenarios, leftOut, err := chosenScenarios(o)
 	if err != nil {
 		return err
 	}
 	r := newReport(out, o.clients)
+	if o.withoutPictures {
+		r.note("%d scenarios are left out, which need pictures", len(leftOut))
+	}
 	r.note("%d scenarios, %d clients", len(scenarios), len(o.clients))
 	var group errgroup.Group
 	group.SetLimit(max(1, o.parallel))
@@ -125,36 +131,44 @@ func conformance(ctx context.Context, args []string, out io.Writer) error {
 	if o.evidence != "" {
 		err = errors.Join(err, r.evidence.write(o.evidence))
 	}
+	if o.junit != "" {
+		err = errors.Join(err, r.results.write(o.junit, leftOut))
+	}
 	if r.faults > 0 {
 		err = errors.Join(err, fmt.Errorf("%d failures", r.faults))
 	}
 	return err
 }
 
-// chosenScenarios are those that the command line leaves.
-func chosenScenarios(o options, out io.Writer) ([]scenario, error) {
+// chosenScenarios are those that the command line leaves, and those that it leaves out for want of
+// pictures.
+func chosenScenarios(o options) (chosen, leftOut []scenario, err error) {
 	all, err := loadScenarios(os.DirFS(filepath.Join(o.root, "conformance", "scenarios")))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	chosen, err := choose(all, o.run)
-	if err != nil {
-		return nil, err
+	if chosen, err = choose(all, o.run); err != nil {
+		return nil, nil, err
 	}
-	total := len(chosen)
-	if o.withoutPictures {
+	for _, s := range chosen {
+		if s.needsPictures() {
+			leftOut = append(leftOut, s)
+		}
+	}
+	switch {
+	case o.withoutPictures:
 		chosen = slices.DeleteFunc(chosen, scenario.needsPictures)
-		fmt.Fprintf(out, "%d scenarios are left out, which need pictures\n", total-len(chosen))
-	} else if slices.ContainsFunc(chosen, scenario.needsPictures) &&
-		!picturesBeside(o.root).there() {
-		return nil, fmt.Errorf(
+	case len(leftOut) > 0 && !picturesBeside(o.root).there():
+		return nil, nil, fmt.Errorf(
 			"the pictures of the test data are not in %s (--without-pictures leaves out what "+
 				"needs them)", picturesBeside(o.root).folder)
+	default:
+		leftOut = nil
 	}
 	if len(chosen) == 0 {
-		return nil, errors.New("there is no such scenario")
+		return nil, nil, errors.New("there is no such scenario")
 	}
-	return chosen, nil
+	return chosen, leftOut, nil
 }
 
 // runClient runs all scenarios through one client. What goes wrong is in the report.

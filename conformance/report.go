@@ -27,6 +27,7 @@ type report struct {
 	log       io.Writer
 	clients   []client
 	evidence  *evidence
+	results   results
 	calls     map[string]map[string]tally // by operation and client
 	scenarios map[string]tally            // by client
 	versions  map[string]string           // by client
@@ -73,6 +74,7 @@ func (r *report) ended(c client, s scenario, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.scenarios[c.name] = r.scenarios[c.name].plus(err == nil)
+	r.results.add(c, s, err)
 	if err != nil {
 		r.faults++
 		fmt.Fprintf(r.log, "FAIL  %-10s  %s/%s\n      %s\n", c.title, s.file, s.Name,

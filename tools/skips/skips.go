@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -25,10 +26,11 @@ type skip struct {
 	name, reason string
 }
 
-// A result is what a run of tests came to.
+// A result is what runs of tests came to.
 type result struct {
 	passed, failed int
 	skips          []skip
+	ran            map[string]bool // whole names of the Go tests that passed
 }
 
 // readList reads the list of tests that may be skipped, as expressions that match a test's whole
@@ -56,8 +58,7 @@ func readList(r io.Reader) ([]*regexp.Regexp, error) {
 
 // readEvents reads the events of a run and writes to w the output of what failed or is shown, and a
 // line for each package. A line that is no event, such as a compiler's message, is copied.
-func readEvents(r io.Reader, w io.Writer, shown *regexp.Regexp) (result, error) {
-	var res result
+func (res *result) readEvents(r io.Reader, w io.Writer, shown *regexp.Regexp) error {
 	output := map[string][]string{}
 	in := bufio.NewReader(r)
 	for {
@@ -71,10 +72,10 @@ func readEvents(r io.Reader, w io.Writer, shown *regexp.Regexp) (result, error) 
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			return res, nil
+			return nil
 		}
 		if err != nil {
-			return res, err
+			return err
 		}
 	}
 }
@@ -105,6 +106,10 @@ func (res *result) add(
 			fmt.Fprintf(w, "ok\t%s\t%.3fs\n", e.Package, e.Elapsed)
 		} else {
 			res.passed++
+			if res.ran == nil {
+				res.ran = map[string]bool{}
+			}
+			res.ran[name] = true
 			if shown.MatchString(e.Test) {
 				fmt.Fprint(w, strings.Join(output[name], ""))
 			}
@@ -132,10 +137,12 @@ func reason(output []string) string {
 }
 
 // report writes the summary of skipped tests, and returns an error if a test failed, none ran, or,
-// if strict, one was skipped that is not on the list.
+// if strict, one was skipped that is not on the list. A test that passed in another run, such as one
+// without the race detector, is not skipped.
 func (res *result) report(w io.Writer, list []*regexp.Regexp, strict bool) error {
 	var unlisted int
-	for _, s := range res.skips {
+	skips := slices.DeleteFunc(slices.Clone(res.skips), func(s skip) bool { return res.ran[s.name] })
+	for _, s := range skips {
 		mark := "skipped, not on the list:"
 		for _, e := range list {
 			if e.MatchString(s.name + ": " + s.reason) {
@@ -148,7 +155,7 @@ func (res *result) report(w io.Writer, list []*regexp.Regexp, strict bool) error
 		}
 		fmt.Fprintf(w, "%s %s: %s\n", mark, s.name, s.reason)
 	}
-	fmt.Fprintf(w, "%d passed, %d failed, %d skipped\n", res.passed, res.failed, len(res.skips))
+	fmt.Fprintf(w, "%d passed, %d failed, %d skipped\n", res.passed, res.failed, len(skips))
 	switch {
 	case res.failed > 0:
 		return fmt.Errorf("%d tests or packages failed", res.failed)

@@ -18,8 +18,11 @@ internal/api/console/web/node_modules/.package-lock.json: internal/api/console/w
 CHROMIUM ?= /usr/bin/chromium
 
 .PHONY: test-console
-test-console: build $(CHROMIUM) internal/api/console/browsertest/node_modules/.package-lock.json
-	cd internal/api/console/browsertest && CHROMIUM=$(CHROMIUM) node --test --test-reporter spec
+test-console: build skips $(CHROMIUM) internal/api/console/browsertest/node_modules/.package-lock.json
+	@rm -f $(RESULTS)/console.xml
+	cd internal/api/console/browsertest && CHROMIUM=$(CHROMIUM) node --test --test-reporter spec --test-reporter-destination stdout \
+		--test-reporter junit --test-reporter-destination $(RESULTS)/console.xml
+	$(SKIPS) console=$(RESULTS)/console.xml
 
 internal/api/console/browsertest/node_modules/.package-lock.json: internal/api/console/browsertest/package.json internal/api/console/browsertest/package-lock.json
 	cd internal/api/console/browsertest && npm ci --no-audit --no-fund
