@@ -8,6 +8,7 @@
 GO ?= go
 LISTEN ?= 127.0.0.1:7180
 DATA ?= data
+VERSION ?= $(shell tools/version.sh)
 
 # golangci-lint lints one module at a time. tools/golangci has no code of its own.
 GOLANGCI := .cache/bin/golangci-lint
@@ -25,7 +26,7 @@ build: networks console bin/recollect
 
 .PHONY: bin/recollect
 bin/recollect: | console
-	$(GO) build -o $@ ./cmd/recollect
+	$(GO) build -ldflags '-X main.release=$(VERSION)' -o $@ ./cmd/recollect
 
 run: build
 	bin/recollect serve --listen $(LISTEN) --data $(DATA)

@@ -236,6 +236,6 @@ func backUpFolder(ctx context.Context, f *os.File, data string) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	backup := transfer.Backup{Store: store, Database: sqlite.DatabaseName, Data: data,
-		Program: version}
+		Program: programVersion()}
 	return backup.Write(ctx, f, scratch)
 }

@@ -11,8 +11,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const version = "0.1.0"
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the process at once.
@@ -35,7 +33,7 @@ func command() *cobra.Command {
 			"it: import, search, detect, compare, collections, faces,\n" +
 			"users, export and backup are clients of a running server, here or elsewhere.\n\n" +
 			aboutStatus,
-		Version:       version,
+		Version:       programVersion(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}

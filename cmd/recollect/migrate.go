@@ -190,7 +190,7 @@ func migrate(ctx context.Context, c migrateConfig, stdout, stderr io.Writer) (er
 		return err
 	}
 	if _, err := writeArchive(ctx, file, archive.KindCollection, func(f *os.File) error {
-		return migration.Write(f, old, faces, journal, engine.Version(), version)
+		return migration.Write(f, old, faces, journal, engine.Version(), programVersion())
 	}); err != nil {
 		return err
 	}

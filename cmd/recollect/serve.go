@@ -262,7 +262,7 @@ func (c serveConfig) server() (server.Config, error) {
 		return server.Config{}, err
 	}
 	return server.Config{
-		Version:    version,
+		Version:    programVersion(),
 		Listen:     c.Listen,
 		TLS:        c.TLS,
 		Insecure:   c.Insecure,
@@ -303,8 +303,8 @@ func (c serveConfig) s3() server.S3Config {
 
 // greet tells a person what to do next.
 func greet(w io.Writer, cfg serveConfig, url, credentials string) {
-	fmt.Fprintf(w, "Recollect %s is ready on %s (region %s, account %s).\n\n", version, url,
-		strings.Join(cfg.Regions, ", "), cfg.Account)
+	fmt.Fprintf(w, "Recollect %s is ready on %s (region %s, account %s).\n\n", programVersion(),
+		url, strings.Join(cfg.Regions, ", "), cfg.Account)
 	fmt.Fprintf(w, "The console is at %s%s.\n", url, console.Prefix)
 	cli, profile, python, session := "", "", "import boto3", "boto3"
 	if credentials == "" {
