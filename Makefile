@@ -21,6 +21,7 @@ include networks/networks.mk
 include internal/api/console/console.mk
 include internal/source/s3/s3.mk
 include conformance/conformance.mk
+include packaging/release.mk
 
 build: networks console bin/recollect
 
