@@ -1,17 +1,19 @@
 # Archives with checksums and a bill of materials, in build/release; see .goreleaser.yaml.
 
 RELEASE_TOOLS := .cache/release
-GORELEASER    := $(RELEASE_TOOLS)/goreleaser
+# Times in the archive are the commit's, so that the same commit gives the same archive.
+GORELEASER = VERSION=$(VERSION) COMMIT_DATE=$$(git log -1 --format=%cI) COMMIT_TIMESTAMP=$$(git log -1 --format=%ct) \
+	$(RELEASE_TOOLS)/goreleaser release --clean
 
 .PHONY: release-snapshot release test-release release-tools release-licences
 
 # What git has now, tagged or not, and nothing is published.
 release-snapshot: networks console release-tools release-licences
-	VERSION=$(VERSION) $(GORELEASER) release --snapshot --clean
+	$(GORELEASER) --snapshot
 
 # The tag of the commit. It makes a draft on GitHub, with the token in GITHUB_TOKEN.
 release: networks console release-tools release-licences
-	VERSION=$(VERSION) $(GORELEASER) release --clean
+	$(GORELEASER)
 
 # The archive is unpacked in a temporary folder, and its program serves clients from there.
 test-release: release-snapshot
