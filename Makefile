@@ -12,7 +12,7 @@ VERSION ?= $(shell tools/version.sh)
 
 # golangci-lint lints one module at a time. tools/golangci has no code of its own.
 GOLANGCI := .cache/bin/golangci-lint
-MODULES  := . tools internal/api/wire/gen internal/engine/jpeg/asm internal/engine/vision/asm internal/index/exact/asm
+MODULES  := . tools tools/release internal/api/wire/gen internal/engine/jpeg/asm internal/engine/vision/asm internal/index/exact/asm
 
 .DEFAULT_GOAL := build
 .PHONY: build run test test-go fuzz lint generate bench bench-users bench-calibration bench-imports bench-quality bench-recognition bench-search bench-filling bench-restart clean

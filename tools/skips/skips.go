@@ -136,9 +136,9 @@ func reason(output []string) string {
 }
 
 // report writes the summary of skipped tests, and returns an error if a test failed, none ran, or,
-// if strict, one was skipped that is not on the list. A test that passed in another run, such as one
-// without the race detector, is not skipped; one that several runs skipped counts with the reason of
-// the last.
+// if strict, one was skipped that is not on the list. A test that passed in another run, such as
+// one without the race detector, is not skipped; one that several runs skipped counts with the
+// reason of the last.
 func (res *result) report(w io.Writer, list []*regexp.Regexp, strict bool) error {
 	var unlisted int
 	last := map[string]int{}

@@ -44,10 +44,10 @@ func run(output string) error {
 			return fmt.Errorf("read the licence of %s: %w", p.name, err)
 		}
 	}
-	if err := os.MkdirAll(filepath.Dir(output), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(output), 0o750); err != nil {
 		return err
 	}
-	return os.WriteFile(output, all.Bytes(), 0o644)
+	return os.WriteFile(output, all.Bytes(), 0o600)
 }
 
 // modules lists Go itself and the modules of the packages that the program imports, but not the
