@@ -12,7 +12,7 @@ VERSION ?= $(shell tools/version.sh)
 
 # golangci-lint lints one module at a time. tools/golangci has no code of its own.
 GOLANGCI := .cache/bin/golangci-lint
-MODULES  := . tools internal/engine/jpeg/asm internal/engine/vision/asm internal/index/exact/asm
+MODULES  := . tools tools/release internal/engine/jpeg/asm internal/engine/vision/asm internal/index/exact/asm
 
 .DEFAULT_GOAL := build
 .PHONY: build run test test-go fuzz lint generate bench bench-users bench-calibration bench-imports bench-quality bench-recognition bench-search bench-filling bench-restart clean
@@ -21,6 +21,7 @@ include networks/networks.mk
 include internal/api/console/console.mk
 include internal/source/s3/s3.mk
 include conformance/conformance.mk
+include packaging/release.mk
 
 build: networks console bin/recollect
 

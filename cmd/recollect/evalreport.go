@@ -91,7 +91,8 @@ func (e *evaluation) writeReport(ctx context.Context, w io.Writer, engine *visio
 		Speed     string
 		Chart     chart
 		Worst     []worstGroup
-	}{e, programVersion(), fmt.Sprintf("%.1f", float64(e.Pictures)/e.Took.Seconds()), newChart(e.Sets),
+	}{e, programVersion(), fmt.Sprintf("%.1f", float64(e.Pictures)/e.Took.Seconds()),
+		newChart(e.Sets),
 		[]worstGroup{
 			{"The same person, least alike", groups[0]},
 			{"Different people, most alike", groups[1]},

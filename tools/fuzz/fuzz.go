@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -101,38 +102,28 @@ var declared = regexp.MustCompile(`(?m)^func (Fuzz\w*)\(\w+ \*testing\.F\)`)
 // findTargets returns the fuzz targets of the module at root, by package and name. Folders that
 // hold modules of their own, and those that Go ignores, are left out.
 func findTargets(root string) ([]target, error) {
+	opened, err := os.OpenRoot(root)
+	if err != nil {
+		return nil, err
+	}
+	defer opened.Close()
+	folder := opened.FS()
 	var targets []target
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
+	err = fs.WalkDir(folder, ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
 			return err
-		}
-		name := d.Name()
-		if d.IsDir() {
-			if path == root {
-				return nil
-			}
-			if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") ||
-				name == "testdata" || name == "node_modules" {
-				return fs.SkipDir
-			}
-			if _, err := os.Stat(filepath.Join(path, "go.mod")); err == nil {
-				return fs.SkipDir
-			}
+		case d.IsDir() && name != "." && left(folder, name):
+			return fs.SkipDir
+		case d.IsDir() || !strings.HasSuffix(name, "_test.go"):
 			return nil
 		}
-		if !strings.HasSuffix(name, "_test.go") {
-			return nil
-		}
-		source, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		pkg, err := filepath.Rel(root, filepath.Dir(path))
+		source, err := fs.ReadFile(folder, name)
 		if err != nil {
 			return err
 		}
 		for _, m := range declared.FindAllSubmatch(source, -1) {
-			targets = append(targets, target{filepath.ToSlash(pkg), string(m[1])})
+			targets = append(targets, target{path.Dir(name), string(m[1])})
 		}
 		return nil
 	})
@@ -140,6 +131,17 @@ func findTargets(root string) ([]target, error) {
 		return strings.Compare(a.String(), b.String())
 	})
 	return targets, err
+}
+
+// left says whether a folder holds no packages of the module.
+func left(folder fs.FS, name string) bool {
+	base := path.Base(name)
+	if strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "testdata" ||
+		base == "node_modules" {
+		return true
+	}
+	_, err := fs.Stat(folder, path.Join(name, "go.mod"))
+	return err == nil
 }
 
 // binary returns the absolute path of the built test of a package.
@@ -155,13 +157,13 @@ func (f fuzzing) buildTests(ctx context.Context, targets []target) map[string]er
 		if i > 0 && targets[i-1].pkg == t.pkg {
 			continue
 		}
-		path, err := f.binary(t.pkg)
+		program, err := f.binary(t.pkg)
 		if err != nil {
 			failed[t.pkg] = err
 			continue
 		}
-		cmd := exec.CommandContext(ctx, "go", "test", "-c", "-fuzz", "^"+t.name+"$", "-o", path,
-			"./"+t.pkg)
+		cmd := exec.CommandContext(ctx, //nolint:gosec // the names are those of the module's files
+			"go", "test", "-c", "-fuzz", "^"+t.name+"$", "-o", program, "./"+t.pkg)
 		cmd.Dir = f.root
 		if output, err := cmd.CombinedOutput(); err != nil {
 			failed[t.pkg] = fmt.Errorf("build the test: %w\n%s", err, output)
@@ -173,12 +175,13 @@ func (f fuzzing) buildTests(ctx context.Context, targets []target) map[string]er
 // fuzz runs one target.
 func (f fuzzing) fuzz(ctx context.Context, t target) outcome {
 	o := outcome{target: t}
-	path, err := f.binary(t.pkg)
+	program, err := f.binary(t.pkg)
 	if err != nil {
 		o.err = err
 		return o
 	}
-	cmd := exec.CommandContext(ctx, path, "-test.run=^$", "-test.fuzz=^"+t.name+"$",
+	cmd := exec.CommandContext(ctx, //nolint:gosec // the program is what buildTests has built
+		program, "-test.run=^$", "-test.fuzz=^"+t.name+"$",
 		"-test.fuzztime="+f.duration.String(), "-test.fuzzminimizetime=1x", "-test.parallel=1",
 		"-test.fuzzcachedir="+filepath.Join(f.cache, filepath.FromSlash(t.pkg)))
 	cmd.Dir = filepath.Join(f.root, filepath.FromSlash(t.pkg))

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -137,11 +136,21 @@ func reason(output []string) string {
 }
 
 // report writes the summary of skipped tests, and returns an error if a test failed, none ran, or,
-// if strict, one was skipped that is not on the list. A test that passed in another run, such as one
-// without the race detector, is not skipped.
+// if strict, one was skipped that is not on the list. A test that passed in another run, such as
+// one without the race detector, is not skipped; one that several runs skipped counts with the
+// reason of the last.
 func (res *result) report(w io.Writer, list []*regexp.Regexp, strict bool) error {
 	var unlisted int
-	skips := slices.DeleteFunc(slices.Clone(res.skips), func(s skip) bool { return res.ran[s.name] })
+	last := map[string]int{}
+	for i, s := range res.skips {
+		last[s.name] = i
+	}
+	var skips []skip
+	for i, s := range res.skips {
+		if !res.ran[s.name] && last[s.name] == i {
+			skips = append(skips, s)
+		}
+	}
 	for _, s := range skips {
 		mark := "skipped, not on the list:"
 		for _, e := range list {

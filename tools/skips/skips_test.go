@@ -41,6 +41,8 @@ func TestReport(t *testing.T) {
 			"not on the list", "1 skipped tests are not on the list"},
 		{"passed in another run", skippedRun + `{"Action":"pass","Package":"m/a","Test":"TestOne"}`,
 			"", true, "2 passed, 0 failed, 0 skipped", ""},
+		{"skipped in another run", skippedRun + strings.ReplaceAll(skippedRun, "no data", "slow"),
+			"m/a.TestOne: slow  because", true, "2 passed, 0 failed, 1 skipped", ""},
 		{"shown", `{"Action":"output","Package":"m/a","Test":"TestTwo","Output":"99 %\n"}
 {"Action":"pass","Package":"m/a","Test":"TestTwo"}`, "", false, "99 %\n", ""},
 		{"no test", `{"Action":"skip","Package":"m/a"}`, "", false, "0 passed", "no test ran"},
