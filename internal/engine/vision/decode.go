@@ -27,6 +27,7 @@ const (
 type decoder struct {
 	memory    *Memory
 	webp      bool      // is read too
+	least     int       // pixels of a side
 	scratches sync.Pool // of pictures that are done with: fresh memory is cold
 
 	// shift, if not nil, says for a JPEG of a size that it is decoded at 1/2^shift of it, and finer
@@ -143,12 +144,12 @@ func (d *decoder) readHeader(data []byte) (h header, err error) {
 		return header{}, invalidFormat(err)
 	case h.width < 1 || h.height < 1:
 		return header{}, invalidFormat(errors.New("it has no pixels"))
-	case min(h.width, h.height) < minSide:
+	case min(h.width, h.height) < d.least:
 		return header{},
 			&recollect.Error{Code: recollect.CodeInvalidParameter,
 				Message: "Request has invalid parameters",
 				Err: fmt.Errorf("the picture has %d x %d pixels, and needs %d on each side",
-					h.width, h.height, minSide)}
+					h.width, h.height, d.least)}
 	case int64(h.width)*int64(h.height) > maxPixels:
 		return header{},
 			tooLarge(fmt.Errorf("the picture has %d x %d pixels, more than %d", h.width, h.height,

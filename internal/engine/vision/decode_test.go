@@ -20,7 +20,9 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-func newTestDecoder(memory int64) *decoder { return &decoder{memory: NewMemory(memory)} }
+func newTestDecoder(memory int64) *decoder {
+	return &decoder{memory: NewMemory(memory), least: minSide}
+}
 
 func testdata(t testing.TB, name string) []byte {
 	t.Helper()

@@ -78,7 +78,7 @@ func New(p *pack.Pack, r *onnx.Runtime, options Options) (*Engine, error) {
 		version:     p.Version,
 		curve:       newCurve(p.Similarity),
 		calibration: p.Calibration,
-		decoder:     &decoder{memory: options.Memory, webp: options.WebP},
+		decoder:     &decoder{memory: options.Memory, webp: options.WebP, least: minSide},
 		options:     options,
 		cores:       r.Cores(),
 	}

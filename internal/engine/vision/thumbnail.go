@@ -19,9 +19,33 @@ func (e *Engine) Thumbnail(ctx context.Context, data []byte, side int) (image.Im
 	if longer := max(width, height); longer > side {
 		width, height = max(1, width*side/longer), max(1, height*side/longer)
 	}
+	return p.render(width, height, whole), nil
+}
+
+// Decode decodes a picture as Detect does, of any size up to the largest, and returns it upright.
+// It tells whether all of the picture was there; rows that were not are of no meaning. It is for
+// tools that look at how pictures are read.
+func Decode(ctx context.Context, data []byte, options Options) (img *image.RGBA, complete bool,
+	err error) {
+	if options.Memory == nil {
+		options.Memory = NewMemory(DefaultMemory)
+	}
+	d := decoder{memory: options.Memory, webp: options.WebP}
+	p, release, err := d.decode(ctx, data)
+	if err != nil {
+		return nil, false, err
+	}
+	defer release()
+	width, height := p.size()
+	return p.render(width, height, rect{x1: float64(width), y1: float64(height)}), p.whole == nil,
+		nil
+}
+
+// render makes pixels of a part of the upright picture.
+func (p *picture) render(width, height int, part rect) *image.RGBA {
 	n := width * height
 	planes := make([]float32, 3*n)
-	p.crop(planes, width, height, 3, whole)
+	p.crop(planes, width, height, 3, part)
 	out := image.NewRGBA(image.Rect(0, 0, width, height))
 	for i := range n {
 		for c := range 3 {
@@ -29,5 +53,5 @@ func (e *Engine) Thumbnail(ctx context.Context, data []byte, side int) (image.Im
 		}
 		out.Pix[4*i+3] = 255
 	}
-	return out, nil
+	return out
 }

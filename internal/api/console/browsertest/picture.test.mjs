@@ -69,21 +69,41 @@ test("a picture that is stored turned is drawn as the server sees it", { skip },
   await page.context().close();
 });
 
-test("the orientation of a PNG does not count, since the server does not heed it", { skip }, async () => {
+test("a PNG is turned as its EXIF data says, as the server turns it", { skip }, async () => {
   const page = await tryIt(browser, server);
   const rows = Buffer.concat(Array.from({ length: 100 }, (_, y) => Buffer.concat([Buffer.from([0]), Buffer.alloc(200, y)])));
   await choose(page, { name: "lying.png", mimeType: "image/png", buffer: png(header(200, 100), ["eXIf", exif(6)], ["IDAT", deflateSync(rows)], ["IEND", Buffer.alloc(0)]) });
-  await page.getByText("200 × 100").waitFor();
+  await page.getByText("100 × 200").waitFor();
   await part(page, "Faces").getByText("No face was found").waitFor();
-  // Dark above and bright below: a turned one would be so from side to side.
+  // Dark above and bright below as it is stored, and turned to the right bright to the left.
   const shot = (await part(page, "Faces").getByRole("img").screenshot()).toString("base64");
-  const [above, below] = await page.evaluate(async (base64) => {
+  const [left, right] = await page.evaluate(async (base64) => {
     const shown = await createImageBitmap(new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]));
     const context = new OffscreenCanvas(shown.width, shown.height).getContext("2d");
     context.drawImage(shown, 0, 0);
-    return [5, shown.height - 5].map((y) => context.getImageData(shown.width / 2, y, 1, 1).data[0]);
+    return [5, shown.width - 5].map((x) => context.getImageData(x, shown.height / 2, 1, 1).data[0]);
   }, shot);
-  assert.ok(above < 10 && below > 90, `${above} above, ${below} below`);
+  assert.ok(left > 90 && right < 10, `${left} at the left, ${right} at the right`);
+  await page.context().close();
+});
+
+test("a WebP picture is made a JPEG, and one that the browser cannot show is refused", { skip }, async () => {
+  const page = await tryIt(browser, server);
+  const webp = Buffer.from(await page.evaluate(async (base64) => {
+    const bitmap = await createImageBitmap(new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]));
+    const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+    canvas.getContext("2d").drawImage(bitmap, 0, 0);
+    return [...new Uint8Array(await (await canvas.convertToBlob({ type: "image/webp", quality: 0.9 })).arrayBuffer())];
+  }, (await image(crowd)).Bytes));
+  assert.equal(webp.toString("latin1", 8, 12), "WEBP");
+  await choose(page, { name: "crowd.webp", mimeType: "image/webp", buffer: webp });
+  await page.getByText("crowd.webp is a WebP picture. What is sent was made a JPEG here.").waitFor();
+  await page.getByText("crowd-converted.jpg", { exact: true }).waitFor();
+  await part(page, "Faces").getByText("8 faces found").waitFor();
+  await look(page, "tryit-webp");
+  await choose(page, { name: "IMG_1.HEIC", mimeType: "image/heic", buffer: Buffer.from("\0\0\0\x18ftypheic\0\0\0\0mif1heic".padEnd(200, "\0"), "latin1") });
+  await page.getByText("IMG_1.HEIC is a HEIC picture, which this browser cannot show.").waitFor();
+  await look(page, "tryit-heic");
   await page.context().close();
 });
 

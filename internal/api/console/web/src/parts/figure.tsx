@@ -11,8 +11,6 @@ export interface Mark {
   landmarks?: Landmark[];
 }
 
-const orientation = (picture: Chosen) => (picture.turned ? "from-image" : "none");
-
 /**
  * A picture with faces drawn on it. The drawing is for eyes alone: whoever cannot see it, or presses no mouse, is served by the lists beside it, which
  * the caller has. Boxes are relative to the upright picture, as the server gives them and the browser draws it.
@@ -23,7 +21,7 @@ export function Figure({ picture, marks, onPick, frame, children }: {
   const { width, height } = picture;
   return (
     <figure ref={frame} class="picture" style={{ aspectRatio: `${width} / ${height}`, width: `min(100%, ${(75 * width / height).toFixed(2)}vh)` }}>
-      <img src={picture.url} alt={`The picture ${picture.name}`} width={width} height={height} style={{ imageOrientation: orientation(picture) }} />
+      <img src={picture.url} alt={`The picture ${picture.name}`} width={width} height={height} />
       <svg viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none" aria-hidden="true">
         {marks.map((mark, i) => (
           <g key={i} class={`face ${mark.kind ?? ""}`} onClick={onPick && (() => onPick(i))}>
@@ -84,7 +82,7 @@ export function Crop({ picture, box, size = 56, landmarks }: { picture: Chosen; 
   const top = size / 2 - (box.Top + box.Height / 2) * height;
   return (
     <span class="crop" aria-hidden="true" style={{ width: `${size}px`, height: `${size}px` }}>
-      <img src={picture.url} alt="" style={{ width: `${width}px`, height: `${height}px`, left: `${left}px`, top: `${top}px`, imageOrientation: orientation(picture) }} />
+      <img src={picture.url} alt="" style={{ width: `${width}px`, height: `${height}px`, left: `${left}px`, top: `${top}px` }} />
       {landmarks && <svg viewBox={`${-left} ${-top} ${size} ${size}`}><Dots landmarks={landmarks} width={width} height={height} least={1.5} size={size} /></svg>}
     </span>
   );

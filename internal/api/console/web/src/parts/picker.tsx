@@ -64,7 +64,7 @@ export function Picker({ title, chosen, greedy = false, onChosen }: { title: str
           {hasCamera() && <button type="button" disabled={loading.busy} onClick={() => setCamera(true)}>Camera</button>}
           {chosen && (chosen.changed || chosen.name === "camera.jpg") && <a href={chosen.url} download={chosen.name}>Save what is sent</a>}
         </div>
-        <input ref={input} type="file" accept="image/jpeg,image/png" hidden
+        <input ref={input} type="file" accept="image/jpeg,image/png,image/webp,image/avif" hidden
           onChange={(event) => {
             const files = [...event.currentTarget.files ?? []];
             event.currentTarget.value = ""; // the same file again is a change too

@@ -21,7 +21,6 @@ export interface Chosen {
   url: string; // of the blob
   width: number; // in pixels, upright
   height: number;
-  turned: boolean; // the EXIF orientation counts: the server heeds that of a JPEG, and a browser may heed a PNG's too
   changed: string; // what was done to the file, empty if it is sent as it is
   picture: Picture; // for a call
 }
@@ -36,22 +35,31 @@ export async function load(file: File): Promise<Chosen> {
   }
   const head = new Uint8Array(await read(file.slice(0, headBytes), name));
   const kind = kindOf(head);
+  if (kind.convertible) return converted(file, kind.name, name);
   if (!kind.type) {
     const belied = /\.(jpe?g|png)$/i.test(name) ? ", whatever its name says" : "";
     throw new Unfit(kind.name ? `${name} is ${kind.name}${belied}.` : `${name} is not a picture, or one of an unknown format.`,
       "The server takes JPEG and PNG. Save the picture as one of these.");
   }
-  const turned = kind.type === "image/jpeg";
   const blob = file.slice(0, file.size, kind.type);
-  const stored = turned ? null : sizeOfPNG(head);
+  const stored = kind.type === "image/png" ? sizeOfPNG(head) : null;
   if (stored) checkPixels(stored, name); // browsers call one that is too large damaged
-  const upright = await sizeUpright(blob, name);
-  checkPixels(upright, name);
-  const size = stored ?? upright;
-  if (file.size <= mostBytes) return chosen(name, blob, size, turned, "");
-  const small = await scaleDown(blob, size, turned, name);
-  return chosen(name.replace(/\.\w+$/, "") + "-scaled.jpg", small.blob, small, true,
+  const size = await sizeUpright(blob, damaged(name));
+  checkPixels(size, name);
+  if (file.size <= mostBytes) return chosen(name, blob, size, "");
+  const small = await scaleDown(blob, size, name);
+  return chosen(name.replace(/\.\w+$/, "") + "-scaled.jpg", small.blob, small,
     `${name} has ${bytes(file.size)}, and the server takes ${bytes(mostBytes)}. What is sent was ${small.width < size.width ? `scaled down from ${pixels(size)} to ${pixels(small)}` : "compressed more"} here.`);
+}
+
+/** Makes a JPEG of a picture in a format that the server may not read, if the browser can show it. */
+async function converted(file: File, kind: string, name: string): Promise<Chosen> {
+  const size = await sizeUpright(file, new Unfit(`${name} is ${kind}, which this browser cannot show.`,
+    "The server takes JPEG and PNG. Save the picture as one of these. An iPhone makes JPEG with Settings, Camera, Formats, Most Compatible."));
+  checkPixels(size, name);
+  const jpeg = await scaleDown(file, size, name);
+  const smaller = jpeg.width < size.width ? ` and scaled down from ${pixels(size)} to ${pixels(jpeg)}` : "";
+  return chosen(name.replace(/\.\w+$/, "") + "-converted.jpg", jpeg.blob, jpeg, `${name} is ${kind}. What is sent was made a JPEG${smaller} here.`);
 }
 
 function checkPixels({ width, height }: Size, name: string): void {
@@ -65,9 +73,9 @@ export function pixels({ width, height }: Size): string {
   return `${width} × ${height}`;
 }
 
-async function chosen(name: string, blob: Blob, { width, height }: Size, turned: boolean, changed: string): Promise<Chosen> {
+async function chosen(name: string, blob: Blob, { width, height }: Size, changed: string): Promise<Chosen> {
   const picture = new Picture(name, base64(new Uint8Array(await read(blob, name))));
-  return { name, blob, url: URL.createObjectURL(blob), width, height, turned, changed, picture };
+  return { name, blob, url: URL.createObjectURL(blob), width, height, changed, picture };
 }
 
 /** Reads bytes of a file, which may be gone by now, or be a folder. */
@@ -87,7 +95,7 @@ function base64(data: Uint8Array): string {
 }
 
 /** Lets the browser read the size of a picture, turned as its EXIF data says: pixels are decoded when it is drawn. */
-async function sizeUpright(blob: Blob, name: string): Promise<Size> {
+async function sizeUpright(blob: Blob, otherwise: Unfit): Promise<Size> {
   const url = URL.createObjectURL(blob);
   const image = new Image();
   try {
@@ -98,7 +106,7 @@ async function sizeUpright(blob: Blob, name: string): Promise<Size> {
     });
     return { width: image.naturalWidth, height: image.naturalHeight };
   } catch {
-    throw damaged(name);
+    throw otherwise;
   } finally {
     URL.revokeObjectURL(url);
   }
@@ -109,14 +117,13 @@ function damaged(name: string): Unfit {
 }
 
 /** Makes a JPEG of the picture that is small enough. */
-async function scaleDown(blob: Blob, { width, height }: Size, turned: boolean, name: string): Promise<Size & { blob: Blob }> {
-  const imageOrientation = turned ? "from-image" : "none";
+async function scaleDown(blob: Blob, { width, height }: Size, name: string): Promise<Size & { blob: Blob }> {
   for (let side = Math.min(scaledSide, Math.max(width, height)); side >= 500; side *= 0.75) {
     const scale = side / Math.max(width, height);
     const small = { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
     let bitmap: ImageBitmap;
     try {
-      bitmap = await createImageBitmap(blob, { imageOrientation, resizeWidth: small.width, resizeHeight: small.height, resizeQuality: "high" });
+      bitmap = await createImageBitmap(blob, { imageOrientation: "from-image", resizeWidth: small.width, resizeHeight: small.height, resizeQuality: "high" });
     } catch {
       throw damaged(name);
     }
