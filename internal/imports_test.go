@@ -70,6 +70,7 @@ var mayImport = map[string][]string{
 		"/internal/source/s3", "/internal/store/sqlite"},
 
 	"/conformance/clients/go": {}, // as any user's program
+	"/packaging":              {}, // tests of what is built for release, from outside
 }
 
 // The packages of others that only the packages below one folder may import: drivers of databases.
