@@ -152,7 +152,8 @@ func (s *Sealer) sealSession(keyID string, c *claims) (string, error) {
 // the access key id. The token is authenticated, in constant time, before it is decoded.
 func (s *Sealer) openSession(keyID, token string) (*claims, error) {
 	encoded, ok := strings.CutPrefix(token, sessionTokenPrefix)
-	if !ok || len(token) > MaxSessionToken || !strings.HasPrefix(keyID, sessionKeyPrefix) {
+	if !ok || len(token) > MaxSessionToken || !strings.HasPrefix(keyID, sessionKeyPrefix) ||
+		strings.ContainsAny(encoded, "\r\n") { // which the decoder would skip
 		return nil, ErrNoSession
 	}
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
