@@ -110,8 +110,8 @@ func (s *Service) Authorize(ctx context.Context, r *Request) error {
 	return nil
 }
 
-// policiesOf returns the policies of a user or of a session's role, compiled; none for the root. One
-// that does not compile fails the request: it might be what denies it.
+// policiesOf returns the policies of a user or of a session's role, compiled; none for the root.
+// One that does not compile fails the request: it might be what denies it.
 func (s *Service) policiesOf(ctx context.Context, p Principal) ([]*Policy, error) {
 	if p.IsRoot() {
 		return nil, nil

@@ -97,8 +97,8 @@ func (s *Session) TransitiveTags() map[string]string {
 	return tags
 }
 
-// claims are the content of a session's token, which is sealed. Whatever the server has to know of a
-// session is in it, so that every server with the master key knows it.
+// claims are the content of a session's token, which is sealed. Whatever the server has to know of
+// a session is in it, so that every server with the master key knows it.
 type claims struct {
 	Secret  []byte `json:"s"` // random bytes, which the secret access key is made of
 	Issued  int64  `json:"i"` // Unix time in milliseconds, as is Expires

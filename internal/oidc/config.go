@@ -30,10 +30,10 @@ type file struct {
 //	  "jwks": "https://id.example.com/realms/staff/keys"
 //	}]}
 //
-// The issuer is the claim iss of its tokens. The key set, jwks, is an URL with https (or with http on
-// a loopback address), or a file, in the folder of the configuration if its path is relative. A file
-// has to be there; the keys at an URL are read when the first token arrives. It reports every fault
-// at once.
+// The issuer is the claim iss of its tokens. The key set, jwks, is an URL with https (or with http
+// on a loopback address), or a file, in the folder of the configuration if its path is relative. A
+// file has to be there; the keys at an URL are read when the first token arrives. It reports every
+// fault at once.
 func Load(path string) (*Issuers, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

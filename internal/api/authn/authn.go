@@ -65,9 +65,9 @@ type Claim struct {
 }
 
 // Read reads a request's signature from its headers alone and finds the key that it names. It costs
-// one lookup, and the decryption of a session token if there is one, so that a request without a known key is rejected before its body is read. A
-// [*sigv4.Error] is the client's fault; any other error is the server's. With an error, the claim
-// is nil, or only its KeyID may be used.
+// one lookup, and the decryption of a session token if there is one, so that a request without a
+// known key is rejected before its body is read. A [*sigv4.Error] is the client's fault; any other
+// error is the server's. With an error, the claim is nil, or only its KeyID may be used.
 func (a *Authenticator) Read(r *http.Request, at time.Time) (*Claim, error) {
 	signature, err := sigv4.Parse(r)
 	if err != nil {

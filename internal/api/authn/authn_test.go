@@ -36,8 +36,8 @@ func (k keys) AccessKey(_ context.Context, id string) (iam.AccessKey, bool, erro
 	return iam.AccessKey{ID: keyID, Secret: secret, Principal: anna}, id == keyID, k.err
 }
 
-// sessionID is the id of keys' temporary key, which has the same secret, and whose tokens are "token"
-// and, too old, "old".
+// sessionID is the id of keys' temporary key, which has the same secret, and whose tokens are
+// "token" and, too old, "old".
 const sessionID = "ASIAEXAMPLE000000001"
 
 var annaInSession = iam.Principal{Account: anna.Account, ARN: anna.ARN, UserName: anna.UserName,

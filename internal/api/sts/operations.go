@@ -232,8 +232,8 @@ func (s *Server) begin(ctx context.Context, request *iam.Request, input *roleInp
 	lasts := time.Duration(input.seconds) * time.Second
 	switch {
 	case chained && input.seconds > mostChained:
-		return key, 0, validation("The requested DurationSeconds exceeds the 1 hour session limit " +
-			"for roles assumed by role chaining")
+		return key, 0, validation("The requested DurationSeconds exceeds the 1 hour session " +
+			"limit for roles assumed by role chaining")
 	case lasts > role.MaxSession:
 		return key, 0, validation(
 			"The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")

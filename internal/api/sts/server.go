@@ -3,9 +3,10 @@
 //
 // The protocol is AWS's query protocol: parameters in a form-encoded body or in the query string,
 // answers and errors in XML, version 2011-06-15. A request passes these steps, cheap ones first:
-// admit it, read the signature and look up the access key, read the body, verify the signature, find
-// the operation, validate, authorize, run the operation. AssumeRoleWithWebIdentity is not signed; the
-// rate of such requests is bounded by the client's network before their bodies are read.
+// admit it, read the signature and look up the access key, read the body, verify the signature,
+// find the operation, validate, authorize, run the operation. AssumeRoleWithWebIdentity is not
+// signed; the rate of such requests is bounded by the client's network before their bodies are
+// read.
 package sts
 
 import (
@@ -289,7 +290,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, x *exchange) (res
 	return op.run(r.Context(), c)
 }
 
-// readBody reads the body as it was sent, of a client's network that does not send too many at once.
+// readBody reads the body as it was sent, of a client's network that does not send too many at
+// once.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request,
 	client authn.Client) ([]byte, error) {
 	if r.ContentLength > maxBody {

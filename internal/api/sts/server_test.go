@@ -74,7 +74,8 @@ func (o *outcomes) Observe(outcome rekognition.Outcome) {
 	o.all = append(o.all, outcome)
 }
 
-// testServer is a running server with the user anna, who may assume roles, and an identity provider.
+// testServer is a running server with the user anna, who may assume roles, and an identity
+// provider.
 type testServer struct {
 	url        string
 	identities *iam.Service
