@@ -45,13 +45,13 @@ func ParseRoleARN(arn string) (account, name string, ok bool) {
 		return "", "", false
 	}
 	account, name, ok = strings.Cut(rest, ":role/")
-	return account, name, ok && accountText.MatchString(account) && userNameText.MatchString(name)
+	return account, name, ok && ValidAccountID(account) && userNameText.MatchString(name)
 }
 
 // Validate reports why a role could not be kept: a [*PolicyError] if it is the text of a policy.
 func (r Role) Validate() error {
 	switch {
-	case !accountText.MatchString(r.Account):
+	case !ValidAccountID(r.Account):
 		return fmt.Errorf("account %.100q is not twelve digits", r.Account)
 	case !userNameText.MatchString(r.Name):
 		return fmt.Errorf("role %.100q: a name has 1 to 64 letters, digits or _+=,.@-", r.Name)

@@ -145,7 +145,7 @@ func (p *parser) principals(s *statement) error {
 			if m := accountRootARN.FindStringSubmatch(text); m != nil {
 				return principalPattern{accountPrincipal, m[1]}, nil
 			}
-			if accountText.MatchString(text) {
+			if ValidAccountID(text) {
 				return principalPattern{accountPrincipal, text}, nil
 			}
 			if principalARN.MatchString(text) {
