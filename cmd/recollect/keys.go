@@ -28,13 +28,8 @@ func keysCommand() *cobra.Command {
 	cmd.PersistentFlags().StringVar(&data, "data", "data", "folder of the database")
 	cmd.PersistentFlags().StringVar(&account, "account", "123456789012", "account of the users")
 	configure(cmd)
-	with := func(run func(ctx context.Context, cmd *cobra.Command, identities *iam.Service,
-		args []string) error) func(*cobra.Command, []string) error {
-		return func(cmd *cobra.Command, args []string) error {
-			return withIdentities(cmd.Context(), data, func(identities *iam.Service) error {
-				return run(cmd.Context(), cmd, identities, args)
-			})
-		}
+	with := func(run identityCommand) func(*cobra.Command, []string) error {
+		return onIdentities(&data, run)
 	}
 
 	var policies []string
@@ -132,9 +127,49 @@ func keysCommand() *cobra.Command {
 				id string) error {
 				return s.DeleteAccessKey(ctx, id)
 			}),
+		revokeSessionsCommand(&data, &account),
 		rotateMasterCommand(&data), resetMasterCommand(&data),
 	)
 	return cmd
+}
+
+// revokeSessionsCommand ends the sessions of a user of the account *account, or of its root.
+func revokeSessionsCommand(data, account *string) *cobra.Command {
+	var root bool
+	cmd := &cobra.Command{
+		Use:   "revoke-sessions USER|--root",
+		Short: "Reject the sessions that a user has begun up to now, within a second",
+		Long: "Reject the sessions that a user, or the root, has begun up to now, those of roles " +
+			"that it has assumed included. The user's keys stay.",
+		Args: func(_ *cobra.Command, args []string) error {
+			if (len(args) == 1) == root || len(args) > 1 {
+				return usageError{errors.New("name either a user or --root")}
+			}
+			return nil
+		},
+		RunE: onIdentities(data, func(ctx context.Context, _ *cobra.Command,
+			identities *iam.Service, args []string) error {
+			if root {
+				return identities.RevokeRootSessions(ctx, *account)
+			}
+			return identities.RevokeUserSessions(ctx, *account, args[0])
+		}),
+	}
+	cmd.Flags().BoolVar(&root, "root", false, "the sessions of the root instead of a user's")
+	return cmd
+}
+
+// identityCommand is a command on the identities of a data folder.
+type identityCommand func(ctx context.Context, cmd *cobra.Command, identities *iam.Service,
+	args []string) error
+
+// onIdentities runs a command on the identities of the folder *data.
+func onIdentities(data *string, run identityCommand) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		return withIdentities(cmd.Context(), *data, func(identities *iam.Service) error {
+			return run(cmd.Context(), cmd, identities, args)
+		})
+	}
 }
 
 // withIdentities opens the identities of a data folder that is there.
@@ -234,6 +269,10 @@ func showPolicies(ctx context.Context, w io.Writer, identities *iam.Service, acc
 	if err != nil {
 		return err
 	}
+	return printPolicies(w, policies)
+}
+
+func printPolicies(w io.Writer, policies []iam.PolicyDocument) error {
 	for _, p := range policies {
 		if _, err := fmt.Fprintf(w, "%s:\n%s\n", p.Name,
 			strings.TrimSpace(p.Document)); err != nil {

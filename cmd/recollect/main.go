@@ -37,8 +37,8 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(serveCommand(), keysCommand(), evalCommand(), backupCommand(), restoreCommand(),
-		exportCommand(), importArchiveCommand(), doctorCommand(),
+	root.AddCommand(serveCommand(), keysCommand(), rolesCommand(), evalCommand(), backupCommand(),
+		restoreCommand(), exportCommand(), importArchiveCommand(), doctorCommand(),
 		importCommand(), searchCommand(), detectCommand(), compareCommand(), collectionsCommand(),
 		facesCommand(), usersCommand(), modelsCommand())
 	markRuns(root)

@@ -17,8 +17,8 @@ func rotateMasterCommand(data *string) *cobra.Command {
 		Use:   "rotate-master",
 		Short: "Seal all secrets with a new master key",
 		Long: "Make a new master key and seal the secrets of all access keys with it. The keys " +
-			"stay as they are. The server must\nbe stopped. If the command is interrupted, the " +
-			"next start finds which master key is the right one.",
+			"stay as they are, and all sessions end. The server must\nbe stopped. If the command " +
+			"is interrupted, the next start finds which master key is the right one.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			n, err := changeMasterKey(cmd.Context(), *data, iam.RotateMasterKey)

@@ -41,6 +41,7 @@ type serveConfig struct {
 	Account    string
 	LogJSON    bool
 	Limits     string // file of rates and quotas; empty: none
+	OIDC       string // file of OpenID Connect issuers; empty: none
 	Thumbnails bool   // are made of faces that are indexed, and shown
 
 	DeleteThumbnails bool // that earlier runs made
@@ -213,6 +214,8 @@ func (c *serveConfig) addFlags(flags *pflag.FlagSet) {
 		"formats of pictures that are read beside JPEG and PNG: webp (default: none, as the "+
 			"service reads none)")
 	flags.StringVar(&c.Limits, "limits", "", "JSON file of request rates and quotas")
+	flags.StringVar(&c.OIDC, "oidc-issuers", "",
+		"JSON file of the OpenID Connect issuers whose users may assume roles")
 	flags.IntVar(&c.MaxRequests, "max-requests", 0,
 		"requests served at one moment (default: 256 for each core)")
 	flags.IntVar(&c.MaxPictureRequests, "max-picture-requests", 0,
@@ -280,6 +283,7 @@ func (c serveConfig) server() (server.Config, error) {
 		Regions:    c.Regions,
 		Account:    c.Account,
 		WebP:       slices.Contains(c.Formats, webP),
+		OIDC:       c.OIDC,
 		Thumbnails: c.Thumbnails,
 
 		DeleteThumbnails: c.DeleteThumbnails,

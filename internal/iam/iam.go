@@ -7,6 +7,7 @@
 package iam
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,8 @@ type Principal struct {
 	ARN      string // for example arn:aws:iam::123456789012:root
 	UserName string // empty for the root of the account
 	UserID   string // never used twice; the account for its root
+	// Session is nil for the owner of a long-lived access key
+	Session *Session
 }
 
 // rootPrincipal is the root of an account.
@@ -45,6 +48,9 @@ func rootPrincipal(account string) Principal {
 func (p Principal) IsRoot() bool {
 	return p.Account != "" && p.UserName == "" && p.ARN == "arn:aws:iam::"+p.Account+":root"
 }
+
+// principalARN is the ARN that policies compare: that of the role for a session of it.
+func (p Principal) principalARN() string { return cmp.Or(p.Session.role(), p.ARN) }
 
 // User is a named user of an account.
 type User struct {

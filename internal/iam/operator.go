@@ -210,9 +210,9 @@ type condition struct {
 	missing, exists bool // which of these satisfies it
 }
 
-// contextKey is a service's prefix and a name, which for tags may have any characters that a tag's
-// key may have.
-var contextKey = regexp.MustCompile(`^[A-Za-z0-9-]+:[^\s$*?]+(?: +[^\s$*?]+)*$`)
+// contextKey is a prefix, of a service or of an identity provider with its path, and a name, which
+// for tags may have any characters that a tag's key may have.
+var contextKey = regexp.MustCompile(`^[A-Za-z0-9._/~%-]+:[^\s$*?]+(?: +[^\s$*?]+)*$`)
 
 // newCondition reads the name of an operator, with its quantifier and IfExists, and a context key.
 func newCondition(name, key string) (*condition, error) {

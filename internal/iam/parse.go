@@ -40,14 +40,25 @@ func (e *PolicyError) Error() string {
 // object, and empty lists, which AWS accepts though they say the opposite of what they seem to
 // (NotAction []) or nothing.
 func ParsePolicy(document []byte) (*Policy, error) {
-	if len(document) > maxPolicyBytes || size(document) > MaxPolicySize {
-		return nil, &PolicyError{Reason: fmt.Sprintf(
-			"it is larger than %d characters without white space", MaxPolicySize)}
+	statements, resourceTags, err := parseDocument(document, MaxPolicySize, false)
+	if err != nil {
+		return nil, err
+	}
+	return &Policy{statements: statements, resourceTags: resourceTags}, nil
+}
+
+// parseDocument reads the statements of an identity policy or a trust policy, of at most so many
+// characters, and whether they refer to a tag of the resource.
+func parseDocument(document []byte, most int, trust bool) (read []statement, resourceTags bool,
+	err error) {
+	if len(document) > maxPolicyBytes || size(document) > most {
+		return nil, false, &PolicyError{Reason: fmt.Sprintf(
+			"it is larger than %d characters without white space", most)}
 	}
 	version := version2008
 	var statements jsontext.Value
 	p := &parser{dec: jsontext.NewDecoder(bytes.NewReader(document))}
-	err := p.object(map[string]element{
+	err = p.object(map[string]element{
 		"Version": {parse: func() (err error) {
 			if version, err = p.text(); err == nil && version != version2008 &&
 				version != version2012 {
@@ -67,18 +78,18 @@ func ParsePolicy(document []byte) (*Policy, error) {
 		err = p.end()
 	}
 	if err != nil {
-		return nil, policyError(err, "")
+		return nil, false, policyError(err, "")
 	}
 	p = &parser{
 		dec:    jsontext.NewDecoder(bytes.NewReader(statements)),
 		base:   "/Statement",
 		syntax: syntax{wildcards: true, variables: version == version2012},
+		trust:  trust,
 	}
-	policy, err := p.policy()
-	if err != nil {
-		return nil, policyError(err, p.base)
+	if read, err = p.statements(); err != nil {
+		return nil, false, policyError(err, p.base)
 	}
-	return policy, nil
+	return read, p.resourceTags, nil
 }
 
 // size counts the characters that are not white space.
@@ -117,6 +128,8 @@ type parser struct {
 	syntax
 	base string          // where in the document the decoder's input stands
 	sids map[string]bool // those already read
+
+	trust bool // the statements have principals instead of resources
 
 	resourceTags bool // the policy refers to a tag of the resource
 }
@@ -222,27 +235,22 @@ func (p *parser) text() (string, error) {
 	return token.String(), nil
 }
 
-// policy reads the value of Statement.
-func (p *parser) policy() (*Policy, error) {
+// statements reads the value of Statement.
+func (p *parser) statements() (read []statement, err error) {
 	p.sids = map[string]bool{}
-	policy := new(Policy)
-	err := p.oneOrMore(func() error {
+	err = p.oneOrMore(func() error {
 		s, err := p.statement()
-		policy.statements = append(policy.statements, s)
+		read = append(read, s)
 		return err
 	})
-	policy.resourceTags = p.resourceTags
-	return policy, err
+	return read, err
 }
 
 var sidText = regexp.MustCompile(`^[0-9A-Za-z]*$`)
 
 func (p *parser) statement() (statement, error) {
 	var s statement
-	notForIdentities := element{parse: func() error {
-		return p.faultf("an identity policy has none: it applies to the user it is attached to")
-	}}
-	err := p.object(map[string]element{
+	elements := map[string]element{
 		"Sid": {parse: func() error {
 			sid, err := p.text()
 			switch {
@@ -264,19 +272,36 @@ func (p *parser) statement() (statement, error) {
 			s.deny = effect == "Deny"
 			return err
 		}},
-		"Action":       {parse: func() error { return p.actions(&s, false) }},
-		"NotAction":    {parse: func() error { return p.actions(&s, true) }},
-		"Resource":     {parse: func() error { return p.resources(&s, false) }},
-		"NotResource":  {parse: func() error { return p.resources(&s, true) }},
-		"Condition":    {parse: func() error { return p.conditions(&s) }},
-		"Principal":    notForIdentities,
-		"NotPrincipal": notForIdentities,
-	})
+		"Action":    {parse: func() error { return p.actions(&s, false) }},
+		"NotAction": {parse: func() error { return p.actions(&s, true) }},
+		"Condition": {parse: func() error { return p.conditions(&s) }},
+	}
+	if p.trust {
+		none := element{parse: func() error {
+			return p.faultf("a trust policy has none: it applies to the role it is attached to")
+		}}
+		elements["Resource"], elements["NotResource"] = none, none
+		elements["Principal"] = element{parse: func() error { return p.principals(&s) }}
+		elements["NotPrincipal"] = element{parse: func() error {
+			return p.faultf("a trust policy names whom it trusts, by Principal")
+		}}
+	} else {
+		none := element{parse: func() error {
+			return p.faultf("an identity policy has none: it applies to the identity that it is " +
+				"attached to")
+		}}
+		elements["Principal"], elements["NotPrincipal"] = none, none
+		elements["Resource"] = element{parse: func() error { return p.resources(&s, false) }}
+		elements["NotResource"] = element{parse: func() error { return p.resources(&s, true) }}
+	}
+	err := p.object(elements)
 	switch {
 	case err != nil:
 		return s, err
 	case s.actions == nil:
 		return s, p.faultf("Action is missing")
+	case p.trust:
+		return s, p.trustStatement(&s)
 	case s.resources == nil:
 		return s, p.faultf("Resource is missing")
 	}

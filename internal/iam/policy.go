@@ -30,6 +30,7 @@ type statement struct {
 	resources    []resourcePattern
 	notResources bool // it applies to resources that match none of them
 	conditions   []*condition
+	principals   []principalPattern // of a trust policy
 }
 
 // appliesTo reports whether the statement is about a request, given its action in lower case.
@@ -82,6 +83,9 @@ const (
 	ExplicitDeny                 // a policy denies it
 	// the resource is another account's, which only a policy there could allow
 	CrossAccountDeny
+	SessionImplicitDeny // the policy of the session does not allow it
+	SessionExplicitDeny // the policy of the session denies it
+	TrustDeny           // the role cannot be assumed so
 	Allow
 )
 
@@ -89,15 +93,20 @@ const (
 // denies wins over any that allows, and what none allows is denied. The root of an account may do
 // everything with what the account has.
 func Evaluate(policies []*Policy, r *Request) Decision {
-	decision := Allow
-	if !r.Principal.IsRoot() {
-		decision = evaluate(policies, r)
-	}
+	decision := decide(policies, r)
 	if account := accountOf(r.Resource); decision == Allow && account != "" &&
 		account != r.Principal.Account {
 		return CrossAccountDeny
 	}
 	return decision
+}
+
+// decide evaluates the policies, whoever owns the resource.
+func decide(policies []*Policy, r *Request) Decision {
+	if r.Principal.IsRoot() {
+		return Allow
+	}
+	return evaluate(policies, r)
 }
 
 func evaluate(policies []*Policy, r *Request) Decision {
@@ -148,6 +157,11 @@ func (e *DeniedError) Error() string {
 		b.WriteString(" with an explicit deny in an identity-based policy")
 	case CrossAccountDeny:
 		b.WriteString(" because no resource-based policy allows the " + e.Action + " action")
+	case SessionExplicitDeny:
+		b.WriteString(" with an explicit deny in a session policy")
+	case SessionImplicitDeny:
+		b.WriteString(" because no session policy allows the " + e.Action + " action")
+	case TrustDeny: // the service does not say why
 	default:
 		b.WriteString(" because no identity-based policy allows the " + e.Action + " action")
 	}

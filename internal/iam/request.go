@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"slices"
@@ -27,6 +28,12 @@ type Request struct {
 	// aws:TagKeys: the keys of tags that the request sets or removes
 	TagKeys []string
 
+	// Provider is the identity provider of a user who assumes a role, as host/path of its URL. The
+	// request has no principal then.
+	Provider string
+	// Context has further context keys, in lower case: sts:externalid for example.
+	Context map[string][]string
+
 	// LoadResourceTags, if set, loads ResourceTags. [Service.Authorize] calls it if a policy of the
 	// principal refers to one.
 	LoadResourceTags func(context.Context) (map[string]string, error)
@@ -36,6 +43,8 @@ type Request struct {
 const (
 	resourceTagPrefix = "aws:resourcetag/"
 	requestTagPrefix  = "aws:requesttag/"
+
+	principalTagPrefix = "aws:principaltag/"
 )
 
 // values returns what the request has for a context key, given in lower case. None: the key is
@@ -48,6 +57,9 @@ func (r *Request) values(key string) []string {
 	if tag, ok := strings.CutPrefix(key, requestTagPrefix); ok {
 		return tagValues(r.RequestTags, tag)
 	}
+	if tag, ok := strings.CutPrefix(key, principalTagPrefix); ok {
+		return tagValues(r.Principal.Session.tags(), tag)
+	}
 	switch key {
 	case "aws:tagkeys":
 		return r.TagKeys
@@ -56,14 +68,25 @@ func (r *Request) values(key string) []string {
 	case "aws:userid":
 		return present(r.Principal.UserID)
 	case "aws:principalarn":
-		return present(r.Principal.ARN)
+		return present(r.Principal.principalARN())
 	case "aws:principalaccount":
 		return present(r.Principal.Account)
 	case "aws:principaltype":
-		if r.Principal.IsRoot() {
+		switch {
+		case r.Provider != "":
+			return nil
+		case r.Principal.IsRoot():
 			return []string{"Account"}
+		case r.Principal.Session.role() != "":
+			return []string{"AssumedRole"}
 		}
 		return []string{"User"}
+	case "aws:federatedprovider":
+		return present(cmp.Or(r.Provider, r.Principal.Session.provider()))
+	case "aws:tokenissuetime":
+		if session := r.Principal.Session; session != nil {
+			return []string{session.IssuedAt.UTC().Format(time.RFC3339)}
+		}
 	case "aws:resourceaccount":
 		if r.Resource == "*" { // of what is the caller's own
 			return present(r.Principal.Account)
@@ -90,7 +113,7 @@ func (r *Request) values(key string) []string {
 			return []string{strconv.FormatInt(r.Time.Unix(), 10)}
 		}
 	}
-	return nil
+	return r.Context[key]
 }
 
 func present(value string) []string {

@@ -16,13 +16,19 @@ import (
 // A sealed secret is a version byte, then nonce, ciphertext and tag of AES-256-GCM with a random
 // nonce of 96 bits. The key is derived from the master key by HKDF-SHA256 (RFC 5869). The id of the
 // access key is associated data: a sealed secret that is moved to another key does not open.
+//
+// It also seals the tokens of sessions, under another key that is derived in the same way.
 type Sealer struct {
-	aead cipher.AEAD
+	aead     cipher.AEAD
+	sessions cipher.AEAD
 }
 
 const (
-	secretKeyPurpose = "recollect access key secrets 1" // HKDF's info
-	sealedVersion    = 1
+	// HKDF's info
+	secretKeyPurpose  = "recollect access key secrets 1"
+	sessionKeyPurpose = "recollect session tokens 1"
+
+	sealedVersion = 1
 )
 
 // ErrWrongMasterKey says that a secret cannot be opened: it was sealed with another master key, for
@@ -35,19 +41,28 @@ func NewSealer(masterKey []byte) (*Sealer, error) {
 	if len(masterKey) != masterKeySize {
 		return nil, fmt.Errorf("the master key has %d bytes, not %d", len(masterKey), masterKeySize)
 	}
-	key, err := hkdf.Key(sha256.New, masterKey, nil, secretKeyPurpose, 32)
+	secrets, err := newAEAD(masterKey, secretKeyPurpose)
 	if err != nil {
-		return nil, fmt.Errorf("derive the key of secrets: %w", err)
+		return nil, fmt.Errorf("make the cipher of secrets: %w", err)
+	}
+	sessions, err := newAEAD(masterKey, sessionKeyPurpose)
+	if err != nil {
+		return nil, fmt.Errorf("make the cipher of session tokens: %w", err)
+	}
+	return &Sealer{aead: secrets, sessions: sessions}, nil
+}
+
+// newAEAD returns AES-256-GCM with random nonces, under a key derived for one purpose.
+func newAEAD(masterKey []byte, purpose string) (cipher.AEAD, error) {
+	key, err := hkdf.Key(sha256.New, masterKey, nil, purpose, 32)
+	if err != nil {
+		return nil, err
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, fmt.Errorf("make the cipher of secrets: %w", err)
+		return nil, err
 	}
-	aead, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		return nil, fmt.Errorf("make the cipher of secrets: %w", err)
-	}
-	return &Sealer{aead: aead}, nil
+	return cipher.NewGCMWithRandomNonce(block)
 }
 
 // Seal encrypts the secret of an access key.

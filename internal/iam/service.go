@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"regexp"
@@ -22,18 +23,27 @@ const (
 // policies. It is safe for concurrent use. What it changes takes effect at once; what another
 // process changes in the store, within a second.
 type Service struct {
-	store    Store
+	store    Stores
 	sealer   *Sealer
 	root     AccessKey
 	now      func() time.Time
 	keys     cache[string, AccessKey]
 	policies cache[userKey, []*Policy]
+	roles    cache[userKey, *loadedRole]
+	sessions cache[[sha256.Size]byte, *session]
+	revoked  cache[string, time.Time]
+}
+
+// Stores is what a [Service] needs of a store.
+type Stores interface {
+	Store
+	RoleStore
 }
 
 type userKey struct{ account, name string }
 
 // NewService returns a service whose root key is not in the store.
-func NewService(store Store, sealer *Sealer, root AccessKey) *Service {
+func NewService(store Stores, sealer *Sealer, root AccessKey) *Service {
 	return &Service{store: store, sealer: sealer, root: root, now: time.Now}
 }
 
@@ -65,15 +75,17 @@ func (s *Service) AccessKey(ctx context.Context, id string) (AccessKey, bool, er
 // Authorize returns nil if the policies of the request's principal allow it (see [Evaluate]), and a
 // [*DeniedError] if they do not.
 func (s *Service) Authorize(ctx context.Context, r *Request) error {
-	var policies []*Policy
-	if !r.Principal.IsRoot() {
-		var err error
-		if policies, err = s.policiesOf(ctx, r.Principal); err != nil {
-			return err
-		}
+	policies, err := s.policiesOf(ctx, r.Principal)
+	if err != nil {
+		return err
 	}
-	if r.LoadResourceTags != nil &&
-		slices.ContainsFunc(policies, func(p *Policy) bool { return p.resourceTags }) {
+	var restriction []*Policy
+	if r.Principal.Session != nil && r.Principal.Session.policy != nil {
+		restriction = []*Policy{r.Principal.Session.policy}
+	}
+	refers := func(p *Policy) bool { return p.resourceTags }
+	if r.LoadResourceTags != nil && (slices.ContainsFunc(policies, refers) ||
+		slices.ContainsFunc(restriction, refers)) {
 		tags, err := r.LoadResourceTags(ctx)
 		if err != nil {
 			return fmt.Errorf("read the tags of %s: %w", r.Resource, err)
@@ -82,29 +94,57 @@ func (s *Service) Authorize(ctx context.Context, r *Request) error {
 		tagged.ResourceTags = tags
 		r = &tagged
 	}
-	if d := Evaluate(policies, r); d != Allow {
+	d := Evaluate(policies, r)
+	if d == Allow && restriction != nil {
+		switch evaluate(restriction, r) {
+		case ExplicitDeny:
+			d = SessionExplicitDeny
+		case ImplicitDeny:
+			d = SessionImplicitDeny
+		}
+	}
+	if d != Allow {
 		return &DeniedError{Principal: r.Principal, Action: r.Action, Resource: r.Resource,
 			Decision: d}
 	}
 	return nil
 }
 
-// policiesOf returns a user's policies, compiled. One that does not compile fails the request: it
-// might be what denies it.
+// policiesOf returns the policies of a user or of a session's role, compiled; none for the root.
+// One that does not compile fails the request: it might be what denies it.
 func (s *Service) policiesOf(ctx context.Context, p Principal) ([]*Policy, error) {
+	if p.IsRoot() {
+		return nil, nil
+	}
+	if p.Session.role() != "" {
+		role, err := s.role(ctx, p.Account, p.Session.RoleName)
+		if errors.Is(err, ErrNotFound) || err == nil && role.ID != p.Session.roleID {
+			return nil, nil // deleted a moment ago
+		}
+		if err != nil {
+			return nil, err
+		}
+		return role.policies, nil
+	}
 	return s.policies.get(userKey{p.Account, p.UserName}, s.now(), func() ([]*Policy, error) {
 		documents, err := s.store.UserPolicies(ctx, p.Account, p.UserName)
 		if err != nil {
 			return nil, fmt.Errorf("read the policies of %s: %w", p.ARN, err)
 		}
-		policies := make([]*Policy, len(documents))
-		for i, d := range documents {
-			if policies[i], err = ParsePolicy([]byte(d.Document)); err != nil {
-				return nil, fmt.Errorf("compile policy %s of %s: %w", d.Name, p.ARN, err)
-			}
-		}
-		return policies, nil
+		return compile(p.ARN, documents)
 	})
+}
+
+// compile compiles the policies of an identity.
+func compile(arn string, documents []PolicyDocument) ([]*Policy, error) {
+	policies := make([]*Policy, len(documents))
+	for i, d := range documents {
+		var err error
+		if policies[i], err = ParsePolicy([]byte(d.Document)); err != nil {
+			return nil, fmt.Errorf("compile policy %s of %s: %w", d.Name, arn, err)
+		}
+	}
+	return policies, nil
 }
 
 var (
@@ -222,6 +262,8 @@ func (s *Service) change(doing string, change func() error) error {
 	err := change()
 	s.keys.clear()
 	s.policies.clear()
+	s.roles.clear()
+	s.revoked.clear()
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}

@@ -19,7 +19,7 @@ const (
 	people  = "arn:aws:rekognition:us-east-1:123456789012:collection/people"
 )
 
-func newService(t testing.TB) (*iam.Service, iam.Store) {
+func newService(t testing.TB) (*iam.Service, iam.Stores) {
 	t.Helper()
 	dir := t.TempDir()
 	db, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
@@ -125,7 +125,7 @@ func TestRoot(t *testing.T) {
 
 // slowStore is what another process changes, and what a request reads while it does.
 type slowStore struct {
-	iam.Store
+	iam.Stores
 	mu       sync.Mutex
 	document string
 	reads    int

@@ -17,11 +17,13 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/admin"
 	"github.com/recollect-dev/recollect/internal/api/console"
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
+	"github.com/recollect-dev/recollect/internal/api/sts"
 	"github.com/recollect-dev/recollect/internal/engine/vision"
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/index/exact"
 	"github.com/recollect-dev/recollect/internal/metrics"
+	"github.com/recollect-dev/recollect/internal/oidc"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
 	"github.com/recollect-dev/recollect/internal/transfer"
 )
@@ -75,6 +77,10 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the key of pagination tokens: %w", err)
 	}
+	providers, err := a.openProviders()
+	if err != nil {
+		return err
+	}
 	images, err := OpenImages(a.cfg.Images)
 	if err != nil {
 		return fmt.Errorf("open the source of pictures in S3: %w", err)
@@ -114,6 +120,14 @@ func (a *App) open(ctx context.Context) error {
 		MaxRequests: a.cfg.MaxRequests,
 		MaxPictures: a.cfg.MaxPictures,
 	})
+	tokens := sts.New(sts.Config{
+		Identities: identities,
+		Providers:  providers,
+		Regions:    a.cfg.Regions,
+		Log:        a.log,
+		Observer:   observers{a.recorder, a.activity},
+		Clients:    a.cfg.Clients,
+	})
 	counted := a.recorder.InFlight(api)
 	routes := a.adminRoutes(store, identities, engines)
 	a.front.open(store, counted, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -122,8 +136,16 @@ func (a *App) open(ctx context.Context) error {
 			return
 		}
 		routes.ServeHTTP(w, r)
-	}))
+	}), a.recorder.InFlight(tokens))
 	return nil
+}
+
+// openProviders reads the issuers of identity tokens; nil if none are configured.
+func (a *App) openProviders() (*oidc.Issuers, error) {
+	if a.cfg.OIDC == "" {
+		return nil, nil
+	}
+	return oidc.Load(a.cfg.OIDC)
 }
 
 // openStore opens the store, and deletes the thumbnails of earlier runs if the configuration says

@@ -21,6 +21,7 @@ type Config struct {
 	Device   string   // DeviceCPU or DeviceCUDA
 	Regions  []string // at least one
 	Account  string   // of the root key
+	OIDC     string   // file of OpenID Connect issuers, see [oidc.Load]; empty: none
 
 	WebP             bool // pictures are read
 	Thumbnails       bool // are made of indexed faces, and served

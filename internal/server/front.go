@@ -13,6 +13,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/api/admin"
 	"github.com/recollect-dev/recollect/internal/api/console"
+	"github.com/recollect-dev/recollect/internal/api/sts"
 )
 
 // front serves health, metrics and the console's files from the start, and the API once all parts
@@ -28,6 +29,7 @@ type opened struct {
 	store interface{ Ping(context.Context) error }
 	api   http.Handler
 	admin http.Handler
+	sts   http.Handler
 }
 
 // newFront returns a front that rejects requests of the API. It serves metrics if there is a
@@ -54,6 +56,10 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.console.ServeHTTP(w, r)
 		return
 	}
+	if sts.Takes(r) {
+		f.served(w, r)
+		return
+	}
 	// A browser is redirected to the console; it sends no signature.
 	if r.URL.Path == "/" && r.Method == http.MethodGet &&
 		strings.Contains(r.Header.Get("Accept"), "text/html") &&
@@ -64,9 +70,10 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.served(w, r)
 }
 
-// open passes requests to the API and to the operator's routes from now on.
-func (f *front) open(store interface{ Ping(context.Context) error }, api, admin http.Handler) {
-	f.ready.Store(&opened{store: store, api: api, admin: admin})
+// open passes requests on to the API, the operator's routes and the token service from now on.
+func (f *front) open(store interface{ Ping(context.Context) error },
+	api, admin, sts http.Handler) {
+	f.ready.Store(&opened{store: store, api: api, admin: admin, sts: sts})
 }
 
 // close rejects new requests.
@@ -97,6 +104,10 @@ func (f *front) served(w http.ResponseWriter, r *http.Request) {
 	if o == nil {
 		w.Header().Set("Connection", "close")
 		w.Header().Set("x-amzn-RequestId", uuid.NewString())
+		if sts.Takes(r) {
+			sts.Unavailable(w)
+			return
+		}
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		w.WriteHeader(http.StatusInternalServerError) // the service's own status for this
 		io.WriteString(w, unavailable)
@@ -104,6 +115,10 @@ func (f *front) served(w http.ResponseWriter, r *http.Request) {
 	}
 	if strings.HasPrefix(r.URL.Path, admin.Prefix) {
 		o.admin.ServeHTTP(w, r)
+		return
+	}
+	if sts.Takes(r) {
+		o.sts.ServeHTTP(w, r)
 		return
 	}
 	o.api.ServeHTTP(w, r)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 )
 
@@ -22,6 +23,10 @@ func TestFront(t *testing.T) {
 	routes := http.HandlerFunc(func(w http.ResponseWriter,
 		r *http.Request) {
 		io.WriteString(w, "routes "+r.URL.Path)
+	})
+	tokens := http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
+		io.WriteString(w, "sts "+r.URL.Path)
 	})
 	pages := http.HandlerFunc(func(w http.ResponseWriter,
 		r *http.Request) {
@@ -43,7 +48,7 @@ func TestFront(t *testing.T) {
 	check("starting", "POST", "/", 500, wait)
 	check("starting", "GET", "/recollect/v1/overview", 500, wait)
 	check("starting", "GET", "/console/", 200, "console /console/") // which tries again by itself
-	f.open(pinger{}, api, routes)
+	f.open(pinger{}, api, routes, tokens)
 	check("open", "GET", "/console", 200, "console /console")
 	check("open", "GET", "/console/assets/x.js", 200, "console /console/assets/x.js")
 	check("open", "GET", "/consoles", 200, "api /consoles")
@@ -53,12 +58,68 @@ func TestFront(t *testing.T) {
 	check("open", "POST", "/", 200, "api /")
 	check("open", "POST", "//", 200, "api //")
 	check("open", "GET", "/recollect/v1/overview", 200, "routes /recollect/v1/overview")
-	f.open(pinger{errors.New("the disk has failed")}, api, routes)
+	f.open(pinger{errors.New("the disk has failed")}, api, routes, tokens)
 	check("without a store", "GET", "/health/ready", 503, "the store does not answer\n")
 	check("without a store", "GET", "/health/live", 200, "")
 	f.close()
 	check("stopping", "GET", "/health/ready", 503, "")
 	check("stopping", "POST", "/", 500, wait)
+}
+
+// TestFrontChoosesTheTokenService: by the scope of the signature, and without one by the form.
+func TestFrontChoosesTheTokenService(t *testing.T) {
+	write := func(text string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, text)
+		})
+	}
+	f := newFront(slog.New(slog.DiscardHandler), write("console"), nil)
+	const encoded = "application/x-www-form-urlencoded"
+	signed := func(service string) string {
+		return "AWS4-HMAC-SHA256 Credential=AKIA1/20260101/us-east-1/" + service +
+			"/aws4_request, SignedHeaders=host;x-amz-date, Signature=00"
+	}
+	for _, c := range []struct {
+		method, target, contentType, amzTarget, authorization string
+		want                                                  string
+	}{
+		{"POST", "/", encoded, "", signed("sts"), "sts"},
+		{"POST", "/", "application/x-amz-json-1.1", "", signed("sts"), "sts"},
+		{"GET", "/?Action=GetCallerIdentity", "", "", signed("sts"), "sts"},
+		{"POST", "/", encoded + "; charset=utf-8", "", "", "sts"},
+		{"GET", "/?Action=AssumeRoleWithWebIdentity", "", "", "", "sts"},
+		{"POST", "/", encoded, "", signed("rekognition"), "api"},
+		{"POST", "/", encoded, "RekognitionService.ListFaces", "", "api"},
+		{"POST", "/", "application/x-amz-json-1.1", "", "", "api"},
+		{"POST", "/x", encoded, "", "", "api"},
+		{"GET", "/", "", "", "", "api"},
+		{"GET", "/recollect/v1/overview", "", "", signed("sts"), "routes"},
+		{"GET", "/console/?Action=x", "", "", "", "console"},
+	} {
+		f.open(pinger{}, write("api"), write("routes"), write("sts"))
+		r := httptest.NewRequestWithContext(t.Context(), c.method, c.target, nil)
+		for name, value := range map[string]string{"Content-Type": c.contentType,
+			"X-Amz-Target": c.amzTarget, "Authorization": c.authorization} {
+			if value != "" {
+				r.Header.Set(name, value)
+			}
+		}
+		w := httptest.NewRecorder()
+		f.ServeHTTP(w, r)
+		if w.Body.String() != c.want {
+			t.Errorf("%+v goes to %s", c, w.Body)
+		}
+		if c.want != "sts" {
+			continue
+		}
+		f.close()
+		w = httptest.NewRecorder()
+		f.ServeHTTP(w, r)
+		if w.Code != http.StatusServiceUnavailable ||
+			!strings.Contains(w.Body.String(), "<Code>ServiceUnavailable</Code>") {
+			t.Errorf("%+v, while the server stops: %d %s", c, w.Code, w.Body)
+		}
+	}
 }
 
 // TestHealthUnderOverload: health is answered while every request of the API waits.
@@ -68,7 +129,7 @@ func TestHealthUnderOverload(t *testing.T) {
 	f.open(pinger{}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		entered <- struct{}{}
 		<-leave
-	}), http.NotFoundHandler())
+	}), http.NotFoundHandler(), http.NotFoundHandler())
 	server := httptest.NewServer(f)
 	defer server.Close()
 	defer close(leave)
@@ -111,7 +172,7 @@ func TestFrontShowsPeopleTheConsole(t *testing.T) {
 		w.WriteHeader(http.StatusTeapot)
 	})
 	f := newFront(slog.New(slog.DiscardHandler), http.NotFoundHandler(), nil)
-	f.open(pinger{}, api, http.NotFoundHandler())
+	f.open(pinger{}, api, http.NotFoundHandler(), http.NotFoundHandler())
 	for _, c := range []struct {
 		method, path, accept, authorization string
 		status                              int

@@ -64,7 +64,7 @@ func startApp(t *testing.T, e *events, grace, cancelled time.Duration, h http.Ha
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	a := &App{log: log, front: newFront(log, http.NotFoundHandler(), nil)}
-	a.front.open(pinger{}, h, http.NotFoundHandler())
+	a.front.open(pinger{}, h, http.NotFoundHandler(), http.NotFoundHandler())
 	var err error
 	if a.server, err = startFront(t.Context(), "127.0.0.1:0", a.front, nil, false, log); err != nil {
 		t.Fatal(err)

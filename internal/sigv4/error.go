@@ -13,6 +13,7 @@ const (
 	IncompleteSignature        = "IncompleteSignatureException"
 	InvalidSignature           = "InvalidSignatureException"
 	UnrecognizedClient         = "UnrecognizedClientException"
+	ExpiredToken               = "ExpiredTokenException"
 )
 
 // Error is the reason why a request is not authenticated. Both members may be returned to the
@@ -28,6 +29,11 @@ func (e *Error) Error() string { return e.Type + ": " + e.Message }
 // not exist.
 func UnrecognizedClientError() *Error {
 	return newError(UnrecognizedClient, "The security token included in the request is invalid.")
+}
+
+// ExpiredTokenError returns the error of a request whose session token is too old.
+func ExpiredTokenError() *Error {
+	return newError(ExpiredToken, "The security token included in the request is expired")
 }
 
 func newError(kind, format string, args ...any) *Error {

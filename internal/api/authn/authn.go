@@ -6,6 +6,7 @@ package authn
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -22,6 +23,9 @@ import (
 type Keys interface {
 	// AccessKey returns the key with this id. It is not ok if there is none that may sign requests.
 	AccessKey(ctx context.Context, id string) (key iam.AccessKey, ok bool, err error)
+	// SessionKey returns the temporary key with this id and this session token.
+	// [iam.ErrNoSession], [iam.ErrSessionExpired].
+	SessionKey(ctx context.Context, id, token string) (iam.AccessKey, error)
 }
 
 // Authenticator authenticates requests for one service in a server's regions. It is safe for
@@ -61,25 +65,44 @@ type Claim struct {
 }
 
 // Read reads a request's signature from its headers alone and finds the key that it names. It costs
-// one lookup, so that a request without a known key is rejected before its body is read. A
-// [*sigv4.Error] is the client's fault; any other error is the server's. With an error, the claim
-// is nil, or only its KeyID may be used.
+// one lookup, and the decryption of a session token if there is one, so that a request without a
+// known key is rejected before its body is read. A [*sigv4.Error] is the client's fault; any other
+// error is the server's. With an error, the claim is nil, or only its KeyID may be used.
 func (a *Authenticator) Read(r *http.Request, at time.Time) (*Claim, error) {
 	signature, err := sigv4.Parse(r)
 	if err != nil {
 		return nil, err
 	}
 	claim := &Claim{signature: signature, client: a.Client(r), scope: a.scope(signature), at: at}
-	key, ok, err := a.keys.AccessKey(r.Context(), signature.AccessKeyID)
-	if err != nil {
-		return claim, fmt.Errorf("look up an access key: %w", err)
+	if claim.key, err = a.key(r.Context(), signature); err != nil {
+		return claim, err
 	}
-	// Keys are long-lived: none comes with a session token.
-	if !ok || signature.SessionToken != "" {
-		return claim, sigv4.UnrecognizedClientError()
-	}
-	claim.key = key
 	return claim, signature.CheckScope(claim.scope, at)
+}
+
+// key finds the key that a signature names: a temporary one if there is a session token, which the
+// signature covers, and a long-lived one otherwise.
+func (a *Authenticator) key(ctx context.Context, s *sigv4.Signature) (iam.AccessKey, error) {
+	if s.SessionToken == "" {
+		key, ok, err := a.keys.AccessKey(ctx, s.AccessKeyID)
+		switch {
+		case err != nil:
+			return iam.AccessKey{}, fmt.Errorf("look up an access key: %w", err)
+		case !ok:
+			return iam.AccessKey{}, sigv4.UnrecognizedClientError()
+		}
+		return key, nil
+	}
+	key, err := a.keys.SessionKey(ctx, s.AccessKeyID, s.SessionToken)
+	switch {
+	case errors.Is(err, iam.ErrNoSession):
+		return iam.AccessKey{}, sigv4.UnrecognizedClientError()
+	case errors.Is(err, iam.ErrSessionExpired):
+		return iam.AccessKey{}, sigv4.ExpiredTokenError()
+	case err != nil:
+		return iam.AccessKey{}, fmt.Errorf("open a session token: %w", err)
+	}
+	return key, nil
 }
 
 // scope is what a signature must be for: the region that it names if the server has it.
@@ -119,6 +142,11 @@ type Caller struct {
 	KeyID     string
 	Client    Client
 	Realm     recollect.Realm // the caller's account and the region of the signature
+}
+
+// Key is the access key of the caller, without its secret.
+func (c Caller) Key() iam.AccessKey {
+	return iam.AccessKey{ID: c.KeyID, Principal: c.Principal}
 }
 
 // PolicyRequest describes an action of the caller of r on a resource to the policy engine. The

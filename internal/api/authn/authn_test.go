@@ -36,6 +36,25 @@ func (k keys) AccessKey(_ context.Context, id string) (iam.AccessKey, bool, erro
 	return iam.AccessKey{ID: keyID, Secret: secret, Principal: anna}, id == keyID, k.err
 }
 
+// sessionID is the id of keys' temporary key, which has the same secret, and whose tokens are
+// "token" and, too old, "old".
+const sessionID = "ASIAEXAMPLE000000001"
+
+var annaInSession = iam.Principal{Account: anna.Account, ARN: anna.ARN, UserName: anna.UserName,
+	UserID: anna.UserID, Session: &iam.Session{}}
+
+func (k keys) SessionKey(_ context.Context, id, token string) (iam.AccessKey, error) {
+	switch {
+	case k.err != nil:
+		return iam.AccessKey{}, k.err
+	case id == sessionID && token == "old":
+		return iam.AccessKey{}, iam.ErrSessionExpired
+	case id == sessionID && token == "token":
+		return iam.AccessKey{ID: sessionID, Secret: secret, Principal: annaInSession}, nil
+	}
+	return iam.AccessKey{}, iam.ErrNoSession
+}
+
 // signed returns a request without a body, signed by the AWS SDK.
 func signed(t *testing.T, id, secret, token, region string, at time.Time) *http.Request {
 	t.Helper()
@@ -89,8 +108,16 @@ func TestRejectedByHeadersAlone(t *testing.T) {
 			"MissingAuthenticationTokenException", ""},
 		"unknown key": {signed(t, "AKIAEXAMPLE000000002", secret, "", "us-east-1", at),
 			"UnrecognizedClientException", "AKIAEXAMPLE000000002"},
-		"session token": {signed(t, keyID, secret, "token", "us-east-1", at),
+		"long-lived key with a token": {signed(t, keyID, secret, "token", "us-east-1", at),
 			"UnrecognizedClientException", keyID},
+		"temporary key without": {signed(t, sessionID, secret, "", "us-east-1", at),
+			"UnrecognizedClientException", sessionID},
+		"another token": {signed(t, sessionID, secret, "other", "us-east-1", at),
+			"UnrecognizedClientException", sessionID},
+		"old token": {signed(t, sessionID, secret, "old", "us-east-1", at),
+			"ExpiredTokenException", sessionID},
+		"unsigned token": {withToken(signed(t, sessionID, secret, "", "us-east-1", at)),
+			"InvalidSignatureException", ""},
 		"other region": {signed(t, keyID, secret, "", "ap-south-1", at),
 			"InvalidSignatureException", keyID},
 		"long ago": {signed(t, keyID, secret, "", "us-east-1", at.Add(-time.Hour)),
@@ -104,6 +131,32 @@ func TestRejectedByHeadersAlone(t *testing.T) {
 		if claim.KeyID() != test.logs {
 			t.Errorf("%s: the log gets %q, want %q", name, claim.KeyID(), test.logs)
 		}
+	}
+}
+
+func withToken(r *http.Request) *http.Request {
+	r.Header.Set("X-Amz-Security-Token", "token")
+	return r
+}
+
+func TestSessionToken(t *testing.T) {
+	at := time.Now()
+	a := authn.New(keys{}, "rekognition", []string{"us-east-1"}, clientaddr.Resolver{})
+	r := signed(t, sessionID, secret, "token", "us-east-1", at)
+	claim, err := a.Read(r, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	caller, err := claim.Verify(r, sha256.Sum256(nil))
+	if err != nil || caller.Principal != annaInSession || caller.KeyID != sessionID {
+		t.Errorf("%+v, %v", caller, err)
+	}
+	r = signed(t, sessionID, "another secret than hers", "token", "us-east-1", at)
+	if claim, err = a.Read(r, at); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := claim.Verify(r, sha256.Sum256(nil)); err == nil {
+		t.Error("a valid token with another secret was accepted")
 	}
 }
 
@@ -129,9 +182,12 @@ func TestRejectedByTheSignature(t *testing.T) {
 func TestKeysThatCannotBeRead(t *testing.T) {
 	at, broken := time.Now(), errors.New("broken")
 	a := authn.New(keys{broken}, "rekognition", []string{"us-east-1"}, clientaddr.Resolver{})
-	_, err := a.Read(signed(t, keyID, secret, "", "us-east-1", at), at)
-	if _, ok := errors.AsType[*sigv4.Error](err); ok || !errors.Is(err, broken) {
-		t.Errorf("%v, want the server's own error", err)
+	for _, r := range []*http.Request{signed(t, keyID, secret, "", "us-east-1", at),
+		signed(t, sessionID, secret, "token", "us-east-1", at)} {
+		_, err := a.Read(r, at)
+		if _, ok := errors.AsType[*sigv4.Error](err); ok || !errors.Is(err, broken) {
+			t.Errorf("%v, want the server's own error", err)
+		}
 	}
 }
 

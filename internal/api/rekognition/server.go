@@ -35,6 +35,10 @@ type Identities interface {
 	// AccessKey returns the key with this id, and whether there is one that may sign requests.
 	AccessKey(ctx context.Context, id string) (key iam.AccessKey, ok bool, err error)
 
+	// SessionKey returns the temporary key with this id and this session token.
+	// [iam.ErrNoSession], [iam.ErrSessionExpired].
+	SessionKey(ctx context.Context, id, token string) (iam.AccessKey, error)
+
 	// Authorize returns nil if the request is allowed, and an [*iam.DeniedError] if it is not.
 	Authorize(ctx context.Context, r *iam.Request) error
 }
