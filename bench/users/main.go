@@ -1,11 +1,10 @@
-// Command users measures what it is worth to search a person as one user instead of as single
-// faces.
+// Command users measures the benefit of searching a person as one user instead of as single faces.
 //
 // It embeds the pictures of Labeled Faces in the Wild (Huang et al., 2007) with the default model
 // pack. Of each person with enough pictures some are enrolled, drawn at random, and the others are
 // probes. A person is then compared with a probe in three ways: by one of the enrolled faces, by
-// the most similar of them, and by the vector that a user has. All pictures of everybody else are
-// impostors, and stand in the gallery as people with one face.
+// the most similar of them, and by the user's vector. All pictures of other people are impostors,
+// and are in the gallery as people with one face.
 package main
 
 import (
@@ -56,7 +55,7 @@ func run(ctx context.Context, library, pictures, out string, least, splits int) 
 
 	var report strings.Builder
 	w := io.MultiWriter(os.Stdout, &report)
-	fmt.Fprintf(w, "# What a user is worth\n"+
+	fmt.Fprintf(w, "# The benefit of users\n"+
 		"\n`make bench-users`, %s, face model version %s, %s/%s.\n\n",
 		time.Now().UTC().Format(time.DateOnly), engine.Version(), runtime.GOOS, runtime.GOARCH)
 	for enrolled := 2; enrolled < least; enrolled++ {
@@ -68,7 +67,7 @@ func run(ctx context.Context, library, pictures, out string, least, splits int) 
 			fmt.Fprintf(w, "%d pictures of LFW (%d without a face), %d people. The %d people with "+
 				"at least %d pictures are users; the faces that\n"+
 				"they are enrolled with are drawn at random, and their other pictures are the "+
-				"probes. The pictures of everybody else are\n"+
+				"probes. The pictures of all other people are\n"+
 				"impostors, and one picture of each of them is in the gallery for rank 1: %d "+
 				"people in all. Averages over %d draws, with\n"+
 				"their standard deviation; thresholds are those of each way's own impostors. A "+
