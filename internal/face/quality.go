@@ -21,15 +21,15 @@ const (
 	ReasonLowFaceQuality   Reason = "LOW_FACE_QUALITY"
 )
 
-// qualityBar has the bounds that a quality filter sets to a face.
-type qualityBar struct {
-	brightness, sharpness, confidence float32 // least, 0 to 100
-	glare                             float32 // most brightness, 0 to 100
-	side                              float32 // least, of the box, pixels
-	yaw, pitch, roll                  float32 // most, degrees either way
+// QualityBounds are the bounds that a quality filter sets to a face.
+type QualityBounds struct {
+	Brightness, Sharpness, Confidence float32 // least, 0 to 100
+	MostBrightness                    float32 // 0 to 100
+	Side                              float32 // least, of the box, pixels
+	Yaw, Pitch, Roll                  float32 // most, degrees either way
 }
 
-// bar returns the filter's bounds, false if it has none.
+// Bounds returns the filter's bounds, false if it has none.
 //
 // They are chosen from measurements (bench/results/quality.md). LOW rejects faces that other
 // pictures of their person miss more often than not, or that match strangers ten times as often as
@@ -40,19 +40,19 @@ type qualityBar struct {
 //
 // The service chooses what AUTO stands for. Here it is LOW: a face that is not indexed is never
 // found.
-func (f QualityFilter) bar() (qualityBar, bool) {
+func (f QualityFilter) Bounds() (QualityBounds, bool) {
 	switch f {
 	case QualityAuto, QualityLow:
-		return qualityBar{brightness: 6, sharpness: 5, confidence: 95, glare: 96, side: 18, yaw: 60,
-			pitch: 40, roll: 60}, true
+		return QualityBounds{Brightness: 6, Sharpness: 5, Confidence: 95, MostBrightness: 96,
+			Side: 18, Yaw: 60, Pitch: 40, Roll: 60}, true
 	case QualityMedium:
-		return qualityBar{brightness: 8, sharpness: 6, confidence: 98, glare: 94, side: 20, yaw: 50,
-			pitch: 30, roll: 50}, true
+		return QualityBounds{Brightness: 8, Sharpness: 6, Confidence: 98, MostBrightness: 94,
+			Side: 20, Yaw: 50, Pitch: 30, Roll: 50}, true
 	case QualityHigh:
-		return qualityBar{brightness: 15, sharpness: 10, confidence: 99.5, glare: 80, side: 24,
-			yaw: 40, pitch: 25, roll: 40}, true
+		return QualityBounds{Brightness: 15, Sharpness: 10, Confidence: 99.5, MostBrightness: 80,
+			Side: 24, Yaw: 40, Pitch: 25, Roll: 40}, true
 	default:
-		return qualityBar{}, false
+		return QualityBounds{}, false
 	}
 }
 
@@ -67,13 +67,13 @@ func (f QualityFilter) or(def QualityFilter) QualityFilter {
 // Reasons lists every bound of the filter that a face violates: none if the face passes. Every face
 // passes NONE.
 func (f QualityFilter) Reasons(d FaceDetail) []Reason {
-	if bar, ok := f.bar(); ok {
-		return bar.reasons(d)
+	if b, ok := f.Bounds(); ok {
+		return b.reasons(d)
 	}
 	return nil
 }
 
-func (b qualityBar) reasons(d FaceDetail) []Reason {
+func (b QualityBounds) reasons(d FaceDetail) []Reason {
 	var reasons []Reason
 	fails := func(failed bool, r Reason) {
 		if failed {
@@ -81,29 +81,29 @@ func (b qualityBar) reasons(d FaceDetail) []Reason {
 		}
 	}
 	abs := func(x float32) float32 { return max(x, -x) }
-	fails(abs(d.Pose.Yaw) > b.yaw || abs(d.Pose.Pitch) > b.pitch || abs(d.Pose.Roll) > b.roll,
+	fails(abs(d.Pose.Yaw) > b.Yaw || abs(d.Pose.Pitch) > b.Pitch || abs(d.Pose.Roll) > b.Roll,
 		ReasonExtremePose)
-	fails(d.Quality.Brightness < b.brightness, ReasonLowBrightness)
-	fails(d.Quality.Sharpness < b.sharpness, ReasonLowSharpness)
-	fails(d.Confidence < b.confidence, ReasonLowConfidence)
-	fails(d.Side < b.side, ReasonSmallBoundingBox)
+	fails(d.Quality.Brightness < b.Brightness, ReasonLowBrightness)
+	fails(d.Quality.Sharpness < b.Sharpness, ReasonLowSharpness)
+	fails(d.Confidence < b.Confidence, ReasonLowConfidence)
+	fails(d.Side < b.Side, ReasonSmallBoundingBox)
 	// overexposed
-	fails(d.Quality.Brightness > b.glare, ReasonLowFaceQuality)
+	fails(d.Quality.Brightness > b.MostBrightness, ReasonLowFaceQuality)
 	return reasons
 }
 
 // Explain returns a sentence for each of the reasons why a face is not used, with the value that it
 // has and the bound of the filter, so that it says what would pass.
 func (f QualityFilter) Explain(d FaceDetail, reasons []Reason) []string {
-	bar, _ := f.bar()
+	b, _ := f.Bounds()
 	texts := make([]string, len(reasons))
 	for i, r := range reasons {
-		texts[i] = bar.explain(f, d, r)
+		texts[i] = b.explain(f, d, r)
 	}
 	return texts
 }
 
-func (b qualityBar) explain(f QualityFilter, d FaceDetail, r Reason) string {
+func (b QualityBounds) explain(f QualityFilter, d FaceDetail, r Reason) string {
 	least := func(what string, value, bound float32) string {
 		return fmt.Sprintf("%s is %s, and %s needs at least %s.", what, decimal(value), f,
 			decimal(bound))
@@ -111,19 +111,19 @@ func (b qualityBar) explain(f QualityFilter, d FaceDetail, r Reason) string {
 	switch r {
 	case ReasonExtremePose:
 		return fmt.Sprintf("The head is turned by yaw %.0f, pitch %.0f and roll %.0f degrees, and %s "+
-			"allows %.0f, %.0f and %.0f either way.", d.Pose.Yaw, d.Pose.Pitch, d.Pose.Roll, f, b.yaw,
-			b.pitch, b.roll)
+			"allows %.0f, %.0f and %.0f either way.", d.Pose.Yaw, d.Pose.Pitch, d.Pose.Roll, f, b.Yaw,
+			b.Pitch, b.Roll)
 	case ReasonLowBrightness:
-		return least("The brightness", d.Quality.Brightness, b.brightness)
+		return least("The brightness", d.Quality.Brightness, b.Brightness)
 	case ReasonLowSharpness:
-		return least("The sharpness", d.Quality.Sharpness, b.sharpness)
+		return least("The sharpness", d.Quality.Sharpness, b.Sharpness)
 	case ReasonLowConfidence:
-		return least("The confidence that it is a face", d.Confidence, b.confidence)
+		return least("The confidence that it is a face", d.Confidence, b.Confidence)
 	case ReasonSmallBoundingBox:
-		return least("The shorter side of the face in pixels", d.Side, b.side)
+		return least("The shorter side of the face in pixels", d.Side, b.Side)
 	case ReasonLowFaceQuality:
 		return fmt.Sprintf("The brightness is %s, and %s allows at most %s.",
-			decimal(d.Quality.Brightness), f, decimal(b.glare))
+			decimal(d.Quality.Brightness), f, decimal(b.MostBrightness))
 	case ReasonExceedsMaxFaces, ReasonFaceNotLargest:
 		return "Larger faces of the picture were enough."
 	default:

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/recollect-dev/recollect/internal/face"
 )
 
 // overview is the answer of the route overview. Counts are those of the caller's realm, the rest
@@ -82,12 +84,27 @@ func (s *Server) overview(ctx context.Context, x *exchange) (any, error) {
 	}, nil
 }
 
-// models returns the loaded models, and what similarities mean for each.
+// qualityFilter is a quality filter and its bounds.
+type qualityFilter struct {
+	Name   face.QualityFilter
+	Bounds face.QualityBounds
+}
+
+// models returns the loaded models, what similarities mean for each, and what quality filters ask
+// of a face.
 func (s *Server) models(context.Context, *exchange) (any, error) {
+	var filters []qualityFilter
+	for _, f := range []face.QualityFilter{face.QualityAuto, face.QualityLow, face.QualityMedium,
+		face.QualityHigh} {
+		if bounds, ok := f.Bounds(); ok {
+			filters = append(filters, qualityFilter{f, bounds})
+		}
+	}
 	return &struct {
-		Models       []Model
-		DefaultModel string
-	}{s.Models, s.Models[0].Version}, nil
+		Models         []Model
+		DefaultModel   string
+		QualityFilters []qualityFilter
+	}{s.Models, s.Models[0].Version, filters}, nil
 }
 
 // diskUse measures a folder and its file system.

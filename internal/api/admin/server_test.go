@@ -256,9 +256,23 @@ func TestOverview(t *testing.T) {
 func TestModels(t *testing.T) {
 	d := open(t)
 	status, answer := d.send(t, d.user(t, account, "one", "s3-read"), "GET", "models", nil)
-	const want = `{"Models":[{"Version":"1.0","Calibration":[{"Similarity":80,"FalseMatchRate":0.001,"TrueAcceptRate":0.99}]}],"DefaultModel":"1.0"}`
-	if status != 200 || string(answer) != want {
+	const want = `{"Models":[{"Version":"1.0","Calibration":[{"Similarity":80,"FalseMatchRate":0.001,"TrueAcceptRate":0.99}]}],"DefaultModel":"1.0","QualityFilters":[`
+	if status != 200 || !strings.HasPrefix(string(answer), want) {
 		t.Errorf("%d %s", status, answer)
+	}
+	var got struct {
+		QualityFilters []struct {
+			Name   face.QualityFilter
+			Bounds face.QualityBounds
+		}
+	}
+	if err := json.Unmarshal(answer, &got); err != nil || len(got.QualityFilters) != 4 {
+		t.Fatalf("%v: %s", err, answer)
+	}
+	for _, f := range got.QualityFilters {
+		if want, ok := f.Name.Bounds(); !ok || f.Bounds != want || f.Bounds.Side == 0 {
+			t.Errorf("%s has %+v, want %+v", f.Name, f.Bounds, want)
+		}
 	}
 }
 

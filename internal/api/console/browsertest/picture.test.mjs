@@ -141,6 +141,11 @@ test("what is no picture is refused, and nothing is sent", { skip }, async (t) =
     });
     await refused.getByText("These are 2 files.").waitFor();
   });
+  await t.test("too few pixels", async () => {
+    await choose(page, { name: "small.png", mimeType: "image/png", buffer: png(header(79, 200), ["IDAT", deflateSync(Buffer.alloc(80 * 200))], ["IEND", Buffer.alloc(0)]) });
+    await refused.getByText("small.png has 79 × 200 pixels, which is too little.").waitFor();
+    await refused.getByText("The server takes pictures whose sides have 80 pixels or more.").waitFor();
+  });
   await t.test("30,000 x 30,000 pixels in a small file", async () => {
     const bomb = png(header(30_000, 30_000), ["IDAT", deflateSync(Buffer.alloc(30_001))], ["IEND", Buffer.alloc(0)]);
     await choose(page, { name: "bomb.png", mimeType: "image/png", buffer: bomb });

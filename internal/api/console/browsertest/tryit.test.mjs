@@ -63,6 +63,7 @@ test("faces of a picture", { skip }, async (t) => {
   await t.test("a picture without faces", async () => {
     await choose(page, shared("group", "cf_017_0.jpg"));
     await faces.getByText("No face was found").waitFor();
+    await faces.getByText(/in which a face needs \d+ × \d+ or more\./).waitFor();
     assert.deepEqual(await drawn(faces.getByRole("figure")), []);
   });
   await t.test("dropped beside the place for it, and pasted", async () => {
@@ -104,6 +105,13 @@ test("index, then search", { skip }, async (t) => {
     await index.getByText("The same from a program").click();
     assert.match(await index.getByLabel("Python").textContent(), /index_faces\(\n    CollectionId="crowd",\n    Image=\{"Bytes": Path\("cf_016_8\.jpg"\)\.read_bytes\(\)\},\n    ExternalImageId="the-crowd",\n    MaxFaces=5,/);
     await look(page, "tryit-index");
+    await index.getByLabel("Most faces").fill("");
+    await index.getByLabel("Quality filter").selectOption("High");
+    await index.getByRole("button", { name: "Index" }).click();
+    await index.getByText("No face was found").or(index.getByText(/left out/)).first().waitFor();
+    const { FaceDetails } = await server.call("DetectFaces", { Image: await image(crowd) });
+    const least = Math.floor(FaceDetails[0].Confidence * 100) / 100;
+    await index.getByText(`not clearly a face (${least}, and 99.5 would pass)`).first().waitFor();
   });
   await t.test("search", async () => {
     await choose(page, anna.pictures[2]);
@@ -139,8 +147,41 @@ test("index, then search", { skip }, async (t) => {
       const { FaceMatches } = await server.call("SearchFacesByImage", { CollectionId: "people", Image: await image(anna.pictures[2]), FaceMatchThreshold: threshold, MaxFaces: 100 });
       await search.getByText(`${FaceMatches.length} face${FaceMatches.length === 1 ? "" : "s"} shown, ${persons.length * 2 - FaceMatches.length} below the threshold hidden.`).waitFor();
     }
-    await search.getByText("The same from a program").click();
+    await search.getByText("The largest face from a program").click();
     assert.match(await search.getByLabel("Python").textContent(), /search_faces_by_image\([^]*FaceMatchThreshold=87\.5,/);
+  });
+  await t.test("every face of a picture", async () => {
+    await choose(page, crowd);
+    const search = part(page, "Search");
+    await page.getByRole("combobox", { name: "Collection" }).fill("crowd"); // which has five of them
+    await search.getByRole("button", { name: "Search" }).click();
+    await search.getByRole("slider", { name: "Threshold" }).fill("99");
+    await search.getByText(/^5 of 8 faces of the picture match\. Of face 1: /).waitFor();
+    const { FaceDetails } = await server.call("DetectFaces", { Image: await image(crowd) });
+    const { Faces } = await server.call("ListFaces", { CollectionId: "crowd" });
+    const same = (a, b) => ["Left", "Top", "Width", "Height"].every((side) => Math.abs(a[side] - b[side]) < 0.001);
+    const known = FaceDetails.map((d) => Faces.find((f) => same(f.BoundingBox, d.BoundingBox)));
+    const buttons = search.getByRole("group", { name: "Faces of the picture, the largest first" }).getByRole("button");
+    assert.deepEqual(await buttons.evaluateAll((all) => all.map((b) => b.ariaLabel)), known.map((face, i) => `Face ${i + 1}: ${face ? "the-crowd 100.0" : "no match"}`));
+    const boxes = await drawn(search.getByRole("figure"));
+    assert.equal(boxes.length, 8);
+    for (const [i, box] of boxes.entries()) near(box, FaceDetails[i].BoundingBox, 0.01);
+    for (const [i, face] of known.entries()) {
+      if (!face) continue;
+      await buttons.nth(i).click();
+      await search.getByText(`Of face ${i + 1}: 1 face shown, 4 below the threshold hidden.`).waitFor();
+      assert.equal(await search.getByRole("list", { name: "Faces that match" }).locator("code").textContent(), face.FaceId);
+    }
+    await look(page, "tryit-search-all");
+    // On the picture as well.
+    const unknown = known.indexOf(undefined);
+    const { x, y, width, height } = await search.locator("g.face rect.over").nth(unknown).boundingBox();
+    await page.mouse.click(x + width / 2, y + height / 2);
+    await search.getByText(`Of face ${unknown + 1}: 0 faces shown, 5 below the threshold hidden.`).waitFor();
+    assert.equal(await search.getByRole("list", { name: "Faces that match" }).count(), 0);
+    await search.getByText("recollect search --all cf_016_8.jpg --collection crowd --threshold 99", { exact: false }).waitFor();
+    await choose(page, anna.pictures[2]);
+    await page.getByRole("combobox", { name: "Collection" }).fill("people");
   });
   await t.test("users", async () => {
     const { Faces } = await server.call("ListFaces", { CollectionId: "people" });
@@ -163,7 +204,8 @@ test("index, then search", { skip }, async (t) => {
     await page.getByRole("combobox", { name: "Collection" }).fill("people");
     await choose(page, shared("group", "cf_017_0.jpg"));
     await search.getByRole("button", { name: "Search" }).click();
-    await search.getByRole("alert").getByText(/There are no faces in the image/).waitFor();
+    await search.getByRole("alert").getByText("There is no face in the picture.").waitFor();
+    await search.getByRole("alert").getByText(/^The picture has \d+ × \d+ pixels, in which a face needs \d+ × \d+ or more\.$/).waitFor();
     await look(page, "tryit-search-no-face");
   });
   await t.test("a collection is made on the way", async () => {
@@ -207,6 +249,10 @@ test("compare two pictures", { skip }, async (t) => {
     await compare.getByRole("slider", { name: "Threshold" }).fill("0");
     await compare.getByText("1 of 1 face of the second picture matches").waitFor();
     assert.equal(await compare.locator(".lines line.over").count(), 1);
+  });
+  await t.test("a picture without a face", async () => {
+    await choose(page, shared("group", "cf_017_0.jpg"), compare);
+    await compare.getByRole("alert").getByText("There is no face in the second picture.").waitFor();
   });
   await t.test("a crowd", async () => {
     await choose(page, crowd, compare);
@@ -278,7 +324,7 @@ test("by keyboard alone", { skip }, async () => {
   await page.locator("h1").evaluate((e) => { e.tabIndex = -1; e.focus(); });
   await tabTo(page, /^Collection/);
   await page.keyboard.type("people");
-  await search.getByText("for the largest face of the picture").waitFor();
+  await search.getByText("for every face of the picture").waitFor();
   await search.getByRole("button", { name: "Search" }).and(page.locator(":enabled")).waitFor();
   await tabTo(page, /^Search$/); // the link, and then the button
   await tabTo(page, /^Search$/);

@@ -10,7 +10,9 @@ import { Picker } from "../parts/picker.tsx";
 import { Similarity, Threshold } from "../parts/threshold.tsx";
 import type { Chosen } from "../picture/load.ts";
 import { usePicture } from "../picture/use.ts";
-import type { Calibrated, CompareAnswer } from "../server/types.ts";
+import { noFace } from "../picture/noface.ts";
+import { Refusal } from "../server/client.ts";
+import type { Calibrated, CompareAnswer, FaceDetail } from "../server/types.ts";
 import { useSession } from "../session.ts";
 
 const usualThreshold = 80;
@@ -26,7 +28,15 @@ export function TryCompare({ picture, points, shown }: { picture: Chosen; points
   const compared = useLoaded<CompareAnswer | null>((signal) => {
     if (!other) return Promise.resolve(null);
     const { operation, input } = call(other, 0);
-    return session.client.call(operation, input, signal);
+    return session.client.call<CompareAnswer>(operation, input, signal).catch(async (error) => {
+      // The API does not say in which of the pictures there is no face.
+      if (!(error instanceof Refusal) || error.code !== "InvalidParameterException" || !session.may("DetectFaces")) throw error;
+      for (const [name, p] of [["the first picture", picture], ["the second picture", other]] as const) {
+        const seen = await session.client.call<{ FaceDetails: FaceDetail[] }>("DetectFaces", { Image: p.picture }, signal);
+        if (seen.FaceDetails.length === 0) throw noFace(p, name);
+      }
+      throw error;
+    });
   }, [session, picture, other]);
   const answer = compared.loading ? null : compared.value;
   const faces = answer?.FaceMatches ?? [];

@@ -6,6 +6,7 @@ import { CodePanel } from "../parts/codepanel.tsx";
 import { Crop, Figure } from "../parts/figure.tsx";
 import { Failure } from "../parts/notice.tsx";
 import type { Chosen } from "../picture/load.ts";
+import { leastFaceOf } from "../picture/noface.ts";
 import type { FaceDetail } from "../server/types.ts";
 import { useSession } from "../session.ts";
 
@@ -35,6 +36,7 @@ export function TryFaces({ picture }: { picture: Chosen }) {
             {faces.length > 0 && <label class="check"><input type="checkbox" checked={landmarks} onChange={(event) => setLandmarks(event.currentTarget.checked)} />Landmarks</label>}
           </div>
         )}
+        {found.value && !found.loading && faces.length === 0 && <p>{leastFaceOf(picture)}</p>}
         {faces.length > 1 && (
           <div class="faces" role="group" aria-label="Faces, the largest first">
             {faces.map((f, i) => (

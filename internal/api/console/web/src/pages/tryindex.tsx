@@ -7,19 +7,27 @@ import { Crop, Figure, type Mark } from "../parts/figure.tsx";
 import { Failure } from "../parts/notice.tsx";
 import type { Chosen } from "../picture/load.ts";
 import { address } from "../router.ts";
-import type { IndexAnswer } from "../server/types.ts";
+import { leastFaceOf } from "../picture/noface.ts";
+import type { FaceDetail, IndexAnswer, QualityBounds } from "../server/types.ts";
 import { useSession } from "../session.ts";
 
-/** Why a face was left out, as the API names it. */
-const reasons: Record<string, string> = {
-  EXCEEDS_MAX_FACES: "larger faces were enough",
-  EXTREME_POSE: "turned too far away",
-  LOW_BRIGHTNESS: "too dark",
-  LOW_SHARPNESS: "too blurred",
-  LOW_CONFIDENCE: "not clearly a face",
-  SMALL_BOUNDING_BOX: "too small",
-  LOW_FACE_QUALITY: "of too low quality",
-};
+/** Rounded down, so that a value below a bound does not look equal to it. */
+const decimal = (value: number) => String(Math.floor(value * 100) / 100);
+
+/** Why a face was left out: the rule that the API names, with the face's value and the one that would pass. */
+function why(reason: string, face: FaceDetail, picture: Chosen, bounds: QualityBounds | undefined): string {
+  const at = (value: number | undefined, bound: number | undefined) => (value === undefined || bound === undefined ? "" : ` (${decimal(value)}, and ${bound} would pass)`);
+  switch (reason) {
+    case "EXCEEDS_MAX_FACES": return "larger faces were enough";
+    case "EXTREME_POSE": return `turned too far away${face.Pose && bounds ? ` (yaw ${Math.round(face.Pose.Yaw)}, pitch ${Math.round(face.Pose.Pitch)} and roll ${Math.round(face.Pose.Roll)} degrees, and ${bounds.Yaw}, ${bounds.Pitch} and ${bounds.Roll} would pass)` : ""}`;
+    case "LOW_BRIGHTNESS": return "too dark" + at(face.Quality?.Brightness, bounds?.Brightness);
+    case "LOW_SHARPNESS": return "too blurred" + at(face.Quality?.Sharpness, bounds?.Sharpness);
+    case "LOW_CONFIDENCE": return "not clearly a face" + at(face.Confidence, bounds?.Confidence);
+    case "SMALL_BOUNDING_BOX": return "too small" + at(Math.min(face.BoundingBox.Width * picture.width, face.BoundingBox.Height * picture.height), bounds?.Side);
+    case "LOW_FACE_QUALITY": return "overexposed" + at(face.Quality?.Brightness, bounds?.MostBrightness);
+    default: return reason.toLowerCase().replaceAll("_", " ");
+  }
+}
 
 const filters = [["AUTO", "Automatic"], ["NONE", "None"], ["LOW", "Low"], ["MEDIUM", "Medium"], ["HIGH", "High"]] as const;
 
@@ -29,7 +37,7 @@ function idOf(name: string): string {
 }
 
 /** Puts the faces of a picture into a collection. */
-export function TryIndex({ picture, collection, ready }: { picture: Chosen; collection: string; ready: boolean }) {
+export function TryIndex({ picture, collection, ready, bounds }: { picture: Chosen; collection: string; ready: boolean; bounds: (filter: string) => QualityBounds | undefined }) {
   const session = useSession();
   const [external, setExternal] = useState(() => idOf(picture.name));
   const [most, setMost] = useState("");
@@ -41,7 +49,7 @@ export function TryIndex({ picture, collection, ready }: { picture: Chosen; coll
       ...(filter !== "AUTO" && { QualityFilter: filter }),
     },
   };
-  const index = useAction((signal) => session.client.call<IndexAnswer>(call.operation, call.input, signal));
+  const index = useAction(async (signal) => ({ ...await session.client.call<IndexAnswer>(call.operation, call.input, signal), filter }));
   const answer = index.busy ? undefined : index.result;
   const marks: Mark[] = [
     ...(answer?.FaceRecords ?? []).map((r, i) => ({ box: r.Face.BoundingBox, name: String(i + 1), kind: "chosen" as const })),
@@ -74,7 +82,7 @@ export function TryIndex({ picture, collection, ready }: { picture: Chosen; coll
         <Failure error={index.error} />
         <p class={answer ? `notice ${answer.FaceRecords.length > 0 ? "good" : "plain"}` : "faint"} role="status">
           {index.busy && "Indexing …"}
-          {answer && (answer.FaceRecords.length + answer.UnindexedFaces.length === 0 ? "No face was found: the collection is as it was."
+          {answer && (answer.FaceRecords.length + answer.UnindexedFaces.length === 0 ? `No face was found: the collection is as it was. ${leastFaceOf(picture)}`
             : <>{counted(answer.FaceRecords.length, "face")} indexed{answer.UnindexedFaces.length > 0 && `, ${counted(answer.UnindexedFaces.length, "face")} left out`}. <a href={address(["collections", collection])}>Open {collection}</a></>)}
         </p>
         {marks.length > 0 && (
@@ -88,7 +96,7 @@ export function TryIndex({ picture, collection, ready }: { picture: Chosen; coll
             {answer?.UnindexedFaces.map((u, i) => (
               <li key={i} class="card row">
                 <Crop picture={picture} box={u.FaceDetail.BoundingBox} />
-                <div><h3>Left out</h3><p>{u.Reasons.map((reason) => reasons[reason] ?? reason.toLowerCase().replaceAll("_", " ")).join(", ")}</p></div>
+                <div><h3>Left out</h3><p>{u.Reasons.map((reason) => why(reason, u.FaceDetail, picture, bounds(answer.filter))).join(", ")}</p></div>
               </li>
             ))}
           </ul>

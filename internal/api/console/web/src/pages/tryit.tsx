@@ -26,6 +26,7 @@ export function TryIt({ query }: { query: URLSearchParams }) {
   const may = last.current;
   const models = useLoaded<Models>((signal) => session.client.read("models", {}, signal), [session]);
   const points = (version?: string) => models.value?.Models.find((m) => m.Version === (version ?? models.value?.DefaultModel))?.Calibration ?? undefined;
+  const bounds = (filter: string) => models.value?.QualityFilters.find((f) => f.Name === filter)?.Bounds;
 
   const offered: [string, string, boolean][] = [
     ["faces", "Faces", session.may("DetectFaces")],
@@ -59,7 +60,7 @@ export function TryIt({ query }: { query: URLSearchParams }) {
               <h2 id={"part-" + name} class="hidden">{title}</h2>
               {name === "faces" && <TryFaces picture={picture} />}
               {name === "search" && <TrySearch key={collection} picture={picture} collection={collection} ready={ready} may={may} points={points} />}
-              {name === "index" && <TryIndex key={collection} picture={picture} collection={collection} ready={ready} />}
+              {name === "index" && <TryIndex key={collection} picture={picture} collection={collection} ready={ready} bounds={bounds} />}
               {name === "compare" && <TryCompare picture={picture} points={points} shown={part === "compare"} />}
             </section>
           ))}

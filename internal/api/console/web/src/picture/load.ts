@@ -8,6 +8,8 @@ import { Unfit } from "./unfit.ts";
 const mostBytes = 5 << 20;
 /** The most bytes of a file that is scaled down here. */
 const mostScaled = 64 << 20;
+/** The fewest pixels that the server takes of a side. */
+const leastSide = 80;
 /** The most pixels that the server decodes. */
 const mostPixels = 100e6;
 /** The longer side, in pixels, that a picture is scaled down to. Faces that the server finds in it are found in more pixels too. */
@@ -63,6 +65,9 @@ async function converted(file: File, kind: string, name: string): Promise<Chosen
 }
 
 function checkPixels({ width, height }: Size, name: string): void {
+  if (Math.min(width, height) < leastSide) {
+    throw new Unfit(`${name} has ${pixels({ width, height })} pixels, which is too little.`, `The server takes pictures whose sides have ${leastSide} pixels or more.`);
+  }
   const n = width * height;
   if (n > mostPixels) throw new Unfit(`${name} has ${count(Math.round(n / 1e6))} megapixels, which is too much.`, `The server takes ${mostPixels / 1e6}.`);
 }

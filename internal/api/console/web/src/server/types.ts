@@ -39,8 +39,12 @@ export interface CompareAnswer {
   UnmatchedFaces: ComparedFace[];
 }
 
-export interface SearchAnswer { SearchedFaceBoundingBox: Box; FaceMatches: FaceMatch[]; FaceModelVersion: string }
-export interface SearchUsersAnswer { SearchedFace: { FaceDetail: FaceDetail }; UserMatches: UserMatch[]; FaceModelVersion: string }
+/** What is similar to each face of a picture. One of the lists of matches is there. */
+export interface SearchPictureAnswer {
+  FaceModelVersion: string;
+  SearchedFaces: { FaceDetail: FaceDetail; FaceMatches?: FaceMatch[]; UserMatches?: UserMatch[] }[];
+  UnsearchedFaces: { FaceDetail: FaceDetail; Reasons: string[]; Explanations: string[] }[];
+}
 export interface IndexAnswer {
   FaceRecords: { Face: Face; FaceDetail: FaceDetail }[];
   UnindexedFaces: { Reasons: string[]; FaceDetail: FaceDetail }[];
@@ -48,7 +52,10 @@ export interface IndexAnswer {
 
 /** What a similarity stands for as a threshold: the shares, 0 to 1, of pairs of two people and of one that reach it. */
 export interface Calibrated { Similarity: number; FalseMatchRate: number; TrueAcceptRate: number }
-export interface Models { Models: { Version: string; Calibration: Calibrated[] | null }[]; DefaultModel: string }
+export interface Models { Models: { Version: string; Calibration: Calibrated[] | null }[]; DefaultModel: string; QualityFilters: { Name: string; Bounds: QualityBounds }[] }
+
+/** What a quality filter asks of a face: the least of each, the most brightness, and the most degrees either way. */
+export interface QualityBounds { Brightness: number; Sharpness: number; Confidence: number; MostBrightness: number; Side: number; Yaw: number; Pitch: number; Roll: number }
 
 export interface Collection {
   FaceCount: number;
