@@ -45,11 +45,14 @@ type Face struct {
 	Thumbnail       []byte // a JPEG, for FaceStore.AddFaces alone; nil: none
 }
 
-// FaceFilter narrows a listing of faces. Zero fields do not filter.
+// FaceFilter narrows a listing of faces. Zero fields do not filter; a face passes if it passes all
+// others.
 type FaceFilter struct {
-	After  string   // only ids that sort after this one
-	IDs    []string // only these ids, if not nil
-	UserID string   // only faces of this user, if not empty
+	After            string   // only ids that sort after this one
+	IDs              []string // only these ids, if not nil
+	ImageIDs         []string // only faces of these pictures, if not nil
+	ExternalImageIDs []string // only faces with one of these external ids, if not nil
+	UserID           string   // only faces of this user, if not empty
 }
 
 // Landmark is a named point of a face. X and Y are ratios of the upright picture's width and

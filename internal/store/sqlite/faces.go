@@ -144,34 +144,54 @@ func (s *Store) Faces(ctx context.Context, c face.CollectionKey, filter face.Fac
 	if limit <= 0 {
 		return nil, nil
 	}
-	query := "SELECT " + faceColumns + " FROM faces WHERE collection_key = :c AND " + thereIs
-	args := []any{sql.Named("c", c), sql.Named("limit", limit)}
-	if filter.UserID != "" {
-		// The + keeps the collection's index, which has all the faces, out of the way of the
-		// user's.
-		query = "SELECT " + faceColumns + " FROM faces WHERE +collection_key = :c AND " + thereIs +
-			" AND user_key = (SELECT key FROM users WHERE collection_key = :c AND user_id = " +
-			":user)"
-		args = append(args, sql.Named("user", filter.UserID))
+	query, args, err := facesQuery(c, filter, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list faces: %w", err)
 	}
-	if filter.After != "" {
-		after, ok := parseID(filter.After)
-		if !ok {
-			return nil, errors.New("list faces: the place to go on from is not a face's id")
-		}
-		query += " AND face_id > :after"
-		args = append(args, sql.Named("after", after[:]))
-	}
-	if filter.IDs != nil {
-		query += " AND face_id IN (SELECT unhex(value, '-') FROM json_each(:ids))"
-		args = append(args, sql.Named("ids", parseIDs(filter.IDs)))
-	}
-	rows, err := s.readers.QueryContext(ctx, query+" ORDER BY face_id LIMIT :limit", args...)
+	rows, err := s.readers.QueryContext(ctx, query, args...)
 	faces, err := collect(rows, err, func(row scanner) (face.Face, error) { return scanFace(row) })
 	if err != nil {
 		return nil, fmt.Errorf("list faces: %w", err)
 	}
 	return faces, nil
+}
+
+// facesQuery returns the query of a page of faces. A + keeps an index out of use that has all the
+// faces of the collection in their order, where another finds the few that the filter names.
+func facesQuery(c face.CollectionKey, filter face.FaceFilter, limit int) (query string, args []any,
+	err error) {
+	collection, id := "collection_key", "face_id"
+	var where string
+	if filter.UserID != "" {
+		collection = "+collection_key"
+		where += " AND user_key = (SELECT key FROM users WHERE collection_key = :c AND user_id = :user)"
+		args = append(args, sql.Named("user", filter.UserID))
+	}
+	if filter.ImageIDs != nil {
+		id = "+face_id"
+		where += " AND image_id IN (SELECT unhex(value, '-') FROM json_each(:images))"
+		args = append(args, sql.Named("images", parseIDs(filter.ImageIDs)))
+	}
+	if filter.ExternalImageIDs != nil {
+		id = "+face_id"
+		where += " AND external_image_id IN (SELECT value FROM json_each(:externals))"
+		args = append(args, sql.Named("externals", toJSON(filter.ExternalImageIDs)))
+	}
+	if filter.After != "" {
+		after, ok := parseID(filter.After)
+		if !ok {
+			return "", nil, errors.New("the place to go on from is not a face's id")
+		}
+		where += " AND " + id + " > :after"
+		args = append(args, sql.Named("after", after[:]))
+	}
+	if filter.IDs != nil {
+		where += " AND face_id IN (SELECT unhex(value, '-') FROM json_each(:ids))"
+		args = append(args, sql.Named("ids", parseIDs(filter.IDs)))
+	}
+	return "SELECT " + faceColumns + " FROM faces WHERE " + collection + " = :c AND " + thereIs +
+			where + " ORDER BY " + id + " LIMIT :limit", append(args, sql.Named("c", c),
+			sql.Named("limit", limit)), nil
 }
 
 // FacesByKey implements [face.Store].

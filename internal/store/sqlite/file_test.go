@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/storetest"
@@ -393,6 +395,40 @@ func TestQueryPlans(t *testing.T) {
 		if !strings.Contains(steps, want) || strings.Contains(steps, "TEMP B-TREE") ||
 			strings.Contains(steps, "SCAN faces") || strings.Contains(steps, "SCAN users") {
 			t.Errorf("%s\nis done by %s\nwant %s", query, steps, want)
+		}
+	}
+}
+
+// TestFacesByCallersIDsUseTheirIndex: among many faces, the few with an id of the caller's are
+// found by the index of these ids, on every page.
+func TestFacesByCallersIDsUseTheirIndex(t *testing.T) {
+	s := mustOpen(t, t.TempDir())
+	c := newCollection(t, s, "people")
+	addFaces(t, s, c, 1000)
+	id := uuid.NewString()
+	for want, filter := range map[string]face.FaceFilter{
+		"faces_by_external_id (collection_key=? AND external_image_id=?": {
+			ExternalImageIDs: []string{"a", "b"}},
+		"faces_by_image (collection_key=? AND image_id=?": {ImageIDs: []string{id}},
+	} {
+		for _, after := range []string{"", id} {
+			filter.After = after
+			query, args, err := facesQuery(c, filter, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows, err := s.readers.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
+			plan, err := collect(rows, err, func(row scanner) (detail string, err error) {
+				var id, parent, unused int
+				err = row.Scan(&id, &parent, &unused, &detail)
+				return detail, err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if steps := strings.Join(plan, "; "); !strings.Contains(steps, want) {
+				t.Errorf("after %q: %s, want %s", after, steps, want)
+			}
 		}
 	}
 }

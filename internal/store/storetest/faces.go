@@ -262,6 +262,64 @@ func testFacesOrderPagesAndFilters(t *testing.T, s face.Store) {
 	}
 }
 
+// Faces are found by the ids of their picture, with or without an external id, in pages.
+func testFacesByCallersIDs(t *testing.T, s face.Store) {
+	c, other := create(t, s, home(), "c"), create(t, s, home(), "other")
+	faces := newFaces(40)
+	images := []string{uuid.NewString(), uuid.NewString()}
+	for i := range faces {
+		if i%4 == 0 {
+			faces[i].ExternalImageID = "anna:1.jpg"
+		}
+		if i%4 == 1 {
+			faces[i].ExternalImageID = "Anna:1.jpg"
+		}
+		if i < 20 {
+			faces[i].ImageID = images[i%2]
+		}
+	}
+	stored := add(t, s, c.Key, faces...)
+	foreign := NewFace()
+	foreign.ImageID, foreign.ExternalImageID = images[0], "anna:1.jpg"
+	add(t, s, other.Key, foreign)
+	for name, test := range map[string]struct {
+		filter face.FaceFilter
+		passes func(i int, f face.Face) bool
+	}{
+		"external id": {face.FaceFilter{ExternalImageIDs: []string{"anna:1.jpg", "unknown"}},
+			func(_ int, f face.Face) bool { return f.ExternalImageID == "anna:1.jpg" }},
+		"both external ids, one twice": {
+			face.FaceFilter{ExternalImageIDs: []string{"Anna:1.jpg", "anna:1.jpg", "Anna:1.jpg"}},
+			func(_ int, f face.Face) bool { return f.ExternalImageID != "" }},
+		"no external id is not the empty one": {face.FaceFilter{ExternalImageIDs: []string{""}},
+			func(int, face.Face) bool { return false }},
+		"picture": {face.FaceFilter{ImageIDs: []string{images[1], uuid.NewString(), "none"}},
+			func(_ int, f face.Face) bool { return f.ImageID == images[1] }},
+		"both pictures": {face.FaceFilter{ImageIDs: images},
+			func(i int, _ face.Face) bool { return i < 20 }},
+		"picture and external id": {
+			face.FaceFilter{ImageIDs: images[:1], ExternalImageIDs: []string{"anna:1.jpg"}},
+			func(i int, f face.Face) bool { return i < 20 && f.ExternalImageID == "anna:1.jpg" }},
+		"no pictures":     {face.FaceFilter{ImageIDs: []string{}}, func(int, face.Face) bool { return false }},
+		"no external ids": {face.FaceFilter{ExternalImageIDs: []string{}}, func(int, face.Face) bool { return false }},
+	} {
+		var want []face.Face
+		for i, f := range stored {
+			if test.passes(i, f) {
+				want = append(want, without(f))
+			}
+		}
+		slices.SortFunc(want, byID)
+		for _, page := range []int{1, 3, 100} {
+			got, err := listAll(t.Context(), s, c.Key, test.filter, page)
+			must(t, err)
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%s, pages of %d: %v, want %v", name, page, ids(got), ids(want))
+			}
+		}
+	}
+}
+
 func testFacesByKey(t *testing.T, s face.Store) {
 	c := create(t, s, home(), "c")
 	other := create(t, s, home(), "other")

@@ -52,6 +52,7 @@ func Run(t *testing.T, open func(t *testing.T) face.Store) {
 			{"AddFacesQuota", testAddFacesQuota},
 			{"AddFacesIsAllOrNothing", testAddFacesIsAllOrNothing},
 			{"FacesOrderPagesAndFilters", testFacesOrderPagesAndFilters},
+			{"FacesByCallersIDs", testFacesByCallersIDs},
 			{"FacesByKey", testFacesByKey},
 			{"FaceNotFound", testFaceNotFound},
 			{"DeleteFaces", testDeleteFaces},
