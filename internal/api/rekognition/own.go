@@ -34,27 +34,60 @@ type ownOperation struct {
 
 // ownOperations declares them.
 func (s *Server) ownOperations() []ownOperation {
-	searchPicture := ownOperation{
-		operation: operation{"SearchPicture", networks, on(collection("CollectionIds")),
-			readsObjects, bind(s.searchPicture)},
-		path:     "search",
-		newInput: func() any { return new(wire.SearchPictureRequest) },
-		countsAs: func(input any) string {
-			in, ok := input.(*wire.SearchPictureRequest)
-			if ok && deref(in.SearchFor) == wire.SearchForUsers {
-				return "SearchUsersByImage"
-			}
-			return "SearchFacesByImage"
-		},
+	searchFor := func(input any) string {
+		in, ok := input.(*wire.SearchPictureRequest)
+		if ok && deref(in.SearchFor) == wire.SearchForUsers {
+			return "SearchUsersByImage"
+		}
+		return "SearchFacesByImage"
 	}
-	inCollection := searchPicture
-	inCollection.path = "collections/{id}/search"
-	inCollection.takeID = func(input any, id string) {
-		if in, ok := input.(*wire.SearchPictureRequest); ok {
-			in.CollectionIds = []string{id}
+	always := func(name string) func(any) string { return func(any) string { return name } }
+	one := on(collection("CollectionId"))
+	return []ownOperation{
+		{operation: operation{"SearchPicture", networks, on(collection("CollectionIds")),
+			readsObjects, bind(s.searchPicture)},
+			path:     "search",
+			newInput: func() any { return new(wire.SearchPictureRequest) },
+			countsAs: searchFor},
+		{operation: operation{"SearchPicture", networks, on(collection("CollectionIds")),
+			readsObjects, bind(s.searchPicture)},
+			path:     "collections/{id}/search",
+			newInput: func() any { return new(wire.SearchPictureRequest) },
+			takeID: takeID(func(in *wire.SearchPictureRequest, id string) {
+				in.CollectionIds = []string{id}
+			}),
+			countsAs: searchFor},
+		{operation: operation{"FindFaces", store, one, noObjects, bind(s.findFaces)},
+			path:     "collections/{id}/faces/find",
+			newInput: func() any { return new(wire.FindFacesRequest) },
+			takeID: takeID(func(in *wire.FindFacesRequest, id string) {
+				in.CollectionId = &id
+			}),
+			countsAs: always("ListFaces")},
+		{operation: operation{"DeleteFacesOf", store, one, noObjects, bind(s.deleteFacesOf)},
+			path:     "collections/{id}/faces/delete",
+			newInput: func() any { return new(wire.FindFacesRequest) },
+			takeID: takeID(func(in *wire.FindFacesRequest, id string) {
+				in.CollectionId = &id
+			}),
+			countsAs: always("DeleteFaces")},
+		{operation: operation{"ReconcileFaces", store, one, noObjects, bind(s.reconcileFaces)},
+			path:     "collections/{id}/faces/reconcile",
+			newInput: func() any { return new(wire.ReconcileFacesRequest) },
+			takeID: takeID(func(in *wire.ReconcileFacesRequest, id string) {
+				in.CollectionId = &id
+			}),
+			countsAs: always("ListFaces")},
+	}
+}
+
+// takeID makes a takeID of a typed function.
+func takeID[In any](take func(in *In, id string)) func(any, string) {
+	return func(input any, id string) {
+		if in, ok := input.(*In); ok {
+			take(in, id)
 		}
 	}
-	return []ownOperation{searchPicture, inCollection}
 }
 
 // check returns what the declaration leaves out, as [operation.check] does.

@@ -315,3 +315,195 @@ func TestOwnOperationsTakeNoOtherMethod(t *testing.T) {
 		t.Errorf("%d %s, %v", resp.StatusCode, body, err)
 	}
 }
+
+// found is what the operations on a caller's ids answer.
+type found struct {
+	Faces, DeletedFaces, UnlistedFaces []struct {
+		FaceId, ImageId, ExternalImageId, IndexFacesModelVersion string
+	}
+	UnsuccessfulFaceDeletions []struct {
+		FaceId, UserId string
+		Reasons        []string
+	}
+	MissingIds []string
+	NextToken  string
+}
+
+// TestCallersIDs: faces are found, deleted and compared by what the caller knows, in pages.
+func TestCallersIDs(t *testing.T) {
+	d, ctx := open(t), t.Context()
+	people := aws.String("people")
+	if _, err := d.client().CreateCollection(ctx,
+		&sdk.CreateCollectionInput{CollectionId: people}); err != nil {
+		t.Fatal(err)
+	}
+	ids, imageOf := map[string][]string{}, map[string]string{}
+	for i, external := range []string{"a", "b", "a", "c"} {
+		indexed, err := d.client().IndexFaces(ctx, &sdk.IndexFacesInput{CollectionId: people,
+			ExternalImageId: &external, Image: &types.Image{Bytes: enginetest.Picture(
+				enginetest.Face{Person: 2 * i, Size: 0.5}, enginetest.Face{Person: 2*i + 1, Size: 0.4})}})
+		if err != nil || len(indexed.FaceRecords) != 2 {
+			t.Fatal(indexed, err)
+		}
+		for _, r := range indexed.FaceRecords {
+			ids[external] = append(ids[external], *r.Face.FaceId)
+			imageOf[external] = *r.Face.ImageId
+		}
+	}
+	call := func(path, body string) (out found) {
+		t.Helper()
+		status, answer := d.own(t, rootKey, "collections/people/faces/"+path, body)
+		if err := json.Unmarshal([]byte(answer), &out); err != nil || status != 200 {
+			t.Fatalf("%s %s: %d %s: %v", path, body, status, answer, err)
+		}
+		return out
+	}
+	// every page of an operation, with so many results each
+	pages := func(path, body string, size int) (all found, n int) {
+		t.Helper()
+		token := ""
+		for {
+			n++
+			one := call(path, fmt.Sprintf(`{%s,"MaxResults":%d%s}`, body, size, token))
+			all.Faces = append(all.Faces, one.Faces...)
+			all.DeletedFaces = append(all.DeletedFaces, one.DeletedFaces...)
+			all.UnlistedFaces = append(all.UnlistedFaces, one.UnlistedFaces...)
+			all.UnsuccessfulFaceDeletions = append(all.UnsuccessfulFaceDeletions,
+				one.UnsuccessfulFaceDeletions...)
+			all.MissingIds = append(all.MissingIds, one.MissingIds...)
+			if one.NextToken == "" {
+				return all, n
+			}
+			token = fmt.Sprintf(`,"NextToken":%q`, one.NextToken)
+		}
+	}
+	names := func(f found) (all []string) {
+		for _, list := range [][]struct {
+			FaceId, ImageId, ExternalImageId, IndexFacesModelVersion string
+		}{f.Faces, f.DeletedFaces, f.UnlistedFaces} {
+			for _, one := range list {
+				if one.IndexFacesModelVersion != "1.0" {
+					t.Errorf("%+v", one)
+				}
+				all = append(all, one.ExternalImageId)
+			}
+		}
+		slices.Sort(all)
+		return all
+	}
+	want := func(what string, got []string, want ...string) {
+		t.Helper()
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", what, got, want)
+		}
+	}
+
+	for _, size := range []int{1, 3, 4, 4096} {
+		f, _ := pages("find", `"ExternalImageIds":["a","unknown"]`, size)
+		want("by external id", names(f), "a", "a", "a", "a")
+		f, n := pages("reconcile", `"ExternalImageIds":["z","b","a","b","y"]`, size)
+		want("not in the list", names(f), "c", "c")
+		want("in no face", f.MissingIds, "y", "z")
+		if size == 1 && n != 2 {
+			t.Errorf("two unlisted faces came on %d pages of one", n)
+		}
+	}
+	want("by picture", names(call("find", fmt.Sprintf(`{"ImageIds":[%q]}`, imageOf["b"]))),
+		"b", "b")
+	want("by face", names(call("find", fmt.Sprintf(`{"FaceIds":[%q,%q]}`, ids["c"][0],
+		ids["a"][3]))), "a", "c")
+	f := call("reconcile", fmt.Sprintf(`{"ImageIds":[%q,"00000000-0000-4000-8000-000000000000"]}`,
+		imageOf["b"]))
+	want("of other pictures", names(f), "a", "a", "a", "a", "c", "c")
+	want("of no picture", f.MissingIds, "00000000-0000-4000-8000-000000000000")
+
+	// A face of a user is kept, and does not end the deletion of the others.
+	if _, err := d.client().CreateUser(ctx, &sdk.CreateUserInput{CollectionId: people,
+		UserId: aws.String("anna")}); err != nil {
+		t.Fatal(err)
+	}
+	owned := slices.Min(ids["a"])
+	if _, err := d.client().AssociateFaces(ctx, &sdk.AssociateFacesInput{CollectionId: people,
+		UserId: aws.String("anna"), FaceIds: []string{owned}}); err != nil {
+		t.Fatal(err)
+	}
+	f, n := pages("delete", `"ExternalImageIds":["a"]`, 1)
+	want("deleted", names(f), "a", "a", "a")
+	if kept := f.UnsuccessfulFaceDeletions; n != 4 || len(kept) != 1 || kept[0].FaceId != owned ||
+		kept[0].UserId != "anna" ||
+		!slices.Equal(kept[0].Reasons, []string{"ASSOCIATED_TO_AN_EXISTING_USER"}) {
+		t.Errorf("on %d pages these are kept: %+v", n, kept)
+	}
+	want("deleted by picture", names(call("delete", fmt.Sprintf(`{"ImageIds":[%q]}`,
+		imageOf["b"]))), "b", "b")
+	left, err := d.client().ListFaces(ctx, &sdk.ListFacesInput{CollectionId: people})
+	if err != nil || len(left.Faces) != 3 {
+		t.Errorf("%d faces are left, %v", len(left.Faces), err)
+	}
+	// What was deleted is not found by a search either.
+	if status, answer := d.own(t, rootKey, "collections/people/search", "{"+
+		image(enginetest.Face{Person: 2, Size: 0.5})+"}"); status != 200 ||
+		strings.Contains(answer, "ExternalImageId") {
+		t.Errorf("a deleted face is found: %d %s", status, answer)
+	}
+}
+
+func TestCallersIDsErrors(t *testing.T) {
+	d := open(t)
+	d.withPeople(t)
+	refused := func(exception string, key iam.AccessKey, path, body string) {
+		t.Helper()
+		status, answer := d.own(t, key, path, body)
+		wantException(t, exception, status, answer)
+	}
+	const one = `{"ExternalImageIds":["p1"]}`
+	for _, path := range []string{"find", "delete", "reconcile"} {
+		in := "collections/people/faces/" + path
+		for _, body := range []string{`{}`, `{"FaceIds":[],"ImageIds":[]}`, `{"ImageIds":["x"]}`,
+			`{"ExternalImageIds":["a b"]}`, `{"ExternalImageIds":[]}`,
+			`{"ExternalImageIds":["a"],"MaxResults":0}`,
+			`{"ExternalImageIds":["a"],"FaceIds":["00000000-0000-4000-8000-000000000000"]}`} {
+			refused("ValidationException", rootKey, in, body)
+		}
+		refused("ResourceNotFoundException", rootKey, "collections/absent/faces/"+path, one)
+		refused("InvalidPaginationTokenException", rootKey, in,
+			`{"ExternalImageIds":["p1"],"NextToken":"AAAA"}`)
+	}
+	// A token is of one list of ids, and of one operation.
+	_, answer := d.own(t, rootKey, "collections/people/faces/find",
+		`{"ExternalImageIds":["p1","p2"],"MaxResults":1}`)
+	var page found
+	if err := json.Unmarshal([]byte(answer), &page); err != nil || page.NextToken == "" {
+		t.Fatal(answer, err)
+	}
+	with := func(ids string) string {
+		return fmt.Sprintf(`{"ExternalImageIds":[%s],"MaxResults":1,"NextToken":%q}`, ids,
+			page.NextToken)
+	}
+	if status, answer := d.own(t, rootKey, "collections/people/faces/find",
+		with(`"p1","p2"`)); status != 200 {
+		t.Errorf("%d %s", status, answer)
+	}
+	refused("InvalidPaginationTokenException", rootKey, "collections/people/faces/find",
+		with(`"p1"`))
+	refused("InvalidPaginationTokenException", rootKey, "collections/people/faces/delete",
+		with(`"p1","p2"`))
+
+	reader := d.newKey(t, account, "reader", `{"Version":"2012-10-17","Statement":{"Effect":"Allow",`+
+		`"Action":"rekognition:ListFaces","Resource":"arn:aws:rekognition:*:*:collection/people"}}`)
+	for _, path := range []string{"find", "reconcile"} {
+		if status, answer := d.own(t, reader, "collections/people/faces/"+path,
+			one); status != http.StatusOK {
+			t.Errorf("%s: %d %s", path, status, answer)
+		}
+		refused("AccessDeniedException", reader, "collections/visitors/faces/"+path, one)
+	}
+	refused("AccessDeniedException", reader, "collections/people/faces/delete", one)
+	deleter := d.newKey(t, account, "deleter", `{"Version":"2012-10-17","Statement":{"Effect":"Allow",`+
+		`"Action":"rekognition:DeleteFaces","Resource":"*"}}`)
+	refused("AccessDeniedException", deleter, "collections/people/faces/find", one)
+	if status, answer := d.own(t, deleter, "collections/people/faces/delete",
+		one); status != http.StatusOK || !strings.Contains(answer, `"ExternalImageId":"p1"`) {
+		t.Errorf("%d %s", status, answer)
+	}
+}

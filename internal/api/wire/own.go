@@ -16,6 +16,117 @@ var (
 	facesOfAPictureRule = rule{min: 1, max: 100}
 )
 
+var (
+	callersIdsRule     = rule{min: 1, max: 4096}
+	reconcileIdsRule   = rule{min: 1, max: 500_000}
+	callersResultsRule = rule{min: 1, max: 4096}
+)
+
+// CallersIds are ids of faces as a caller has them: lists of face ids, of image ids or of external
+// image ids, of which one is there.
+type CallersIds struct {
+	FaceIds          []string `json:"FaceIds,omitzero"`
+	ImageIds         []string `json:"ImageIds,omitzero"`
+	ExternalImageIds []string `json:"ExternalImageIds,omitzero"`
+}
+
+// One reports whether one of the lists is there.
+func (v *CallersIds) One() bool {
+	n := 0
+	for _, list := range [][]string{v.FaceIds, v.ImageIds, v.ExternalImageIds} {
+		if list != nil {
+			n++
+		}
+	}
+	return n == 1
+}
+
+func (v *CallersIds) checkIds(c *checker, size *rule) {
+	c.texts("faceIds", v.FaceIds, size, &faceIdRule)
+	c.texts("imageIds", v.ImageIds, size, &faceIdRule) // of the same shape
+	c.texts("externalImageIds", v.ExternalImageIds, size, &externalImageIdRule)
+	if !v.One() {
+		c.report("null", "faceIds, imageIds, externalImageIds",
+			"Exactly one of the members must not be null")
+	}
+}
+
+// FindFacesRequest is the input of FindFaces and of DeleteFacesOf.
+type FindFacesRequest struct {
+	// That of the path.
+	CollectionId *string `json:"CollectionId,omitzero"`
+	// 1 to 4096 ids.
+	CallersIds `json:",inline"`
+	// 1 to 4096; 4096 if absent.
+	MaxResults *int32 `json:"MaxResults,omitzero"`
+	// At most 255 characters.
+	NextToken *string `json:"NextToken,omitzero"`
+}
+
+func (v *FindFacesRequest) reset() { *v = FindFacesRequest{} }
+
+func (v *FindFacesRequest) check(c *checker) {
+	c.required("collectionId", v.CollectionId != nil)
+	c.text("collectionId", v.CollectionId, &collectionIdRule)
+	v.checkIds(c, &callersIdsRule)
+	checkNumber(c, "maxResults", v.MaxResults, &callersResultsRule)
+	c.text("nextToken", v.NextToken, &paginationTokenRule)
+}
+
+// FindFacesResponse is the output of FindFaces.
+type FindFacesResponse struct {
+	Faces            []Face  `json:"Faces,omitzero"`
+	FaceModelVersion *string `json:"FaceModelVersion,omitzero"`
+	// Absent on the last page.
+	NextToken *string `json:"NextToken,omitzero"`
+}
+
+func (v *FindFacesResponse) reset() { *v = FindFacesResponse{} }
+
+// DeleteFacesOfResponse is the output of DeleteFacesOf.
+type DeleteFacesOfResponse struct {
+	DeletedFaces              []Face                     `json:"DeletedFaces,omitzero"`
+	UnsuccessfulFaceDeletions []UnsuccessfulFaceDeletion `json:"UnsuccessfulFaceDeletions,omitzero"`
+	// Absent once all faces with the ids were deleted or kept.
+	NextToken *string `json:"NextToken,omitzero"`
+}
+
+func (v *DeleteFacesOfResponse) reset() { *v = DeleteFacesOfResponse{} }
+
+// ReconcileFacesRequest is the input of ReconcileFaces.
+type ReconcileFacesRequest struct {
+	// That of the path.
+	CollectionId *string `json:"CollectionId,omitzero"`
+	// 1 to 500,000 ids.
+	CallersIds `json:",inline"`
+	// Of unlisted faces, 1 to 4096; 4096 if absent.
+	MaxResults *int32 `json:"MaxResults,omitzero"`
+	// At most 255 characters.
+	NextToken *string `json:"NextToken,omitzero"`
+}
+
+func (v *ReconcileFacesRequest) reset() { *v = ReconcileFacesRequest{} }
+
+func (v *ReconcileFacesRequest) check(c *checker) {
+	c.required("collectionId", v.CollectionId != nil)
+	c.text("collectionId", v.CollectionId, &collectionIdRule)
+	v.checkIds(c, &reconcileIdsRule)
+	checkNumber(c, "maxResults", v.MaxResults, &callersResultsRule)
+	c.text("nextToken", v.NextToken, &paginationTokenRule)
+}
+
+// ReconcileFacesResponse is the output of ReconcileFaces.
+type ReconcileFacesResponse struct {
+	// Ids of the request that no face has, sorted. On the first page alone.
+	MissingIds []string `json:"MissingIds,omitzero"`
+	// Faces whose id is not in the request, in pages.
+	UnlistedFaces []Face `json:"UnlistedFaces,omitzero"`
+	// Absent on the last page.
+	NextToken *string `json:"NextToken,omitzero"`
+}
+
+func (v *ReconcileFacesResponse) reset() { *v = ReconcileFacesResponse{} }
+
 // SearchPictureRequest is the input of SearchPicture.
 type SearchPictureRequest struct {
 	// Required, 1 to 32 collections. Where the path names a collection it is that one.
