@@ -110,6 +110,7 @@ type column struct {
 	flexible bool // may be shortened where a terminal is narrow
 	once     bool // is not repeated in a table while the rows below have the same
 	optional bool // is left out of a table where no row has it
+	csvOnly  bool // is left out of a table
 	box      bool // has a *types.BoundingBox, in CSV as its four numbers
 }
 
@@ -222,7 +223,8 @@ func (s *show) end(err error) error {
 func (s *show) table() table {
 	var t table
 	lines := make([][]string, len(s.rows))
-	same := make([]bool, len(s.rows)) // as the row above, in all columns so far that are not repeated
+	// Whether a row is as the one above, in all columns so far that are not repeated.
+	same := make([]bool, len(s.rows))
 	for i := range same {
 		same[i] = i > 0
 	}
@@ -241,7 +243,7 @@ func (s *show) table() table {
 			}
 			before = text
 		}
-		if column.optional && !some {
+		if column.csvOnly || column.optional && !some {
 			continue
 		}
 		if column.flexible {

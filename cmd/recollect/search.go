@@ -62,7 +62,8 @@ func searchCommand() *cobra.Command {
 	c.addFlags(cmd.Flags())
 	s.matching.addFlags(cmd)
 	cmd.Flags().Int32Var(&s.matching.Max, "max", 10,
-		"most matches of a face; 0: all that the server gives, 100 with --all or several collections")
+		"most matches of a face; 0: all that the server gives, 100 with --all or several "+
+			"collections")
 	cmd.Flags().StringSliceVar(&s.Collections, "collection", nil,
 		"collection to search; more of them after commas, or with the flag again")
 	cmd.Flags().BoolVar(&s.Users, "users", false, "search users instead of faces")
@@ -199,15 +200,15 @@ type unsearchedFace struct {
 func (s *searcher) ask(ctx context.Context, image *types.Image) (pictureAnswer, json.RawMessage,
 	error) {
 	request := struct {
-		CollectionIds  []string `json:",omitempty"`
+		CollectionIds  []string
 		Image          *types.Image
 		SearchFor      string `json:",omitempty"`
 		MatchThreshold float32
 		MaxMatches     int32
 		MaxFaces       int32  `json:",omitempty"`
 		QualityFilter  string `json:",omitempty"`
-	}{Image: image, MatchThreshold: s.Threshold, MaxMatches: s.matching.Max,
-		QualityFilter: s.Quality}
+	}{CollectionIds: s.Collections, Image: image, MatchThreshold: s.Threshold,
+		MaxMatches: s.matching.Max, QualityFilter: s.Quality}
 	if request.MaxMatches == 0 || request.MaxMatches > mostOfAFace {
 		request.MaxMatches = mostOfAFace
 	}
@@ -217,14 +218,8 @@ func (s *searcher) ask(ctx context.Context, image *types.Image) (pictureAnswer, 
 	if !s.All {
 		request.MaxFaces = 1
 	}
-	path := "search"
-	if len(s.Collections) == 1 {
-		path = "collections/" + s.Collections[0] + "/search"
-	} else {
-		request.CollectionIds = s.Collections
-	}
 	var answer pictureAnswer
-	text, err := s.client.post(ctx, path, request)
+	text, err := s.client.post(ctx, "search", request)
 	if err == nil {
 		err = json.Unmarshal(text, &answer)
 	}
