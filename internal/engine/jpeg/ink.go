@@ -117,7 +117,8 @@ func (u *upsampler) line(y int) []uint8 {
 		copy(u.out, p.Pix[y*p.Stride:][:p.Width])
 		return u.out
 	}
-	first, second := p.Pix[int(t.first)*p.Stride:][:p.Width], p.Pix[int(t.second)*p.Stride:][:p.Width]
+	first := p.Pix[int(t.first)*p.Stride:][:p.Width]
+	second := p.Pix[int(t.second)*p.Stride:][:p.Width]
 	mix(u.mixed, first, second, t.weight)
 	for x, t := range u.x {
 		a, b := uint(u.mixed[t.first]), uint(u.mixed[t.second])

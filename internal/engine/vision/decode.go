@@ -167,8 +167,8 @@ func readJPEGHeader(data []byte) (header, error) {
 	}
 	h := header{width: j.Width, height: j.Height, orientation: exifOrientation(data), jpeg: j,
 		memory: j.Memory(j.Plain)}
-	// A picture may be cut off, but not by more than half. Arithmetic coding has no least size: what
-	// is refused is of one tone nearly everywhere.
+	// A picture may be cut off, but not by more than half. Arithmetic coding has no least size:
+	// what is refused is of one tone nearly everywhere.
 	bits := j.Blocks / 2
 	if j.Arithmetic {
 		bits /= 64
