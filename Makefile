@@ -15,7 +15,7 @@ GOLANGCI := .cache/bin/golangci-lint
 MODULES  := . tools tools/release internal/engine/jpeg/asm internal/engine/vision/asm internal/index/exact/asm
 
 .DEFAULT_GOAL := build
-.PHONY: build run test test-go fuzz lint generate bench bench-users bench-calibration bench-imports bench-quality bench-recognition bench-search bench-filling bench-restart clean
+.PHONY: build run test test-go fuzz lint generate bench bench-users bench-calibration bench-imports bench-quality bench-recognition bench-search bench-filling bench-restart bench-pictures clean
 
 include networks/networks.mk
 include internal/api/console/console.mk
@@ -120,6 +120,10 @@ bench-restart: build
 
 .cache/bench-search/weaviate-server:
 	GOBIN=$(abspath $(@D)) $(GO) install github.com/weaviate/weaviate/cmd/weaviate-server@v1.35.2
+
+# PICTURES names folders: make bench-pictures PICTURES='photos more-photos'. What is read differently by Pillow is listed.
+bench-pictures: $(CONFORMANCE_VENV)/installed
+	$(GO) run ./bench/pictures $(PICTURES)
 
 clean:
 	rm -rf bin lib .cache

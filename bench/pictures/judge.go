@@ -17,11 +17,12 @@ var judgeProgram string
 
 // judge is Pillow in a Python process, which is started again after a picture that took too long.
 type judge struct {
-	python string
-	stop   context.CancelFunc
-	in     io.Writer
-	out    *bufio.Reader
-	wait   func() error
+	python  string
+	version string // of Pillow and its libraries
+	stop    context.CancelFunc
+	in      io.Writer
+	out     *bufio.Reader
+	wait    func() error
 }
 
 // verdict is what Pillow says of a picture.
@@ -60,6 +61,12 @@ func (j *judge) start(ctx context.Context) error {
 		}
 		return nil
 	}
+	version, err := j.out.ReadString('\n')
+	if err != nil {
+		j.close()
+		return fmt.Errorf("start Python with Pillow: %w: %s", err, said.String())
+	}
+	j.version = strings.TrimSpace(version)
 	return nil
 }
 

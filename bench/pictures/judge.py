@@ -1,4 +1,5 @@
-"""Reads paths from standard input, a line each, and writes for each a line of JSON and the pixels that Pillow makes of it.
+"""Writes a line with the versions of Pillow and its libraries. Then it reads paths from standard input, a line each, and
+writes for each a line of JSON and the pixels that Pillow makes of it.
 
 The line has "bytes", the number of bytes that follow: width x height x 3, upright, on white; or "error". A picture is
 as it is: a truncated one is an error.
@@ -8,7 +9,7 @@ import json
 import sys
 import warnings
 
-from PIL import Image, ImageOps, PngImagePlugin
+from PIL import Image, ImageOps, PngImagePlugin, features
 
 Image.MAX_IMAGE_PIXELS = 100_000_000
 PngImagePlugin.MAX_TEXT_CHUNK = 64 << 20
@@ -28,6 +29,8 @@ def pixels(path):
         return mode, upright.convert("RGB")
 
 out = sys.stdout.buffer
+libraries = ", ".join(f"{name} {features.version(name)}" for name in ("libjpeg_turbo", "zlib", "webp"))
+out.write(f"Pillow {Image.__version__} ({libraries})\n".encode())
 for line in sys.stdin:
     try:
         mode, img = pixels(line.rstrip("\n"))

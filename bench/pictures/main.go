@@ -56,7 +56,10 @@ func main() {
 func run(ctx context.Context, o *options) error {
 	j := judge{python: o.python}
 	defer j.close()
-	var r report
+	if err := j.start(ctx); err != nil {
+		return err
+	}
+	r := report{judge: j.version}
 	for _, folder := range o.folders {
 		c, err := sweep(ctx, o, &j, folder)
 		if err != nil {
@@ -155,6 +158,7 @@ func (f *file) look(ctx context.Context, o *options, j *judge, path string, data
 	if jerr != nil {
 		return jerr
 	}
+	v.Error = strings.ReplaceAll(v.Error, path, filepath.Base(path))
 	f.compare(img, complete, err, v, o.most)
 	return nil
 }

@@ -12,14 +12,18 @@ type corpus struct {
 	files []file
 }
 
-type report struct{ corpora []corpus }
+type report struct {
+	judge   string
+	corpora []corpus
+}
 
 // markdown writes the report: a table of counts, and a list of the files that are not alike.
 func (r *report) markdown(o *options) string {
 	var b strings.Builder
-	b.WriteString("# Pictures, read by the server and by Pillow\n\n" +
-		"`go run ./bench/pictures FOLDER...` makes this page.\n" +
-		"Each JPEG, PNG and WebP file is decoded as the server does, of any size, and by Pillow.\n")
+	fmt.Fprintf(&b, "# Pictures, read by the server and by Pillow\n\n"+
+		"`go run ./bench/pictures FOLDER...` makes this page: %s with %s.\n"+
+		"Each JPEG, PNG and WebP file is decoded as the server does, of any size, and by "+
+		"Pillow.\n", time.Now().Format(time.DateOnly), r.judge)
 	fmt.Fprintf(&b, "Alike are those whose pixels differ by %g of 255 at most in the mean.\n\n",
 		o.most)
 	b.WriteString("| folder | files |")

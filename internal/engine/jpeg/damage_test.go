@@ -111,8 +111,8 @@ func TestCutAnywhere(t *testing.T) {
 			}
 			rows := wholeRows(t, name, got, want, most)
 			if rows < before {
-				t.Fatalf("%s: %d bytes have %d whole rows, and %d have %d", name, end-1, before, end,
-					rows)
+				t.Fatalf("%s: %d bytes have %d whole rows, and %d have %d", name, end-1, before,
+					end, rows)
 			}
 			before = rows
 		}
@@ -172,9 +172,11 @@ func TestReadHeaderSays(t *testing.T) {
 		data []byte
 		want string
 	}{
-		"lossless":       {change(frame+1, 0xc3), "a lossless JPEG (T.81, annex H) is not read"},
-		"hierarchical":   {change(frame+1, 0xc5), "a hierarchical JPEG (T.81, annex J) is not read"},
-		"12 bits":        {change(frame+4, 12), "a JPEG of 12 bits a sample is not read, of 8 bits is"},
+		"lossless": {change(frame+1, 0xc3), "a lossless JPEG (T.81, annex H) is not read"},
+		"hierarchical": {change(frame+1, 0xc5),
+			"a hierarchical JPEG (T.81, annex J) is not read"},
+		"12 bits": {change(frame+4, 12),
+			"a JPEG of 12 bits a sample is not read, of 8 bits is"},
 		"no width":       {change(frame+7, 0, 0), "it has no pixels"},
 		"no height":      {change(frame+5, 0, 0), "it has no pixels"},
 		"two components": {two(data, frame), "a JPEG of 2 components is not read"},

@@ -63,6 +63,7 @@ func inkOfLuma(luma, cb, cr []uint8) {
 // upsampler makes lines of a picture's width of a component's.
 type upsampler struct {
 	plane      *Plane
+	same       bool // the component has the picture's size
 	x, y       []tap
 	out, mixed []uint8
 }
@@ -81,7 +82,8 @@ func newUpsampler(f *frame, i int, p *Plane) upsampler {
 	wide, high := f.h%c.h == 0, f.v%c.v == 0
 	near := wide && high && (f.h/c.h > 2 || f.v/c.v > 2)
 	near = near || p.Width <= 2 && f.h > c.h
-	return upsampler{plane: p, x: taps(f.width, p.Width, f.h, c.h, near),
+	same := f.h == c.h && f.v == c.v
+	return upsampler{plane: p, same: same, x: taps(f.width, p.Width, f.h, c.h, near),
 		y: taps(f.height, p.Height, f.v, c.v, near), out: make([]uint8, f.width),
 		mixed: make([]uint8, p.Width)}
 }
@@ -111,7 +113,12 @@ func taps(size, n, most, factor int, near bool) []tap {
 // line is a line of the picture, valid until the next call. The caller may change it.
 func (u *upsampler) line(y int) []uint8 {
 	p, t := u.plane, u.y[y]
-	first, second := p.Pix[int(t.first)*p.Stride:][:p.Width], p.Pix[int(t.second)*p.Stride:][:p.Width]
+	if u.same {
+		copy(u.out, p.Pix[y*p.Stride:][:p.Width])
+		return u.out
+	}
+	first := p.Pix[int(t.first)*p.Stride:][:p.Width]
+	second := p.Pix[int(t.second)*p.Stride:][:p.Width]
 	mix(u.mixed, first, second, t.weight)
 	for x, t := range u.x {
 		a, b := uint(u.mixed[t.first]), uint(u.mixed[t.second])

@@ -226,21 +226,23 @@ func (d *scans) scan(ctx context.Context, s *scanHeader, g *gathered) error {
 			}
 		}
 	}
-	if s.high > 0 { // more of what is known
+	if s.high > 0 && g.cut { // the bits that are missing are the lowest
 		return nil
 	}
 	bits := all << s.from & (all >> (63 - s.to))
 	for row, n := range done {
-		if n < columns {
-			continue
-		}
 		for _, sc := range s.components {
 			v := f.components[sc.index].v
 			if len(s.components) == 1 {
 				v = 1
 			}
 			for y := row * v; y < (row+1)*v; y++ {
-				d.known[sc.index][y] |= bits
+				switch known := &d.known[sc.index][y]; {
+				case n < columns && s.high > 0: // damaged
+					*known &^= bits
+				case n == columns && s.high == 0:
+					*known |= bits
+				}
 			}
 		}
 	}

@@ -168,8 +168,13 @@ func readJPEGHeader(data []byte) (header, error) {
 	}
 	h := header{width: j.Width, height: j.Height, orientation: exifOrientation(data), jpeg: j,
 		memory: j.Memory(j.Plain)}
-	// A picture may be cut off, but not by more than half. Arithmetic coding has no least size.
-	if int64(len(data))*8 < j.Blocks/2 && !j.Arithmetic {
+	// A picture may be cut off, but not by more than half. Arithmetic coding has no least size:
+	// what is refused is of one tone nearly everywhere.
+	bits := j.Blocks / 2
+	if j.Arithmetic {
+		bits /= 64
+	}
+	if int64(len(data))*8 < bits {
 		h.fault = errors.New("it is too short for its size in pixels")
 	}
 	// Compressed data contains no marker, so this counts every scan (and sometimes another

@@ -19,15 +19,29 @@ func isWebP(data []byte) bool {
 
 // readWebPHeader reads the size of a WebP picture, and looks for an orientation.
 func readWebPHeader(data []byte) (header, error) {
+	if isAnimated(data) {
+		return header{}, errors.New("an animated WebP is not read")
+	}
 	config, err := webp.DecodeConfig(bytes.NewReader(data))
 	if err != nil {
 		return header{}, err
 	}
 	h := header{width: config.Width, height: config.Height, orientation: webpOrientation(data),
 		webp: true}
+	pixels := int64(config.Width) * int64(config.Height)
+	// A run of one tone has no least size, and a face has no such runs.
+	if int64(len(data))*8 < pixels/4096 {
+		h.fault = errors.New("it is too short for its size in pixels")
+	}
 	// Samples or pixels, those of transparency, pixels on white, and the halved planes.
-	h.memory = 12 * int64(config.Width) * int64(config.Height)
+	h.memory = 12 * pixels
 	return h, nil
+}
+
+// isAnimated tells whether the chunk VP8X says so.
+func isAnimated(data []byte) bool {
+	const animation = 2 // of the flags
+	return len(data) > 20 && string(data[12:16]) == "VP8X" && data[20]&animation != 0
 }
 
 // webpOrientation is what the chunk EXIF states.
