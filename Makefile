@@ -47,10 +47,10 @@ skips:
 	$(GO) build -C tools -o ../.cache/skips ./skips
 
 # What takes minutes, and many more with the race detector on, runs after the rest without it.
-SLOW := LFW|DetectCrowd|DetectHuge
+SLOW := LFW|DetectCrowd|DetectHuge|CodesOfShortVectors
 test-go: networks console versitygw skips
 	@bash -o pipefail -c '{ $(GO) test -json -race -short -timeout 20m ./... && \
-		$(GO) test -json -timeout 20m -run "$(SLOW)" ./internal/engine/vision && \
+		$(GO) test -json -timeout 20m -run "$(SLOW)" ./internal/engine/vision ./internal/index/exact && \
 		$(GO) test -C tools -json ./... ; } | tee $(RESULTS)/go.json | $(SKIPS) -show LFW'
 
 # Every fuzz target for FUZZTIME, FUZZ_JOBS of them at once with a core each.

@@ -164,6 +164,9 @@ func TestBound(t *testing.T) {
 // Short vectors are found as exactly as long ones, from memory and from files, and codes rule out
 // as many of them: a search compares few in full.
 func TestCodesOfShortVectors(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a minute under the race detector")
+	}
 	const n, queries = 6*slabSlots + 100, 20
 	for _, dimension := range []int{128, 256, 512} {
 		for _, k := range available() {
