@@ -321,7 +321,7 @@ def test_query_string_is_signed(server, path):
 
 @pytest.mark.parametrize("how", ["signed", "unsigned"])
 def test_session_token(server, how):
-    """Nobody here has a token: one that is signed is unknown, and one that is not signed is refused for that."""
+    """A token that is signed and not the server's own is unknown, and one that is not signed is rejected for that."""
     signed = Request(headers={"X-Amz-Security-Token": "token"} if how == "signed" else {}).sign(server)
     signed.headers["X-Amz-Security-Token"] = "token"
     want = "UnrecognizedClientException" if how == "signed" else "InvalidSignatureException"
