@@ -2,6 +2,7 @@ package iam
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -34,6 +35,8 @@ const (
 	sessionTokenPrefix = "RcS1." // and base64
 	sessionKeyPrefix   = "ASIA"
 	sessionSecretSize  = 30 // random bytes
+
+	sessionProofPurpose = "recollect session proof 1\n"
 )
 
 // Errors of temporary credentials.
@@ -131,16 +134,31 @@ func (c *claims) secret() string { return base64.StdEncoding.EncodeToString(c.Se
 type session struct {
 	claims *claims
 	policy *Policy
+	digest [sha256.Size]byte // of the claims as they are in the token
+	proof  [sha256.Size]byte // see proofOf
 }
 
-// sealSession returns the token with these claims for an access key id.
-func (s *Sealer) sealSession(keyID string, c *claims) (string, error) {
-	plain, err := json.Marshal(c)
+// proofOf is the MAC of a session's claims under the secret of the long-lived access key that it
+// was begun with; under no secret for a user of an identity provider. Whoever has the master key,
+// of a backup for example, but not the root key, cannot make a session of the root.
+func proofOf(secret, id string, digest [sha256.Size]byte) (proof [sha256.Size]byte) {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(sessionProofPurpose + id + "\n"))
+	mac.Write(digest[:])
+	return [sha256.Size]byte(mac.Sum(nil))
+}
+
+// sealSession returns the token with these claims for an access key id. Secret is that of the
+// long-lived access key which the claims name.
+func (s *Sealer) sealSession(keyID, secret string, c *claims) (string, error) {
+	encoded, err := json.Marshal(c)
 	if err != nil {
 		return "", err
 	}
+	proof := proofOf(secret, keyID, sha256.Sum256(encoded))
 	//nolint:gosec // G407: the AEAD makes a random nonce itself
-	sealed := s.sessions.Seal(nil, nil, plain, []byte(sessionTokenPrefix+keyID))
+	sealed := s.sessions.Seal(nil, nil, append(proof[:], encoded...),
+		[]byte(sessionTokenPrefix+keyID))
 	token := sessionTokenPrefix + base64.RawURLEncoding.EncodeToString(sealed)
 	if len(token) > MaxSessionToken {
 		return "", ErrSessionTooLarge
@@ -148,9 +166,9 @@ func (s *Sealer) sealSession(keyID string, c *claims) (string, error) {
 	return token, nil
 }
 
-// openSession returns the claims of a token. [ErrNoSession] unless sealSession made the token for
+// openSession returns the content of a token. [ErrNoSession] unless sealSession made the token for
 // the access key id. The token is authenticated, in constant time, before it is decoded.
-func (s *Sealer) openSession(keyID, token string) (*claims, error) {
+func (s *Sealer) openSession(keyID, token string) (*session, error) {
 	encoded, ok := strings.CutPrefix(token, sessionTokenPrefix)
 	if !ok || len(token) > MaxSessionToken || !strings.HasPrefix(keyID, sessionKeyPrefix) ||
 		strings.ContainsAny(encoded, "\r\n") { // which the decoder would skip
@@ -161,10 +179,12 @@ func (s *Sealer) openSession(keyID, token string) (*claims, error) {
 		return nil, ErrNoSession
 	}
 	plain, err := s.sessions.Open(nil, nil, sealed, []byte(sessionTokenPrefix+keyID))
-	if err != nil {
+	if err != nil || len(plain) < sha256.Size {
 		return nil, ErrNoSession
 	}
-	return parseClaims(plain)
+	opened := &session{proof: [sha256.Size]byte(plain), digest: sha256.Sum256(plain[sha256.Size:])}
+	opened.claims, err = parseClaims(plain[sha256.Size:])
+	return opened, err
 }
 
 // parseClaims reads the content of a token.
@@ -193,31 +213,36 @@ func (s *Service) SessionKey(ctx context.Context, id, token string) (AccessKey, 
 	if !now.Before(time.UnixMilli(opened.claims.Expires)) {
 		return AccessKey{}, ErrSessionExpired
 	}
-	p, err := s.sessionPrincipal(ctx, opened.claims)
+	p, secret, err := s.sessionPrincipal(ctx, opened.claims)
 	if err != nil {
 		return AccessKey{}, err
+	}
+	proof := proofOf(secret, id, opened.digest)
+	if !hmac.Equal(proof[:], opened.proof[:]) {
+		return AccessKey{}, ErrNoSession
 	}
 	p.Session.policy = opened.policy
 	return AccessKey{ID: id, Secret: opened.claims.secret(), Principal: p}, nil
 }
 
 func (s *Service) openToken(id, token string) (*session, error) {
-	c, err := s.sealer.openSession(id, token)
+	opened, err := s.sealer.openSession(id, token)
 	if err != nil {
 		return nil, err
 	}
-	opened := &session{claims: c}
-	if c.Policy != "" {
-		if opened.policy, err = ParsePolicy([]byte(c.Policy)); err != nil {
+	if policy := opened.claims.Policy; policy != "" {
+		if opened.policy, err = ParsePolicy([]byte(policy)); err != nil {
 			return nil, fmt.Errorf("compile the policy of a session: %w", err)
 		}
 	}
 	return opened, nil
 }
 
-// sessionPrincipal returns the principal of a session. [ErrNoSession] if the key or a role that it
-// depends on is not there any more, or if its sessions were revoked.
-func (s *Service) sessionPrincipal(ctx context.Context, c *claims) (p Principal, err error) {
+// sessionPrincipal returns the principal of a session, and the secret of the long-lived access key
+// that it was begun with. [ErrNoSession] if that key or a role that the session depends on is not
+// there any more, or if its sessions were revoked.
+func (s *Service) sessionPrincipal(ctx context.Context, c *claims) (p Principal, secret string,
+	err error) {
 	live := func(id string) error {
 		revoked, err := s.revoked.get(id, s.now(), func() (time.Time, error) {
 			return s.store.SessionsRevoked(ctx, id)
@@ -233,11 +258,11 @@ func (s *Service) sessionPrincipal(ctx context.Context, c *claims) (p Principal,
 			err = ErrNoSession
 		}
 		if err != nil {
-			return Principal{}, err
+			return Principal{}, "", err
 		}
-		p = key.Principal
+		p, secret = key.Principal, key.Secret
 		if err := live(p.UserID); err != nil {
-			return Principal{}, err
+			return Principal{}, "", err
 		}
 	}
 	session := &Session{IssuedAt: time.UnixMilli(c.Issued), ExpiresAt: time.UnixMilli(c.Expires),
@@ -251,13 +276,13 @@ func (s *Service) sessionPrincipal(ctx context.Context, c *claims) (p Principal,
 			err = live(claim.ID)
 		}
 		if err != nil {
-			return Principal{}, err
+			return Principal{}, "", err
 		}
 		session.RoleName, session.roleARN, session.roleID = role.Name, role.ARN(), role.ID
 		p = role.principal(c.Name)
 	}
 	p.Session = session
-	return p, nil
+	return p, secret, nil
 }
 
 // principal is the principal of a session of the role.
@@ -341,12 +366,12 @@ func (s *Service) begin(ctx context.Context, c *claims, lasts time.Duration) (Te
 	c.Expires = expires.UnixMilli()
 	c.Secret = make([]byte, sessionSecretSize)
 	rand.Read(c.Secret)
-	p, err := s.sessionPrincipal(ctx, c)
+	p, secret, err := s.sessionPrincipal(ctx, c)
 	if err != nil {
 		return TemporaryKey{}, fmt.Errorf("begin a session: %w", err)
 	}
 	key := AccessKey{ID: sessionKeyPrefix + rand.Text()[:16], Secret: c.secret(), Principal: p}
-	token, err := s.sealer.sealSession(key.ID, c)
+	token, err := s.sealer.sealSession(key.ID, secret, c)
 	if err != nil {
 		return TemporaryKey{}, fmt.Errorf("begin a session: %w", err)
 	}

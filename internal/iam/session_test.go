@@ -2,6 +2,7 @@ package iam_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"strings"
 	"testing"
@@ -278,6 +279,9 @@ func (s stillStore) SessionsRevoked(context.Context, string) (time.Time, error) 
 	return time.Time{}, nil
 }
 
+var stillRole = iam.Role{Account: account, Name: "camera", ID: "AROA1",
+	TrustPolicy: trustAccount}
+
 func testSealer(t testing.TB, key byte) *iam.Sealer {
 	t.Helper()
 	sealer, err := iam.NewSealer([]byte(strings.Repeat(string(rune(key)), 32)))
@@ -288,14 +292,12 @@ func testSealer(t testing.TB, key byte) *iam.Sealer {
 }
 
 func stillService(t testing.TB, key byte) *iam.Service {
-	return iam.NewService(stillStore{role: iam.Role{Account: account, Name: "camera",
-		ID: "AROA1", TrustPolicy: trustAccount}}, testSealer(t, key), iam.AccessKey{})
+	return iam.NewService(stillStore{role: stillRole}, testSealer(t, key), iam.AccessKey{})
 }
 
 func stillSession(t testing.TB, s *iam.Service) iam.TemporaryKey {
 	return beginRole(t, s, iam.RoleSession{
-		Role:     iam.Role{Account: account, Name: "camera", ID: "AROA1"},
-		Provider: "id.example.com", Lasts: 15 * time.Minute})
+		Role: stillRole, Provider: "id.example.com", Lasts: 15 * time.Minute})
 }
 
 func TestSessionExpires(t *testing.T) {
@@ -337,6 +339,27 @@ func TestAlteredTokens(t *testing.T) {
 		altered(key.ID, key.Token[:5]+strings.Repeat("A", iam.MaxSessionToken)), iam.ErrNoSession)
 }
 
+// Whoever has a backup has the master key and the secrets of users, but not the root key.
+func TestMasterKeyMakesNoSessionOfTheRoot(t *testing.T) {
+	root := func(secret string) iam.AccessKey {
+		return iam.AccessKey{ID: "AKIAROOT000000000000", Secret: secret,
+			Principal: iam.Principal{Account: account, ARN: "arn:aws:iam::" + account + ":root"}}
+	}
+	server := iam.NewService(stillStore{}, testSealer(t, 'a'), root("the real secret"))
+	forger := iam.NewService(stillStore{}, testSealer(t, 'a'), root("a guess"))
+	forged, err := forger.BeginUserSession(t.Context(), root("a guess"), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened(t, forger, forged)
+	wantNoSession(t, "a forged session of the root", server, forged, iam.ErrNoSession)
+	own, err := server.BeginUserSession(t.Context(), root(""), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened(t, server, own)
+}
+
 func TestSessionsThatAreRefused(t *testing.T) {
 	s, _ := newService(t)
 	anna := mustUser(t, s, "anna")
@@ -369,8 +392,16 @@ func TestSessionsThatAreRefused(t *testing.T) {
 	}
 }
 
+// FuzzSessionToken runs in several processes, each with a master key of its own, so that the tokens
+// of the others are not valid either.
 func FuzzSessionToken(f *testing.F) {
-	s := stillService(f, 'a')
+	masterKey := make([]byte, 32)
+	rand.Read(masterKey)
+	sealer, err := iam.NewSealer(masterKey)
+	if err != nil {
+		f.Fatal(err)
+	}
+	s := iam.NewService(stillStore{role: stillRole}, sealer, iam.AccessKey{})
 	key := stillSession(f, s)
 	f.Add(key.ID, key.Token)
 	f.Add("ASIA", "RcS1.")
