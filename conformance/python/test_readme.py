@@ -118,6 +118,18 @@ def test_a_read_only_key_for_a_colleague(desk):
     assert (desk.folder / "anna.credentials").stat().st_mode & 0o077 == 0
 
 
+def test_a_role(desk):
+    trust, _, documented = section("### Roles and temporary credentials").partition("```\n\n")
+    (desk.folder / "trust.json").write_text(trust.partition("```json\n")[2])
+    documented = documented.partition("```json")[0]
+    ran = desk.run(
+        "bin/recollect keys create anna --out role.credentials\n"
+        "export AWS_SHARED_CREDENTIALS_FILE=$PWD/role.credentials AWS_DEFAULT_REGION=us-east-1\n" + commands(documented)
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "arn:aws:sts::123456789012:assumed-role/lobby/door" in ran.stdout and '"SessionToken"' in ran.stdout
+
+
 def test_health(desk):
     running_it = section("### Running it")
     for path in ("/health/live", "/health/ready"):
