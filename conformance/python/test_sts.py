@@ -17,8 +17,10 @@ import pytest
 import rsa
 from botocore.exceptions import ClientError
 
-from server import ACCESS_KEY_ID, ACCOUNT, PROGRAM, REGION, SECRET_ACCESS_KEY, Server
+from server import ACCESS_KEY_ID, ACCOUNT, PROGRAM, REGION, ROOT, SECRET_ACCESS_KEY, Server
 from wire import Request
+
+CLIENT_JS = ROOT / "conformance" / "clients" / "js" / "node_modules"
 
 ISSUER = "https://id.example.com/realms/staff"
 PROVIDER = ISSUER.removeprefix("https://")
@@ -131,7 +133,16 @@ print(client.list_collections()["ResponseMetadata"]["HTTPStatusCode"])
 """
 
 
-def in_another_process(server: Server, **settings: str) -> list[str]:
+# The same by the SDK for JavaScript, whose providers have a client of STS of their own.
+WHO_IN_JAVASCRIPT = """
+import { RekognitionClient, ListCollectionsCommand } from "@aws-sdk/client-rekognition";
+const client = new RekognitionClient({});
+console.log((await client.config.credentials()).accessKeyId.slice(0, 4));
+console.log((await client.send(new ListCollectionsCommand({}))).$metadata.httpStatusCode);
+"""
+
+
+def in_another_process(server: Server, *command: str, **settings: str) -> list[str]:
     """What an application does that has its settings from the environment alone."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
         "AWS_ENDPOINT_URL_STS": server.endpoint,
@@ -141,28 +152,52 @@ def in_another_process(server: Server, **settings: str) -> list[str]:
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         "AWS_CONFIG_FILE": "/dev/null",
     } | settings
-    out = subprocess.run([sys.executable, "-c", WHO], env=environment, capture_output=True, text=True, timeout=60)
+    command = command or (sys.executable, "-c", WHO)
+    out = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert out.returncode == 0, out.stderr
     return out.stdout.split()
 
 
-def test_role_of_a_profile(sts_server, anna, tmp_path):
+@pytest.fixture
+def profile(anna, tmp_path):
+    """Settings of a profile that assumes a role with the key of another profile."""
     (tmp_path / "config").write_text(
         f"[profile anna]\n[profile camera]\nrole_arn = {ROLE}people\nsource_profile = anna\nrole_session_name = lobby\n"
         f"duration_seconds = 900\n"
     )
     (tmp_path / "credentials").write_text(f"[anna]\naws_access_key_id = {anna[0]}\naws_secret_access_key = {anna[1]}\n")
-    files = {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials")}
-    assert in_another_process(sts_server, AWS_PROFILE="camera", **files) == [
-        f"arn:aws:sts::{ACCOUNT}:assumed-role/people/lobby", "200",
-    ]  # fmt: skip
+    return {
+        "AWS_CONFIG_FILE": str(tmp_path / "config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"),
+        "AWS_PROFILE": "camera",
+    }
 
 
-def test_web_identity_of_a_file(sts_server, issuer, tmp_path):
+@pytest.fixture
+def web_identity(issuer, tmp_path):
+    """Settings of a pod, whose token is in a file."""
     (tmp_path / "token").write_text(issuer.token())
-    assert in_another_process(
-        sts_server, AWS_ROLE_ARN=ROLE + "pods", AWS_WEB_IDENTITY_TOKEN_FILE=str(tmp_path / "token"), AWS_ROLE_SESSION_NAME="pod-1"
-    ) == [f"arn:aws:sts::{ACCOUNT}:assumed-role/pods/pod-1", "200"]
+    return {
+        "AWS_ROLE_ARN": ROLE + "pods",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token"),
+        "AWS_ROLE_SESSION_NAME": "pod-1",
+    }
+
+
+def test_role_of_a_profile(sts_server, profile):
+    assert in_another_process(sts_server, **profile) == [f"arn:aws:sts::{ACCOUNT}:assumed-role/people/lobby", "200"]
+
+
+def test_web_identity_of_a_file(sts_server, web_identity):
+    assert in_another_process(sts_server, **web_identity) == [f"arn:aws:sts::{ACCOUNT}:assumed-role/pods/pod-1", "200"]
+
+
+@pytest.mark.parametrize("settings", ["profile", "web_identity"])
+def test_default_chain_of_javascript(sts_server, settings, request, tmp_path):
+    (tmp_path / "who.mjs").write_text(WHO_IN_JAVASCRIPT)
+    (tmp_path / "node_modules").symlink_to(CLIENT_JS)
+    settings = request.getfixturevalue(settings)
+    assert in_another_process(sts_server, "node", str(tmp_path / "who.mjs"), AWS_REGION=REGION, **settings) == ["ASIA", "200"]
 
 
 def test_aws_cli(sts_server, anna):
