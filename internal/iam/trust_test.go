@@ -31,30 +31,44 @@ func TestWhoMayAssumeARole(t *testing.T) {
 		Policy: `{"Statement":{"Effect":"Allow","Action":"rekognition:*","Resource":"*"}}`})).Principal
 	stranger := iam.User{Account: "210987654321", Name: "able"}.Principal()
 
+	const elsewhere = "210987654321"
+	if _, err := s.CreateUser(t.Context(), elsewhere, "guest"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.PutUserPolicy(t.Context(), elsewhere, "guest",
+		iam.PolicyDocument{Name: "p", Document: allowAssume}); err != nil {
+		t.Fatal(err)
+	}
+	guest := iam.User{Account: elsewhere, Name: "guest"}.Principal()
+
 	itself := func(p iam.Principal) string { return `{"AWS":["` + p.ARN + `"]}` }
 	for name, c := range map[string]struct {
 		principal iam.Principal
 		trust     string
 		want      bool
 	}{
-		"account, with permission":      {able, trust(`{"AWS":"`+account+`"}`, ""), true},
-		"account, without":              {plain, trust(`{"AWS":"`+account+`"}`, ""), false},
-		"root ARN, with permission":     {able, trust(`{"AWS":"arn:aws:iam::`+account+`:root"}`, ""), true},
-		"named, without permission":     {plain, trust(itself(plain), ""), true},
-		"named, and barred":             {barred, trust(itself(barred), ""), false},
-		"another is named":              {able, trust(itself(plain), ""), false},
-		"everybody":                     {plain, trust(`"*"`, ""), true},
-		"everybody of AWS":              {plain, trust(`{"AWS":"*"}`, ""), true},
-		"everybody, another account":    {stranger, trust(`"*"`, ""), false},
-		"another account alone":         {stranger, trust(itself(stranger), ""), false},
-		"a provider alone":              {able, trust(`{"Federated":"id.example.com"}`, ""), false},
-		"a role, by its ARN":            {child, trust(`{"AWS":"`+parent.ARN()+`"}`, ""), true},
-		"a session, by its ARN":         {child, trust(itself(child), ""), true},
-		"a role, restricted":            {narrow, trust(`{"AWS":"`+parent.ARN()+`"}`, ""), false},
-		"condition that holds":          {plain, trust(itself(plain), `,"Condition":{"StringEquals":{"sts:ExternalId":"42"}}`), true},
-		"condition that does not":       {plain, trust(itself(plain), `,"Condition":{"StringEquals":{"sts:ExternalId":"43"}}`), false},
-		"condition on the caller":       {plain, trust(`"*"`, `,"Condition":{"StringEquals":{"aws:username":"plain"}}`), true},
-		"trust policy for another call": {able, strings.Replace(trust(`"*"`, ""), "sts:AssumeRole*", "sts:TagSession", 1), false},
+		"account, with permission":                {able, trust(`{"AWS":"`+account+`"}`, ""), true},
+		"account, without":                        {plain, trust(`{"AWS":"`+account+`"}`, ""), false},
+		"root ARN, with permission":               {able, trust(`{"AWS":"arn:aws:iam::`+account+`:root"}`, ""), true},
+		"named, without permission":               {plain, trust(itself(plain), ""), true},
+		"named, and barred":                       {barred, trust(itself(barred), ""), false},
+		"another is named":                        {able, trust(itself(plain), ""), false},
+		"everybody":                               {plain, trust(`"*"`, ""), true},
+		"everybody of AWS":                        {plain, trust(`{"AWS":"*"}`, ""), true},
+		"everybody, another account":              {stranger, trust(`"*"`, ""), false},
+		"another account alone":                   {stranger, trust(itself(stranger), ""), false},
+		"another account, with permission":        {guest, trust(itself(guest), ""), true},
+		"another account, permission alone":       {guest, trust(itself(stranger), ""), false},
+		"another account as a whole":              {guest, trust(`{"AWS":"`+elsewhere+`"}`, ""), true},
+		"another account as a whole, permissions": {stranger, trust(`{"AWS":"`+elsewhere+`"}`, ""), false},
+		"a provider alone":                        {able, trust(`{"Federated":"id.example.com"}`, ""), false},
+		"a role, by its ARN":                      {child, trust(`{"AWS":"`+parent.ARN()+`"}`, ""), true},
+		"a session, by its ARN":                   {child, trust(itself(child), ""), true},
+		"a role, restricted":                      {narrow, trust(`{"AWS":"`+parent.ARN()+`"}`, ""), false},
+		"condition that holds":                    {plain, trust(itself(plain), `,"Condition":{"StringEquals":{"sts:ExternalId":"42"}}`), true},
+		"condition that does not":                 {plain, trust(itself(plain), `,"Condition":{"StringEquals":{"sts:ExternalId":"43"}}`), false},
+		"condition on the caller":                 {plain, trust(`"*"`, `,"Condition":{"StringEquals":{"aws:username":"plain"}}`), true},
+		"trust policy for another call":           {able, strings.Replace(trust(`"*"`, ""), "sts:AssumeRole*", "sts:TagSession", 1), false},
 		"denied beside": {plain, `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"*"},` +
 			`{"Effect":"Deny","Principal":` + itself(plain) + `,"Action":"sts:AssumeRole"}]}`, false},
 	} {
