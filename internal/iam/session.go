@@ -170,7 +170,7 @@ func (s *Sealer) sealSession(keyID, secret string, c *claims) (string, error) {
 // the access key id. The token is authenticated, in constant time, before it is decoded.
 func (s *Sealer) openSession(keyID, token string) (*session, error) {
 	encoded, ok := strings.CutPrefix(token, sessionTokenPrefix)
-	if !ok || len(token) > MaxSessionToken || !strings.HasPrefix(keyID, sessionKeyPrefix) ||
+	if !ok || !strings.HasPrefix(keyID, sessionKeyPrefix) ||
 		strings.ContainsAny(encoded, "\r\n") { // which the decoder would skip
 		return nil, ErrNoSession
 	}
@@ -204,6 +204,9 @@ func parseClaims(plain []byte) (*claims, error) {
 // [ErrSessionExpired]. A token costs one decryption, and what it was issued by is kept for a second
 // as keys are.
 func (s *Service) SessionKey(ctx context.Context, id, token string) (AccessKey, error) {
+	if len(token) > MaxSessionToken {
+		return AccessKey{}, ErrNoSession
+	}
 	now := s.now()
 	opened, err := s.sessions.get(sha256.Sum256([]byte(id+" "+token)), now,
 		func() (*session, error) { return s.openToken(id, token) })
