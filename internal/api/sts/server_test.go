@@ -727,6 +727,15 @@ func TestRateOfUnsignedRequests(t *testing.T) {
 	if _, err := d.client(d.anna).GetCallerIdentity(t.Context(), nil); err != nil {
 		t.Errorf("a signed request from the same address: %v", err)
 	}
+	rejected := 0
+	for _, outcome := range d.outcomes.all {
+		if outcome.Rejected {
+			rejected++
+		}
+	}
+	if rejected != throttled {
+		t.Errorf("the observer gets %d rejections of %d", rejected, throttled)
+	}
 	last := d.outcomes.all[len(d.outcomes.all)-1]
 	if last.Operation != "GetCallerIdentity" || last.Status != 200 || last.Exception != "" {
 		t.Errorf("the observer gets %+v", last)
