@@ -17,11 +17,15 @@ import (
 )
 
 const (
-	// The bounds of what a session's token can be for, as on AWS.
-	MaxSessionPolicySize = 2048 // characters, white space included
-	MaxSessionTags       = 50
-	MaxSessionTagKey     = 128 // characters
-	MaxSessionTagValue   = 256
+	// MaxSessionPolicySize is how many characters the policy of a session has at most, white space
+	// included, as on AWS.
+	MaxSessionPolicySize = 2048
+	// MaxSessionTags is how many tags a session has at most, as on AWS.
+	MaxSessionTags = 50
+	// MaxSessionTagKey is how many characters the key of such a tag has at most, as on AWS.
+	MaxSessionTagKey = 128
+	// MaxSessionTagValue is how many characters its value has at most, as on AWS.
+	MaxSessionTagValue = 256
 	// MaxPackedSize is how many bytes policy and tags of a session may have together.
 	MaxPackedSize = 4096
 

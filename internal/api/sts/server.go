@@ -333,6 +333,5 @@ func writeXML(w http.ResponseWriter, status int, value any) {
 	w.Header().Set("Content-Type", "text/xml")
 	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
 	w.WriteHeader(status)
-	//nolint:gosec // G705: the body is XML, and the header says so
 	w.Write(b.Bytes()) // an error means that the client has disconnected
 }

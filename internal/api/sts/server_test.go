@@ -320,7 +320,7 @@ func TestAssumeRole(t *testing.T) {
 	if *user.Arn != "arn:aws:sts::"+account+":assumed-role/camera/lobby" ||
 		*user.AssumedRoleId != role.ID+":lobby" || got.PackedPolicySize == nil ||
 		*got.PackedPolicySize != 3 ||
-		got.Credentials.Expiration.Sub(time.Now()).Round(time.Minute) != 2*time.Hour {
+		time.Until(*got.Credentials.Expiration).Round(time.Minute) != 2*time.Hour {
 		t.Errorf("%+v, %+v, %v", got, user, *got.PackedPolicySize)
 	}
 	p := d.opened(t, got.Credentials)
