@@ -15,9 +15,10 @@ const (
 	// MaxPoliciesPerRole is how many policies a role may have, as on AWS.
 	MaxPoliciesPerRole = 10
 
-	// The bounds of [Role.MaxSession], as on AWS.
+	// LeastMaxSession is the least [Role.MaxSession], as on AWS.
 	LeastMaxSession = time.Hour
-	MostMaxSession  = 12 * time.Hour
+	// MostMaxSession is the longest [Role.MaxSession], as on AWS.
+	MostMaxSession = 12 * time.Hour
 )
 
 // Role is an identity without keys. Whoever its trust policy allows to assume it gets temporary

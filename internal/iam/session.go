@@ -17,11 +17,15 @@ import (
 )
 
 const (
-	// The bounds of what a session's token can be for, as on AWS.
-	MaxSessionPolicySize = 2048 // characters, white space included
-	MaxSessionTags       = 50
-	MaxSessionTagKey     = 128 // characters
-	MaxSessionTagValue   = 256
+	// MaxSessionPolicySize is how many characters the policy of a session has at most, white space
+	// included, as on AWS.
+	MaxSessionPolicySize = 2048
+	// MaxSessionTags is how many tags a session has at most, as on AWS.
+	MaxSessionTags = 50
+	// MaxSessionTagKey is how many characters the key of such a tag has at most, as on AWS.
+	MaxSessionTagKey = 128
+	// MaxSessionTagValue is how many characters its value has at most, as on AWS.
+	MaxSessionTagValue = 256
 	// MaxPackedSize is how many bytes policy and tags of a session may have together.
 	MaxPackedSize = 4096
 
@@ -170,7 +174,7 @@ func (s *Sealer) sealSession(keyID, secret string, c *claims) (string, error) {
 // the access key id. The token is authenticated, in constant time, before it is decoded.
 func (s *Sealer) openSession(keyID, token string) (*session, error) {
 	encoded, ok := strings.CutPrefix(token, sessionTokenPrefix)
-	if !ok || len(token) > MaxSessionToken || !strings.HasPrefix(keyID, sessionKeyPrefix) ||
+	if !ok || !strings.HasPrefix(keyID, sessionKeyPrefix) ||
 		strings.ContainsAny(encoded, "\r\n") { // which the decoder would skip
 		return nil, ErrNoSession
 	}
@@ -204,6 +208,9 @@ func parseClaims(plain []byte) (*claims, error) {
 // [ErrSessionExpired]. A token costs one decryption, and what it was issued by is kept for a second
 // as keys are.
 func (s *Service) SessionKey(ctx context.Context, id, token string) (AccessKey, error) {
+	if len(token) > MaxSessionToken {
+		return AccessKey{}, ErrNoSession
+	}
 	now := s.now()
 	opened, err := s.sessions.get(sha256.Sum256([]byte(id+" "+token)), now,
 		func() (*session, error) { return s.openToken(id, token) })

@@ -368,7 +368,8 @@ func checkedTags(tags map[string]string, transitive []string) (map[string]string
 	for _, key := range transitive {
 		if _, ok := checked[key]; !ok {
 			return nil, &fault{400, "InvalidParameterValue",
-				"One of the specified transitive tag keys can't be found in the tags of the session."}
+				"One of the specified transitive tag keys can't be found in the tags of the " +
+					"session."}
 		}
 	}
 	return checked, nil

@@ -122,7 +122,6 @@ type exchange struct {
 	keyID     string       // that the request names, whether its signature is valid or not
 	caller    authn.Caller // zero before the signature is verified
 	operation string
-	rejected  bool
 }
 
 // New returns a server.
@@ -199,7 +198,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	duration := s.now().Sub(x.start)
 	if s.Observer != nil {
 		s.Observer.Observe(rekognition.Outcome{Operation: x.operation, Status: status,
-			Exception: code, Rejected: x.rejected, Duration: duration})
+			Exception: code, Rejected: errors.Is(err, errThrottled), Duration: duration})
 	}
 	s.log(r, x, status, code, duration, err)
 }
@@ -243,7 +242,6 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, x *exchange) (res
 		}
 	}()
 	if !s.requests.TryAcquire(1) {
-		x.rejected = true
 		return nil, unread(errThrottled)
 	}
 	defer s.requests.Release(1)
@@ -259,7 +257,6 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, x *exchange) (res
 			return nil, unread(err)
 		}
 	} else if !s.networks.allow(c.caller.Client.Address, x.start) {
-		x.rejected = true
 		return nil, unread(errThrottled)
 	}
 	body, err := s.readBody(w, r, c.caller.Client)
@@ -336,6 +333,5 @@ func writeXML(w http.ResponseWriter, status int, value any) {
 	w.Header().Set("Content-Type", "text/xml")
 	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
 	w.WriteHeader(status)
-	//nolint:gosec // G705: the body is XML, and the header says so
 	w.Write(b.Bytes()) // an error means that the client has disconnected
 }

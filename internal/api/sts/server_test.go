@@ -320,7 +320,7 @@ func TestAssumeRole(t *testing.T) {
 	if *user.Arn != "arn:aws:sts::"+account+":assumed-role/camera/lobby" ||
 		*user.AssumedRoleId != role.ID+":lobby" || got.PackedPolicySize == nil ||
 		*got.PackedPolicySize != 3 ||
-		got.Credentials.Expiration.Sub(time.Now()).Round(time.Minute) != 2*time.Hour {
+		time.Until(*got.Credentials.Expiration).Round(time.Minute) != 2*time.Hour {
 		t.Errorf("%+v, %+v, %v", got, user, *got.PackedPolicySize)
 	}
 	p := d.opened(t, got.Credentials)
@@ -726,6 +726,15 @@ func TestRateOfUnsignedRequests(t *testing.T) {
 	}
 	if _, err := d.client(d.anna).GetCallerIdentity(t.Context(), nil); err != nil {
 		t.Errorf("a signed request from the same address: %v", err)
+	}
+	rejected := 0
+	for _, outcome := range d.outcomes.all {
+		if outcome.Rejected {
+			rejected++
+		}
+	}
+	if rejected != throttled {
+		t.Errorf("the observer gets %d rejections of %d", rejected, throttled)
 	}
 	last := d.outcomes.all[len(d.outcomes.all)-1]
 	if last.Operation != "GetCallerIdentity" || last.Status != 200 || last.Exception != "" {
