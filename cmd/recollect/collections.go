@@ -130,10 +130,21 @@ func deleteCollection(cmd *cobra.Command, api *rekognition.Client, id string, ye
 	return plain(err)
 }
 
-// apiCommand is a command that talks to a server, with the flags that all of those have. Its first
-// argument, if it has any, is a collection's.
+// apiCommand is a command that talks to a server by the API, with the flags that all of those have.
+// Its first argument, if it has any, is a collection's.
 func apiCommand(use, short, long string, args cobra.PositionalArgs,
 	run func(cmd *cobra.Command, api *rekognition.Client, output string,
+		args []string) error) *cobra.Command {
+	return serverCommand(use, short, long, args,
+		func(cmd *cobra.Command, _ *client, api *rekognition.Client, output string,
+			args []string) error {
+			return run(cmd, api, output, args)
+		})
+}
+
+// serverCommand is an apiCommand that also uses operations which are Recollect's own.
+func serverCommand(use, short, long string, args cobra.PositionalArgs,
+	run func(cmd *cobra.Command, c *client, api *rekognition.Client, output string,
 		args []string) error) *cobra.Command {
 	var c client
 	var output string
@@ -146,7 +157,7 @@ func apiCommand(use, short, long string, args cobra.PositionalArgs,
 			if err != nil {
 				return err
 			}
-			return run(cmd, api, output, args)
+			return run(cmd, &c, api, output, args)
 		}}
 	c.addFlags(cmd.Flags())
 	addOutput(cmd, &output)

@@ -1,23 +1,46 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/rekognition"
+	"github.com/aws/aws-sdk-go-v2/service/rekognition/types"
 	"github.com/spf13/cobra"
 )
 
 func facesCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "faces", Short: "List and delete the faces of a collection",
-		Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "faces",
+		Short: "List, delete and compare the faces of a collection", Args: cobra.NoArgs}
+	cmd.AddCommand(listFacesCommand(), deleteFacesCommand(), reconcileCommand())
+	return cmd
+}
+
+func listFacesCommand() *cobra.Command {
 	var user string
-	list := apiCommand("list COLLECTION", "List the faces of a collection", "", cobra.ExactArgs(1),
-		func(cmd *cobra.Command, api *rekognition.Client, output string, args []string) error {
+	var ids callersIDs
+	list := serverCommand("list COLLECTION", "List the faces of a collection",
+		"List the faces of a collection: all of them, or those of a user, or those of pictures by "+
+			"what your records call them.", cobra.ExactArgs(1),
+		func(cmd *cobra.Command, c *client, api *rekognition.Client, output string,
+			args []string) error {
 			show := newShow(cmd, output, faceColumn(), externalColumn(), userColumn(),
-				confidenceColumn(), placeColumn())
+				confidenceColumn(), placeColumn(),
+				column{head: "IMAGE", name: "ImageId", csvOnly: true})
+			each := func(f types.Face) error {
+				show.row(aws.ToString(f.FaceId), aws.ToString(f.ExternalImageId),
+					aws.ToString(f.UserId), aws.ToFloat32(f.Confidence), f.BoundingBox,
+					aws.ToString(f.ImageId))
+				return show.object(f)
+			}
+			if ids.given() {
+				return show.end(findFaces(cmd.Context(), c, args[0], ids, each))
+			}
 			input := &rekognition.ListFacesInput{CollectionId: &args[0]}
 			if user != "" {
 				input.UserId = &user
@@ -29,9 +52,7 @@ func facesCommand() *cobra.Command {
 					return plain(err)
 				}
 				for _, f := range page.Faces {
-					show.row(aws.ToString(f.FaceId), aws.ToString(f.ExternalImageId),
-						aws.ToString(f.UserId), aws.ToFloat32(f.Confidence), f.BoundingBox)
-					if err := show.object(f); err != nil {
+					if err := each(f); err != nil {
 						return err
 					}
 				}
@@ -39,43 +60,99 @@ func facesCommand() *cobra.Command {
 			return show.end(nil)
 		})
 	list.Example = "  recollect faces list people\n" +
+		"  recollect faces list people --external-image-id anna:1.jpg\n" +
 		"  recollect faces list people --user anna --output json | jq -r .FaceId"
 	list.Flags().StringVar(&user, "user", "", "only the faces of a user")
+	ids.addFlags(list, "only the faces")
+	list.MarkFlagsMutuallyExclusive("user", "image-id", "external-image-id")
+	return list
+}
 
-	remove := apiCommand("delete COLLECTION FACE...", "Delete faces of a collection",
-		"Delete faces of a collection, by their ids. A face of a user is kept: take it away from "+
-			"the user first. The exit status is 1 if a face was not deleted.",
-		cobra.MinimumNArgs(2),
-		func(cmd *cobra.Command, api *rekognition.Client, output string, args []string) error {
-			show := newShow(cmd, output, faceColumn(),
-				column{head: "DELETED", name: "Deleted"}, reasonsColumn())
-			kept := 0
-			for ids := range slices.Chunk(args[1:], 4096) {
-				done,
-					err := api.DeleteFaces(cmd.Context(),
-					&rekognition.DeleteFacesInput{CollectionId: &args[0], FaceIds: ids})
-				if err != nil {
-					return plain(err)
-				}
-				for _, id := range done.DeletedFaces {
-					show.row(id, "yes", "")
-				}
-				for _, u := range done.UnsuccessfulFaceDeletions {
-					show.row(aws.ToString(u.FaceId), "no", words(u.Reasons))
-				}
-				kept += len(done.UnsuccessfulFaceDeletions)
-				if err := show.object(done); err != nil {
-					return err
-				}
+func deleteFacesCommand() *cobra.Command {
+	var ids callersIDs
+	remove := serverCommand("delete COLLECTION [FACE...]", "Delete faces of a collection",
+		"Delete faces of a collection, by their ids, or all of pictures by what your records call "+
+			"them. A face of a user is kept: take it away from the user first. The exit status is "+
+			"1 if a face was not deleted.",
+		cobra.MinimumNArgs(1),
+		func(cmd *cobra.Command, c *client, api *rekognition.Client, output string,
+			args []string) error {
+			if ids.given() == (len(args) > 1) {
+				return usageError{errors.New(
+					"faces to delete are named by their ids, by --image-id or by --external-image-id")}
 			}
-			if kept > 0 {
-				return show.end(noError(fmt.Sprintf("%d faces were not deleted", kept)))
+			d := deletion{show: newShow(cmd, output, faceColumn(), externalColumn(),
+				column{head: "DELETED", name: "Deleted"}, reasonsColumn())}
+			var err error
+			if ids.given() {
+				err = d.byCallersIDs(cmd.Context(), c, args[0], ids)
+			} else {
+				err = d.byFaceIDs(cmd.Context(), api, args[0], args[1:])
 			}
-			return show.end(nil)
+			if err == nil && d.kept > 0 {
+				err = noError(fmt.Sprintf("%d faces were not deleted", d.kept))
+			}
+			if err == nil && d.deleted == 0 {
+				err = noError("there are no such faces")
+			}
+			return d.show.end(err)
 		})
-	remove.Example = "  recollect faces delete people 125a746b-46ec-43d4-a7f1-8f14061a180b"
-	cmd.AddCommand(list, remove)
-	return cmd
+	remove.Example = "  recollect faces delete people 125a746b-46ec-43d4-a7f1-8f14061a180b\n" +
+		"  recollect faces delete people --external-image-id anna:1.jpg --external-image-id anna:2.jpg"
+	ids.addFlags(remove, "delete the faces")
+	remove.MarkFlagsMutuallyExclusive("image-id", "external-image-id")
+	return remove
+}
+
+// deletion deletes faces, and counts them.
+type deletion struct {
+	show          *show
+	deleted, kept int
+}
+
+func (d *deletion) byFaceIDs(ctx context.Context, api *rekognition.Client, collection string,
+	faces []string) error {
+	for ids := range slices.Chunk(faces, pageOfIDs) {
+		done, err := api.DeleteFaces(ctx, &rekognition.DeleteFacesInput{CollectionId: &collection,
+			FaceIds: ids})
+		if err != nil {
+			return plain(err)
+		}
+		for _, id := range done.DeletedFaces {
+			d.show.row(id, "", "yes", "")
+		}
+		for _, u := range done.UnsuccessfulFaceDeletions {
+			d.show.row(aws.ToString(u.FaceId), "", "no", words(u.Reasons))
+		}
+		d.deleted += len(done.DeletedFaces)
+		d.kept += len(done.UnsuccessfulFaceDeletions)
+		if err := d.show.object(done); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *deletion) byCallersIDs(ctx context.Context, c *client, collection string,
+	ids callersIDs) error {
+	return ids.eachPage(ctx, c, collection, "delete", func(text json.RawMessage) error {
+		var done struct {
+			DeletedFaces              []types.Face
+			UnsuccessfulFaceDeletions []types.UnsuccessfulFaceDeletion
+		}
+		if err := json.Unmarshal(text, &done); err != nil {
+			return err
+		}
+		for _, f := range done.DeletedFaces {
+			d.show.row(aws.ToString(f.FaceId), aws.ToString(f.ExternalImageId), "yes", "")
+		}
+		for _, u := range done.UnsuccessfulFaceDeletions {
+			d.show.row(aws.ToString(u.FaceId), "", "no", words(u.Reasons))
+		}
+		d.deleted += len(done.DeletedFaces)
+		d.kept += len(done.UnsuccessfulFaceDeletions)
+		return d.show.object(done)
+	})
 }
 
 // The columns that several commands have.

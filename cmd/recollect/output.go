@@ -110,6 +110,7 @@ type column struct {
 	flexible bool // may be shortened where a terminal is narrow
 	once     bool // is not repeated in a table while the rows below have the same
 	optional bool // is left out of a table where no row has it
+	csvOnly  bool // is left out of a table
 	box      bool // has a *types.BoundingBox, in CSV as its four numbers
 }
 
@@ -239,7 +240,7 @@ func (s *show) table() table {
 			}
 			before = text
 		}
-		if column.optional && !some {
+		if column.csvOnly || column.optional && !some {
 			continue
 		}
 		if column.flexible {

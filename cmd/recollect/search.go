@@ -198,14 +198,14 @@ type unsearchedFace struct {
 func (s *searcher) ask(ctx context.Context, image *types.Image) (pictureAnswer, json.RawMessage,
 	error) {
 	request := struct {
-		CollectionIds  []string `json:",omitempty"`
+		CollectionIds  []string
 		Image          *types.Image
 		SearchFor      string `json:",omitempty"`
 		MatchThreshold float32
 		MaxMatches     int32
 		MaxFaces       int32  `json:",omitempty"`
 		QualityFilter  string `json:",omitempty"`
-	}{Image: image, MatchThreshold: s.Threshold, MaxMatches: s.matching.Max,
+	}{CollectionIds: s.Collections, Image: image, MatchThreshold: s.Threshold, MaxMatches: s.matching.Max,
 		QualityFilter: s.Quality}
 	if request.MaxMatches == 0 || request.MaxMatches > mostOfAFace {
 		request.MaxMatches = mostOfAFace
@@ -216,14 +216,8 @@ func (s *searcher) ask(ctx context.Context, image *types.Image) (pictureAnswer, 
 	if !s.All {
 		request.MaxFaces = 1
 	}
-	path := "search"
-	if len(s.Collections) == 1 {
-		path = "collections/" + s.Collections[0] + "/search"
-	} else {
-		request.CollectionIds = s.Collections
-	}
 	var answer pictureAnswer
-	text, err := s.client.post(ctx, path, request)
+	text, err := s.client.post(ctx, "search", request)
 	if err == nil {
 		err = json.Unmarshal(text, &answer)
 	}
