@@ -102,9 +102,9 @@ func reconcileCommand() *cobra.Command {
 		"Compare the faces of a collection with a list of ids",
 		"Compare the faces of a collection with a list of ids, one a line, in a file or - for "+
 			"standard input: which ids no face has (missing), and which faces have none of them "+
-			"(unlisted). The list has external ids, or with --by image ids or face ids; 500,000 at "+
-			"most.\n\nWith --delete-unlisted the unlisted faces are deleted, but for those of users. "+
-			"The exit status is 0 if there is no difference, or none is left, and 1 if there is one.",
+			"(unlisted). The list has external ids, or with --by image ids or face ids; 500,000 "+
+			"at most.\n\nWith --delete-unlisted the unlisted faces are deleted, but for those of "+
+			"users. The exit status is 0 if there is no difference, or none is left, and 1 if there is one.",
 		cobra.ExactArgs(2),
 		func(cmd *cobra.Command, c *client, api *rekognition.Client, output string,
 			args []string) error {
@@ -133,7 +133,8 @@ func reconcileCommand() *cobra.Command {
 		})
 	cmd.Example = "  recollect faces reconcile people ids.txt\n" +
 		"  recollect faces reconcile people ids.txt --delete-unlisted\n" +
-		"  sqlite3 staff.db 'SELECT face FROM badges' | recollect faces reconcile staff - --by face-id"
+		"  sqlite3 staff.db 'SELECT face FROM badges' | " +
+		"recollect faces reconcile staff - --by face-id"
 	cmd.Flags().StringVar(&by, "by", "external-image-id",
 		"what the ids are of: external-image-id, image-id or face-id")
 	cmd.Flags().BoolVar(&remove, "delete-unlisted", false,

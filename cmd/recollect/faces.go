@@ -72,14 +72,15 @@ func deleteFacesCommand() *cobra.Command {
 	var ids callersIDs
 	remove := serverCommand("delete COLLECTION [FACE...]", "Delete faces of a collection",
 		"Delete faces of a collection, by their ids, or all of pictures by what your records call "+
-			"them. A face of a user is kept: take it away from the user first. The exit status is "+
-			"1 if a face was not deleted.",
+			"them. A face of a user is kept: take it away from the user first. The exit status "+
+			"is 1 if a face was not deleted.",
 		cobra.MinimumNArgs(1),
 		func(cmd *cobra.Command, c *client, api *rekognition.Client, output string,
 			args []string) error {
 			if ids.given() == (len(args) > 1) {
 				return usageError{errors.New(
-					"faces to delete are named by their ids, by --image-id or by --external-image-id")}
+					"faces to delete are named by their ids, by --image-id or by " +
+						"--external-image-id")}
 			}
 			d := deletion{show: newShow(cmd, output, faceColumn(), externalColumn(),
 				column{head: "DELETED", name: "Deleted"}, reasonsColumn())}
@@ -98,7 +99,7 @@ func deleteFacesCommand() *cobra.Command {
 			return d.show.end(err)
 		})
 	remove.Example = "  recollect faces delete people 125a746b-46ec-43d4-a7f1-8f14061a180b\n" +
-		"  recollect faces delete people --external-image-id anna:1.jpg --external-image-id anna:2.jpg"
+		"  recollect faces delete people --external-image-id anna:1.jpg"
 	ids.addFlags(remove, "delete the faces")
 	remove.MarkFlagsMutuallyExclusive("image-id", "external-image-id")
 	return remove

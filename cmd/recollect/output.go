@@ -221,7 +221,8 @@ func (s *show) end(err error) error {
 func (s *show) table() table {
 	var t table
 	lines := make([][]string, len(s.rows))
-	same := make([]bool, len(s.rows)) // as the row above, in all columns so far that are not repeated
+	// Whether a row is as the one above, in all columns so far that are not repeated.
+	same := make([]bool, len(s.rows))
 	for i := range same {
 		same[i] = i > 0
 	}

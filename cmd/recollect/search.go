@@ -61,7 +61,8 @@ func searchCommand() *cobra.Command {
 	c.addFlags(cmd.Flags())
 	s.matching.addFlags(cmd)
 	cmd.Flags().Int32Var(&s.matching.Max, "max", 10,
-		"most matches of a face; 0: all that the server gives, 100 with --all or several collections")
+		"most matches of a face; 0: all that the server gives, 100 with --all or several "+
+			"collections")
 	cmd.Flags().StringSliceVar(&s.Collections, "collection", nil,
 		"collection to search; more of them after commas, or with the flag again")
 	cmd.Flags().BoolVar(&s.Users, "users", false, "search users instead of faces")
@@ -205,8 +206,8 @@ func (s *searcher) ask(ctx context.Context, image *types.Image) (pictureAnswer, 
 		MaxMatches     int32
 		MaxFaces       int32  `json:",omitempty"`
 		QualityFilter  string `json:",omitempty"`
-	}{CollectionIds: s.Collections, Image: image, MatchThreshold: s.Threshold, MaxMatches: s.matching.Max,
-		QualityFilter: s.Quality}
+	}{CollectionIds: s.Collections, Image: image, MatchThreshold: s.Threshold,
+		MaxMatches: s.matching.Max, QualityFilter: s.Quality}
 	if request.MaxMatches == 0 || request.MaxMatches > mostOfAFace {
 		request.MaxMatches = mostOfAFace
 	}

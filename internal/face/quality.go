@@ -110,9 +110,9 @@ func (b QualityBounds) explain(f QualityFilter, d FaceDetail, r Reason) string {
 	}
 	switch r {
 	case ReasonExtremePose:
-		return fmt.Sprintf("The head is turned by yaw %.0f, pitch %.0f and roll %.0f degrees, and %s "+
-			"allows %.0f, %.0f and %.0f either way.", d.Pose.Yaw, d.Pose.Pitch, d.Pose.Roll, f, b.Yaw,
-			b.Pitch, b.Roll)
+		return fmt.Sprintf("The head is turned by yaw %.0f, pitch %.0f and roll %.0f degrees, "+
+			"and %s allows %.0f, %.0f and %.0f either way.", d.Pose.Yaw, d.Pose.Pitch, d.Pose.Roll,
+			f, b.Yaw, b.Pitch, b.Roll)
 	case ReasonLowBrightness:
 		return least("The brightness", d.Quality.Brightness, b.Brightness)
 	case ReasonLowSharpness:

@@ -10,7 +10,8 @@ const (
 )
 
 var (
-	searchForRule       = rule{min: noMin, max: noMax, enum: []string{SearchForFaces, SearchForUsers}}
+	searchForRule = rule{min: noMin, max: noMax,
+		enum: []string{SearchForFaces, SearchForUsers}}
 	collectionIdsRule   = rule{min: 1, max: 32}
 	matchesOfAFaceRule  = rule{min: 1, max: 100}
 	facesOfAPictureRule = rule{min: 1, max: 100}

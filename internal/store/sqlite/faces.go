@@ -164,7 +164,8 @@ func facesQuery(c face.CollectionKey, filter face.FaceFilter, limit int) (query 
 	var where string
 	if filter.UserID != "" {
 		collection = "+collection_key"
-		where += " AND user_key = (SELECT key FROM users WHERE collection_key = :c AND user_id = :user)"
+		where += " AND user_key = (SELECT key FROM users WHERE collection_key = :c AND user_id = " +
+			":user)"
 		args = append(args, sql.Named("user", filter.UserID))
 	}
 	if filter.ImageIDs != nil {

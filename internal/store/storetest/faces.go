@@ -300,8 +300,10 @@ func testFacesByCallersIDs(t *testing.T, s face.Store) {
 		"picture and external id": {
 			face.FaceFilter{ImageIDs: images[:1], ExternalImageIDs: []string{"anna:1.jpg"}},
 			func(i int, f face.Face) bool { return i < 20 && f.ExternalImageID == "anna:1.jpg" }},
-		"no pictures":     {face.FaceFilter{ImageIDs: []string{}}, func(int, face.Face) bool { return false }},
-		"no external ids": {face.FaceFilter{ExternalImageIDs: []string{}}, func(int, face.Face) bool { return false }},
+		"no pictures": {face.FaceFilter{ImageIDs: []string{}},
+			func(int, face.Face) bool { return false }},
+		"no external ids": {face.FaceFilter{ExternalImageIDs: []string{}},
+			func(int, face.Face) bool { return false }},
 	} {
 		var want []face.Face
 		for i, f := range stored {
