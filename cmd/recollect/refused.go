@@ -38,7 +38,8 @@ func (e refusedError) Unwrap() error { return e.error }
 // explained adds to the error of a picture what this program finds wrong with it, if it has the
 // picture and finds anything.
 func explained(err error, sent *types.Image) error {
-	if sent == nil || len(sent.Bytes) == 0 || !ofPicture(err) {
+	if sent == nil || len(sent.Bytes) == 0 || !ofPicture(err) ||
+		strings.Contains(err.Error(), ": it is ") { // the server says it itself
 		return err
 	}
 	if why := fault(sent.Bytes); why != "" {

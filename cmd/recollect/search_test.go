@@ -195,11 +195,12 @@ func TestDraw(t *testing.T) {
 		t.Errorf("%d pixels are of boxes", detected)
 	}
 	run(t, 0, "search", crew, "--collection", "crew", "--all", "--draw", out)
-	if named := blue(); named < detected+1000 {
+	named := blue()
+	if named < detected+1000 {
 		t.Errorf("%d pixels are of boxes with names, and %d of those with numbers", named, detected)
 	}
 	run(t, 0, "search", crew, "--collection", "crew", "--draw", out)
-	if one := blue(); one == 0 || one > detected {
+	if one := blue(); one == 0 || one > named/2 {
 		t.Errorf("%d pixels are of the box of the largest face", one)
 	}
 	run(t, statusNo, "search", guests, "--collection", "crew", "--all", "--draw", out)
@@ -274,12 +275,12 @@ func TestOutputIsTheSameEverywhere(t *testing.T) {
 	crew, _ := withGroup(t)
 	run(t, 0, "collections", "create", "empty")
 	for want, args := range map[string][]string{
-		"CollectionId,FaceModelVersion\n":                                      {"collections", "list"},
-		"FaceId,ExternalImageId,UserId,Confidence,Left,Top,Width,Height\n":     {"faces", "list", "empty"},
-		"UserId,UserStatus\n":                                                  {"users", "list", "empty"},
-		"Name,FaceModelVersion,Default,Licence,Source\n":                       {"models", "list", "--library", "../../lib/recollect"},
-		"Similarity,Left,Top,Width,Height\n":                                   {"compare", crew, crew},
-		"CollectionId,FaceCount,UserCount,FaceModelVersion,CreationTimestamp,": {"collections", "describe", "empty"},
+		"CollectionId,FaceModelVersion\n":                                          {"collections", "list"},
+		"FaceId,ExternalImageId,UserId,Confidence,Left,Top,Width,Height,ImageId\n": {"faces", "list", "empty"},
+		"UserId,UserStatus\n":                                                      {"users", "list", "empty"},
+		"Name,FaceModelVersion,Default,Licence,Source\n":                           {"models", "list", "--library", "../../lib/recollect"},
+		"Similarity,Left,Top,Width,Height\n":                                       {"compare", crew, crew},
+		"CollectionId,FaceCount,UserCount,FaceModelVersion,CreationTimestamp,":     {"collections", "describe", "empty"},
 	} {
 		out, _ := run(t, 0, append(args, "--output", "csv")...)
 		if !strings.HasPrefix(out, want) {

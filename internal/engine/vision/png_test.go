@@ -30,6 +30,16 @@ func withChunk(data []byte, kind string, content []byte) []byte {
 	return b.Bytes()
 }
 
+// Upright turns a PNG as the engine does.
+func TestUprightPNG(t *testing.T) {
+	data := testdata(t, "drawing.png")
+	width, height, _ := pixels(t, data)
+	turned, err := Upright(withExif(data, string(orientationTIFF(binary.BigEndian, shortType, 6))))
+	if err != nil || turned.Rect.Size() != image.Pt(height, width) {
+		t.Errorf("%v, %v", turned.Rect, err)
+	}
+}
+
 // A PNG is turned as its chunk eXIf says, wherever that is, with or without the prefix of a JPEG.
 func TestPNGOrientation(t *testing.T) {
 	data := testdata(t, "drawing.png")

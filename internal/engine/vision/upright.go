@@ -11,6 +11,10 @@ import (
 // that the boxes of [Engine.Detect] are ratios of its width and height. It is for programs that
 // show a picture: no bound of memory applies to it.
 func Upright(data []byte) (*image.RGBA, error) {
+	header, err := (&decoder{webp: true, least: 1}).readHeader(data)
+	if err != nil {
+		return nil, fmt.Errorf("read a picture: %w", err)
+	}
 	decoded, _, err := image.Decode(bytes.NewReader(data))
 	if err != nil {
 		return nil, fmt.Errorf("decode a picture: %w", err)
@@ -18,7 +22,7 @@ func Upright(data []byte) (*image.RGBA, error) {
 	size := decoded.Bounds().Size()
 	stored := image.NewRGBA(image.Rectangle{Max: size})
 	draw.Draw(stored, stored.Rect, decoded, decoded.Bounds().Min, draw.Src)
-	o := exifOrientation(data)
+	o := header.orientation
 	if o == upright {
 		return stored, nil
 	}

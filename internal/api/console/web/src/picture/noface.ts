@@ -1,6 +1,6 @@
 // What a picture without a face could be about.
 import { count } from "../format.ts";
-import { pixels, type Chosen } from "./load.ts";
+import type { Chosen } from "./load.ts";
 import { Unfit } from "./unfit.ts";
 
 /** The least side of a face, in pixels of a picture of up to fullPicture pixels. It grows with the sides of a larger picture. */
@@ -10,7 +10,7 @@ const fullPicture = 1920 * 1080;
 /** Says how large a face must be to be found. */
 export function leastFaceOf(picture: Chosen): string {
   const side = count(Math.ceil(leastFace * Math.max(1, Math.sqrt((picture.width * picture.height) / fullPicture))));
-  return `The picture has ${pixels(picture)} pixels, in which a face needs ${side} × ${side} or more.`;
+  return `In a picture of this size, a face needs ${side} × ${side} pixels or more.`;
 }
 
 /** The failure of what needs a face. */
