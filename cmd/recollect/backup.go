@@ -20,10 +20,10 @@ import (
 	"github.com/recollect-dev/recollect/internal/transfer/archive"
 )
 
-const aboutBackup = "A backup has what the server keeps: collections with their faces' vectors, " +
-	"users, keys and policies, and the master key that the keys\n" +
-	"are sealed with. Who has it can act as any user of the server: keep it as you keep the data " +
-	"folder. The root key is not in it."
+const aboutBackup = "A backup contains the server's data: collections with the vectors of their " +
+	"faces, users, keys and policies, and the master\n" +
+	"key that encrypts the keys. Its reader can act as any user of the server: protect it like " +
+	"the data folder. The root key is not in it."
 
 func backupCommand() *cobra.Command {
 	var c client
@@ -34,7 +34,7 @@ func backupCommand() *cobra.Command {
 		Long: "Write a backup of a whole server, as of one moment, to a new file, while the " +
 			"server runs. It is checked before it gets its name.\n\n" + aboutBackup +
 			"\n\nThe key must be the root's, or of a user with the policy administrator. With " +
-			"--data no key is asked for: whoever can read the folder may.",
+			"--data no key is needed, but permission to read the folder.",
 		Example: "  recollect backup recollect-2026-01-31.zip\n" +
 			"  recollect backup backup.zip --endpoint https://faces.example --profile operator\n" +
 			"  recollect backup backup.zip --data ./data",
@@ -63,9 +63,9 @@ func restoreCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "restore FILE",
 		Short: "Make a data folder from a backup",
-		Long: "Make a new data folder from a backup. All of the backup is checked first, and the " +
-			"folder is there as a whole or not at all.\n" +
-			"The first start on it makes a new root key; users' keys go on working.",
+		Long: "Make a new data folder from a backup. The whole backup is checked first, and the " +
+			"folder is made completely or not at all.\n" +
+			"The first start of a server on it makes a new root key; users' keys stay valid.",
 		Example: "  recollect restore backup.zip --data ./restored\n" +
 			"  recollect serve --data ./restored",
 		Args: cobra.ExactArgs(1),
@@ -80,7 +80,7 @@ func restoreCommand() *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&data, "data", "", "folder to make, which must not be there or be empty")
+	cmd.Flags().StringVar(&data, "data", "", "folder to make, which must not exist or be empty")
 	cmd.MarkFlagRequired("data")
 	return cmd
 }
@@ -92,8 +92,8 @@ func exportCommand() *cobra.Command {
 		Short: "Write a collection to an archive",
 		Long: "Write a collection to a new file: its faces with their vectors, its users and its " +
 			"tags, in a format that other tools can read\n" +
-			"(internal/transfer/archive/FORMAT.md). Vectors are biometric data, and this is the " +
-			"one way in which they leave the server.\n\n" +
+			"(internal/transfer/archive/FORMAT.md). Vectors are biometric data: protect the " +
+			"file.\n\n" +
 			"The key must be the root's, or of a user who may recollect:ExportCollection, as the " +
 			"policy administrator says.",
 		Example: "  recollect export people people.zip",
@@ -119,9 +119,9 @@ func importArchiveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import-archive FILE",
 		Short: "Make a collection from an archive",
-		Long: "Make a collection from what export wrote. Faces and users keep their ids. The " +
-			"server must have the face model of\nthe archive's vectors, and no collection of " +
-			"that name. An import that fails changes nothing.\n\n" +
+		Long: "Make a collection from an archive that export wrote. Faces and users keep their " +
+			"ids. The server must have the face model of\nthe archive's vectors, and no " +
+			"collection of that name. An import that fails changes nothing.\n\n" +
 			"The key must be the root's, or of a user who may recollect:ImportCollection, as the " +
 			"policy administrator says.",
 		Example: "  recollect import-archive people.zip\n" +
@@ -147,7 +147,7 @@ func importArchive(ctx context.Context, w io.Writer, c *client, file, collection
 	if err != nil {
 		return err
 	}
-	// A damaged archive is not worth its upload.
+	// A damaged archive is not uploaded.
 	a, err := archive.NewReader(ctx, f, info.Size(), archive.KindCollection)
 	if err != nil {
 		return err
@@ -172,8 +172,8 @@ func importArchive(ctx context.Context, w io.Writer, c *client, file, collection
 	return nil
 }
 
-// writeArchive makes a file that its owner alone can read, by writing it beside and checking it
-// before it gets its name.
+// writeArchive makes a file that only its owner can read. It writes a temporary file in the same
+// folder, checks it, and then gives it its name.
 func writeArchive(ctx context.Context, file, kind string, write func(*os.File) error) (
 	size int64, err error) {
 	if _, err := os.Lstat(file); err == nil {
@@ -183,7 +183,7 @@ func writeArchive(ctx context.Context, file, kind string, write func(*os.File) e
 	if err != nil {
 		return 0, err
 	}
-	defer os.Remove(f.Name()) // of no effect once it has its name
+	defer os.Remove(f.Name()) // an error means that the file has its name
 	defer func() { err = errors.Join(err, f.Close()) }()
 	if err := write(f); err != nil {
 		return 0, err
@@ -198,11 +198,11 @@ func writeArchive(ctx context.Context, file, kind string, write func(*os.File) e
 	if err := f.Sync(); err != nil {
 		return 0, err
 	}
-	// Unlike a rename, a link does not replace a file that came meanwhile.
+	// Unlike a rename, a link does not replace a file that another process has made meanwhile.
 	return info.Size(), os.Link(f.Name(), file)
 }
 
-// download writes what the door answers to a file.
+// download writes the server's answer to a file.
 func download(ctx context.Context, f *os.File, c *client, path string, query url.Values) error {
 	answer, err := c.call(ctx, http.MethodGet, path, query, nil)
 	if err != nil {
@@ -215,8 +215,8 @@ func download(ctx context.Context, f *os.File, c *client, path string, query url
 	return nil
 }
 
-// backUpFolder backs up a data folder, whether a server runs on it or not. The snapshot is made
-// beside the archive.
+// backUpFolder backs up a data folder, whether a server runs on it or not. The snapshot is made in
+// the archive's folder.
 func backUpFolder(ctx context.Context, f *os.File, data string) (err error) {
 	if _, err := os.Stat(filepath.Join(data, sqlite.DatabaseName)); err != nil {
 		return fmt.Errorf("there is no server's data in the folder: %w", err)

@@ -30,20 +30,21 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/wire"
 )
 
-// defaultEndpoint is where a server listens that was not told otherwise.
+// defaultEndpoint is the URL of a server with the default --listen.
 const defaultEndpoint = "http://127.0.0.1:7180"
 
-// client says which server a command talks to, and as whom, in the terms of every AWS client.
+// client is a command's connection to a server: address, region and key, with the names and
+// environment variables of AWS clients.
 type client struct {
 	Endpoint string // URL; empty: the environment's, or defaultEndpoint
 	Region   string // empty: the environment's or the profile's, or us-east-1
 	// of the shared credentials file; empty: the environment's key or the default profile
 	Profile string
 
-	Certificate, CertificateKey string // PEM files, for a server that asks for one; or empty
+	Certificate, CertificateKey string // PEM files, for a server with --tls-client-ca; or empty
 }
 
-// addFlags adds the flags that every command which talks to a server has.
+// addFlags adds the flags of every command that is a client of a server.
 func (c *client) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.Endpoint, "endpoint", "",
 		"URL of the server (default: AWS_ENDPOINT_URL_REKOGNITION, or "+defaultEndpoint+")")
@@ -56,12 +57,12 @@ func (c *client) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.CertificateKey, "client-key", "", "PEM file of its key")
 }
 
-// load finds the server, the region and the key.
+// load reads the server's address, the region and the key.
 func (c *client) load(ctx context.Context) (aws.Config, error) {
 	options := []func(*config.LoadOptions) error{
 		config.WithRegion(c.Region),
-		// A key of the machine that this runs on is none of the server's, and asking for it takes
-		// seconds where nobody answers.
+		// The key of an EC2 machine's role is not one of the server's, and requesting it takes
+		// seconds on another machine.
 		config.WithEC2IMDSClientEnableState(imds.ClientDisabled),
 	}
 	if c.Profile != "" {
@@ -86,7 +87,7 @@ func (c *client) load(ctx context.Context) (aws.Config, error) {
 
 // connect gives the configuration its HTTP client, with the client's certificate if there is one.
 func (c *client) connect(cfg *aws.Config) error {
-	// AWS_CA_BUNDLE has made one.
+	// LoadDefaultConfig has made one for AWS_CA_BUNDLE.
 	httpClient, ok := cfg.HTTPClient.(*awshttp.BuildableClient)
 	if !ok {
 		httpClient = awshttp.NewBuildableClient()
@@ -105,7 +106,7 @@ func (c *client) connect(cfg *aws.Config) error {
 	return nil
 }
 
-// key finds the server, the region and the key, and says what to do if there is none.
+// key reads the server's address, the region and the key. Its error says how to give a key.
 func (c *client) key(ctx context.Context) (aws.Config, aws.Credentials, error) {
 	cfg, err := c.load(ctx)
 	if err != nil {
@@ -127,13 +128,13 @@ func (c *client) api(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	// The SDK prefers the environment's.
+	// Otherwise the SDK uses the environment's endpoint.
 	endpoint := func(o *rekognition.Options) { o.BaseEndpoint = cfg.BaseEndpoint }
 	return rekognition.NewFromConfig(cfg, append(options, endpoint)...), nil
 }
 
-// plain is an error of the API as the server told it, without what the SDK says around it. That of
-// a server which does not answer says so.
+// plain returns an error of the API as the server sent it, without the text that the SDK adds. The
+// error of a server that does not answer has its address.
 func plain(err error) error {
 	if e, ok := errors.AsType[smithy.APIError](err); ok {
 		return &serverError{Type: e.ErrorCode(), Message: e.ErrorMessage()}
@@ -147,7 +148,7 @@ func plain(err error) error {
 	return err
 }
 
-// serverError is what a server said instead of doing something.
+// serverError is the body of an error of the server.
 type serverError struct {
 	Type    string `json:"__type"`
 	Message string
@@ -161,7 +162,7 @@ func (e *serverError) Error() string {
 }
 
 // call sends a request to the operator's routes. The body may be nil; otherwise it is read twice.
-// The caller closes what is returned.
+// The caller closes the returned body.
 func (c *client) call(ctx context.Context, method, path string, query url.Values,
 	body io.ReadSeeker) (io.ReadCloser, error) {
 	cfg, credentials, err := c.key(ctx)

@@ -89,14 +89,14 @@ func collectionsCommand() *cobra.Command {
 
 	var yes bool
 	remove := apiCommand("delete COLLECTION", "Delete a collection with all its faces and users",
-		"Delete a collection with all its faces and users. It cannot be had again.",
+		"Delete a collection with all its faces and users. It cannot be restored.",
 		cobra.ExactArgs(1),
 		func(cmd *cobra.Command, api *rekognition.Client, _ string, args []string) error {
 			return deleteCollection(cmd, api, args[0], yes)
 		})
 	remove.Example = "  recollect collections delete people\n" +
 		"  recollect collections delete people --yes"
-	remove.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	remove.Flags().BoolVar(&yes, "yes", false, "delete without confirmation")
 	cmd.AddCommand(list, create, describe, remove, migrateCommand())
 	return cmd
 }
@@ -105,13 +105,14 @@ func collectionColumn() column {
 	return column{head: "COLLECTION", name: "CollectionId", flexible: true}
 }
 
-// deleteCollection asks for the name again on a terminal, and elsewhere for --yes.
+// deleteCollection deletes a collection once the user has typed its name on a terminal, or with
+// --yes.
 func deleteCollection(cmd *cobra.Command, api *rekognition.Client, id string, yes bool) error {
 	if !yes {
 		file, ok := cmd.InOrStdin().(*os.File)
 		if !ok || !term.IsTerminal(int(file.Fd())) {
 			return usageError{fmt.Errorf(
-				"nobody can be asked whether to delete %s: --yes deletes it", id)}
+				"there is no terminal to confirm the deletion of %s: --yes deletes it", id)}
 		}
 		d, err := api.DescribeCollection(cmd.Context(),
 			&rekognition.DescribeCollectionInput{CollectionId: &id})
@@ -130,8 +131,8 @@ func deleteCollection(cmd *cobra.Command, api *rekognition.Client, id string, ye
 	return plain(err)
 }
 
-// apiCommand is a command that talks to a server, with the flags that all of those have. Its first
-// argument, if it has any, is a collection's.
+// apiCommand returns a command that is a client of a server, with the flags of all such commands.
+// Its first argument, if it has any, is the id of a collection.
 func apiCommand(use, short, long string, args cobra.PositionalArgs,
 	run func(cmd *cobra.Command, api *rekognition.Client, output string,
 		args []string) error) *cobra.Command {
@@ -160,7 +161,7 @@ func apiCommand(use, short, long string, args cobra.PositionalArgs,
 	return cmd
 }
 
-// completeCollection completes the id of a collection by asking the server, if there is one.
+// completeCollection completes the id of a collection with those of the server, if it answers.
 func (c *client) completeCollection(cmd *cobra.Command, _ []string,
 	_ string) (ids []cobra.Completion, _ cobra.ShellCompDirective) {
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)

@@ -22,7 +22,7 @@ const (
 	stateFail = "failed"
 )
 
-// finding is what one check found out.
+// finding is the result of a check.
 type finding struct {
 	Check  string
 	State  string
@@ -30,7 +30,7 @@ type finding struct {
 	Advice string `json:",omitempty"` // what to do about it
 }
 
-// errUnwell says that a check failed, which has been shown.
+// errUnwell says that a check failed and that its finding was printed.
 var errUnwell = noError("something is wrong: see above")
 
 func doctorCommand() *cobra.Command {
@@ -39,8 +39,8 @@ func doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check what a server needs on this machine",
-		Long: "Check what a server with these settings needs on this machine, and say what to do " +
-			"where something is wrong: networks, address, data\n" +
+		Long: "Check what a server with these settings needs on this machine, and say how to " +
+			"mend what is wrong: networks, address, data\n" +
 			"folder, disk, clock and S3. It can run beside the server, and changes nothing. The " +
 			"exit status is 1 if a check failed.",
 		Example: "  recollect doctor\n  recollect doctor --data /srv/recollect --s3-endpoint " +
@@ -60,7 +60,7 @@ func doctorCommand() *cobra.Command {
 	return cmd
 }
 
-// doctor runs all checks, shows what they found, and returns errUnwell if one failed.
+// doctor runs all checks, prints their findings, and returns errUnwell if one failed.
 func doctor(ctx context.Context, w io.Writer, cfg serveConfig, asJSON bool) error {
 	var findings []finding
 	for _, check := range []func(context.Context, serveConfig) finding{
@@ -99,7 +99,7 @@ func showFindings(w io.Writer, findings []finding, asJSON bool) error {
 	return table.Flush()
 }
 
-// checkNetworks loads the networks, which compares their hashes, and has each model look at the
+// checkNetworks loads the networks, which verifies their hashes, and runs each model on the
 // reference pictures.
 func checkNetworks(ctx context.Context, cfg serveConfig) finding {
 	const name, again = "networks",
@@ -129,6 +129,6 @@ func checkNetworks(ctx context.Context, cfg serveConfig) finding {
 		versions = append(versions, p.Version)
 	}
 	return finding{Check: name, State: stateOK,
-		Found: fmt.Sprintf("face model %s; the reference pictures came out right, in %v",
+		Found: fmt.Sprintf("face model %s; the results on the reference pictures are right, in %v",
 			strings.Join(versions, ", "), time.Since(start).Round(time.Millisecond))}
 }

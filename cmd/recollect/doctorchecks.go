@@ -22,8 +22,8 @@ import (
 )
 
 const (
-	leastFree  = 256 << 20 // bytes, of which a check of the disk fails below
-	enoughFree = 2 << 30   // bytes, below which it warns
+	leastFree  = 256 << 20 // bytes; with fewer the check of the disk fails
+	enoughFree = 2 << 30   // bytes; with fewer it warns
 
 	slowSync     = 20 * time.Millisecond // every change waits for one
 	terribleSync = 500 * time.Millisecond
@@ -34,7 +34,7 @@ const (
 	certificateWarning = 14 * 24 * time.Hour
 )
 
-// checkAddress listens, or finds the server that does.
+// checkAddress listens at the address, or looks for the server that does.
 func checkAddress(ctx context.Context, cfg serveConfig) finding {
 	const name = "address"
 	host, _, _ := net.SplitHostPort(cfg.Listen)
@@ -63,11 +63,11 @@ func checkAddress(ctx context.Context, cfg serveConfig) finding {
 		"choose another address or port with --listen, or end the program that has it"}
 }
 
-// serverReady reports whether a server at the address says that it is ready.
+// serverReady reports whether a server at the address is ready.
 func serverReady(ctx context.Context, cfg serveConfig) bool {
 	scheme := "http://"
-	// The question has no secret, so that the certificate, which may be for another name, does not
-	// matter.
+	// The request has no secret, so the certificate, which may be for another name, need not be
+	// verified.
 	client := &http.Client{Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // see above
 	}}
@@ -88,11 +88,11 @@ func serverReady(ctx context.Context, cfg serveConfig) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// checkCertificate reads the certificate, and looks at how long it is valid.
+// checkCertificate reads the certificate and checks how long it is valid.
 func checkCertificate(_ context.Context, cfg serveConfig) finding {
 	const name = "certificate"
 	if cfg.TLS.Certificate == "" {
-		return finding{Check: name, State: stateOK, Found: "none: the server speaks plain HTTP"}
+		return finding{Check: name, State: stateOK, Found: "none: the server uses plain HTTP"}
 	}
 	const advice = "renew it; a running server reads the new files by itself"
 	until, err := server.CheckTLS(cfg.TLS)
@@ -110,7 +110,7 @@ func checkCertificate(_ context.Context, cfg serveConfig) finding {
 	return finding{Check: name, State: stateOK, Found: found}
 }
 
-// checkFolder looks at who can read the data folder and its files.
+// checkFolder checks who can read the data folder and its files.
 func checkFolder(_ context.Context, cfg serveConfig) finding {
 	const name = "data folder"
 	info, err := os.Stat(cfg.Data)
@@ -160,10 +160,10 @@ func checkFolder(_ context.Context, cfg serveConfig) finding {
 		return finding{name, stateFail, "others can read " +
 			strings.Join(open[:min(len(open), 5)], ", "), "run: chmod -R go= " + cfg.Data}
 	}
-	return finding{Check: name, State: stateOK, Found: cfg.Data + " is this user's alone"}
+	return finding{Check: name, State: stateOK, Found: "only this user can read " + cfg.Data}
 }
 
-// existing is the folder itself, or the nearest one above it that is there.
+// existing returns the folder itself, or its nearest parent that exists.
 func existing(folder string) string {
 	folder, err := filepath.Abs(folder)
 	for err == nil && folder != filepath.Dir(folder) {
@@ -194,7 +194,7 @@ func checkSpace(_ context.Context, cfg serveConfig) finding {
 	return finding{Check: name, State: stateOK, Found: found}
 }
 
-// checkSync measures how long the disk takes to keep something, in a file that is gone afterwards.
+// checkSync measures how long the disk takes to sync a write, with a temporary file.
 func checkSync(ctx context.Context, cfg serveConfig) finding {
 	const name = "sync to disk"
 	f, err := os.CreateTemp(existing(cfg.Data), ".doctor-*")
@@ -233,7 +233,8 @@ func checkSync(ctx context.Context, cfg serveConfig) finding {
 	return finding{Check: name, State: stateOK, Found: found}
 }
 
-// checkClock compares the clock with that of the S3 endpoint, or else of the file system.
+// checkClock compares the clock with the S3 endpoint's, or without an endpoint with the file
+// system's.
 func checkClock(ctx context.Context, cfg serveConfig) finding {
 	const name, advice = "clock",
 		"set the clock, best by NTP: signatures are good for 5 minutes either way"
@@ -261,8 +262,8 @@ func judgeClock(name string, skew time.Duration, of, advice string) finding {
 	return finding{Check: name, State: stateOK, Found: found}
 }
 
-// fileTime is the time that the file system gives to a new file, which differs from the machine's
-// if it is another's.
+// fileTime returns the modification time of a new file. It differs from the machine's clock if the
+// file system is on another machine.
 func fileTime(folder string) (t time.Time, of string, err error) {
 	f, err := os.CreateTemp(folder, ".doctor-*")
 	if err != nil {
@@ -277,7 +278,7 @@ func fileTime(folder string) (t time.Time, of string, err error) {
 	return info.ModTime(), "the file system's", nil
 }
 
-// serverTime is what a server says the time is.
+// serverTime returns the time of a server's answer.
 func serverTime(ctx context.Context, url string) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -293,8 +294,8 @@ func serverTime(ctx context.Context, url string) (time.Time, error) {
 	return http.ParseTime(resp.Header.Get("Date"))
 }
 
-// checkS3 asks for an object that is not there, which tells whether the endpoint is reached and its
-// key is known.
+// checkS3 requests an object that does not exist: the error shows whether the endpoint is reached
+// and its key accepted.
 func checkS3(ctx context.Context, cfg serveConfig) finding {
 	const name = "S3"
 	source, err := server.OpenImages(cfg.s3())
@@ -317,12 +318,12 @@ func checkS3(ctx context.Context, cfg serveConfig) finding {
 	}
 	if err == nil || errors.Is(err, s3.ErrNotFound) {
 		return finding{Check: name, State: stateOK, Found: cfg.S3Endpoint +
-			" answers and takes the key"}
+			" answers and accepts the key"}
 	}
 	if e, ok := errors.AsType[smithy.APIError](err); ok {
 		if e.ErrorCode() == "AccessDenied" {
 			return finding{Check: name, State: stateOK, Found: cfg.S3Endpoint +
-				" answers, and lets the key see some buckets only"}
+				" answers, and the key may read some buckets only"}
 		}
 		return finding{name, stateFail, cfg.S3Endpoint + " answers " + e.ErrorCode(), "correct " +
 			s3AccessKeyIDEnv + ", " + s3SecretAccessKeyEnv + ", --s3-region or the clock"}

@@ -19,7 +19,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/server"
 )
 
-// evalConfig is what eval can be told.
+// evalConfig is the configuration of eval.
 type evalConfig struct {
 	Pairs   string // file
 	Train   string // file of other pairs, to choose the threshold on; empty: none
@@ -58,7 +58,7 @@ line may say how many there are. The picture "Anna 3" is the file Anna/Anna_0003
 .png of the folder. The face nearest to the middle is used. A picture without a face matches
 nothing.
 
-The exit status is 0 if all was measured, 130 if it was interrupted, 2 if the command line is
+The exit status is 0 if all pairs were measured, 130 if it was interrupted, 2 if the command line is
 wrong, and 3 for any other failure.`,
 		Example: "  recollect eval --pairs test.txt --train train.txt --images lfw " +
 			"--report eval.html",
@@ -102,7 +102,7 @@ func eval(ctx context.Context, cfg evalConfig, stdout, stderr io.Writer) (err er
 	if err != nil {
 		return err
 	}
-	// Before minutes of work, rather than after them.
+	// A report that cannot be written is an error before minutes of work.
 	report, err := createReport(cfg.Report)
 	if err != nil {
 		return err
@@ -163,8 +163,7 @@ func readPairs(path string) ([]verification.Pair, error) {
 	return pairs, nil
 }
 
-// findPictures returns the paths of the pictures, and an error that names the first few that are
-// missing.
+// findPictures returns the paths of the pictures. Its error names the first few that are missing.
 func findPictures(folder string, pictures []verification.Picture) ([]string, error) {
 	const named = 5
 	paths := make([]string, len(pictures))
@@ -212,7 +211,7 @@ type stageTime struct {
 	Share float64       // of the time of all stages
 }
 
-// stages are those that ran, in their order.
+// stages returns the stages that ran, in their order.
 func (s *stopwatch) stages() []stageTime {
 	var all time.Duration
 	for _, took := range s.took {
@@ -230,7 +229,8 @@ func (s *stopwatch) stages() []stageTime {
 	return stages
 }
 
-// reportFile is a file that is there only once it is complete. That of no name does nothing.
+// reportFile is a temporary file that gets its name once it is complete. Without a name it does
+// nothing.
 type reportFile struct {
 	*os.File
 	path string
@@ -250,7 +250,7 @@ func createReport(path string) (*reportFile, error) {
 	return &reportFile{file, path}, nil
 }
 
-// keep puts the file into its place.
+// keep gives the file its name.
 func (r *reportFile) keep() error {
 	file := r.File
 	r.File = nil

@@ -248,7 +248,7 @@ func TestEvaluationByHand(t *testing.T) {
 		t.Errorf("a rate of 1e-2 on five pairs: %+v", row)
 	}
 	var b strings.Builder
-	if err := e.print(&b); err != nil || !strings.Contains(b.String(), "which flatters") {
+	if err := e.print(&b); err != nil || !strings.Contains(b.String(), "which is optimistic") {
 		t.Errorf("%v:\n%s", err, b.String())
 	}
 }

@@ -42,7 +42,7 @@ type reportPicture struct {
 	Box    *recollect.BoundingBox
 }
 
-// writeReport writes one HTML file that needs nothing else.
+// writeReport writes one HTML file that contains its pictures and styles.
 func (e *evaluation) writeReport(ctx context.Context, w io.Writer, engine *vision.Engine,
 	paths []string) error {
 	funcs := template.FuncMap{
@@ -104,7 +104,7 @@ type worstGroup struct {
 	Pairs []reportPair
 }
 
-// thumbnail is a picture, small and upright, as a data: URL.
+// thumbnail returns a picture as a data: URL, reduced and upright.
 func thumbnail(ctx context.Context, engine *vision.Engine, path string) (template.URL, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -118,14 +118,13 @@ func thumbnail(ctx context.Context, engine *vision.Engine, path string) (templat
 	if err := jpeg.Encode(&b, small, &jpeg.Options{Quality: thumbnailQuality}); err != nil {
 		return "", err
 	}
-	//nolint:gosec // G203: the text is base64 of our own encoder
+	//nolint:gosec // G203: the text is base64 of a JPEG that this program has encoded
 	return template.URL("data:image/jpeg;base64," + base64.StdEncoding.EncodeToString(b.Bytes())),
 		nil
 }
 
-// chart is the receiver operating characteristic in a coordinate system of its own: the false match
-// rate on a logarithmic scale, the true accept rate from a round number below the lowest that is
-// shown.
+// chart is the receiver operating characteristic in the coordinates of the drawing: the false match
+// rate on a logarithmic scale, the true accept rate from a round number below the lowest one shown.
 type chart struct {
 	Width, Height            int
 	Left, Top, Right, Bottom float64

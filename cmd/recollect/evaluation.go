@@ -20,7 +20,7 @@ import (
 // pair.
 const maxCrossPairs = 25_000_000
 
-// rates are the false match rates that true accept rates are told for.
+// rates are the false match rates at which true accept rates are reported.
 var rates = [...]float64{1e-2, 1e-3, 1e-4}
 
 // enoughMatches is how many false matches a rate should rest on: with 30 the truth is within 30 %
@@ -28,7 +28,7 @@ var rates = [...]float64{1e-2, 1e-3, 1e-4}
 // Recognition Evaluation, 2000).
 const enoughMatches = 30
 
-// evaluation is what was measured, for the terminal and for the report.
+// evaluation is the result of eval, for the terminal and for the report.
 type evaluation struct {
 	PairsFile, TrainFile, Images string // base names
 	Version                      string
@@ -44,8 +44,8 @@ type evaluation struct {
 	Similarity    float32 // of the threshold
 	Accuracy      float64
 	Best          float64 // the accuracy at the best threshold
-	WrongSame     int     // pairs of the same person that the threshold does not accept
-	WrongOther    int     // and of different people that it does
+	WrongSame     int     // pairs of the same person, rejected at the threshold
+	WrongOther    int     // pairs of different people, accepted at it
 
 	Sets   []impostorSet
 	Server []serverPoint
@@ -57,7 +57,7 @@ type evaluation struct {
 	faces []verification.Face
 }
 
-// impostorSet is a set of impostor pairs that false match rates are measured on.
+// impostorSet is a set of impostor pairs, on which false match rates are measured.
 type impostorSet struct {
 	Name  string
 	Short string
@@ -65,7 +65,7 @@ type impostorSet struct {
 	Rows  []rateRow
 }
 
-// rateRow is the true accept rate at a false match rate, and what it rests on.
+// rateRow is the true accept rate at a false match rate, and the number of pairs behind it.
 type rateRow struct {
 	verification.Point
 	Similarity float32
@@ -73,7 +73,7 @@ type rateRow struct {
 	Basis      string // in words
 }
 
-// serverPoint is what a similarity threshold of the API means on these pairs.
+// serverPoint is the rates of a similarity threshold of the API on these pairs.
 type serverPoint struct {
 	Similarity, Cosine float32
 	TrueAcceptRate     float64
@@ -85,10 +85,11 @@ type scoredPair struct {
 	verification.Pair
 	Cosine     float32
 	Similarity float32
-	a, b       int // the pictures' places
+	a, b       int // indices of the pictures
 }
 
-// worstPairs are those that the threshold tells wrong, or barely right: the worst first.
+// worstPairs are the pairs that the threshold decides wrongly, or rightly by little, the worst
+// first.
 type worstPairs struct{ same, different []scoredPair }
 
 func newEvaluation(ctx context.Context, cfg evalConfig, engine face.Engine, pairs,
@@ -140,7 +141,7 @@ func newEvaluation(ctx context.Context, cfg evalConfig, engine face.Engine, pair
 	var best float32
 	best, e.Best = roc.Best()
 	e.Threshold, e.ThresholdFrom = best,
-		"the best threshold of these very pairs, which flatters: name others with --train"
+		"the best threshold of the same pairs, which is optimistic: name others with --train"
 	if train != nil {
 		e.TrainFile = filepath.Base(cfg.Train)
 		e.Threshold, _ = verification.NewROC(verification.Split(train, compare)).Best()
@@ -177,9 +178,8 @@ func newEvaluation(ctx context.Context, cfg evalConfig, engine face.Engine, pair
 	return e, nil
 }
 
-// crossImpostors compares every picture that has a face with every one of another person, or, where
-// that would be too many pairs, every nth picture with every nth. It returns a name for these
-// pairs.
+// crossImpostors compares each picture with a face with those of all other people, or, if that
+// would be too many pairs, every nth picture with every nth. It returns a name for these pairs.
 func crossImpostors(ctx context.Context, pictures []verification.Picture, faces []verification.Face,
 	index map[verification.Picture]int) ([]float32, string, error) {
 	var labelled []verification.Labelled
@@ -234,7 +234,7 @@ func rateRows(roc *verification.ROC, engine face.Engine) []rateRow {
 	return rows
 }
 
-// worst are the genuine pairs of the lowest and the impostor pairs of the highest cosines.
+// worst returns the genuine pairs of the lowest and the impostor pairs of the highest cosines.
 func worst(pairs []scoredPair) worstPairs {
 	const most = 12
 	var w worstPairs

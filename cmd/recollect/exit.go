@@ -9,33 +9,33 @@ import (
 
 // The exit statuses of every command.
 const (
-	// it was done, and the answer is no: no match, no face, something that doctor does not like
+	// the command ran, and the answer is no: no match, no face, a failed check of doctor
 	statusNo          = 1
 	statusUsage       = 2   // the command line is wrong, and nothing was done
-	statusFailed      = 3   // by the server, the network or this machine
-	statusInterrupted = 130 // by a signal, as of a shell's
+	statusFailed      = 3   // of the server, the network or this machine
+	statusInterrupted = 130 // by a signal, as shells report it
 )
 
 const aboutStatus = "The exit status is 0 if it was done (search and compare: there is a match; " +
 	"detect: there is a face), 1 if the answer is no, 2 if the\n" +
 	"command line is wrong, 3 for any failure, and 130 if it was interrupted."
 
-// noError says that all went well and the answer is no.
+// noError is the result of a command that ran and whose answer is no.
 type noError string
 
 func (e noError) Error() string { return string(e) }
 
-// usageError says what is wrong with the command line.
+// usageError is a fault of the command line.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// runError is of a command that ran. Other errors are those of the command line.
+// runError is the error of a command that ran. Other errors are faults of the command line.
 type runError struct{ error }
 
 func (e runError) Unwrap() error { return e.error }
 
-// exitStatus says how the program ends.
+// exitStatus returns the exit status of the program.
 func exitStatus(err error) int {
 	if err == nil {
 		return 0
@@ -53,8 +53,8 @@ func exitStatus(err error) int {
 	return statusFailed
 }
 
-// markRuns wraps the errors of commands that ran, so that those of the command line can be told
-// from them.
+// markRuns wraps the errors of commands that ran, which distinguishes them from faults of the
+// command line.
 func markRuns(cmd *cobra.Command) {
 	if run := cmd.RunE; run != nil {
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -69,7 +69,7 @@ func markRuns(cmd *cobra.Command) {
 	}
 }
 
-// valid makes the faults of a command's settings those of the command line.
+// valid returns the faults of a command's settings as faults of the command line.
 func valid(err error) error {
 	if err != nil {
 		return usageError{err}

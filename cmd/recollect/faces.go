@@ -43,8 +43,8 @@ func facesCommand() *cobra.Command {
 	list.Flags().StringVar(&user, "user", "", "only the faces of a user")
 
 	remove := apiCommand("delete COLLECTION FACE...", "Delete faces of a collection",
-		"Delete faces of a collection, by their ids. A face of a user is kept: take it away from "+
-			"the user first. The exit status is 1 if a face was not deleted.",
+		"Delete faces of a collection, by their ids. A face of a user is not deleted: "+
+			"disassociate it first. The exit status is 1 if a face was not deleted.",
 		cobra.MinimumNArgs(2),
 		func(cmd *cobra.Command, api *rekognition.Client, output string, args []string) error {
 			show := newShow(cmd, output, faceColumn(),
@@ -100,7 +100,7 @@ func pictureColumn() column {
 
 func reasonsColumn() column { return column{head: "WHY NOT", name: "Reasons", flexible: true} }
 
-// words writes the reasons of the API one after the other.
+// words joins the reasons of the API.
 func words[T ~string](reasons []T) string {
 	texts := make([]string, len(reasons))
 	for i, r := range reasons {

@@ -16,7 +16,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/client/bulk"
 )
 
-// importConfig is what import can be told.
+// importConfig is the configuration of import.
 type importConfig struct {
 	client
 	sourceConfig
@@ -91,11 +91,11 @@ line is wrong, 3 if the import had to end, and 130 if it was interrupted.`,
 	flags := cmd.Flags()
 	c.addFlags(flags)
 	flags.StringVar(&c.Collection, "collection", "", "collection to index into")
-	flags.BoolVar(&c.Create, "create", false, "make the collection if it is not there")
+	flags.BoolVar(&c.Create, "create", false, "make the collection if it does not exist")
 	flags.BoolVar(&c.Users, "users", false, "one folder is one person, who becomes a user")
 	flags.StringVar(&c.Report, "report", "",
-		"report to write, and to go on from (default: import-COLLECTION.csv)")
-	flags.IntVar(&c.Parallel, "parallel", 16, "pictures that are sent at one moment")
+		"report to write, and to resume from (default: import-COLLECTION.csv)")
+	flags.IntVar(&c.Parallel, "parallel", 16, "pictures in flight at one moment")
 	flags.Int32Var(&c.MaxFaces, "max-faces", 0,
 		"faces of a picture to index, the largest first (default: all, or one with --users)")
 	flags.StringVar(&c.Quality, "quality-filter", "",
@@ -129,7 +129,7 @@ func runImport(ctx context.Context, c *importConfig, stdout, stderr io.Writer) e
 	bar := newProgress(stderr, "pictures", 0)
 	began := time.Now()
 	summary, err := bulk.Run(ctx, bulk.Config{
-		// It tries again by itself, for as long as it takes.
+		// The SDK does not retry: bulk does so itself, for as long as it takes.
 		API: rekognition.New(api.Options(),
 			func(o *rekognition.Options) { o.Retryer = aws.NopRetryer{} }),
 		Source:     source,
@@ -147,7 +147,7 @@ func runImport(ctx context.Context, c *importConfig, stdout, stderr io.Writer) e
 	})
 	bar.end()
 	if err != nil && summary.Pictures == 0 {
-		return err // it did not begin
+		return err // the import did not begin
 	}
 	if shown := showImport(stdout, c.Output,
 		importSummary{summary, report, time.Since(began).Seconds()}); shown != nil {
@@ -155,9 +155,9 @@ func runImport(ctx context.Context, c *importConfig, stdout, stderr io.Writer) e
 	}
 	switch {
 	case errors.Is(err, context.Canceled):
-		return fmt.Errorf("interrupted; run the same command again to go on: %w", err)
+		return fmt.Errorf("interrupted; run the same command again to resume: %w", err)
 	case err != nil:
-		return fmt.Errorf("%w\nWhat was done is in %s: run the same command again to go on", err,
+		return fmt.Errorf("%w\nWhat was done is in %s: run the same command again to resume", err,
 			report)
 	case summary.Failed > 0:
 		return noError(
@@ -168,7 +168,8 @@ func runImport(ctx context.Context, c *importConfig, stdout, stderr io.Writer) e
 	return nil
 }
 
-// openCollection describes a collection, and makes it first if that is wished.
+// openCollection describes a collection. It makes the collection first if create is set and there
+// is none.
 func openCollection(ctx context.Context, api *rekognition.Client, id string,
 	create bool) (*rekognition.DescribeCollectionOutput, error) {
 	if create {
@@ -189,7 +190,7 @@ func openCollection(ctx context.Context, api *rekognition.Client, id string,
 	return collection, nil
 }
 
-// importSummary is what an import shows in the end.
+// importSummary is the result of an import.
 type importSummary struct {
 	bulk.Summary
 	Report  string

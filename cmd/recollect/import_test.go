@@ -288,7 +288,7 @@ func TestImportInterrupted(t *testing.T) {
 	stop()
 	if err := <-ended; exitStatus(runError{err}) != statusFailed ||
 		!strings.Contains(err.Error(), "does not answer") ||
-		!strings.Contains(err.Error(), "again to go on") {
+		!strings.Contains(err.Error(), "again to resume") {
 		t.Errorf("without a server: status %d, %v", exitStatus(runError{err}), err)
 	}
 

@@ -17,7 +17,7 @@ import (
 )
 
 const aboutPolicies = "A policy is administrator, full-access, read-only, s3-read (for pictures " +
-	"that are named as objects of S3), or a file in the\n" +
+	"that are S3 objects), or a file in the\n" +
 	"IAM JSON policy language. A user without one may do nothing."
 
 // keysCommand manages the access keys of users, in the data folder, whether a server runs on it or
@@ -55,9 +55,10 @@ func keysCommand() *cobra.Command {
 
 	attach := &cobra.Command{
 		Use:   "attach USER POLICY...",
-		Short: "Give a user policies, in place of those of the same names",
-		Long:  "Give a user policies, in place of those of the same names.\n\n" + aboutPolicies,
-		Args:  cobra.MinimumNArgs(2),
+		Short: "Attach policies to a user, in place of those of the same names",
+		Long: "Attach policies to a user, in place of those of the same names.\n\n" +
+			aboutPolicies,
+		Args: cobra.MinimumNArgs(2),
 		RunE: with(func(ctx context.Context, _ *cobra.Command, identities *iam.Service,
 			args []string) error {
 			documents, err := readPolicies(args[1:])
@@ -69,7 +70,7 @@ func keysCommand() *cobra.Command {
 	}
 	detach := &cobra.Command{
 		Use:   "detach USER POLICY",
-		Short: "Take a policy from a user, by the name that list shows",
+		Short: "Detach a policy from a user, by the name that list shows",
 		Args:  cobra.ExactArgs(2),
 		RunE: with(func(ctx context.Context, _ *cobra.Command, identities *iam.Service,
 			args []string) error {
@@ -113,7 +114,7 @@ func keysCommand() *cobra.Command {
 			})}
 	}
 	cmd.AddCommand(create, list, show, attach, detach, deleteUser,
-		change("disable", "Refuse a key's requests, within a second",
+		change("disable", "Reject a key's requests, within a second",
 			func(ctx context.Context, s *iam.Service, id string) error {
 				return s.SetAccessKeyActive(ctx, id, false)
 			}),
@@ -172,7 +173,7 @@ func onIdentities(data *string, run identityCommand) func(*cobra.Command, []stri
 	}
 }
 
-// withIdentities opens the identities of a data folder that is there.
+// withIdentities opens the identities of an existing data folder.
 func withIdentities(ctx context.Context, data string, do func(*iam.Service) error) (err error) {
 	store, err := openData(ctx, data, sqlite.Options{Beside: true})
 	if err != nil {
@@ -186,7 +187,7 @@ func withIdentities(ctx context.Context, data string, do func(*iam.Service) erro
 	return do(iam.NewService(store.Identities(), sealer, iam.AccessKey{}))
 }
 
-// openData opens the store of a data folder that is there.
+// openData opens the store of an existing data folder.
 func openData(ctx context.Context, data string, o sqlite.Options) (*sqlite.Store, error) {
 	if _, err := os.Stat(filepath.Join(data, sqlite.DatabaseName)); err != nil {
 		return nil, fmt.Errorf(
@@ -199,8 +200,8 @@ func createKey(ctx context.Context, cmd *cobra.Command, identities *iam.Service,
 	user string, policies []string, out string) (err error) {
 	w := cmd.OutOrStdout()
 	if out != "" {
-		// Before anything is changed: the key cannot be had again. A file that is there may be
-		// another key.
+		// The file is made before anything is changed, since the key cannot be shown again. An
+		// existing file may contain another key.
 		file, openErr := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if openErr != nil {
 			return openErr
@@ -242,8 +243,8 @@ func attachPolicies(ctx context.Context, identities *iam.Service, account, user 
 	return nil
 }
 
-// readPolicies finds the policies that are named, built-in ones or files: all, or, if one of them
-// is none, nothing.
+// readPolicies returns the named policies, built-in ones or files. It fails if one of them cannot
+// be read.
 func readPolicies(names []string) (documents []iam.PolicyDocument, err error) {
 	for _, name := range names {
 		document, ok := iam.BuiltinPolicy(name)

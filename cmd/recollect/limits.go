@@ -15,7 +15,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/iam"
 )
 
-// limits are what a limits file sets.
+// limits is the content of a limits file.
 type limits struct {
 	Rates  rekognition.Rates
 	Quotas face.Limits
@@ -41,7 +41,7 @@ func readLimits(path string) (limits, error) {
 // of its field.
 func parseLimits(text []byte) (limits, error) {
 	var root any
-	if err := json.Unmarshal(text, &root); err != nil { // refuses a name that comes twice
+	if err := json.Unmarshal(text, &root); err != nil { // rejects a repeated name
 		return limits{}, fmt.Errorf("not valid JSON: %w", err)
 	}
 	l := limits{Quotas: face.DefaultLimits()}
@@ -61,14 +61,14 @@ func parseLimits(text []byte) (limits, error) {
 	return l, errors.Join(f...)
 }
 
-// faults collects what is wrong with a file of JSON.
+// faults collects the faults of a JSON file.
 type faults []error
 
 func (f *faults) add(path, format string, args ...any) {
 	*f = append(*f, fmt.Errorf("%s: %s", path, fmt.Sprintf(format, args...)))
 }
 
-// object calls field for each member of an object, by name in ascending order.
+// object calls field for each member of an object, in ascending order of names.
 func (f *faults) object(path string, value any, field func(path, name string, value any)) {
 	members, ok := value.(map[string]any)
 	if !ok {
@@ -124,7 +124,7 @@ func (f *faults) rates(path string, value any) map[string]rekognition.Rate {
 	return rates
 }
 
-// maxRate is more than any machine serves, and keeps the arithmetic of the buckets exact.
+// maxRate is above the rate of any machine, and low enough for exact arithmetic of the buckets.
 const maxRate = 1_000_000
 
 func (f *faults) rate(path string, value any) (r rekognition.Rate) {
@@ -147,13 +147,13 @@ func (f *faults) rate(path string, value any) (r rekognition.Rate) {
 	if _, ok := value.(map[string]any); ok && !given {
 		f.add(path+".perSecond", "missing")
 	}
-	if r.Burst == 0 { // what comes in a second
+	if r.Burst == 0 { // the tokens of a second
 		r.Burst = max(1, int(math.Ceil(r.PerSecond)))
 	}
 	return r
 }
 
-// maxQuota is the largest whole number that every JSON tool writes as it is.
+// maxQuota is the largest whole number that every JSON tool represents exactly.
 const maxQuota = 1<<53 - 1
 
 func (f *faults) quotas(path string, value any, l *face.Limits) {

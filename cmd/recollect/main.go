@@ -1,4 +1,4 @@
-// Command recollect is a self-hosted server that speaks Amazon Rekognition's face API.
+// Command recollect is a self-hosted server with Amazon Rekognition's face API, and its clients.
 package main
 
 import (
@@ -28,11 +28,11 @@ func main() {
 func command() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "recollect",
-		Short: "A self-hosted server that speaks Amazon Rekognition's face API",
-		Long: "A self-hosted server that speaks Amazon Rekognition's face API, and what talks to " +
-			"it: import, search, detect, compare, collections, faces,\n" +
-			"users, export and backup are clients of a running server, here or elsewhere.\n\n" +
-			aboutStatus,
+		Short: "A self-hosted server with Amazon Rekognition's face API",
+		Long: "A self-hosted server with Amazon Rekognition's face API, and its clients: " +
+			"import, search, detect, compare, collections, faces,\n" +
+			"users, export and backup are requests to a running server, on this machine or " +
+			"another.\n\n" + aboutStatus,
 		Version:       programVersion(),
 		SilenceErrors: true,
 		SilenceUsage:  true,

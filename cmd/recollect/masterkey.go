@@ -15,9 +15,9 @@ import (
 func rotateMasterCommand(data *string) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rotate-master",
-		Short: "Seal all secrets with a new master key",
-		Long: "Make a new master key and seal the secrets of all access keys with it. The keys " +
-			"stay as they are, and all sessions end. The server must\nbe stopped. If the command " +
+		Short: "Encrypt all secrets with a new master key",
+		Long: "Make a new master key and encrypt the secrets of all access keys with it. The " +
+			"keys stay valid, and all sessions end. The server must\nbe stopped. If the command " +
 			"is interrupted, the next start finds which master key is the right one.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -25,21 +25,21 @@ func rotateMasterCommand(data *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "Sealed %s with a new master key.\n",
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "Encrypted %s with a new master key.\n",
 				countAccessKeys(n))
 			return err
 		},
 	}
 }
 
-// resetMasterCommand gives the folder *data a master key in place of one that is lost.
+// resetMasterCommand replaces the lost master key of the folder *data.
 func resetMasterCommand(data *string) *cobra.Command {
 	return &cobra.Command{
 		Use:   "reset-master",
 		Short: "Make a new master key in place of one that is lost, and delete all users' keys",
 		Long: "Make a new master key in place of one that is lost. The access keys that were " +
-			"sealed with it are deleted, since nothing\nopens them again; users and their " +
-			"policies stay. The server must be stopped.",
+			"encrypted with it are deleted, since their\nsecrets cannot be decrypted; users and " +
+			"their policies stay. The server must be stopped.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			n, err := changeMasterKey(cmd.Context(), *data, iam.ResetMasterKey)

@@ -25,7 +25,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/transfer/migration"
 )
 
-// migrateConfig is what migrate can be told.
+// migrateConfig is the configuration of migrate.
 type migrateConfig struct {
 	client
 	sourceConfig
@@ -45,7 +45,7 @@ func (c migrateConfig) Validate() error {
 	if c.To == c.Collection {
 		faults = append(faults,
 			errors.New(
-				"--to must be another collection: the one that there is goes on serving meanwhile"))
+				"--to must be another collection: the existing one serves requests meanwhile"))
 	}
 	if c.Device != server.DeviceCPU && c.Device != server.DeviceCUDA {
 		faults = append(faults,
@@ -99,8 +99,9 @@ The exit status is 1, and nothing is made, if some faces are found in none of th
 	flags.StringVar(&c.Model, "model", "",
 		"name of the model pack to move to (default: that of new collections)")
 	flags.BoolVar(&c.LeaveOut, "leave-out", false,
-		"make the collection without the faces that are found in no picture")
-	flags.StringVar(&c.Work, "work", "", "folder for what was done so far (default: TO.migration)")
+		"make the collection without the faces that no picture has")
+	flags.StringVar(&c.Work, "work", "",
+		"folder of the progress and its data (default: TO.migration)")
 	flags.StringVar(&c.Library, "library",
 		cmp.Or(os.Getenv(settingEnv("library")), defaultLibrary()),
 		"folder of ONNX Runtime and the model packs")
@@ -134,7 +135,7 @@ func migrate(ctx context.Context, c migrateConfig, stdout, stderr io.Writer) (er
 	}
 	defer closeSource()
 
-	// As it is now, in each run: what came since the last one is migrated as well.
+	// Each run exports the collection again, so that faces added since the last run are migrated.
 	if err := os.MkdirAll(c.Work, 0o700); err != nil {
 		return err
 	}
@@ -172,10 +173,10 @@ func migrate(ctx context.Context, c migrateConfig, stdout, stderr io.Writer) (er
 		bar.end()
 	}
 	if errors.Is(err, context.Canceled) {
-		return fmt.Errorf("interrupted; run the same command again to go on: %w", err)
+		return fmt.Errorf("interrupted; run the same command again to resume: %w", err)
 	}
 	if err != nil {
-		return fmt.Errorf("%w\nWhat was done is in %s: run the same command again to go on", err,
+		return fmt.Errorf("%w\nWhat was done is in %s: run the same command again to resume", err,
 			c.Work)
 	}
 	var missing []archive.Face
@@ -197,11 +198,12 @@ func migrate(ctx context.Context, c migrateConfig, stdout, stderr io.Writer) (er
 		return err
 	}
 	if err := importArchive(ctx, stderr, &c.client, file, c.To); err != nil {
-		return fmt.Errorf("%w\nWhat was done is in %s: run the same command again to go on", err,
+		return fmt.Errorf("%w\nWhat was done is in %s: run the same command again to resume", err,
 			c.Work)
 	}
 	if err := os.RemoveAll(c.Work); err != nil {
-		return fmt.Errorf("%s is there; remove %s, which has biometric data: %w", c.To, c.Work, err)
+		return fmt.Errorf("%s is made; remove %s, which contains biometric data: %w", c.To,
+			c.Work, err)
 	}
 	if c.Output == outputJSON {
 		return writeJSON(stdout, struct {
@@ -212,7 +214,7 @@ func migrate(ctx context.Context, c migrateConfig, stdout, stderr io.Writer) (er
 	return nil
 }
 
-// check finds out before hours of work whether they would be in vain.
+// check returns an error before the work if its result could not be used.
 func (c *migrateConfig) check(ctx context.Context, api *rekognition.Client,
 	faceModelVersion string) error {
 	_, err := api.DescribeCollection(ctx, &rekognition.DescribeCollectionInput{CollectionId: &c.To})
@@ -243,7 +245,7 @@ func (c *migrateConfig) check(ctx context.Context, api *rekognition.Client,
 			"start it again", versions, faceModelVersion)
 }
 
-// export gets the collection as it is now.
+// export writes the collection's current state to a temporary archive.
 func (c *migrateConfig) export(ctx context.Context) (_ *archive.Reader, closeArchive func() error,
 	err error) {
 	f, err := os.CreateTemp(c.Work, "export-*.zip") // mode 0600
@@ -264,8 +266,8 @@ func (c *migrateConfig) export(ctx context.Context) (_ *archive.Reader, closeArc
 	return nil, nil, errors.Join(err, closeArchive())
 }
 
-// showMissing tells which faces were found in no picture. It is an error if there are any, unless
-// they are to be left out.
+// showMissing prints the faces that no picture has. If there are any, it returns an error, unless
+// they are left out.
 func (c *migrateConfig) showMissing(stdout, stderr io.Writer, missing []archive.Face,
 	faults []migration.Fault) error {
 	for _, f := range faults {
@@ -301,6 +303,6 @@ func (c *migrateConfig) showMissing(stdout, stderr io.Writer, missing []archive.
 		return nil
 	}
 	return noError(fmt.Sprintf(
-		"%s faces were found in none of the pictures: name another folder, in which the work goes "+
-			"on, or leave them out with --leave-out", thousands(len(missing))))
+		"no picture has %s of the faces: name another folder, with which the work is resumed, or "+
+			"leave them out with --leave-out", thousands(len(missing))))
 }

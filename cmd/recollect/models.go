@@ -23,10 +23,10 @@ func modelsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "models",
 		Short: "List, check and add model packs",
-		Long: "List, check and add model packs: folders with networks and a manifest that says " +
-			"how they are fed. A server loads all packs of its library folder.\n" +
+		Long: "List, check and add model packs: folders with networks and a manifest that " +
+			"describes them. A server loads all packs of its library folder.\n" +
 			"New collections get the default pack's face model; others keep the one that they " +
-			"were made with. A running server sees a change when it is started again.",
+			"were made with. A running server uses a change after its next start.",
 		Args: cobra.NoArgs,
 	}
 	var library string
@@ -101,7 +101,7 @@ exists already.`,
 			return addModel(cmd, library, args[0], makeDefault)
 		},
 	}
-	add.Flags().BoolVar(&makeDefault, "default", false, "let new collections get it")
+	add.Flags().BoolVar(&makeDefault, "default", false, "make it the model of new collections")
 
 	choose := &cobra.Command{
 		Use:               "default [NAME]",
@@ -122,7 +122,7 @@ exists already.`,
 				return err
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(),
-				"New collections get the model pack %s once the server is started again.\n",
+				"New collections get the model pack %s after the next start of the server.\n",
 				args[0])
 			return nil
 		},
@@ -132,7 +132,7 @@ exists already.`,
 	return cmd
 }
 
-// knownModel adds to the error about a pack that is not there which are.
+// knownModel adds the names of the existing packs to the error about one that does not exist.
 func knownModel(packs pack.Library, err error) error {
 	if !errors.Is(err, pack.ErrUnknown) {
 		return err
@@ -211,13 +211,13 @@ func showModel(cmd *cobra.Command, packs pack.Library, name, output string) erro
 	fmt.Fprintln(cmd.OutOrStdout())
 	if len(rates.rows) == 0 {
 		_, err := fmt.Fprintln(cmd.OutOrStdout(),
-			"What its similarities stand for was not measured.")
+			"The rates of its similarities were not measured.")
 		return err
 	}
 	return rates.write(cmd.OutOrStdout())
 }
 
-// verifyModels tries packs: all of them if none is named.
+// verifyModels verifies the named packs, or all without a name.
 func verifyModels(cmd *cobra.Command, library string, names []string) error {
 	models, err := server.OpenModels(library, server.DeviceCPU)
 	if err != nil {
@@ -286,7 +286,7 @@ func addModel(cmd *cobra.Command, library, source string, makeDefault bool) erro
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(),
 		"%s was added: face model version %s, %s.\n"+
-			"A running server has it once it is started again.\n", added.Name, added.Version,
+			"A running server has it after its next start.\n", added.Name, added.Version,
 		works(result))
 	return nil
 }
@@ -298,7 +298,7 @@ func openPack(source string) (files fs.FS, closeFiles func() error, err error) {
 		return nil, nil, err
 	}
 	if info.IsDir() {
-		// Nothing outside of it is read, through a link either.
+		// Nothing outside the folder is read, not through a link either.
 		root, err := os.OpenRoot(source)
 		if err != nil {
 			return nil, nil, err

@@ -55,7 +55,7 @@ func validSummaryOutput(value string) error {
 	return nil
 }
 
-// writeJSON writes an object in a line, without what is nil and what the SDK adds.
+// writeJSON writes an object in a line, without nil members and those that the SDK adds.
 func writeJSON(w io.Writer, v any) error {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -90,13 +90,13 @@ func pruned(v any) any {
 	return v
 }
 
-// validAll reports the faults of a command's settings, all at once.
+// validAll returns the faults of a command's settings, joined.
 func validAll(faults ...error) error { return valid(errors.Join(faults...)) }
 
-// completionTimeout is how long a shell waits for what a server has.
+// completionTimeout limits how long a shell waits for a server's answer.
 const completionTimeout = 2 * time.Second
 
-// completeWith completes a flag with one of some values.
+// completeWith lets a shell complete a flag with the values.
 func completeWith(cmd *cobra.Command, flag string, values ...string) {
 	cmd.RegisterFlagCompletionFunc(flag,
 		cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
@@ -113,7 +113,8 @@ type column struct {
 	box      bool // has a *types.BoundingBox, in CSV as its four numbers
 }
 
-// show shows what a command found: as a table once it ends, as objects of JSON at once, or as CSV.
+// show writes a command's results: a table at the end of the command, objects of JSON at once, or
+// CSV.
 type show struct {
 	out, log io.Writer
 	output   string
@@ -202,7 +203,8 @@ func (s *show) note(text string) {
 	}
 }
 
-// end writes the table, if it has rows, or the rest of the CSV, and returns err, unless that fails.
+// end writes the table, if it has rows, or the rest of the CSV. It returns the error of that, or
+// else err.
 func (s *show) end(err error) error {
 	switch {
 	case s.output == outputCSV:

@@ -19,7 +19,8 @@ import (
 const aboutPictures = "An IMAGE is a file, - for standard input, or s3://BUCKET/KEY, which the " +
 	"server reads."
 
-// readImage reads what a command's argument names. A file that is too large is not read.
+// readImage reads the picture that a command's argument names. It does not read a file that is too
+// large.
 func readImage(cmd *cobra.Command, name string) (*types.Image, error) {
 	if bucket, key, isS3 := bucketAndKey(name); isS3 {
 		if bucket == "" || key == "" {
@@ -51,15 +52,15 @@ func readImage(cmd *cobra.Command, name string) (*types.Image, error) {
 	return &types.Image{Bytes: data}, nil
 }
 
-// noFace tells whether an error says that there is no face in a picture.
+// noFace reports whether an error says that a picture has no face.
 func noFace(err error) bool {
 	e, ok := errors.AsType[*types.InvalidParameterException](err)
 	return ok && strings.Contains(e.ErrorMessage(), "no faces")
 }
 
-// eachPicture does something with each picture. What is wrong with one is told on standard error
-// and does not keep it from the others; what would be wrong with all ends it. The error is noError
-// if do returns false for all of them.
+// eachPicture calls do for each picture. An error of one picture is printed on standard error, and
+// the others follow; an error that would be that of all ends the loop. The error is noError if do
+// returns false for all pictures.
 func eachPicture(cmd *cobra.Command, names []string, no string,
 	do func(ctx context.Context, name string, image *types.Image) (bool, error)) error {
 	some, failed := false, 0
@@ -91,7 +92,7 @@ func eachPicture(cmd *cobra.Command, names []string, no string,
 	return nil
 }
 
-// ofPicture tells whether an error of the server is a picture's own.
+// ofPicture reports whether an error of the API is about the picture.
 func ofPicture(err error) bool {
 	code := ""
 	if e, ok := errors.AsType[smithy.APIError](err); ok {
@@ -103,7 +104,7 @@ func ofPicture(err error) bool {
 		"InvalidParameterException", "InvalidS3ObjectException"}, code)
 }
 
-// matching are the flags of commands that look for similar faces.
+// matching is the flags of commands that search for similar faces.
 type matching struct {
 	Threshold float32 // 0 to 100
 	Max       int32   // matches; 0: the server's default
@@ -128,7 +129,7 @@ func (m *matching) Validate() error {
 	return errors.Join(append(faults, validQuality(m.Quality))...)
 }
 
-// most is Max as the API takes it.
+// most returns Max as the API's parameter.
 func (m *matching) most() *int32 {
 	if m.Max == 0 {
 		return nil
@@ -144,7 +145,7 @@ func validQuality(value string) error {
 	return nil
 }
 
-// place writes a box in percent of the picture: its left upper corner and its size.
+// place formats a box in percent of the picture: its left upper corner and its size.
 func place(b *types.BoundingBox) string {
 	if b == nil {
 		return ""

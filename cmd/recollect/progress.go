@@ -10,8 +10,8 @@ import (
 	"golang.org/x/term"
 )
 
-// progress is a bar on a terminal, and nothing anywhere else. Its methods are not for several
-// goroutines at once.
+// progress is a progress bar on a terminal, and writes nothing elsewhere. Its methods must not be
+// called concurrently.
 type progress struct {
 	w       io.Writer // nil: nothing is shown
 	width   int       // columns
@@ -34,7 +34,7 @@ func newProgress(w io.Writer, what string, total int) *progress {
 	return p
 }
 
-// step counts one more, and draws at most ten times a second.
+// step counts one item, and draws at most ten times a second.
 func (p *progress) step() {
 	p.done++
 	now := time.Now()
@@ -45,8 +45,8 @@ func (p *progress) step() {
 	fmt.Fprintf(p.w, "\r\x1b[K%s", p.line(now.Sub(p.started)))
 }
 
-// line is what the bar shows after a time: never as wide as the terminal, where some begin a new
-// line.
+// line returns the bar's text after a time. It is narrower than the terminal, since some terminals
+// begin a new line at their width.
 func (p *progress) line(since time.Duration) string {
 	figures := fmt.Sprintf(" %d of %d", p.done, p.total)
 	if p.done > 0 && since > 0 {
@@ -63,7 +63,7 @@ func (p *progress) line(since time.Duration) string {
 	return line[:min(len(line), max(p.width-1, 0))]
 }
 
-// end takes the bar away.
+// end erases the bar.
 func (p *progress) end() {
 	if p.w != nil {
 		fmt.Fprint(p.w, "\r\x1b[K")

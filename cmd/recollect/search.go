@@ -16,7 +16,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// mostOfAFace is how many matches of a face the server gives at most where it searches for each.
+// mostOfAFace is the largest number of matches of a face that the server returns if it searches for
+// each face.
 const mostOfAFace = 100
 
 func searchCommand() *cobra.Command {
@@ -25,10 +26,10 @@ func searchCommand() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "search IMAGE... --collection COLLECTION",
-		Short: "Look for the faces of a picture in a collection",
-		Long: "Look for the largest face of each picture in a collection, or with --all for " +
-			"every face: for faces, or with --users for users, who are searched as one. " +
-			"Several collections are searched at once, and their matches come in one order.\n\n" +
+		Short: "Search a collection for the faces of a picture",
+		Long: "Search a collection for the largest face of each picture, or with --all for every " +
+			"face: its faces, or with --users its users. " +
+			"Several collections are searched at once, and their matches are in one order.\n\n" +
 			aboutPictures +
 			"\n\nThe exit status is 0 if there is a match for any of the pictures, 1 if there is " +
 			"none or no face, 3 if one could not be searched.",

@@ -29,7 +29,7 @@ const (
 	s3SecretAccessKeyEnv = "RECOLLECT_S3_SECRET_ACCESS_KEY" //nolint:gosec // the variable's name
 )
 
-// serveConfig is what the server can be told.
+// serveConfig is the configuration of serve.
 type serveConfig struct {
 	Listen     string // host:port
 	TLS        server.TLSConfig
@@ -37,21 +37,21 @@ type serveConfig struct {
 	Data       string   // folder of the store and the root key
 	Library    string   // folder of ONNX Runtime and the model packs
 	Device     string   // cpu or cuda
-	Regions    []string // the first one stands for all where there can be one only
+	Regions    []string // the first one is used where there can be one only
 	Account    string
 	LogJSON    bool
 	Limits     string // file of rates and quotas; empty: none
 	OIDC       string // file of OpenID Connect issuers; empty: none
-	Thumbnails bool   // are made of faces that are indexed, and shown
+	Thumbnails bool   // are made of indexed faces, and shown
 
 	DeleteThumbnails bool // that earlier runs made
 
 	Formats []string // of pictures, beside JPEG and PNG
 
-	// host:port that shows metrics to everybody; empty: Listen shows them to this machine
+	// host:port of unrestricted metrics; empty: on Listen, for this machine
 	Metrics string
 
-	// networks, or addresses, of proxies whose reports of their clients are believed
+	// networks, or addresses, of proxies whose headers about their clients are trusted
 	TrustedProxies []string
 
 	MaxRequests        int // 0: the default
@@ -122,7 +122,8 @@ func (c serveConfig) Validate() error {
 	return errors.Join(faults...)
 }
 
-// parseNetwork reads a network such as 10.0.0.0/8, or an address, which is a network of one.
+// parseNetwork reads a network such as 10.0.0.0/8, or an address, which is a network of one
+// address.
 func parseNetwork(text string) (netip.Prefix, error) {
 	network, err := netip.ParsePrefix(text)
 	if err != nil {
@@ -139,7 +140,7 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	return network.Masked(), nil
 }
 
-// clients returns what finds the clients behind the trusted proxies.
+// clients returns a resolver of the clients behind the trusted proxies.
 func (c serveConfig) clients() (clientaddr.Resolver, error) {
 	var r clientaddr.Resolver
 	for _, text := range c.TrustedProxies {
@@ -186,7 +187,7 @@ func (c *serveConfig) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.TLS.ClientCA, "tls-client-ca", "",
 		"PEM file of the authorities of client certificates; with it every client needs one")
 	flags.BoolVar(&c.Insecure, "insecure", false,
-		"speak plain HTTP on an address that other machines reach, for instance behind a proxy "+
+		"serve plain HTTP on an address that other machines reach, for instance behind a proxy "+
 			"that terminates TLS")
 	flags.StringVar(&c.Data, "data", "data", "folder of the database and the root key")
 	flags.StringVar(&c.Library, "library", defaultLibrary(),
@@ -194,7 +195,7 @@ func (c *serveConfig) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.Device, "device", server.DeviceCPU,
 		"what the networks run on: cpu, or cuda if ONNX Runtime's CUDA provider is there")
 	flags.StringSliceVar(&c.Regions, "region", []string{"us-east-1"},
-		"regions that the server stands for, separated by commas; each has collections of its own")
+		"regions that the server serves, separated by commas; each has collections of its own")
 	flags.StringVar(&c.Account, "account", "123456789012", "account of the root key")
 	flags.StringVar(&c.S3Root, "s3-root", "", "folder whose subfolders are the buckets of "+
 		"S3Object")
@@ -222,8 +223,8 @@ func (c *serveConfig) addFlags(flags *pflag.FlagSet) {
 		"of them, those that run networks and one more for each 256 KiB of a request (default: "+
 			"128 for each core)")
 	flags.StringVar(&c.Metrics, "metrics", "",
-		"address and port that show metrics to whoever reaches them (default: --listen shows "+
-			"them, to this machine alone)")
+		"address and port that serve metrics to every client (default: --listen serves them, to "+
+			"this machine alone)")
 	flags.BoolVar(&c.Thumbnails, "thumbnails", false,
 		"keep a small picture of each face that is indexed, and show it to callers with "+
 			"recollect:GetThumbnail; without it none are made, and those of earlier runs are "+
@@ -242,7 +243,7 @@ func defaultLibrary() string {
 	return filepath.Join(filepath.Dir(program), "..", "lib", "recollect")
 }
 
-// serve runs the server until ctx ends, and then for as long as requests in flight need.
+// serve runs the server until ctx ends and requests in flight have ended.
 func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) error {
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	if cfg.LogJSON {
@@ -260,8 +261,8 @@ func serve(ctx context.Context, cfg serveConfig, stdout, stderr io.Writer) error
 	return app.Run(ctx)
 }
 
-// server returns the configuration of the server, with what the limits file and the environment
-// say.
+// server returns the configuration of the server, with the content of the limits file and the keys
+// of the environment.
 func (c serveConfig) server() (server.Config, error) {
 	limits, err := readLimits(c.Limits)
 	if err != nil {
@@ -297,7 +298,7 @@ func (c serveConfig) server() (server.Config, error) {
 	}, nil
 }
 
-// s3 says where the objects of S3Object are.
+// s3 returns the source of S3 objects.
 func (c serveConfig) s3() server.S3Config {
 	s3 := server.S3Config{
 		Root:            c.S3Root,
@@ -313,7 +314,7 @@ func (c serveConfig) s3() server.S3Config {
 	return s3
 }
 
-// greet tells a person what to do next.
+// greet prints the first commands that a user of the server may try.
 func greet(w io.Writer, cfg serveConfig, url, credentials string) {
 	fmt.Fprintf(w, "Recollect %s is ready on %s (region %s, account %s).\n\n", programVersion(),
 		url, strings.Join(cfg.Regions, ", "), cfg.Account)
@@ -328,7 +329,7 @@ func greet(w io.Writer, cfg serveConfig, url, credentials string) {
 			credentials = abs
 		}
 		fmt.Fprintf(w, "The root key is in %s, which only you can read.\n", credentials)
-		// Naming the profile keeps a key that the environment may have out of it.
+		// With the profile named, clients use this key even if the environment has another.
 		profile, session = " --profile default", `boto3.Session(profile_name="default")`
 		cli = fmt.Sprintf("AWS_SHARED_CREDENTIALS_FILE=%q ", credentials)
 		python = fmt.Sprintf(

@@ -19,14 +19,14 @@ import (
 // configEnv names the configuration file, as --config does.
 const configEnv = "RECOLLECT_CONFIG"
 
-// settingEnv is the environment variable that stands for a flag of the server.
+// settingEnv returns the environment variable of a flag of the server.
 func settingEnv(flag string) string {
 	return "RECOLLECT_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// configure lets a command read the server's settings from the environment and a file, where its
-// flags do not say. A file may have all settings of serve, also those that the command has no flag
-// for.
+// configure makes a command read the server's settings that its flags do not set from the
+// environment and a file. A file may have all settings of serve, including those without a flag of
+// the command.
 func configure(cmd *cobra.Command) {
 	var path string
 	cmd.PersistentFlags().StringVar(&path, "config", "",
@@ -37,8 +37,8 @@ func configure(cmd *cobra.Command) {
 	}
 }
 
-// applySettings sets the flags that the command line did not, from the environment or, after it, a
-// file. It reports every fault at once.
+// applySettings sets the flags that the command line does not set from the environment, or else
+// from a file. It reports every fault at once.
 func applySettings(flags *pflag.FlagSet, path string) error {
 	settings := map[string]string{} // by flag
 	sources := map[string]string{}
@@ -72,17 +72,17 @@ func applySettings(flags *pflag.FlagSet, path string) error {
 	return errors.Join(faults...)
 }
 
-// serverFlags are the flags of serve.
+// serverFlags returns the flags of serve.
 func serverFlags() *pflag.FlagSet {
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	new(serveConfig).addFlags(flags)
 	return flags
 }
 
-// setting is a value in a file, as it would stand after a flag.
+// setting is a value in a file, in the form of a flag's value.
 type setting string
 
-// UnmarshalYAML takes a scalar as it is written, and a list as what commas separate.
+// UnmarshalYAML reads a scalar as its text, and a list as its texts with commas between.
 func (s *setting) UnmarshalYAML(text []byte) error {
 	var list []string
 	if err := yaml.Unmarshal(text, &list); err == nil && list != nil {
@@ -97,7 +97,7 @@ func (s *setting) UnmarshalYAML(text []byte) error {
 	return nil
 }
 
-// readSettings reads a file of settings. Names that come twice are refused.
+// readSettings reads a file of settings. Repeated names are rejected.
 func readSettings(path string) (map[string]string, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

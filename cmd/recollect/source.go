@@ -14,7 +14,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/source/s3"
 )
 
-// sourceConfig says where pictures are that a command goes through.
+// sourceConfig is the source of a command's pictures.
 type sourceConfig struct {
 	Source string // folder or s3://bucket/prefix
 
@@ -69,27 +69,27 @@ func (c *sourceConfig) Validate() error {
 	return errors.Join(append(faults, validFormats(c.Formats))...)
 }
 
-// bucketAndKey reads a URL of S3.
+// bucketAndKey parses an s3:// URL.
 func bucketAndKey(text string) (bucket, key string, ok bool) {
 	rest, ok := strings.CutPrefix(text, "s3://")
 	bucket, key, _ = strings.Cut(rest, "/")
 	return bucket, key, ok
 }
 
-// pictureSource lists pictures, says what is sent for one, and reads one.
+// pictureSource lists pictures, returns the API's parameter for one, and reads one.
 type pictureSource interface {
 	bulk.Source
 	Read(ctx context.Context, p bulk.Picture) ([]byte, error)
 }
 
-// buckets is where objects of S3 are listed and read.
+// buckets lists and reads S3 objects.
 type buckets interface {
 	objects
 	List(ctx context.Context, bucket, prefix string, each func(s3.Object) error) error
 	Close() error
 }
 
-// objects reads objects of S3.
+// objects reads S3 objects.
 type objects interface {
 	Get(ctx context.Context, bucket, name, version string, maxBytes int64) ([]byte, error)
 }

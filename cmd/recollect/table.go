@@ -11,8 +11,8 @@ import (
 	"golang.org/x/term"
 )
 
-// table is a table for people, with its head in bold on a terminal. There, a table that is too wide
-// has the texts of its flexible columns shortened, the longest first.
+// table is a text table, with its head in bold on a terminal. In a table that is wider than the
+// terminal, the texts of flexible columns are shortened, the longest first.
 type table struct {
 	head     []string
 	flexible []int // columns that may be shortened
@@ -32,7 +32,7 @@ func cellText(cell any) string {
 	case float64:
 		return fmt.Sprintf("%.2f", cell)
 	default:
-		// Names of files may have what moves a terminal's cursor.
+		// Names of files may contain control sequences of a terminal.
 		return strings.Map(func(r rune) rune {
 			if r < ' ' || r == 0x7f {
 				return '?'
@@ -135,8 +135,8 @@ func terminalWidth(w io.Writer) int {
 	return width
 }
 
-// coloured tells whether colours are shown: on a terminal that can, and where nobody objects
-// (https://no-color.org).
+// coloured reports whether colours are shown: on a terminal that can show them, unless NO_COLOR is
+// set (https://no-color.org).
 func coloured(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == "" &&

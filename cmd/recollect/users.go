@@ -12,8 +12,9 @@ import (
 
 func usersCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "users",
-		Short: "List, make, delete and search the users of a collection, and give them faces",
-		Args:  cobra.NoArgs}
+		Short: "List, make, delete and search the users of a collection, and associate faces " +
+			"with them",
+		Args: cobra.NoArgs}
 	list := apiCommand("list COLLECTION", "List the users of a collection", "", cobra.ExactArgs(1),
 		func(cmd *cobra.Command, api *rekognition.Client, output string, args []string) error {
 			show := newShow(cmd, output, userColumn(),
@@ -69,9 +70,10 @@ func usersCommand() *cobra.Command {
 
 func associateCommand() *cobra.Command {
 	var threshold float32
-	cmd := apiCommand("associate COLLECTION USER FACE...", "Give faces to a user",
-		"Give faces of a collection to a user, 100 at most. A user who has faces already gets "+
-			"only those that are similar enough. The exit status is 1 if a face was refused.",
+	cmd := apiCommand("associate COLLECTION USER FACE...", "Associate faces with a user",
+		"Associate faces of a collection with a user, 100 at most. If the user has faces, only "+
+			"those that are similar enough are associated. The exit status is 1 if a face was "+
+			"rejected.",
 		cobra.RangeArgs(3, 102),
 		func(cmd *cobra.Command, api *rekognition.Client, output string, args []string) error {
 			if !(threshold >= 0 && threshold <= 100) {
@@ -93,7 +95,7 @@ func associateCommand() *cobra.Command {
 				show.row(aws.ToString(f.FaceId), "no", words(f.Reasons))
 			}
 			return show.end(cmp.Or(show.object(done),
-				refused(len(done.UnsuccessfulFaceAssociations), "were not associated")))
+				rejected(len(done.UnsuccessfulFaceAssociations), "were not associated")))
 		})
 	cmd.Example = "  recollect users associate people anna 125a746b-46ec-43d4-a7f1-8f14061a180b"
 	cmd.Flags().Float32Var(&threshold, "threshold", 75,
@@ -103,9 +105,9 @@ func associateCommand() *cobra.Command {
 
 func disassociateCommand() *cobra.Command {
 	cmd := apiCommand("disassociate COLLECTION USER FACE...",
-		"Take faces away from a user; they stay in the collection",
-		"Take faces away from a user, 100 at most; they stay in the collection. The exit status "+
-			"is 1 if a face was not the user's.",
+		"Disassociate faces from a user; they stay in the collection",
+		"Disassociate faces from a user, 100 at most; they stay in the collection. The exit "+
+			"status is 1 if a face was not the user's.",
 		cobra.RangeArgs(3, 102),
 		func(cmd *cobra.Command, api *rekognition.Client, output string, args []string) error {
 			done, err := api.DisassociateFaces(cmd.Context(),
@@ -123,15 +125,15 @@ func disassociateCommand() *cobra.Command {
 				show.row(aws.ToString(f.FaceId), "no", words(f.Reasons))
 			}
 			return show.end(cmp.Or(show.object(done),
-				refused(len(done.UnsuccessfulFaceDisassociations), "were not disassociated")))
+				rejected(len(done.UnsuccessfulFaceDisassociations), "were not disassociated")))
 		})
 	cmd.Example = "  recollect users disassociate people anna " +
 		"125a746b-46ec-43d4-a7f1-8f14061a180b"
 	return cmd
 }
 
-// refused is noError if there are faces that were refused.
-func refused(faces int, what string) error {
+// rejected returns noError if faces were rejected.
+func rejected(faces int, what string) error {
 	if faces == 0 {
 		return nil
 	}
@@ -142,9 +144,9 @@ func searchUsersCommand() *cobra.Command {
 	var f, user string
 	var m matching
 	cmd := apiCommand("search COLLECTION --face FACE|--user USER",
-		"Look for users that are like a face or a user of the collection",
-		"Look for users that are like a face or a user of the collection. `recollect search "+
-			"--users` looks for the face of a picture.\n\n"+
+		"Search for users that are similar to a face or a user of the collection",
+		"Search for users that are similar to a face or a user of the collection. `recollect "+
+			"search --users` searches for the face of a picture.\n\n"+
 			"The exit status is 0 if there is a match, and 1 if there is none.",
 		cobra.ExactArgs(1),
 		func(cmd *cobra.Command, api *rekognition.Client, output string, args []string) error {
