@@ -1,5 +1,5 @@
-// Package enginetest has a face engine for tests of what lies around the networks: its pictures are
-// JSON that says what is to be seen in them.
+// Package enginetest is a face engine for tests of the code around the networks: its pictures are
+// JSON that lists their faces.
 package enginetest
 
 import (
@@ -18,13 +18,13 @@ const Dimension = 64
 
 // Face is one face of a picture.
 type Face struct {
-	Person int     // faces of the same person are alike
+	Person int     // faces of the same person are similar
 	Shot   int     // faces of the same person and shot are identical
 	Size   float32 // side of the box, 0 to 1
 	Poor   bool    // fails every quality filter
 }
 
-// Picture returns a picture of these faces.
+// Picture returns a picture with these faces.
 func Picture(faces ...Face) []byte {
 	b, err := json.Marshal(faces)
 	if err != nil {
@@ -36,13 +36,13 @@ func Picture(faces ...Face) []byte {
 // Engine is a [face.Engine] of the version given.
 type Engine string
 
-// Version is the engine's name.
+// Version returns the engine's name.
 func (e Engine) Version() string { return string(e) }
 
 // Detect reads a picture that [Picture] made.
 //
-// Every face has the same attributes, and of them those that are wanted; glasses, beards and the
-// like it cannot see.
+// Every face has the same attributes, limited to those in want. There are none for glasses, beards
+// and the like.
 func (e Engine) Detect(ctx context.Context, picture []byte, want face.Attributes) (face.Photo,
 	error) {
 	if err := ctx.Err(); err != nil {
@@ -98,7 +98,7 @@ func addAttributes(d *face.FaceDetail, want face.Attributes) {
 	}
 }
 
-// Similarity is the cosine in percent, if it is positive.
+// Similarity returns the cosine in percent, and 0 for a negative one.
 func (e Engine) Similarity(cosine float32) float32 { return max(0, min(100, 100*cosine)) }
 
 // Cosine is the inverse of [Engine.Similarity].
@@ -120,7 +120,7 @@ type photo struct {
 
 func (p photo) Faces() []face.FaceDetail { return p.details }
 
-// Thumbnail is a text that tells the face from others.
+// Thumbnail returns a text that identifies the face.
 func (p photo) Thumbnail(f int) ([]byte, error) {
 	return fmt.Appendf(nil, "person %d, shot %d", p.faces[f].Person, p.faces[f].Shot), nil
 }
@@ -133,8 +133,8 @@ func (p photo) Embed(_ context.Context, faces ...int) ([][]float32, error) {
 	return vectors, nil
 }
 
-// Vector is the unit vector of a face. Two shots of a person have a cosine near 0.99, two persons
-// one near 0.
+// Vector returns the unit vector of a face. Two shots of a person have a cosine near 0.99, two
+// people one near 0.
 func Vector(f Face) []float32 {
 	person := rand.New(rand.NewPCG(1, uint64(f.Person)))
 	shot := rand.New(rand.NewPCG(uint64(f.Person)+2, uint64(f.Shot)))

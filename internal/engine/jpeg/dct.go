@@ -2,7 +2,7 @@ package jpeg
 
 import "math"
 
-// zigzag is where the coefficients stand in a block, row after row (T.81, figure A.6).
+// zigzag is the position in a block, row after row, of each coefficient (T.81, figure A.6).
 var zigzag = [64]uint8{
 	0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
 	13, 6, 7, 14, 21, 28,
@@ -10,7 +10,7 @@ var zigzag = [64]uint8{
 	53, 60, 61, 54, 47, 55, 62, 63,
 }
 
-// deepest is the last row that coefficients up to a place in zigzag order reach.
+// deepest is the last row that the coefficients up to an index in zigzag order reach.
 var deepest = func() (rows [64]int) {
 	for i, place := range zigzag {
 		rows[i] = max(rows[max(i-1, 0)], int(place/8))
@@ -18,23 +18,23 @@ var deepest = func() (rows [64]int) {
 	return rows
 }()
 
-// kernel says what a coefficient counts for at a scale: it is added, by a weight, to one of side x
-// side sums.
+// kernel is the weights of a block's coefficients at a scale. Each coefficient is added, times its
+// weight, to one of side x side sums.
 //
-// The mean of neighbouring samples is a transform of fewer points again: the basis function u of 8
+// The mean of neighbouring samples is a transform of fewer points: the basis function u of 8
 // points, averaged in pairs, is cos(u pi/16) times that of 4 points, where those of u and 8-u are
-// each other's negatives, and u = 4 vanishes. So a scaled picture has what every coefficient adds
-// to it, and costs what few of them do.
+// each other's negatives, and u = 4 vanishes. So a scaled picture includes every coefficient, and
+// its transform costs as much as one of few coefficients.
 type kernel struct {
 	side   int
-	places [64]uint8 // by zigzag order
+	places [64]uint8 // index of the sum, in zigzag order
 	// the quantiser's step; below side 8 by the factor of both directions, with fraction bits
 	weights [64]int32
 }
 
 const fraction = 14 // bits
 
-// fold is the place and the factor of a basis function in one direction.
+// fold returns the index and the factor of a basis function in one direction.
 func fold(u, side int) (place int, factor float64) {
 	factor = 0.5
 	if u == 0 {
@@ -49,7 +49,7 @@ func fold(u, side int) (place int, factor float64) {
 			u, factor = n-u, -factor
 		}
 	}
-	// What is a part of both values that the basis function has.
+	// The factor that both values of the basis function have in common.
 	if side == 4 && u == 2 || side == 2 && u == 1 {
 		factor *= math.Sqrt2 / 2
 	}
@@ -81,7 +81,7 @@ func clip(v int64) uint8 {
 	return uint8(v)
 }
 
-// rounded is the sample of a sum with fraction bits.
+// rounded returns the sample of a sum with fraction bits.
 func rounded(v int64) int64 { return (v + 257<<(fraction-1)) >> fraction }
 
 // quarter writes the 2 x 2 samples of a block at 1/4, and clears it.
@@ -120,7 +120,8 @@ func half(out []uint8, stride int, b *[64]int32, last int) {
 	clear(b[:16])
 }
 
-// four is the inverse transform of four points, whose third comes with its factor.
+// four is the inverse transform of four points. The third point is already multiplied by its
+// factor.
 func four(x0, x1, x2, x3 int64) (int64, int64, int64, int64) {
 	const (
 		bits = 14

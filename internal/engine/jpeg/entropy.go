@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 )
 
-// entropy is the compressed data without stuffed bytes and markers.
+// entropy is the compressed data without stuffed bytes and restart markers.
 type entropy struct {
 	bytes    []byte // and padding zeros
 	segments []segment
@@ -15,8 +15,8 @@ type segment struct{ start, end int } // in bytes
 
 const padding = 16 // bytes
 
-// separate takes the stuffed bytes and the restart markers out of what follows a scan's header, up
-// to the end of the picture.
+// separate removes the stuffed bytes and the restart markers from the data behind a scan's header,
+// up to the end of the picture.
 func separate(data []byte, segments int) (entropy, error) {
 	e := entropy{bytes: make([]byte, 0, len(data)+padding),
 		segments: make([]segment, 0, min(segments, len(data)/2+1))}
@@ -46,12 +46,12 @@ func separate(data []byte, segments int) (entropy, error) {
 	}
 }
 
-// ends tells whether nothing is left at a mark.
+// ends reports whether no data is left at a mark.
 func (e *entropy) ends(at *mark) bool {
 	return at.segment == len(e.segments)-1 && (at.bit+7)/8 == e.segments[at.segment].end
 }
 
-// reader begins to read at a mark.
+// reader returns a reader that begins at a mark.
 func (e *entropy) reader(at *mark) reader {
 	r := reader{bytes: e.bytes, at: at.bit / 8, end: e.segments[at.segment].end}
 	r.fill()
@@ -60,16 +60,16 @@ func (e *entropy) reader(at *mark) reader {
 	return r
 }
 
-// reader reads bits. The next count of them, and maybe some more, are the highest of bits.
+// reader reads bits. The next count bits, and possibly some more, are the highest of bits.
 type reader struct {
 	bytes []byte
 	at    int // the next byte
-	end   int // of the segment, which is looked at from time to time only
+	end   int // of the segment
 	bits  uint64
 	count int
 }
 
-// fill has at least 56 bits ready, as long as there are bytes.
+// fill reads bytes until at least 56 bits are buffered or no byte is left.
 func (r *reader) fill() {
 	if r.at > len(r.bytes)-8 {
 		return
@@ -79,24 +79,24 @@ func (r *reader) fill() {
 	r.count |= 56
 }
 
-// position is that of the next bit.
+// position returns the offset of the next bit.
 func (r *reader) position() int { return 8*r.at - r.count }
 
-// finished tells whether all of the segment is read but the bits that fill its last byte.
+// finished reports whether the segment is read, except for the bits that fill its last byte.
 func (r *reader) finished() bool { return (r.position()+7)/8 == r.end }
 
-// lookup is how many bits are looked up at once. A code and the value that follows it mostly have
-// no more.
+// lookup is the number of bits that are looked up at once. Most codes with their values have no
+// more.
 const lookup = 10
 
-// huffman is a table of codes. An entry for the next bits has, from the lowest, 6 bits: how many to
-// take; 4: how many bits of a value are to be read after them; 6: the coefficients to advance; and
-// the value in the highest 16, if it was looked up with its code. The entry is 0 for codes that are
-// longer.
+// huffman is a table of codes. An entry for the next bits has, from the lowest: in 6 bits the
+// number of bits to consume; in 4 the number of bits of a value that must be read after them; in 6
+// the number of coefficients to advance; and in the highest 16 the value, if it was looked up with
+// its code. The entry of a code that is longer than lookup is 0.
 type huffman struct {
 	fast [1 << lookup]int32
-	// of each length: where its codes begin among 16 bits, and below it where those of the next
-	// length do
+	// of each length: the least 16 bits that begin with a code of it; those of shorter ones are
+	// less
 	least  [18]uint32
 	offset [17]int // of each length: the symbol of code c is at offset + c
 	values []byte
@@ -128,7 +128,7 @@ func (c *codes) table(kind symbolKind) *huffman {
 }
 
 // newHuffman makes a table from the number of codes of each length and their symbols (T.81, annex
-// C). It is false if they do not fit.
+// C). It returns false if the table is not valid.
 func newHuffman(counts, values []byte, kind symbolKind) (*huffman, bool) {
 	h := &huffman{values: values}
 	code, at := 0, 0
@@ -151,8 +151,8 @@ func newHuffman(counts, values []byte, kind symbolKind) (*huffman, bool) {
 	return h, at > 0
 }
 
-// entry is what a symbol stands for: the bits of its value, and how far to advance. It is false for
-// those of no sequential picture.
+// entry returns the size of a symbol's value in bits, and the number of coefficients to advance. It
+// returns false for a symbol that no baseline picture has.
 func entry(symbol byte, kind symbolKind) (size, advance int32, ok bool) {
 	size, advance = int32(symbol&15), int32(symbol>>4)+1
 	switch {
@@ -188,7 +188,7 @@ func (h *huffman) enter(code, length int, symbol byte, kind symbolKind) {
 	}
 }
 
-// extend is the value of so many bits (T.81, F.2.2.1).
+// extend returns the value of a number of bits (T.81, F.2.2.1).
 func extend(bits uint64, size int) int32 {
 	v := int32(bits)
 	if v < 1<<(size-1) {
@@ -197,7 +197,7 @@ func extend(bits uint64, size int) int32 {
 	return v
 }
 
-// slow looks up a code that is longer than an entry has room for. It is 0 for none.
+// slow looks up a code that is longer than lookup. It returns 0 if there is none.
 func (h *huffman) slow(bits uint64, kind symbolKind) int32 {
 	next := uint32(bits >> 48)
 	for length := 1; length <= 16; length++ {
@@ -216,8 +216,8 @@ func (h *huffman) slow(bits uint64, kind symbolKind) int32 {
 	return 0
 }
 
-// block reads a block's coefficients, which it adds by the kernel's weights to b, and returns the
-// place of the last one in zigzag order. It is false if there is no block.
+// block reads a block's coefficients, adds them by the kernel's weights to b, and returns the index
+// of the last one in zigzag order. It returns false if the data is not a block.
 func (r *reader) block(b *[64]int32, dc *int32, dcTable, acTable *huffman, k *kernel) (last int,
 	ok bool) {
 	data, at, bits, count := r.bytes, r.at, r.bits, r.count

@@ -2,8 +2,8 @@ package jpeg
 
 // The inverse transform of eight points (Loeffler, Ligtenberg and Moschytz, Practical Fast 1-D DCT
 // Algorithms with 11 Multiplications, 1989). Numbers are rounded where and as Go's image/jpeg
-// rounds them, so that the samples are the same. Constants have as many fraction bits as their
-// names say.
+// rounds them, so that the samples are the same. The number in a constant's name is its number of
+// fraction bits.
 const (
 	cos6r18 = 70936  // sqrt(1/2) cos(6 pi/16)
 	sin6r18 = 171254 // sqrt(1/2) sin(6 pi/16)
@@ -17,8 +17,8 @@ const (
 	rootb14 = 11585
 )
 
-// full writes the 8 x 8 samples of a block, and clears it. Its coefficients end at a place in
-// zigzag order.
+// full writes the 8 x 8 samples of a block, and clears it. last is the index of its last
+// coefficient in zigzag order.
 func full(out []uint8, stride int, b *[64]int32, last int) {
 	if last == 0 {
 		v := clip(int64((b[0]<<17+1<<19)>>2>>18) + 128)
@@ -36,7 +36,7 @@ func full(out []uint8, stride int, b *[64]int32, last int) {
 	}
 }
 
-// portableFull does a block whose coefficients do not go beyond a row, and clears it.
+// portableFull transforms a block with coefficients in its first rows only, and clears it.
 func portableFull(out []uint8, stride int, b *[64]int32, rows int) {
 	for y := range rows + 1 {
 		x := b[8*y:][:8]
@@ -86,7 +86,7 @@ func portableFull(out []uint8, stride int, b *[64]int32, rows int) {
 	*b = [64]int32{}
 }
 
-// sample shifts a value by 128 and keeps it within 0 to 255.
+// sample adds 128 to a value and clamps it to 0 to 255.
 func sample(v int32) uint8 {
 	v = v>>18 + 128
 	if uint32(v) <= 255 {

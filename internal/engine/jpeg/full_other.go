@@ -2,5 +2,5 @@
 
 package jpeg
 
-// transform is false: the processor has nothing that portableFull has not.
+// transform returns false: there is no kernel for this processor.
 func transform([]uint8, int, *[64]int32) bool { return false }

@@ -46,7 +46,7 @@ type Picture struct {
 	rgb          []Plane
 }
 
-// mark is what decoding needs to begin at a row of units.
+// mark is the state in which decoding can begin at a row of units.
 type mark struct {
 	bit     int      // of the entropy coded data
 	dc      [3]int32 // of the last block of each component
@@ -54,7 +54,7 @@ type mark struct {
 	left    int      // units until the next one
 }
 
-// scale is the picture at one scale, as far as it is decoded.
+// scale is the decoded part of the picture at one scale.
 type scale struct {
 	planes []Plane
 	kernel [4]kernel
@@ -167,8 +167,8 @@ func (p *Picture) scale(shift int) *scale {
 	return s
 }
 
-// decodeRow decodes a row of units from a mark, and moves that to the next row's. It is false if
-// the data is no such row.
+// decodeRow decodes a row of units from a mark, and moves the mark to the next row. It returns
+// false if the data is not such a row.
 func (p *Picture) decodeRow(s *scale, at *mark, row int) bool {
 	f := &p.frame
 	r := p.data.reader(at)

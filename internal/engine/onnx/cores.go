@@ -9,42 +9,43 @@ import (
 	"time"
 )
 
-// cores shares a number of processor cores between runs, in the order in which they are asked for.
+// cores shares a number of processor cores between runs, in the order of their requests.
 //
-// A run that finds a core free is made by the goroutine that asks. One that has to wait is made by
-// the goroutine that made the run before it: a thread that goes from run to run does not sleep, and
-// stays on its core. If each goroutine made its own, then one thread would fall asleep and another
-// wake up at each change of turns, and the system would often wake it on a core that is busy and
-// leave the other idle for a millisecond or more: 7 % of the time of two cores under load.
+// If a core is free, the requesting goroutine executes its run itself. A run that has to wait is
+// executed by the goroutine of the run before it: this thread does not sleep between the runs, and
+// stays on its core. If each goroutine executed its own run, one thread would go to sleep and
+// another would be woken between two runs; the system often wakes a thread on a busy core and
+// leaves the other core idle for a millisecond or more, which took 7 % of the time of two cores
+// under load.
 //
-// A run gets several cores while its caller is alone, and one once runs of several callers have
-// come together: two that took turns at all cores would be slower than side by side.
+// A run gets several cores while there is one caller, and one core when several callers have runs
+// at the same time: runs that take turns at all cores are slower than runs in parallel on one each.
 type cores struct {
 	all    int
-	spread int // how many a run gets at most
+	spread int // maximum for one run
 
 	mu      sync.Mutex
 	free    int
 	waiting list.List   // of *turn; empty while free is above 0
-	callers map[any]int // how many runs each has that are made or wait
-	// when a run last found less than it could have used, because of another caller
+	callers map[any]int // number of runs of each that are executing or waiting
+	// the last time at which a run got fewer cores than it could have used, because of another
+	// caller
 	crowded time.Time
 }
 
-// calm is how long callers are to have kept out of each other's way before a run gets more than one
-// core. Between its runs a caller does other work, which takes a millisecond where the picture is
-// small.
+// calm is the time without concurrent callers after which a run gets more than one core. Between
+// its runs a caller does other work, which takes a millisecond for a small picture.
 const calm = 10 * time.Millisecond
 
 type callerKey struct{}
 
-// OneCaller returns a context whose runs are all of one caller. Else each run is a caller of its
-// own.
+// OneCaller returns a context whose runs count as those of one caller. Without it each run counts
+// as a caller.
 func OneCaller(ctx context.Context) context.Context {
 	return context.WithValue(ctx, callerKey{}, new(byte))
 }
 
-// turn is a run that waits.
+// turn is a waiting run.
 type turn struct {
 	run   func(spread bool) error
 	begun bool // under cores.mu
@@ -56,10 +57,9 @@ func newCores(n, spread int) *cores {
 	return &cores{all: n, spread: spread, free: n, callers: map[any]int{}}
 }
 
-// runWhenFree calls run once a core is free, with whether it has several, and returns its error. A
-// call whose context ends while it waits is not made, and one that has begun is waited for. A panic
-// of a run that waited is an error: in a goroutine of its own nobody else could stop it from ending
-// the process.
+// runWhenFree calls run once a core is free, with whether it has several, and returns its error. If
+// ctx ends while the call waits, run is not called; once run has begun, runWhenFree waits for it. A
+// panic of a run that waited becomes an error: the goroutine that executes it is another caller's.
 func (c *cores) runWhenFree(ctx context.Context, run func(spread bool) error) error {
 	caller := ctx.Value(callerKey{})
 	if caller == nil {
@@ -98,7 +98,7 @@ func (c *cores) runWhenFree(ctx context.Context, run func(spread bool) error) er
 	return t.err
 }
 
-// leave counts a run of the caller's as over.
+// leave counts one run of the caller less.
 func (c *cores) leave(caller any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -107,7 +107,7 @@ func (c *cores) leave(caller any) {
 	}
 }
 
-// reserve takes cores for a run, one at least, of those that are free. It is called under mu.
+// reserve takes free cores for a run, at least one. mu must be held.
 func (c *cores) reserve() int {
 	n := 1
 	if c.free >= c.spread && c.waiting.Len() == 0 && time.Since(c.crowded) >= calm {
@@ -117,14 +117,14 @@ func (c *cores) reserve() int {
 	return n
 }
 
-// release gives back the cores of a run. The run that has waited longest gets them.
+// release returns the cores of a run. The run that has waited longest gets them.
 func (c *cores) release(n int) {
 	if t, n := c.releaseAndDequeue(n); t != nil {
 		go c.runQueued(t, n)
 	}
 }
 
-// runQueued makes a run with n cores, and others as long as some wait.
+// runQueued executes a run with n cores, and then waiting runs until there is none.
 func (c *cores) runQueued(t *turn, n int) {
 	for t != nil {
 		t.err = t.runRecovering(n > 1)
@@ -133,8 +133,8 @@ func (c *cores) runQueued(t *turn, n int) {
 	}
 }
 
-// releaseAndDequeue gives back n cores and returns the turn that comes next with the cores for it,
-// or nil. Further turns for which there are cores begin in goroutines of their own.
+// releaseAndDequeue returns n cores. It returns the next waiting run with cores for it, or nil.
+// Further waiting runs for which there are cores begin in goroutines of their own.
 func (c *cores) releaseAndDequeue(n int) (*turn, int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -146,8 +146,8 @@ func (c *cores) releaseAndDequeue(n int) (*turn, int) {
 	return first, n
 }
 
-// dequeue takes the turn that has waited longest, and cores for it. It is nil if none waits. It is
-// called under mu.
+// dequeue removes the run that has waited longest, and reserves cores for it. It returns nil if
+// none waits. mu must be held.
 func (c *cores) dequeue() (*turn, int) {
 	place := c.waiting.Front()
 	if place == nil {
@@ -158,7 +158,7 @@ func (c *cores) dequeue() (*turn, int) {
 	return t, c.reserve()
 }
 
-// runRecovering makes the run. A panic of it is an error.
+// runRecovering executes the run. A panic of it becomes an error.
 func (t *turn) runRecovering(spread bool) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -10,13 +10,13 @@ import (
 // ErrCUDA says that ONNX Runtime's CUDA provider cannot be used.
 var ErrCUDA = errors.New("the CUDA provider of ONNX Runtime " + Version + " cannot be used")
 
-// CUDALibraries are the files, of ONNX Runtime's own release for CUDA, that lie beside its library
-// where there is a CUDA provider.
+// CUDALibraries are the files of ONNX Runtime's own release for CUDA that must be in the folder of
+// its library for the CUDA provider.
 var CUDALibraries = []string{"libonnxruntime_providers_shared.so",
 	"libonnxruntime_providers_cuda.so"}
 
-// UseCUDA has the sessions that are made from now on run on the first CUDA device. It is an
-// [ErrCUDA] if there is no provider, and sessions are made as before.
+// UseCUDA makes sessions that are created later run on the first CUDA device. Without a CUDA
+// provider it returns an [ErrCUDA] and changes nothing.
 func (r *Runtime) UseCUDA() (err error) {
 	options, err := onnxruntime_go.NewSessionOptions()
 	if err != nil {
@@ -27,11 +27,11 @@ func (r *Runtime) UseCUDA() (err error) {
 		return err
 	}
 	r.cuda = true
-	r.cores.spread = 1 // the device has the work, whatever the number of threads
+	r.cores.spread = 1 // the device does the work, whatever the number of threads
 	return nil
 }
 
-// appendCUDA gives a session's operators to the CUDA provider.
+// appendCUDA makes a session run its operators with the CUDA provider.
 func appendCUDA(options *onnxruntime_go.SessionOptions) (err error) {
 	cuda, err := onnxruntime_go.NewCUDAProviderOptions()
 	if err != nil {

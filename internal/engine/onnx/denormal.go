@@ -32,11 +32,11 @@ import "runtime"
 // withoutSubnormals calls f with subnormal floating-point numbers taken as zero on the calling
 // thread.
 //
-// Trained networks hold many weights that decayed to nearly nothing, and an x86 core takes some
+// Trained networks have many weights that decayed to nearly 0, and an x86 core takes some
 // hundred cycles for each operation on a subnormal number: the default pack's embedding takes 65 ms
 // with them and 9 ms without, at the same result. ONNX Runtime's option
-// session.set_denormal_as_zero sees to the threads of its own pool only, and the calling thread
-// does its share of the work, or all of it.
+// session.set_denormal_as_zero affects the threads of its own pool only, and the calling thread
+// does a part of the work, or all of it.
 func withoutSubnormals(f func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

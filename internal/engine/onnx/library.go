@@ -1,5 +1,4 @@
-// Package onnx runs neural networks on ONNX Runtime's shared library. It knows tensors, not
-// pictures.
+// Package onnx runs neural networks on ONNX Runtime's shared library. It has no code for pictures.
 package onnx
 
 import (
@@ -18,8 +17,7 @@ import (
 // Version is the version of ONNX Runtime that [Verify] accepts.
 const Version = "1.30.0"
 
-// build is ONNX Runtime's shared library as the npm package onnxruntime-node has it for one
-// platform.
+// build is ONNX Runtime's shared library for one platform, from the npm package onnxruntime-node.
 type build struct {
 	file   string // name of the installed file
 	sha256 string
@@ -39,11 +37,11 @@ var builds = map[string]build{
 var ErrAltered = errors.New("its SHA-256 is not that of ONNX Runtime " + Version +
 	": the file is altered or incomplete")
 
-// ErrPlatform says that there is no library for the platform that this program runs on.
+// ErrPlatform says that there is no library for the platform of this program.
 var ErrPlatform = errors.New("there is no ONNX Runtime " + Version + " for " + runtime.GOOS + "/" +
 	runtime.GOARCH)
 
-// FileError is a fault of the library's file. Installing it again repairs it.
+// FileError is a missing or altered file of the library. A new installation repairs it.
 type FileError struct {
 	File string // path
 	Err  error
@@ -53,13 +51,13 @@ func (e *FileError) Error() string { return fmt.Sprintf("ONNX Runtime: %s: %v", 
 
 func (e *FileError) Unwrap() error { return e.Err }
 
-// LibraryName is the file name of the shared library on this platform, and empty where there is
-// none.
+// LibraryName returns the file name of the shared library on this platform, or an empty string if
+// there is none.
 func LibraryName() string { return builds[runtime.GOOS+"/"+runtime.GOARCH].file }
 
-// Verify checks that the file is ONNX Runtime's shared library for this platform, by its SHA-256. A
-// missing or altered file is a [FileError]; [ErrPlatform] where there is no library for the
-// platform.
+// Verify checks the SHA-256 of the file against ONNX Runtime's shared library for this platform. A
+// missing or altered file is a [FileError]. The error is [ErrPlatform] if there is no library for
+// the platform.
 func Verify(path string) error {
 	want, ok := builds[runtime.GOOS+"/"+runtime.GOARCH]
 	if !ok {
@@ -67,7 +65,7 @@ func Verify(path string) error {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		// The path is said once, by FileError.
+		// FileError has the path.
 		if pathErr, ok := errors.AsType[*os.PathError](err); ok {
 			err = pathErr.Err
 		}
@@ -87,31 +85,29 @@ func Verify(path string) error {
 // Runtime is ONNX Runtime in this process, with a number of processor cores that its sessions
 // share.
 //
-// Small networks use one core well and two badly: the work is split and joined again at each of a
-// hundred layers. So a run that finds the machine idle takes the fast way, spread over several
-// cores, and runs that come together take a single core each. On two cores the default pack's
-// embedding takes one client 1.3 ms (2.4 ms on a single core). The results of both ways are the
-// same, bit for bit.
+// Small networks use one core efficiently and several inefficiently: the work is split and joined
+// again at each of a hundred layers. So a run on an idle machine uses several cores, and concurrent
+// runs use one core each. With one client, the default pack's embedding takes 1.3 ms on two cores
+// and 2.4 ms on one. The results are the same, bit for bit.
 type Runtime struct {
 	cores     *cores
 	cuda      bool
-	published bool // networks run as they are published
+	published bool // see AsPublished
 }
 
-// maxSpread bounds a spread run: more cores than this make networks of a few milliseconds no
+// maxSpread limits the cores of one run: more cores do not make networks of a few milliseconds
 // faster.
 const maxSpread = 4
 
-// environment guards what is the process's alone: the library is loaded once, and stays until the
-// process ends.
+// environment is the state of the process: the library is loaded once, and is not unloaded.
 var environment struct {
 	sync.Mutex
 	path string
 }
 
 // Open verifies and loads the shared library at path, for at most the given number of cores at a
-// time (0: all of them). A process loads one library: to open the same one again is allowed,
-// another is an error.
+// time (0: all of them). A process can load one library. Opening the same one again is allowed;
+// another path is an error.
 func Open(path string, cores int) (*Runtime, error) {
 	if cores <= 0 {
 		cores = runtime.GOMAXPROCS(0)
@@ -122,7 +118,7 @@ func Open(path string, cores int) (*Runtime, error) {
 	return &Runtime{cores: newCores(cores, min(cores, maxSpread))}, nil
 }
 
-// same tells whether two paths are of one file.
+// same reports whether two paths are of one file.
 func same(a, b string) bool {
 	infoA, errA := os.Stat(a)
 	infoB, errB := os.Stat(b)
@@ -159,11 +155,10 @@ func load(path string) error {
 // Cores is the number of cores that the sessions share.
 func (r *Runtime) Cores() int { return r.cores.all }
 
-// AsPublished has the sessions that are made from now on run their networks operator by operator as
-// their files have them. Else those are replaced that ONNX Runtime is slow at, where others compute
-// the same.
+// AsPublished makes sessions that are created later run the operators of their files. By default,
+// operators that are slow in ONNX Runtime are replaced by others with the same result.
 func (r *Runtime) AsPublished() { r.published = true }
 
-// rewrites tells whether operators are replaced: those that do instead are the faster ones on an
-// x86 processor.
+// rewrites reports whether operators are replaced: the replacements are faster on an x86 processor
+// only.
 func (r *Runtime) rewrites() bool { return runtime.GOARCH == "amd64" && !r.cuda && !r.published }

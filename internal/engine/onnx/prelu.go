@@ -14,11 +14,10 @@ import (
 //	b = slope - 1, σ =  1    where the slope is at most 1
 //	b = 1 - slope, σ = -1    elsewhere
 //
-// The library's own PRelu goes from value to value with a branch on a sign that nothing predicts,
-// and wants the values in another order than its convolutions have them in. b and σ are
-// convolutions of each channel by itself with a kernel of one value: they keep that order, and the
-// library does the ReLU within the first and the sum within the second. What is above 0 stays the
-// same to the bit.
+// The library's own PRelu has a branch for each value, which the processor cannot predict, and
+// needs the values in another order than that of its convolutions. b and σ are convolutions of each
+// channel with one weight: they keep the order, and the library fuses the ReLU into the first and
+// the sum into the second. Results above 0 are the same, bit for bit.
 //
 // A network without such a PReLU is returned as it is.
 func rewritePReLU(model []byte) ([]byte, error) {
@@ -26,7 +25,7 @@ func rewritePReLU(model []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A network can have hundreds of megabytes, which are copied once.
+	// A network can have hundreds of megabytes, so its parts are joined by one copy.
 	var parts [][]byte
 	rewritten := false
 	for _, f := range fields {
@@ -51,7 +50,7 @@ func rewritePReLU(model []byte) ([]byte, error) {
 	return slices.Concat(parts...), nil
 }
 
-// rewriteGraph returns the parts of the rewritten graph in their order, and whether anything is
+// rewriteGraph returns the parts of the rewritten graph in their order, and whether anything was
 // changed.
 func rewriteGraph(graph []byte) (parts [][]byte, changed bool, err error) {
 	fields, err := parse(graph)
@@ -86,14 +85,14 @@ func rewriteGraph(graph []byte) (parts [][]byte, changed bool, err error) {
 	return parts, changed, nil
 }
 
-// values are what is known of those of a graph, by their names.
+// values are the known tensors and channels of a graph, by name.
 type values struct {
 	tensors  map[string]tensor // initializers
 	channels map[string]int64  // of the outputs of convolutions of pictures
 }
 
-// next takes a graph's next node and notes what a convolution puts out. It returns the slopes of a
-// PReLU of such an output, one for each channel, and nil for any other node.
+// next reads a graph's next node and records the output of a convolution. If the node is a PReLU of
+// such an output, it returns the slopes, one for each channel; otherwise nil.
 func (v values) next(n node) []float32 {
 	if n.domain != "" || len(n.inputs) < 2 || len(n.outputs) != 1 {
 		return nil
@@ -112,8 +111,8 @@ func (v values) next(n node) []float32 {
 	return nil
 }
 
-// slopes are the values of a tensor that has a finite one for each of the channels, and nil if it
-// has not.
+// slopes returns the values of a tensor with a finite one for each channel, and nil for another
+// tensor.
 func (t tensor) slopes(channels int64) []float32 {
 	if channels < 1 || !slices.Equal(t.shape, []int64{channels, 1, 1}) &&
 		!slices.Equal(t.shape, []int64{1, channels, 1, 1}) {
@@ -127,8 +126,8 @@ func (t tensor) slopes(channels int64) []float32 {
 	return slopes
 }
 
-// appendPReLU appends the operators to a graph that make y of x, with values between them whose
-// names begin with name.
+// appendPReLU appends operators to a graph that compute y from x. The names of the values between
+// them begin with name.
 func appendPReLU(graph []byte, x string, slopes []float32, y, name string) []byte {
 	scales, signs := make([]float32, len(slopes)), make([]float32, len(slopes))
 	for i, slope := range slopes {

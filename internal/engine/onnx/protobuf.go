@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Fields of the messages of an ONNX file, and values of some: onnx.proto of
+// Numbers of fields in the messages of an ONNX file, and some of their values: onnx.proto of
 // https://github.com/onnx/onnx.
 const (
 	modelGraph = 7
@@ -39,15 +39,15 @@ const (
 	typeFloat    = 1
 )
 
-// field is one of a message.
+// field is a field of a message.
 type field struct {
 	number protowire.Number
-	whole  []byte // as it stands in the message
+	whole  []byte // with its tag, as in the message
 	data   []byte // of a text, a message or a packed list
 	varint uint64 // of an integer
 }
 
-// parse returns the fields of a message in their order. They share its memory.
+// parse returns the fields of a message in their order. They refer to the message's memory.
 func parse(message []byte) ([]field, error) {
 	var fields []field
 	for len(message) > 0 {
@@ -76,7 +76,7 @@ func appendInt(b []byte, number protowire.Number, v int64) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(b, number, protowire.VarintType), uint64(v))
 }
 
-// appendHead appends what comes before the bytes of a text or message of a size.
+// appendHead appends the tag and the size of a text or message.
 func appendHead(b []byte, number protowire.Number, size int) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(b, number, protowire.BytesType), uint64(size))
 }
@@ -123,7 +123,7 @@ func appendNode(graph []byte, operator, output string, inputs []string,
 	return appendBytes(graph, graphNode, n)
 }
 
-// attribute begins one of an operator: its value is appended.
+// attribute returns the beginning of an operator's attribute, to which its value is appended.
 func attribute(name string, kind int64) []byte {
 	return appendInt(appendBytes(nil, attributeName, name), attributeKind, kind)
 }
@@ -157,7 +157,7 @@ type tensor struct {
 	name  string
 	shape []int64
 	kind  uint64
-	raw   []byte // of float32 values, little-endian, unless they lie in another file
+	raw   []byte // float32 values, little-endian; nil if another file has them
 }
 
 func parseTensor(data []byte) (t tensor, err error) {
@@ -186,8 +186,8 @@ func parseTensor(data []byte) (t tensor, err error) {
 	return t, err
 }
 
-// floats are the values of a tensor of n float32, and nil if it is no such tensor or its values lie
-// in another file.
+// floats returns the values of a tensor of n float32, and nil for another tensor or one whose
+// values are in another file.
 func (t tensor) floats(n int64) []float32 {
 	if t.kind != typeFloat || int64(len(t.raw)) != 4*n {
 		return nil

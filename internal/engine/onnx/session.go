@@ -36,7 +36,7 @@ func (s Shape) elements() (int, error) {
 type Session struct {
 	runtime *Runtime
 	single  *onnxruntime_go.DynamicAdvancedSession // on the calling thread
-	// over several cores; the same as single where there is one
+	// over several cores; the same as single on one core
 	spread  *onnxruntime_go.DynamicAdvancedSession
 	input   Shape
 	outputs []Shape
@@ -45,10 +45,10 @@ type Session struct {
 	mu     sync.Mutex
 	closed bool
 	runs   sync.WaitGroup // of runs that use the fields above; none is added once closed is set
-	free   func() error   // frees the session when first called, and returns the same error again
+	free   func() error   // frees the session on the first call; later calls return the same error
 }
 
-// ErrClosed is returned for a run of a session that is closed.
+// ErrClosed is the error of a run of a closed session.
 var ErrClosed = errors.New("the network's session is closed")
 
 // tensors are the input and outputs of one run.
@@ -60,9 +60,9 @@ type tensors struct {
 	data    [][]float32            // of the outputs
 }
 
-// NewSession prepares the network in model, an ONNX file's bytes, which has one input and at least
-// the named outputs, all of them float32 tensors. Sides of the input that the network leaves open
-// are those of shape. The bytes are not kept.
+// NewSession prepares the network in model, the bytes of an ONNX file. It must have one input and
+// at least the named outputs, all of them float32 tensors. Dimensions that the network's input
+// leaves open are those of shape. The session does not keep the bytes.
 func (r *Runtime) NewSession(model []byte, input string, shape Shape, outputs []string) (*Session,
 	error) {
 	s := &Session{runtime: r, idle: make(chan *tensors, maxIdle)}
@@ -94,8 +94,8 @@ func (r *Runtime) NewSession(model []byte, input string, shape Shape, outputs []
 	return s, nil
 }
 
-// readShapes reads the shapes of the input and the outputs. They are fixed if the network leaves no
-// side of its input open; else what it says of its outputs may not hold.
+// readShapes reads the shapes of the input and the outputs. They are fixed if all dimensions of the
+// input are; otherwise the declared shapes of the outputs may be wrong.
 func (s *Session) readShapes(model []byte, input string, shape Shape, outputs []string) (fixed bool,
 	err error) {
 	ins, outs, err := onnxruntime_go.GetInputOutputInfoWithONNXData(model)
@@ -131,7 +131,7 @@ func (s *Session) readShapes(model []byte, input string, shape Shape, outputs []
 	return fixed, nil
 }
 
-// tensorShape finds a float32 tensor by its name.
+// tensorShape returns the shape of the float32 tensor of a name.
 func tensorShape(infos []onnxruntime_go.InputOutputInfo, name string) (Shape, error) {
 	at := slices.IndexFunc(infos,
 		func(info onnxruntime_go.InputOutputInfo) bool { return info.Name == name })
@@ -144,7 +144,7 @@ func tensorShape(infos []onnxruntime_go.InputOutputInfo, name string) (Shape, er
 	return Shape(infos[at].Dimensions), nil
 }
 
-// measureOutputs runs the network once to see the shapes of its outputs.
+// measureOutputs runs the network once and records the shapes of its outputs.
 func (s *Session) measureOutputs(names []string) (err error) {
 	t := new(tensors)
 	defer func() { err = errors.Join(err, t.destroy()) }()
@@ -163,7 +163,7 @@ func (s *Session) measureOutputs(names []string) (err error) {
 		said, got := s.outputs[i], Shape(value.GetShape())
 		s.outputs[i] = got
 		_, sizeErr := got.elements()
-		// The library would refuse every run.
+		// The library would reject every run.
 		if sizeErr == nil &&
 			!slices.EqualFunc(said, got,
 				func(said, got int64) bool { return said < 1 || said == got }) {
@@ -194,7 +194,8 @@ func (r *Runtime) open(model []byte, input string, outputs []string,
 		options.SetCpuMemArena(true),
 		options.SetMemPattern(true),
 		options.AddSessionConfigEntry("session.set_denormal_as_zero", "1"),
-		// Waiting threads sleep between runs: they would take the cores from other sessions.
+		// Waiting threads must sleep between runs: spinning threads would use the cores of other
+		// sessions.
 		options.AddSessionConfigEntry("session.force_spinning_stop", "1"),
 	)
 	if err != nil {
@@ -205,7 +206,7 @@ func (r *Runtime) open(model []byte, input string, outputs []string,
 			return nil, err
 		}
 	}
-	// Constant folding happens here, at the same arithmetic as the runs.
+	// Constants are folded here, with the same arithmetic as the runs.
 	err = withoutSubnormals(func() error {
 		session, err = onnxruntime_go.NewDynamicAdvancedSessionWithONNXData(model, []string{input},
 			outputs, options)
@@ -217,10 +218,10 @@ func (r *Runtime) open(model []byte, input string, outputs []string,
 	return session, nil
 }
 
-// InputShape is the shape of the input.
+// InputShape returns the shape of the input.
 func (s *Session) InputShape() Shape { return slices.Clone(s.input) }
 
-// OutputShapes are the shapes of the named outputs, in their order.
+// OutputShapes returns the shapes of the named outputs, in their order.
 func (s *Session) OutputShapes() []Shape {
 	shapes := make([]Shape, len(s.outputs))
 	for i, shape := range s.outputs {
@@ -229,11 +230,11 @@ func (s *Session) OutputShapes() []Shape {
 	return shapes
 }
 
-// Run has fill write the input, runs the network and has read look at the outputs, in the order of
-// their names. All are flattened in row-major order, and neither fill nor read may keep them. What
-// the input holds before fill is not defined. Run waits until a core is free or ctx is done; a run
-// that has begun is not interrupted. Run returns [ErrClosed] if the session is closed, or is closed
-// before the run has a core.
+// Run calls fill to write the input, runs the network, and calls read with the outputs, in the
+// order of their names. All are flattened in row-major order, and neither fill nor read may keep
+// them. The content of the input before fill is undefined. Run waits until a core is free or ctx is
+// done; it does not interrupt a run that has begun. Run returns [ErrClosed] if the session is
+// closed before the run has a core.
 func (s *Session) Run(ctx context.Context, fill func(input []float32),
 	read func(outputs [][]float32)) error {
 	if err := ctx.Err(); err != nil {
@@ -242,8 +243,8 @@ func (s *Session) Run(ctx context.Context, fill func(input []float32),
 	if s.isClosed() {
 		return ErrClosed // without waiting for a core
 	}
-	// The core is held from the first byte of the input on: the input is still in its cache when
-	// the network reads it, and no more tensors are in use than there are cores.
+	// The core is held while the input is written: then the input is still in its cache when the
+	// network reads it, and no more sets of tensors are in use than there are cores.
 	return s.runtime.cores.runWhenFree(ctx, func(spread bool) error {
 		if err := s.begin(); err != nil {
 			return err
@@ -270,7 +271,7 @@ func (s *Session) Run(ctx context.Context, fill func(input []float32),
 	})
 }
 
-// take returns tensors of its own to the caller, who gives them back.
+// take returns tensors that only the caller uses until it calls give.
 func (s *Session) take() (*tensors, error) {
 	select {
 	case t := <-s.idle:
@@ -299,7 +300,7 @@ func (s *Session) give(t *tensors) {
 	select {
 	case s.idle <- t:
 	default:
-		// Freeing memory does not fail in a way that anybody could act on.
+		// A caller could do nothing about an error of freeing memory.
 		_ = t.destroy()
 	}
 }
@@ -310,7 +311,7 @@ func (t *tensors) add(shape Shape) (*onnxruntime_go.Tensor[float32], error) {
 		return nil, err
 	}
 	data := make([]float32, n)
-	t.pinner.Pin(&data[0]) // the library holds on to the address between calls
+	t.pinner.Pin(&data[0]) // the library keeps the address between calls
 	tensor, err := onnxruntime_go.NewTensor(onnxruntime_go.Shape(shape), data)
 	if err != nil {
 		return nil, fmt.Errorf("making a tensor: %w", err)
@@ -336,8 +337,8 @@ func (s *Session) isClosed() bool {
 	return s.closed
 }
 
-// begin counts a run that uses the session until runs.Done. A run is counted only once it has a
-// core, so that Close does not wait for runs in the queue.
+// begin counts a run that uses the session, until it calls runs.Done. A run is counted once it has
+// a core, so that Close does not wait for queued runs.
 func (s *Session) begin() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -348,9 +349,9 @@ func (s *Session) begin() error {
 	return nil
 }
 
-// Close rejects new runs, waits for those that have begun, and frees the session. Close may be
-// called more than once and at any time, except from the functions that a run calls: it would wait
-// for that run forever.
+// Close rejects new runs, waits for those that have begun, and frees the session. It can be called
+// more than once and at any time, but not from fill or read of a run: it would wait for that run
+// forever.
 func (s *Session) Close() error {
 	s.mu.Lock()
 	s.closed = true

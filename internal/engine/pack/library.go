@@ -13,17 +13,17 @@ import (
 	"strings"
 )
 
-// DefaultName is the pack that new collections get where nobody chose another.
+// DefaultName is the pack of new collections unless another is chosen.
 const DefaultName = "default"
 
-// Names of what a library folder has. The choice of another default is a file beside the packs,
-// since they are replaced by installing them again.
+// Names of the files and folders in a library. The choice of another default pack is a file outside
+// the packs, since an installation replaces the packs.
 const (
 	packsName  = "packs"
 	choiceName = "default-pack"
 )
 
-// namePattern is what a pack can be called: it names a folder.
+// namePattern matches the names of packs, which are names of folders.
 var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
 // ErrUnknown says that a library has no pack of that name.
@@ -32,13 +32,13 @@ var ErrUnknown = errors.New("there is no such model pack")
 // Library is a folder with model packs, each in the folder packs/NAME.
 type Library struct{ dir string }
 
-// OpenLibrary returns the library in dir, which need not be there yet.
+// OpenLibrary returns the library in dir, which need not exist yet.
 func OpenLibrary(dir string) Library { return Library{dir} }
 
-// Folder is that of the pack of this name.
+// Folder returns the folder of the pack of this name.
 func (l Library) Folder(name string) string { return filepath.Join(l.dir, packsName, name) }
 
-// Names are those of the packs, the default first and then in ascending order.
+// Names returns the names of the packs, the default first and then in ascending order.
 func (l Library) Names() ([]string, error) {
 	entries, err := os.ReadDir(filepath.Join(l.dir, packsName))
 	if err != nil {
@@ -57,7 +57,7 @@ func (l Library) Names() ([]string, error) {
 	return append([]string{chosen}, names...), nil
 }
 
-// Default is the name of the pack that new collections get.
+// Default returns the name of the pack of new collections.
 func (l Library) Default() (string, error) {
 	text, err := os.ReadFile(filepath.Join(l.dir, choiceName))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -74,7 +74,8 @@ func (l Library) Default() (string, error) {
 	return name, nil
 }
 
-// SetDefault chooses the pack that new collections get. ErrUnknown.
+// SetDefault sets the pack of new collections. The error is ErrUnknown if there is no pack of this
+// name.
 func (l Library) SetDefault(name string) error {
 	if _, err := l.Manifest(name); err != nil {
 		return err
@@ -98,7 +99,8 @@ func (l Library) SetDefault(name string) error {
 	return nil
 }
 
-// Manifest reads the manifest of a pack, without its networks. ErrUnknown.
+// Manifest reads the manifest of a pack, without its networks. The error is ErrUnknown if there is
+// no pack of this name.
 func (l Library) Manifest(name string) (*Pack, error) {
 	if err := l.known(name); err != nil {
 		return nil, err
@@ -106,7 +108,8 @@ func (l Library) Manifest(name string) (*Pack, error) {
 	return readManifest(os.DirFS(l.Folder(name)), ".", filepath.Join(l.Folder(name), ManifestName))
 }
 
-// Load is [Load] of a pack. ErrUnknown.
+// Load calls [Load] for the folder of a pack. The error is ErrUnknown if there is no pack of this
+// name.
 func (l Library) Load(name string) (*Pack, error) {
 	if err := l.known(name); err != nil {
 		return nil, err
@@ -115,8 +118,8 @@ func (l Library) Load(name string) (*Pack, error) {
 }
 
 func (l Library) known(name string) error {
-	// The folder that everybody has is not called unknown: Load tells what is missing, and how to
-	// install it.
+	// A missing default pack is not ErrUnknown: the error of Load says which file is missing, and
+	// how to install it.
 	if name == DefaultName {
 		return nil
 	}
@@ -128,9 +131,9 @@ func (l Library) known(name string) error {
 	return fmt.Errorf("%w: %.64q", ErrUnknown, name)
 }
 
-// Add copies the pack that source has, in its root or in the only folder of it, into the library,
-// once try has found it to work. Its name and its version must be new. Only files that the manifest
-// names are read. All of the pack is there afterwards, or nothing.
+// Add copies a pack into the library after try has succeeded with it. The pack is in the root of
+// source or in its only folder. Its name and its version must be new. Only files that the manifest
+// names are read. The pack is added completely or not at all.
 func (l Library) Add(source fs.FS, try func(*Pack) error) (added *Pack, err error) {
 	folder, err := findManifest(source)
 	if err != nil {
@@ -153,7 +156,7 @@ func (l Library) Add(source fs.FS, try func(*Pack) error) (added *Pack, err erro
 		return nil, fmt.Errorf("add the model pack %s: %w", p.Name, err)
 	}
 	defer func() {
-		// of no effect once it has its name
+		// does nothing after the rename
 		if cerr := os.RemoveAll(scratch); err == nil && cerr != nil {
 			err = cerr
 		}
@@ -185,7 +188,7 @@ func (l Library) Add(source fs.FS, try func(*Pack) error) (added *Pack, err erro
 	return added, nil
 }
 
-// fits refuses a pack that cannot stand beside those that are there.
+// fits rejects a pack whose name or version another one has.
 func (l Library) fits(p *Pack) error {
 	if !namePattern.MatchString(p.Name) {
 		return fmt.Errorf("the model pack's name %.40q does not match %s", p.Name, namePattern)
@@ -214,7 +217,7 @@ func (l Library) fits(p *Pack) error {
 	return nil
 }
 
-// findManifest returns the folder of the only manifest in the root or in a folder of it.
+// findManifest returns the folder of the only manifest in the root or in one of its folders.
 func findManifest(source fs.FS) (string, error) {
 	found, err := fs.Glob(source, ManifestName)
 	if err == nil && len(found) == 0 {
@@ -229,7 +232,7 @@ func findManifest(source fs.FS) (string, error) {
 	return path.Dir(found[0]), nil
 }
 
-// readManifest reads the manifest in a folder of source; errors call it shown.
+// readManifest reads the manifest in a folder of source. Errors name it as shown.
 func readManifest(source fs.FS, folder, shown string) (*Pack, error) {
 	f, err := source.Open(path.Join(folder, ManifestName))
 	if err != nil {

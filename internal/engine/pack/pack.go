@@ -1,5 +1,5 @@
 // Package pack reads model packs. A pack is a folder with a manifest, pack.json, and the networks
-// it names: data, not code, so that other networks can be used without building the program again.
+// that it names. Packs are data, so other networks can be used without a new build of the program.
 package pack
 
 import (
@@ -15,7 +15,7 @@ import (
 	"path/filepath"
 )
 
-// Format is the version of the manifest's format that this package reads. Any other is refused.
+// Format is the version of the manifest's format that this package reads. Others are rejected.
 const Format = 1
 
 // ManifestName is the manifest's file name inside a pack's folder.
@@ -26,8 +26,7 @@ const (
 	maxNetwork  = 1 << 30 // bytes
 )
 
-// Pack is a model pack as its manifest describes it, with the bytes of its networks once it was
-// loaded.
+// Pack is the manifest of a model pack, with the bytes of its networks after [Load].
 type Pack struct {
 	// Format is the version of the manifest's format, see the constant [Format].
 	Format int `json:"format"`
@@ -45,8 +44,8 @@ type Pack struct {
 	Pose     Network `json:"pose"`
 	Embed    Network `json:"embed"`
 
-	// Attributes has the networks of the facial attributes. An attribute whose network is left out
-	// is not seen.
+	// Attributes has the networks of the facial attributes. An attribute without a network is not
+	// detected.
 	Attributes Attributes `json:"attributes,omitzero"`
 
 	Detection Detection `json:"detection"`
@@ -56,12 +55,12 @@ type Pack struct {
 	// 100.
 	Similarity []Knot `json:"similarity"`
 
-	// Calibration says what similarities stand for, as far as that was measured with these networks
-	// and this curve. It may be empty. Similarities rise from one to the next, and rates fall.
+	// Calibration has the error rates of some similarities, as measured with these networks and
+	// this curve. It may be empty. Similarities rise from one to the next, and rates fall.
 	Calibration []Calibrated `json:"calibration,omitempty"`
 }
 
-// Calibrated is what one similarity stands for as a threshold.
+// Calibrated is the error rates of one similarity as a threshold.
 type Calibrated struct {
 	Similarity float32 `json:"similarity"` // 0 to 100
 	// share of the pairs of two people that reach it, 0 to 1
@@ -70,45 +69,45 @@ type Calibrated struct {
 	TrueAcceptRate float64 `json:"trueAcceptRate"`
 }
 
-// Network is one ONNX file and how it is fed and read.
+// Network is one ONNX file, with the format of its input and outputs.
 type Network struct {
-	// Decoder names the rule by which the outputs are read, for example ultraface or ibug68.
+	// Decoder names the format of the outputs, for example ultraface or ibug68.
 	Decoder string `json:"decoder"`
 
 	File    string   `json:"file"`   // base name inside the pack's folder
 	SHA256  string   `json:"sha256"` // of the file, 64 lower-case hexadecimal digits
 	Input   Input    `json:"input"`
-	Outputs []string `json:"outputs"` // names, in the order that the decoder wants them
+	Outputs []string `json:"outputs"` // names, in the decoder's order
 
-	// Crop is the part of the picture that is fed. It is left out where the decoder determines it.
+	// Crop is the part of the picture that is the network's input. It is left out if the decoder
+	// determines it.
 	Crop *Crop `json:"crop,omitempty"`
 
-	// Classes says what the values of an output stand for, in their order, where that is not the
-	// decoder's.
+	// Classes names the values of an output, in their order, if the decoder does not.
 	Classes []string `json:"classes,omitempty"`
 
-	// Model holds the file's bytes. It is set by [Load].
+	// Model is the file's bytes. [Load] sets it.
 	Model []byte `json:"-"`
 }
 
 // Attributes are the networks of the facial attributes, each of them optional.
 type Attributes struct {
 	Age *Network `json:"age,omitempty"`
-	// classes Female and Male: what the least and the highest value stand for
+	// classes Female and Male: the meanings of the least and the highest value
 	Gender *Network `json:"gender,omitempty"`
 	// classes are names of the API's emotions, HAPPY among them
 	Expression *Network `json:"expression,omitempty"`
 	Eyes       *Network `json:"eyes,omitempty"` // of one eye; classes OPEN and CLOSED
 
-	// the age in years that the network's 1 stands for; its 0 is birth
+	// the age in years of the network's value 1; its 0 is birth
 	AgeSpan float32 `json:"ageSpan,omitempty"`
-	// half the width of an age range in years: how far off to expect an estimate to be
+	// half the width of an age range in years: the expected error of an estimate
 	AgeMargin float32 `json:"ageMargin,omitempty"`
 }
 
 // Input describes a network's input: one float32 tensor of shape 1 x channels x height x width,
 // each value (pixel - mean) / std with the pixel in 0..255. A grey input has one channel, or three
-// that are alike.
+// equal ones.
 type Input struct {
 	Name  string     `json:"name"`
 	Shape [4]int64   `json:"shape"`
@@ -117,17 +116,17 @@ type Input struct {
 	Std   []float32  `json:"std"`  // one per channel, in the order of Color
 }
 
-// Crop is a rectangle around a face's bounding box, with the same centre, or a square that lies on
-// the face's landmarks.
+// Crop is a rectangle around a face's bounding box, with the same centre, or a square that is
+// aligned to the face's landmarks.
 type Crop struct {
-	// Scale is the crop's side over the box's; where the crop lies on the landmarks, over that of
-	// the crop that is embedded; of an eye, over the distance of the eye's corners.
+	// Scale is the ratio of the crop's side to the box's; for an aligned crop, to the side of the
+	// embedding network's crop; for an eye, to the distance of the eye's corners.
 	Scale float32 `json:"scale"`
 
 	Square bool `json:"square,omitempty"` // both sides are the box's height times Scale
 
-	// Aligned says that the crop lies on the landmarks as the one that is embedded does: the face
-	// in it is upright. Shift moves it down, in sides of the crop.
+	// Aligned crops are aligned to the landmarks like the embedding network's crop: the face in it
+	// is upright. Shift moves the crop down, in sides of the crop.
 	Aligned bool    `json:"aligned,omitempty"`
 	Shift   float32 `json:"shift,omitempty"`
 }
@@ -138,9 +137,9 @@ type Detection struct {
 	// least intersection over union at which the lower score is suppressed, 0 to 1
 	Overlap float32 `json:"overlap"`
 
-	// Confidence has the knots of the curve that maps a score to the API's confidence, whose bars
-	// the quality filters are. Both rise strictly from knot to knot. Without it a confidence is the
-	// score in percent.
+	// Confidence has the knots of the curve that maps a score to the API's confidence, to which the
+	// quality filters' thresholds apply. Both rise strictly from knot to knot. Without knots a
+	// confidence is the score in percent.
 	Confidence []ScoreKnot `json:"confidence,omitempty"`
 }
 
@@ -166,7 +165,7 @@ const (
 	Grey ColorOrder = "GREY" // luma of ITU-R BT.601
 )
 
-// FileError is a fault of one of a pack's files. Installing the pack again repairs it.
+// FileError is a fault of one of a pack's files. A new installation of the pack repairs it.
 type FileError struct {
 	File string // path
 	Err  error
@@ -176,7 +175,7 @@ func (e *FileError) Error() string { return fmt.Sprintf("model pack: %s: %v", e.
 
 func (e *FileError) Unwrap() error { return e.Err }
 
-// ErrAltered says that a file is not the one that the manifest names.
+// ErrAltered says that a file has another hash than the manifest.
 var ErrAltered = errors.New(
 	"its SHA-256 is not the expected one: the file is altered or incomplete")
 
@@ -222,9 +221,10 @@ func Load(dir string) (*Pack, error) {
 	return p, nil
 }
 
-// Parse reads and validates a manifest. A member that the format does not know is a fault.
+// Parse reads and validates a manifest. An unknown member is a fault.
 func Parse(manifest []byte) (*Pack, error) {
-	// The format is looked at first, so that a newer manifest is not blamed for its new members.
+	// The format is checked first, so that the fault of a newer manifest is its format, not its
+	// unknown members.
 	var head struct {
 		Format int `json:"format"`
 	}
@@ -272,7 +272,7 @@ func readAll(r io.Reader, limit int64) ([]byte, error) {
 	return data, err
 }
 
-// bare is an error without the path, which a FileError says.
+// bare returns an error without its path, which FileError has.
 func bare(err error) error {
 	if pathErr, ok := errors.AsType[*os.PathError](err); ok {
 		return pathErr.Err

@@ -11,11 +11,11 @@ import (
 
 var (
 	sha256Pattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	// As the API's model has it for a FaceModelVersion, with a length that no column minds.
+	// As the API's model defines a FaceModelVersion, with a limit on its length.
 	versionPattern = regexp.MustCompile(`^[0-9A-Za-z._-]{1,32}$`)
 )
 
-// maxSide bounds the sides of an input, so that a manifest cannot ask for absurd memory.
+// maxSide limits the sides of an input, and so the memory that a manifest can require.
 const maxSide = 4096
 
 // Validate reports every fault of the manifest, joined into one error.
@@ -66,7 +66,7 @@ func (p *Pack) Validate() error {
 	for _, err := range calibrationFaults(p.Calibration) {
 		fault("calibration: %w", err)
 	}
-	// Maps are walked in any order; the message is the same each time.
+	// The order of a map's entries varies; sorting keeps the message the same.
 	slices.SortFunc(faults, func(a, b error) int {
 		if a.Error() < b.Error() {
 			return -1
@@ -106,7 +106,7 @@ func (n *Network) faults() []error {
 	if n.Decoder == "" {
 		fault("decoder is missing")
 	}
-	// A base name alone: a pack cannot reach outside its folder.
+	// Only a base name is valid: a pack must not read files outside its folder.
 	if n.File == "" || n.File == "." || n.File == ".." || filepath.Base(n.File) != n.File {
 		fault("file %q is not the name of a file in the pack's folder", n.File)
 	}

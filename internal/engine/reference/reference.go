@@ -1,7 +1,7 @@
-// Package reference tries whether a face model works at all, on a few pictures that are part of the
-// program: two portraits of known people, each of them once more turned, darkened and smaller, and
-// a picture without a face. It tells what is broken from what is not; how good a model is,
-// thousands of pairs tell.
+// Package reference checks whether a face model works, on a few pictures that are part of the
+// program: two portraits of known people, each of them also in a rotated, darkened and smaller
+// version, and a picture without a face. It finds broken models; the accuracy of a model is
+// measured on thousands of pairs, by package verification.
 //
 // The portraits are works of the United States' government, in the public domain: Grace Hopper by
 // James S. Davis for the Navy, 1984, and Eileen Collins by NASA, 1998.
@@ -22,7 +22,7 @@ import (
 //go:embed pictures/*.jpg
 var pictures embed.FS
 
-// known is where the face is in a picture, in ratios of its sides, as a person sees it.
+// known is the bounding box of a picture's face, in ratios of its sides, as a person marked it.
 type known struct {
 	name, person string
 	face         recollect.BoundingBox
@@ -39,19 +39,19 @@ var portraits = [...]known{
 
 const (
 	leastOverlap = 0.4 // intersection over union of a face's box with the known one
-	threshold    = 80  // similarity, which the same person reaches and another does not
+	threshold    = 80  // similarity: the least for one person, and above those of two people
 )
 
-// Result is what a trial found.
+// Result is the result of a trial.
 type Result struct {
 	Dimension int     // of a vector
 	Same      float32 // the least similarity of two pictures of one person, 0 to 100
 	Other     float32 // the highest of two people
 }
 
-// Try has an engine look at the pictures. Every fault is reported, joined into one error: a face
-// that is not found, or elsewhere, or where none is; landmarks outside of it or out of order;
-// vectors that are none; people who are not told apart.
+// Try runs an engine on the pictures. It reports every fault, joined into one error: a missing
+// face, one at a wrong place, or one in the picture without a face; landmarks outside of the face
+// or in a wrong arrangement; invalid vectors; people who are not distinguished.
 func Try(ctx context.Context, engine face.Engine) (Result, error) {
 	vectors := make([][]float32, len(portraits))
 	var faults []error
@@ -116,7 +116,7 @@ func detect(ctx context.Context, engine face.Engine, name string) (face.Photo, e
 	return engine.Detect(ctx, data, face.AttributesAll)
 }
 
-// look finds the face of a portrait and embeds it.
+// look detects the face of a portrait and embeds it.
 func look(ctx context.Context, engine face.Engine, p known) ([]float32, error) {
 	photo, err := detect(ctx, engine, p.name)
 	if err != nil {
@@ -144,7 +144,8 @@ func look(ctx context.Context, engine face.Engine, p known) ([]float32, error) {
 	return embedded[0], nil
 }
 
-// checkLandmarks looks whether the landmarks lie within the face and as those of an upright one do.
+// checkLandmarks checks that the landmarks are within the face and arranged like those of an
+// upright one.
 func checkLandmarks(f face.FaceDetail) error {
 	at := map[string]face.Landmark{}
 	b := f.BoundingBox
@@ -156,18 +157,21 @@ func checkLandmarks(f face.FaceDetail) error {
 		}
 	}
 	for _, order := range [...]struct {
-		before, after string
-		down          bool
+		from, to string
+		down     bool // from is above to; otherwise it is on its left
 	}{
 		{"eyeLeft", "eyeRight", false}, {"mouthLeft", "mouthRight", false},
 		{"eyeLeft", "mouthLeft", true}, {"eyeRight", "mouthRight", true},
 	} {
-		first, okFirst := at[order.before]
-		second, okSecond := at[order.after]
-		if !okFirst || !okSecond || !order.down && !(first.X < second.X) || order.down &&
-			!(first.Y < second.Y) {
+		from, hasFrom := at[order.from]
+		to, hasTo := at[order.to]
+		inOrder := from.X < to.X
+		if order.down {
+			inOrder = from.Y < to.Y
+		}
+		if !hasFrom || !hasTo || !inOrder {
 			return fmt.Errorf("its landmarks %s and %s are not as those of an upright face",
-				order.before, order.after)
+				order.from, order.to)
 		}
 	}
 	return nil

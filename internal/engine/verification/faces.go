@@ -14,24 +14,24 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-// Face is the face of a picture that is compared.
+// Face is the face of a picture that takes part in comparisons.
 type Face struct {
 	Found  int                   // faces in the picture; 0 leaves the rest empty
-	Box    recollect.BoundingBox // of the one that is nearest to the picture's middle
-	Vector []float32             // of that one, L2-normalised
+	Box    recollect.BoundingBox // of the face nearest to the picture's middle
+	Vector []float32             // of that face, L2-normalised
 }
 
-// EmbedAll looks at pictures by their paths, as many at a time as keep all cores busy, and returns
-// the face of each. After each picture it calls done, if that is not nil, never twice at once. It
-// ends at the first picture that cannot be read or decoded, which the error names, or when ctx
-// does.
+// EmbedAll embeds the face of each picture, given by its path, with as many pictures in parallel as
+// keep all cores busy. After each picture it calls done, if that is not nil, never concurrently. It
+// stops at the first picture that cannot be read or decoded, with an error that names it, or when
+// ctx ends.
 func EmbedAll(ctx context.Context, engine face.Engine, paths []string, done func()) ([]Face,
 	error) {
 	faces := make([]Face, len(paths))
 	finished := make(chan struct{})
 	group, ctx := errgroup.WithContext(ctx)
-	// Twice as many as cores: a picture that waits for a network leaves its core to another's
-	// decoding.
+	// Twice as many as cores: while a picture waits for a network, another one can be decoded on
+	// its core.
 	group.SetLimit(2*runtime.GOMAXPROCS(0) + 1)
 	group.Go(func() error {
 		for range paths {
@@ -67,15 +67,15 @@ func EmbedAll(ctx context.Context, engine face.Engine, paths []string, done func
 	return faces, nil
 }
 
-// Embed looks at one picture and embeds the face nearest to its middle, which is where Labeled
-// Faces in the Wild has the person. A picture in which no face is found is not an error.
+// Embed detects the faces of a picture and embeds the one nearest to its middle, which is the
+// labelled person in Labeled Faces in the Wild. A picture without a detected face is not an error.
 func Embed(ctx context.Context, engine face.Engine, path string) (Face, error) {
 	if err := ctx.Err(); err != nil {
 		return Face{}, err
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		// Whoever calls knows the path.
+		// The caller has the path.
 		if pathErr, ok := errors.AsType[*os.PathError](err); ok {
 			err = pathErr.Err
 		}
@@ -97,7 +97,7 @@ func Embed(ctx context.Context, engine face.Engine, path string) (Face, error) {
 	return Face{len(faces), faces[middle].BoundingBox, vectors[0]}, nil
 }
 
-// Middle is the index of the face that is nearest to the picture's middle. There must be one.
+// Middle returns the index of the face nearest to the picture's middle. There must be a face.
 func Middle(faces []face.FaceDetail) int {
 	middle := 0
 	for i := range faces {
@@ -108,13 +108,13 @@ func Middle(faces []face.FaceDetail) int {
 	return middle
 }
 
-// offCentre is the square of the distance between a box's middle and the picture's.
+// offCentre returns the square of the distance between a box's middle and the picture's.
 func offCentre(b recollect.BoundingBox) float32 {
 	x, y := b.Left+b.Width/2-0.5, b.Top+b.Height/2-0.5
 	return x*x + y*y
 }
 
-// Cosine of two faces; [NoFace] if either was not found.
+// Cosine returns the cosine of two faces, or [NoFace] if either was not found.
 func Cosine(a, b Face) float32 {
 	if a.Vector == nil || b.Vector == nil {
 		return NoFace
@@ -122,8 +122,8 @@ func Cosine(a, b Face) float32 {
 	return Dot(a.Vector, b.Vector)
 }
 
-// Dot is the cosine of two L2-normalised vectors. It has four sums, which do not wait for each
-// other.
+// Dot returns the cosine of two L2-normalised vectors. It has four independent sums, which the
+// processor computes in parallel.
 func Dot(a, b []float32) float32 {
 	var s0, s1, s2, s3 float32
 	for len(a) >= 4 && len(b) >= 4 {
@@ -140,16 +140,16 @@ func Dot(a, b []float32) float32 {
 	return s0 + s1 + s2 + s3
 }
 
-// Labelled is a face and whose it is.
+// Labelled is a face and its person.
 type Labelled struct {
 	Person string
-	Label  string // what the data calls the person, where that matters
+	Label  string // the person's name in the data; may be empty
 	Vector []float32
 }
 
-// AllPairs compares every face with every other one and returns the cosines of those of one person
-// and those of different people, in no order. same says whether two names are one person's; nil
-// means that the names are equal. It takes 4 bytes of memory a pair.
+// AllPairs compares every face with every other one and returns the cosines of pairs of one person
+// and of pairs of different people, in no order. same reports whether two faces are of one person;
+// if it is nil, those with equal names are. It takes 4 bytes of memory a pair.
 func AllPairs(ctx context.Context, faces []Labelled, same func(i, j int) bool) (genuine,
 	impostor []float32, err error) {
 	if same == nil {

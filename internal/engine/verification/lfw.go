@@ -1,15 +1,15 @@
 package verification
 
-// lfwPersons are those of pictures, or of all pictures of a name, that Labeled Faces in the Wild
-// has under another name. Each was found among the fifty most similar pairs of different names of
-// View 1, and is here for what its name or the picture says, not for its cosine: the lookalikes
-// among those pairs are not.
+// lfwPersons maps pictures, or all pictures of a name, to the person's name elsewhere in Labeled
+// Faces in the Wild. Each was found among the fifty most similar pairs of different names of View
+// 1, and is listed because of its name or picture, not because of its cosine: lookalikes among
+// those pairs are not listed.
 var lfwPersons = map[string]string{
 	// One person, spelled in two ways.
 	"Joseph_Blatter":  "Sepp_Blatter",
 	"Sung_Hong_Choi":  "Choi_Sung-hong",
 	"Hassan_Wirajuda": "Hasan_Wirayuda",
-	// A picture of somebody else: the man of all other pictures of that name, beside the one it is
+	// A picture of another person: the man of all other pictures of that name, beside the one it is
 	// named for.
 	"Recep_Tayyip_Erdogan_0004": "Abdullah_Gul",
 	// The same photograph under two names.
@@ -18,9 +18,9 @@ var lfwPersons = map[string]string{
 	"Jason_Kapono_0001": "Ray_Young",
 }
 
-// LFWPerson is who a picture of Labeled Faces in the Wild shows, by its label, with the few labels
-// set right that are known to be wrong. These weigh nothing in the accuracy, but they are most of
-// the pairs at false match rates of one in a million.
+// LFWPerson returns the person in a picture of Labeled Faces in the Wild: its label, or the right
+// one for the few labels that are known to be wrong. These hardly change the accuracy, but they are
+// most of the pairs at false match rates of one in a million.
 func LFWPerson(p Picture) string {
 	if person, ok := lfwPersons[pictureID(p)]; ok {
 		return person

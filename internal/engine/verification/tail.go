@@ -6,23 +6,23 @@ import (
 	"math"
 )
 
-// leastMatches is how many impostor pairs a rate must rest on to be fitted.
+// leastMatches is the least number of false matches of a rate that is fitted.
 const leastMatches = 100
 
 // Tail is a smooth false match rate: log10 FMR(c) = A + B c + C c², c the cosine. It is made for
-// the upper tail, where cosines of different people fall off about as those of a normal
-// distribution do, and is meant between rates that were fitted; beyond the least of them it
-// continues the same parabola, which is an extrapolation.
+// the upper tail, where the cosines of different people have nearly a normal distribution, and for
+// rates between the fitted ones. Below the least fitted rate it is an extrapolation by the same
+// parabola.
 type Tail struct {
 	A, B, C float64
 
-	Least, Most float64 // rates that were fitted
-	Deviation   float64 // the largest factor between the fit and a rate that was fitted, 1 or more
+	Least, Most float64 // fitted rates
+	Deviation   float64 // the largest factor between the fit and a fitted rate, 1 or more
 }
 
 // FitTail fits the rates of impostor pairs from most down to least, a quarter of a power of ten
-// apart and each of the same weight, by least squares of their logarithms. Rates that rest on fewer
-// than 100 pairs are left out: there a handful of wrong labels decides.
+// apart and each of the same weight, by least squares of their logarithms. Rates with fewer than
+// 100 false matches are left out: a few wrong labels would change them.
 func FitTail(roc *ROC, most, least float64) (Tail, error) {
 	var x, y []float64
 	t := Tail{Most: most}
@@ -61,24 +61,24 @@ func FitTail(roc *ROC, most, least float64) (Tail, error) {
 func (t Tail) log(c float64) float64   { return t.A + t.B*c + t.C*c*c }
 func (t Tail) slope(c float64) float64 { return t.B + 2*t.C*c }
 
-// Rate is the false match rate at a cosine, at most 1.
+// Rate returns the false match rate at a cosine, at most 1.
 func (t Tail) Rate(cosine float32) float64 { return math.Pow(10, min(0, t.log(float64(cosine)))) }
 
-// Cosine is the one at which the rate is the given one, on the falling side of the parabola. It can
-// be above 1, where no pair reaches such a rate.
+// Cosine returns the cosine of a rate, on the falling side of the parabola. It can be above 1,
+// which means that no pair reaches such a rate.
 func (t Tail) Cosine(rate float64) float64 {
 	c := t.A - math.Log10(rate)
 	if t.C == 0 {
 		return -c / t.B
 	}
-	// Of both roots the larger one, C being negative.
+	// The larger of both roots, since C is negative.
 	return (-t.B - math.Sqrt(max(0, t.B*t.B-4*t.C*c))) / (2 * t.C)
 }
 
-// parabola is the a + b x + c x² with the least squares, by the normal equations and Cramer's rule.
-// It is false if there are fewer than three different x.
+// parabola returns the a + b x + c x² with the least squares, by the normal equations and Cramer's
+// rule. It returns false if there are fewer than three different x.
 func parabola(x, y []float64) (a, b, c float64, ok bool) {
-	// Around the mean the equations are well conditioned.
+	// Centred at the mean the equations are well conditioned.
 	var mean float64
 	for _, v := range x {
 		mean += v / float64(len(x))

@@ -1,11 +1,10 @@
-// Package verification measures how well an engine tells people apart: it reads pairs of pictures,
-// embeds the pictures, and does the arithmetic of accuracy, false match rates and true accept
-// rates.
+// Package verification measures how well an engine distinguishes people: it reads pairs of
+// pictures, embeds the pictures, and computes accuracy, false match rates and true accept rates.
 //
 // The false match rate (FMR) at a threshold is the share of impostor pairs, two pictures of
 // different people, whose cosine is at least the threshold. The true accept rate (TAR) is that
-// share of genuine pairs, two pictures of one person. A pair of which a picture has no face that
-// was found is compared as [NoFace]: no threshold accepts it, as no search would return it.
+// share of genuine pairs, two pictures of one person. The cosine of a pair with a picture
+// without a detected face is [NoFace]: no threshold accepts it, as no search would return it.
 package verification
 
 import (
@@ -25,7 +24,7 @@ type Picture struct {
 	Number int    // 1 or more
 }
 
-// Name is the picture's path in the folder of all pictures, without its extension:
+// Name returns the picture's path in the folder of all pictures, without its extension:
 // "Anna/Anna_0007".
 func (p Picture) Name() string {
 	return filepath.Join(p.Person, pictureID(p))
@@ -33,8 +32,8 @@ func (p Picture) Name() string {
 
 func pictureID(p Picture) string { return fmt.Sprintf("%s_%04d", p.Person, p.Number) }
 
-// Find is the picture's file in a folder: a JPEG or PNG. A picture that is not there is an error
-// that wraps [os.ErrNotExist].
+// Find returns the path of the picture's file in a folder: a JPEG or PNG. The error for a picture
+// that does not exist wraps [os.ErrNotExist].
 func (p Picture) Find(folder string) (string, error) {
 	for _, extension := range []string{".jpg", ".jpeg", ".png"} {
 		path := filepath.Join(folder, p.Name()+extension)
@@ -46,20 +45,20 @@ func (p Picture) Find(folder string) (string, error) {
 		os.ErrNotExist)
 }
 
-// Pair is two pictures that are compared.
+// Pair is two pictures to compare.
 type Pair struct {
 	A, B Picture
 	Line int // of the file, from 1
 }
 
-// Same says whether both pictures are of one person.
+// Same reports whether both pictures are of one person.
 func (p Pair) Same() bool { return p.A.Person == p.B.Person }
 
 // ReadPairs reads a file of pairs in the format of Labeled Faces in the Wild (Huang et al., 2007):
 // a line of a name and two numbers is two pictures of one person, a line of a name and a number and
 // another name and number two people. The first line may say how many pairs there are: one number,
 // of each of the two kinds, or two numbers, of sets and of each kind in a set. Fields are separated
-// by tabs or spaces; empty lines count for nothing.
+// by tabs or spaces; empty lines are ignored.
 //
 // An error of a line names its number.
 func ReadPairs(r io.Reader) ([]Pair, error) {
@@ -160,7 +159,7 @@ func parsePair(fields []string) (Pair, error) {
 	return Pair{A: pictures[0], B: pictures[1]}, nil
 }
 
-// Pictures are those of the pairs, each once, by name.
+// Pictures returns the pictures of the pairs, each once, by name.
 func Pictures(sets ...[]Pair) []Picture {
 	var all []Picture
 	for _, pairs := range sets {
@@ -177,7 +176,7 @@ func Pictures(sets ...[]Pair) []Picture {
 	return slices.Compact(all)
 }
 
-// Split compares the pairs of each kind.
+// Split compares the pairs and returns the results of each kind.
 func Split(pairs []Pair, compare func(Pair) float32) (genuine, impostor []float32) {
 	for _, p := range pairs {
 		if p.Same() {

@@ -1,6 +1,6 @@
-// Command asm writes the AVX2 kernels of package vision: see the portable twins in kernels.go for
-// what each computes. They multiply and add in the twins' order, without fused operations, so that
-// every machine sees the same.
+// Command asm writes the AVX2 kernels of package vision. Their portable twins are in kernels.go.
+// The kernels multiply and add in the twins' order, without fused operations, so that results are
+// the same on every machine.
 package main
 
 import (
@@ -38,7 +38,7 @@ func broadcast(name string) reg.VecVirtual {
 	return y
 }
 
-// parameter is where one is.
+// parameter returns the memory of a parameter.
 func parameter(name string) Mem {
 	address, err := Param(name).Resolve()
 	if err != nil {
@@ -47,7 +47,7 @@ func parameter(name string) Mem {
 	return address.Addr
 }
 
-// constant puts a number into all lanes.
+// constant returns a register with a number in all lanes.
 func constant(name string, v float32) reg.VecVirtual {
 	y := YMM()
 	// F32 writes whole numbers as integers
@@ -55,7 +55,8 @@ func constant(name string, v float32) reg.VecVirtual {
 	return y
 }
 
-// loop repeats body for each eight of n, whose offset in bytes of float32 it gets, and returns.
+// loop calls body for each eight of n values, with their offset in bytes of float32, and returns
+// from the function.
 func loop(n reg.GPVirtual, body func(at reg.GPVirtual)) {
 	at := GP64()
 	XORQ(at, at)
@@ -204,8 +205,8 @@ func widen() {
 	})
 }
 
-// stretch reads sixteen bytes for four values: what they take lies within, since none begins
-// further than four samples, or with four taps two, from the one before.
+// stretch reads sixteen bytes for four values. They contain all samples of the four, since each
+// value begins at most four samples, or with four taps two, after the one before.
 func stretch(name string, taps, rise int) {
 	var weights []string
 	for k := range taps {
@@ -255,8 +256,8 @@ func stretch(name string, taps, rise int) {
 	})
 }
 
-// between computes eight places in double, and takes two neighbours at once from either row:
-// gathering them takes as long as one after the other.
+// between computes eight places in double precision, and loads two neighbours at once from each
+// row: gathering them takes as long as loading one after the other.
 func between() {
 	TEXT("betweenAVX2", NOSPLIT,
 		"func(out *float32, pix *byte, stride int, startX, startY, stepX, stepY float64, from, n "+

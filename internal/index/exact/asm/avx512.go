@@ -8,14 +8,14 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// together is how many blocks share what is done with the tables.
+// together is the number of blocks that share the loads of the tables.
 const together = 4
 
-// ahead is how far ahead of the codes memory is asked for, in bytes: as many blocks of 512
-// coordinates. That is measured; processors follow four streams at once less well by themselves.
+// ahead is the distance of prefetches before the codes in use, in bytes: as many blocks of 512
+// coordinates. It was measured; the processor's own prefetching is worse for four streams at once.
 const ahead = together * 2048
 
-// sums512 is as sums, with two rows of a block in a register.
+// sums512 is sums with two rows of a block in a register.
 func sums512() {
 	TEXT("sumsAVX512", NOSPLIT,
 		"func(sums *uint16, codes *byte, tables *byte, rows int, blocks int)")
@@ -47,8 +47,8 @@ func sums512() {
 	RET()
 }
 
-// sumBlocks adds up n blocks and moves on. In words of two bytes all is added, and the upper bytes
-// once more by themselves, which then tell what the lower ones have added up to.
+// sumBlocks adds up n blocks and advances the pointers. Words of two bytes are added, and the upper
+// bytes once more by themselves; their difference gives the sums of the lower bytes.
 func sumBlocks(n int, out, codes, tables, rows, length reg.Register, low reg.VecVirtual) {
 	all, upper := make([]reg.VecVirtual, n), make([]reg.VecVirtual, n)
 	at := make([]reg.GPVirtual, n)
@@ -124,8 +124,7 @@ func sumBlocks(n int, out, codes, tables, rows, length reg.Register, low reg.Vec
 	MOVQ(at[n-1], codes)
 }
 
-// signed512 takes the levels whose bits are set as they are, and the others with their signs
-// turned.
+// signed512 adds the levels whose bits are set and subtracts the others.
 func signed512() {
 	TEXT("signedAVX512", NOSPLIT, "func(code *byte, levels *int8, n int) int32")
 	Doc("signedAVX512 is [portableSigned]; n, in bytes of code, is a multiple of 16 over 0.")
@@ -158,7 +157,7 @@ func signed512() {
 	returnSum(half)
 }
 
-// above512 makes half a mask at once.
+// above512 computes half a mask at once.
 func above512() {
 	TEXT("aboveAVX512", NOSPLIT,
 		"func(masks *uint32, sums *uint16, scales *float32, blocks int, step, shift, limit "+

@@ -1,5 +1,5 @@
-// Command asm writes the AVX2 and AVX-512 kernels of package exact: see the portable twins in
-// kernels.go for what each computes.
+// Command asm writes the AVX2 and AVX-512 kernels of package exact. Their portable twins are in
+// kernels.go.
 package main
 
 import (
@@ -93,7 +93,7 @@ func sums() {
 	RET()
 }
 
-// signed spreads each bit over a byte, and turns the signs of those that are not set.
+// signed expands each bit to a byte, and negates the levels whose bits are not set.
 func signed() {
 	TEXT("signedAVX2", NOSPLIT, "func(code *byte, levels *int8, n int) int32")
 	Doc("signedAVX2 is [portableSigned]; n, in bytes of code, is a multiple of 16 over 0.")
@@ -163,7 +163,7 @@ func broadcast(name string, into reg.VecVirtual) reg.VecVirtual {
 	return into
 }
 
-// fetch asks for each line of some rows.
+// fetch prefetches each line of some rows.
 func fetch() {
 	TEXT("fetchLines", NOSPLIT, "func(base *byte, width int, rows *uint16, n int)")
 	Doc("fetchLines fetches n rows of width bytes, over 0, into the cache.")
@@ -186,7 +186,7 @@ func fetch() {
 	RET()
 }
 
-// above makes a mask of 32 bits a block.
+// above computes a mask of 32 bits a block.
 func above() {
 	TEXT("aboveAVX2", NOSPLIT,
 		"func(masks *uint32, sums *uint16, scales *float32, blocks int, step, shift, limit "+
@@ -223,8 +223,8 @@ func above() {
 	RET()
 }
 
-// cosine multiplies and adds in the order of the portable twin, to the last bit: no fused
-// operations, and eight lanes added pairwise.
+// cosine multiplies and adds in the order of the portable twin, so that results are the same, bit
+// for bit: no fused operations, and eight lanes added pairwise.
 func cosine() {
 	TEXT("dotAVX2", NOSPLIT, "func(a, b *float32, n int) float32")
 	Doc("dotAVX2 is [portableDot], to the last bit; n is a multiple of 8 over 0.")
@@ -251,8 +251,8 @@ func cosine() {
 	RET()
 }
 
-// hadamard does the steps of the transform at the distances 1, 2 and 4 within a register, and the
-// others between two.
+// hadamard computes the steps of the transform at the distances 1, 2 and 4 within a register, and
+// the others between two.
 func hadamard() {
 	TEXT("hadamardAVX2", NOSPLIT, "func(v *float32, n int)")
 	Doc("hadamardAVX2 is [portableHadamard]; n is a power of two over 4.")
@@ -294,7 +294,8 @@ func hadamard() {
 	RET()
 }
 
-// within adds to each number its partner, from which it is taken where it is the second of the two.
+// within adds to each number its partner in the register; if the number is the second of the two,
+// it is subtracted from the partner.
 func within(v, end reg.Register) {
 	var signs [3]reg.VecVirtual
 	for step := range signs {
