@@ -1,5 +1,4 @@
-// Command asm writes the AVX2 kernel of package jpeg: see its portable twin in full.go for what it
-// computes.
+// Command asm writes the AVX2 kernel of package jpeg. Its portable twin is in full.go.
 package main
 
 import (
@@ -18,7 +17,7 @@ func main() {
 
 type eight [8]reg.VecVirtual
 
-// full transforms eight rows at once and then eight columns.
+// full transforms eight rows at once, and then eight columns.
 func full() {
 	TEXT("fullAVX2", NOSPLIT, "func(out *byte, stride int, b *[64]int32)")
 	Doc("fullAVX2 is [portableFull] of any coefficients.")
@@ -44,7 +43,7 @@ func full() {
 	RET()
 }
 
-// store writes eight rows of values with 18 fraction bits, shifted by 128 and kept within bytes.
+// store writes eight rows of values with 18 fraction bits, plus 128 and clamped to bytes.
 func store(out, stride reg.GPVirtual, x eight) {
 	middle, order := YMM(), YMM()
 	VPBROADCASTW(ConstData("middle", U16(128)), middle)
@@ -56,11 +55,11 @@ func store(out, stride reg.GPVirtual, x eight) {
 	for half := range 2 {
 		var pairs [2]reg.VecVirtual
 		for i := range pairs {
-			first, second := x[4*half+2*i], x[4*half+2*i+1]
-			VPSRAD(U8(18), first, first)
-			VPSRAD(U8(18), second, second)
+			evenRow, oddRow := x[4*half+2*i], x[4*half+2*i+1]
+			VPSRAD(U8(18), evenRow, evenRow)
+			VPSRAD(U8(18), oddRow, oddRow)
 			pairs[i] = YMM()
-			VPACKSSDW(second, first, pairs[i])
+			VPACKSSDW(oddRow, evenRow, pairs[i])
 			VPADDW(middle, pairs[i], pairs[i])
 		}
 		rows := YMM()
@@ -79,7 +78,7 @@ func store(out, stride reg.GPVirtual, x eight) {
 	}
 }
 
-// transposed exchanges rows and columns.
+// transposed returns the transpose.
 func transposed(x eight) (y eight) {
 	var t, u eight
 	for i := 0; i < 8; i += 2 {
@@ -120,7 +119,7 @@ func right(a reg.VecVirtual,
 	return r
 }
 
-// constants are those in memory so far, in all lanes.
+// constants are the vectors in memory with a constant in all lanes.
 var constants = map[int32]Mem{}
 
 func times(a reg.VecVirtual, constant int32) reg.VecVirtual {
@@ -137,9 +136,11 @@ func times(a reg.VecVirtual, constant int32) reg.VecVirtual {
 	return r
 }
 
-// steps are what rows and columns do differently.
+// steps are the parts of the transform that differ between rows and columns.
 type steps struct {
-	first    func(x0, x4 reg.VecVirtual) (p, q reg.VecVirtual)
+	// the scaled sum and difference of x0 and x4
+	sumAndDifference func(x0, x4 reg.VecVirtual) (sum, difference reg.VecVirtual)
+
 	even     func(x reg.VecVirtual) reg.VecVirtual // of x2 and x6, before they are multiplied
 	cos, sin int32                                 // of 6 pi/16
 	outer    func(x reg.VecVirtual) reg.VecVirtual // of x1 and x7
@@ -151,9 +152,9 @@ func same(x reg.VecVirtual) reg.VecVirtual { return x }
 
 func rowsSteps() steps {
 	return steps{
-		first: func(x0, x4 reg.VecVirtual) (p, q reg.VecVirtual) {
-			p, q = left(x0, 17), left(x4, 17)
-			return add(p, q), sub(p, q)
+		sumAndDifference: func(x0, x4 reg.VecVirtual) (sum, difference reg.VecVirtual) {
+			x0, x4 = left(x0, 17), left(x4, 17)
+			return add(x0, x4), sub(x0, x4)
 		},
 		even: same, cos: 70936, sin: 171254,
 		outer: func(x reg.VecVirtual) reg.VecVirtual { return left(x, 7) },
@@ -164,11 +165,11 @@ func rowsSteps() steps {
 
 func columnsSteps() steps {
 	return steps{
-		first: func(x0, x4 reg.VecVirtual) (p, q reg.VecVirtual) {
+		sumAndDifference: func(x0, x4 reg.VecVirtual) (sum, difference reg.VecVirtual) {
 			half := YMM()
 			VPBROADCASTD(ConstData("half", U32(1<<19)), half)
-			p = add(x0, half)
-			return right(add(p, x4), 2), right(sub(p, x4), 2)
+			x0 = add(x0, half)
+			return right(add(x0, x4), 2), right(sub(x0, x4), 2)
 		},
 		even: func(x reg.VecVirtual) reg.VecVirtual { return right(x, 13) }, cos: 1108, sin: 2676,
 		outer: same,
@@ -178,7 +179,7 @@ func columnsSteps() steps {
 }
 
 func transform(s steps, x eight) (y eight) {
-	p, q := s.first(x[0], x[4])
+	p, q := s.sumAndDifference(x[0], x[4])
 	x2, x6 := s.even(x[2]), s.even(x[6])
 	r1 := sub(times(x2, s.cos), times(x6, s.sin))
 	r2 := add(times(x2, s.sin), times(x6, s.cos))
