@@ -2,7 +2,7 @@ package exact
 
 import "math"
 
-// How a search knows what it need not look at.
+// How a search decides which vectors it need not compare.
 //
 // Let x be a stored vector and q a query, both of unit length and rotated at random, in D
 // dimensions, and c their cosine. The codes stand for a vector u: in the first stage u has the
@@ -16,36 +16,37 @@ import "math"
 //
 //	e - c = ⟨q,g⟩ + ⟨q̂-q, x+g⟩
 //
-// Of q only the part orthogonal to x, of length √(1-c²), counts in the first term. A random
-// rotation leaves g's direction among those orthogonal to x uniformly distributed, for which the
-// projection on any fixed one is as good as normal with the variance 1/(D-1), and with lighter
-// tails (RaBitQ, Gao and Long, SIGMOD 2024, rests on the same argument). The second is a sum of
-// independent roundings with mean zero. Where all |u| are the same, as in the first stage, v is
-// their mean variance a coordinate, which is computed with the query; in the second it is the
-// greatest, a quarter of the step's square. So the standard deviation is at most √(G(1-c²)/(D-1) +
-// v(1+G)). Only of matches does that have to hold: with t the least cosine wanted, 0 <= t <= c, it
-// is at most what it is with t in place of c.
+// Of q only the part orthogonal to x, of length √(1-c²), counts in the first term. After a random
+// rotation, g's direction is uniformly distributed among those orthogonal to x. Its projection on a
+// fixed direction is nearly normal with the variance 1/(D-1), and with lighter tails (RaBitQ, Gao
+// and Long, SIGMOD 2024, uses the same argument). The second term is a sum of independent roundings
+// with mean zero. Where all |u| are the same, as in the first stage, v is their mean variance a
+// coordinate, which is computed with the query; in the second it is the greatest, a quarter of the
+// step's square. So the standard deviation is at most √(G(1-c²)/(D-1) + v(1+G)). The bound must
+// hold for matches only: with t the least requested cosine, 0 <= t <= c, it is at most its value
+// with t in place of c.
 //
-// A vector is passed over if e plus [deviations] of these is still less than the least cosine
-// wanted. That loses a match with a probability of 1e-9 in each stage, under one in a million by
-// far, in theory; tests watch how far estimates stray. What the codes cannot rule out is compared
-// in full: the cosines returned are those of [kernels.cosine], and nothing else decides what is
-// among the best.
+// A vector is skipped if e plus [deviations] standard deviations is less than the least requested
+// cosine. In theory that loses a match with a probability of 1e-9 in each stage, far below one in a
+// million; tests measure the errors of estimates. Vectors that the codes cannot rule out are
+// compared in full: the returned cosines are those of [kernels.cosine], and they alone decide which
+// hits are the best.
 //
-// Vectors that are not of unit length have no scale, and are never passed over.
+// Vectors that are not of unit length have no scale, and are never skipped.
 
 const (
-	// deviations is how many standard deviations an estimate may be off.
+	// deviations is the largest error of an estimate, in standard deviations.
 	deviations = 6
 
-	// maxNormError is how far a vector's length may be from 1 to have a code.
+	// maxNormError is the largest difference of a vector's length from 1 for which it has a code.
 	maxNormError = 1e-4
 
-	// margin covers lengths that are not quite 1 and the rounding of float32.
+	// margin allows for lengths that are not quite 1 and for the rounding of float32.
 	margin = 3e-4
 )
 
-// spreads are a query's share of the deviations, in D dimensions with rounding variances v.
+// spreads are the parts of the deviations that depend on the query, in D dimensions with rounding
+// variances v.
 type spreads struct {
 	dimension float64 // (1-t²)/(D-1)
 	mean      float64 // v in the first stage
@@ -70,7 +71,7 @@ func (s spreads) first() (slope, offset float64) {
 	return slope, root - slope*at
 }
 
-// second is the deviation of the second stage for √G as encoded: √(G(1-t²)/(D-1) + v(1+G)).
+// second returns the deviation of the second stage for √G as encoded: √(G(1-t²)/(D-1) + v(1+G)).
 func (s spreads) second(spread float32) float32 {
 	g := float64(spread) * float64(spread)
 	return float32(math.Sqrt(g*s.dimension + s.most*(1+g)))

@@ -7,27 +7,27 @@ import (
 	"sync"
 )
 
-// maxDimension keeps the sums of a scan within 16 bits: 2 lookups of at most 62 for each 8 of 4096
-// coordinates are 63,488.
+// maxDimension is the dimension up to which the sums of a scan fit in 16 bits: 2 lookups of at most
+// 62 for each 8 of 4096 coordinates are 63,488.
 const maxDimension = 4096
 
-// minWidth is how many coordinates a code has at least. The error of an estimate falls with the
-// number of coordinates, so that shorter vectors are spread over as many: at 128 coordinates, codes
-// leave a hundred times as many vectors open as at 512, which takes more time than longer codes do.
+// minWidth is the least number of coordinates of a code. The error of an estimate falls with the
+// number of coordinates, so shorter vectors are expanded to minWidth: at 128 coordinates, codes
+// cannot rule out a hundred times as many vectors as at 512, which takes more time than longer
+// codes do.
 const minWidth = 512
 
-// coder turns vectors of one dimension into codes of two bits a coordinate. See bound.go for what
-// the codes are worth.
+// coder encodes vectors of one dimension as codes of two bits a coordinate. bound.go describes what
+// the codes say of a vector.
 type coder struct {
 	kernels   *kernels
 	dimension int // of the vectors
-	// of the codes: the dimension, filled up with zeros to a power of two of at least minWidth
+	// of the codes: the dimension, rounded up to a power of two of at least minWidth
 	width int
 	signs []float32 // ±1, three rounds of width
 }
 
-// coders are those of an index, one for each dimension: the many small collections of a server need
-// not have their own.
+// coders are the coders of an index, one for each dimension, which all collections share.
 type coders struct {
 	kernels *kernels
 
@@ -61,12 +61,12 @@ func newCoder(k *kernels, dimension int) *coder {
 	return c
 }
 
-// rows is the length of a plane of codes in bytes a vector.
+// rows returns the bytes of a vector in one plane of the codes.
 func (c *coder) rows() int { return c.width / 8 }
 
 // rotate returns a random rotation of a vector, of c.width coordinates: three rounds of random
-// signs and a Walsh-Hadamard transform, which come close to a rotation drawn uniformly and cost n
-// log n.
+// signs and a Walsh-Hadamard transform, which are close to a uniformly distributed rotation and take time in
+// proportion to n log n.
 func (c *coder) rotate(v, rotated []float32) {
 	clear(rotated[copy(rotated, v):])
 	for round := range 3 {
@@ -82,22 +82,21 @@ func (c *coder) rotate(v, rotated []float32) {
 	}
 }
 
-// scales are what the sums of a vector's codes are multiplied with to estimate cosines (see
-// bound.go).
+// scales are the factors of the sums of a vector's codes in estimates of cosines (see bound.go).
 type scales struct {
-	// of the signs alone; NaN: nothing is known, as of a vector that is not of unit length
+	// of the signs alone; NaN: there is no estimate, for example for a vector not of unit length
 	sign   float32
 	both   float32 // of both planes
-	spread float32 // of what both planes leave open
+	spread float32 // √G of both planes, see bound.go
 }
 
-// largeFrom is where the levels ±1/2 and ±3/2 part, as a multiple of a coordinate's standard
-// deviation: the best uniform quantiser of a normal distribution with four levels (Max, Quantizing
-// for minimum distortion, 1960).
+// largeFrom is the boundary between the levels ±1/2 and ±3/2, as a multiple of a coordinate's
+// standard deviation: the best uniform quantiser of a normal distribution with four levels (Max,
+// Quantizing for minimum distortion, 1960).
 const largeFrom = 0.9957
 
-// encode writes the codes of a vector: to a slot of a block one bit a coordinate for its sign, and
-// to lows one that tells whether it lies on the upper or the lower half of that side. scratch has
+// encode writes the codes of a vector: one bit a coordinate for its sign to a slot of a block, and
+// to lows one bit that says whether it is in the upper or the lower half of that side. scratch has
 // c.width numbers.
 func (c *coder) encode(v []float32, signs, lows []byte, slot int, scratch []float32) scales {
 	c.rotate(v, scratch)

@@ -19,12 +19,12 @@ type disk struct {
 	files      *Files
 	collection face.CollectionKey
 	log        *slog.Logger
-	failed     atomic.Bool // writing has failed, which is said once
-	left       atomic.Bool // the gallery has left the index and changes no file any more
+	failed     atomic.Bool // writing has failed, which is logged once
+	left       atomic.Bool // the gallery has left the index and must not change files
 }
 
-// begin returns the paths of the files that are there, once galleries of the collection that have
-// left the index change none any more.
+// begin returns the paths of the existing files, after galleries of the collection that have left
+// the index have stopped changing them.
 func (d *disk) begin() []string {
 	defer d.files.locks.exclude(d.collection)()
 	return d.files.list(d.collection)
@@ -33,8 +33,8 @@ func (d *disk) begin() []string {
 // clear removes the files, unless the gallery has left the index.
 func (d *disk) clear() error { return d.files.dropUnless(d.collection, d.left.Load) }
 
-// write puts a full slab and its vectors into a file, and returns the slab to use instead; nil if
-// that fails or the gallery has left the index.
+// write writes a full slab and its vectors to a file, and returns the slab to use instead, or nil
+// if that fails or the gallery has left the index.
 func (d *disk) write(c *coder, s *slab, vector func(slot int) []float32) *slab {
 	defer d.files.locks.share(d.collection)()
 	if d.left.Load() {
@@ -51,7 +51,7 @@ func (d *disk) write(c *coder, s *slab, vector func(slot int) []float32) *slab {
 	return sealed
 }
 
-// remove removes a file that is of no use any more, unless the gallery has left the index.
+// remove removes an unneeded file, unless the gallery has left the index.
 func (d *disk) remove(path string) {
 	defer d.files.locks.share(d.collection)()
 	if d.left.Load() {
@@ -74,7 +74,7 @@ func (d *disk) read(ctx context.Context, known *coders, paths []string) (*coder,
 	slabs := make([]*slab, len(paths))
 	var next atomic.Int64
 	var working sync.WaitGroup
-	const readers = 8 // so that a disk has something to put in order
+	const readers = 8 // a disk reads faster if it can reorder requests
 	for range min(len(paths), max(readers, runtime.GOMAXPROCS(0))) {
 		working.Go(func() {
 			var head []byte
@@ -107,14 +107,14 @@ func (d *disk) read(ctx context.Context, known *coders, paths []string) (*coder,
 	return c, slices.DeleteFunc(slabs, func(s *slab) bool { return s == nil })
 }
 
-// reconcile makes holes of what the record has no more, or a slab before has too, and leaves slabs
-// with more holes than vectors. It returns the slabs that are left, and those of the record's keys,
-// which are in ascending order, that are in none.
+// reconcile clears slots whose keys the record does not have or an earlier slab has too, and drops
+// slabs with more holes than vectors. It returns the remaining slabs, and the record's keys that
+// are in none of them. Keys are in ascending order.
 func (d *disk) reconcile(slabs []*slab, keys []face.VectorKey) (left []*slab,
 	missing []face.VectorKey) {
 	there := make([]bool, len(keys))
 	var places []int
-	next := 0 // most files hold keys that follow one another
+	next := 0 // most files have consecutive keys
 	for _, s := range slabs {
 		places = places[:0]
 		for slot := range s.keys {
@@ -154,8 +154,8 @@ func (d *disk) reconcile(slabs []*slab, keys []face.VectorKey) (left []*slab,
 	return left, missing
 }
 
-// install puts full slabs before what was added while they were read. errDropped if the gallery was
-// freed.
+// install inserts full slabs before the vectors that were added while the slabs were read. The
+// error is errDropped if the gallery was freed.
 func (g *gallery) install(c *coder, slabs []*slab) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()

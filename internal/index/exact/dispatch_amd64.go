@@ -40,7 +40,7 @@ func assembly(name string,
 			return signed(&code[0], &levels[0], len(code))
 		},
 		fetch: func(base []byte, width int, rows []uint16) {
-			if len(rows) > 0 && len(base) > 0 { // nothing happens where there is no memory
+			if len(rows) > 0 && len(base) > 0 { // there is nothing to fetch without rows
 				fetchLines(&base[0], width, &rows[0], len(rows))
 			}
 		},

@@ -1,6 +1,6 @@
-// Package exact is the [face.Index] of a single machine: it looks at every vector of a collection.
-// Two bits a coordinate tell enough of most vectors to pass them over, 32 at once (kernels.go); the
-// rest are compared in full. How seldom that loses a match is in bound.go.
+// Package exact is the [face.Index] of a single machine, with exact search. Two bits a coordinate
+// are enough to rule out most vectors, 32 at once (kernels.go); the others are compared in full.
+// bound.go says how rarely that loses a match.
 package exact
 
 import (
@@ -19,15 +19,16 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// Source is where a collection's vectors are read from when it is first searched. A [face.Store] is
-// one for the vectors of faces, and a [SourceFunc] of its UserVectors one for those of users.
+// Source is the system that a collection's vectors are read from when it is first searched. A
+// [face.Store] is a source of faces' vectors, and a [SourceFunc] of its UserVectors one of users'
+// vectors.
 type Source interface {
-	// Embeddings yields what a collection holds at one moment, which is not before the call. An
-	// error ends it.
+	// Embeddings yields the content of a collection at one moment, not before the call. An error
+	// ends it.
 	Embeddings(ctx context.Context, c face.CollectionKey) iter.Seq2[face.Embedding, error]
 }
 
-// SourceFunc is a function that is a [Source].
+// SourceFunc is a function as a [Source].
 type SourceFunc func(context.Context, face.CollectionKey) iter.Seq2[face.Embedding, error]
 
 // Embeddings calls f.
@@ -39,18 +40,19 @@ func (f SourceFunc) Embeddings(ctx context.Context, c face.CollectionKey) iter.S
 // DefaultMaxBytes is 4 GiB: 1.9 million vectors of 512 numbers.
 const DefaultMaxBytes = 4 << 30
 
-// Options are what an index can be made with. The zero value is ready to use.
+// Options are the options of an index. The zero value is ready to use.
 type Options struct {
-	// MaxBytes is how much memory the vectors may take. Beyond it the collection that was not
-	// searched for longest is let go, and read again when it is asked for; the one searched last
-	// stays, however large. 0: [DefaultMaxBytes].
+	// MaxBytes limits the memory of the vectors. Above it the least recently searched collections
+	// are removed from memory, and read again at their next search. The most recently searched one
+	// stays, whatever its size. 0: [DefaultMaxBytes].
 	MaxBytes int64
 
-	// Files is where vectors are kept, beside the source; nil: all are in memory. If the source is
-	// a [Record], they are used again after a restart, else for one reading of a collection.
+	// Files has vectors in files, in addition to the source; nil: all are in memory. If the source
+	// is a [Record], they are used again after a restart; otherwise they are used until the
+	// collection is read again.
 	Files *Files
 
-	// Log is told of what was repaired; nil: nobody.
+	// Log gets messages about repairs; nil: they are not logged.
 	Log *slog.Logger
 
 	kernels *kernels // nil: the fastest
@@ -60,10 +62,12 @@ type Options struct {
 var ErrClosed = errors.New("the index is closed")
 
 // Index searches collections exactly. It reads a collection from its [Source] at the first search,
-// and follows Add and Remove from then on; until then they do nothing, since the source has it all.
+// and applies Add and Remove from then on; before, they do nothing, since the source has all
+// vectors.
 //
-// A search scans an immutable view of a collection and takes no lock, so that searches and changes
-// never wait for each other (see [gallery]). It sees every vector that was added before it began.
+// A search scans an immutable view of a collection without a lock, so that searches and changes
+// never wait for each other (see [gallery]). It includes every vector that was added before it
+// began.
 type Index struct {
 	source   Source
 	maxBytes int64
@@ -71,15 +75,15 @@ type Index struct {
 	files    *Files
 	log      *slog.Logger
 	tally    Tally
-	loads    chan struct{} // holds one for each load at work
-	cores    chan struct{} // and one for each slab that loads are making
+	loads    chan struct{} // has one element for each running load
+	cores    chan struct{} // has one element for each slab that loads are making
 
 	ctx   context.Context // of the loads; ended by Close
 	end   context.CancelFunc
 	tasks sync.WaitGroup // the loads, and the freeing of memory
 
-	// mu is held for moments, so that no collection waits for what is done with another: under it
-	// no lock of a gallery is taken and no file is used.
+	// mu is held for short times only, so that a collection does not wait for work on another:
+	// while it is held, no lock of a gallery is taken and no file is used.
 	mu      sync.Mutex
 	entries map[face.CollectionKey]*entry
 	recent  *list.List // of the entries, the one searched last in front
@@ -88,7 +92,7 @@ type Index struct {
 	closed  bool
 }
 
-// entry is a collection that is in memory or on its way there.
+// entry is a collection that is in memory or being loaded.
 type entry struct {
 	key     face.CollectionKey
 	gallery gallery
@@ -98,9 +102,9 @@ type entry struct {
 
 	// Under Index.mu:
 	place   *list.Element // in recent
-	users   int           // searches that have it
-	left    bool          // it is not in the index any more
-	ready   bool          // it is loaded, and counts
+	users   int           // searches that use it
+	left    bool          // it has been removed from the index
+	ready   bool          // it is loaded, and counted in Index.bytes
 	bytes   int64         // as counted in Index.bytes
 	vectors int           // as counted in Index.vectors
 }
@@ -136,8 +140,8 @@ func New(source Source, o Options) *Index {
 	return x
 }
 
-// Warm begins to read the collection with files that was read last, so that after a restart its
-// first search need not wait for that.
+// Warm starts to load the most recently used collection with files, so that its first search after
+// a restart waits less.
 func (x *Index) Warm() {
 	if x.files == nil {
 		return
@@ -149,8 +153,8 @@ func (x *Index) Warm() {
 	}
 }
 
-// Close ends the loads that are at work and waits for them, so that the source can be closed next.
-// Searches fail from then on.
+// Close ends running loads and waits for them, so that the source can be closed afterwards. Later
+// searches fail.
 func (x *Index) Close() error {
 	x.mu.Lock()
 	x.closed = true
@@ -187,7 +191,7 @@ func (x *Index) Drop(_ context.Context, c face.CollectionKey) error {
 	x.mu.Lock()
 	if e := x.entries[c]; e != nil {
 		e.stop()
-		x.forget(e)
+		x.removeEntry(e)
 	}
 	x.mu.Unlock()
 	if x.files == nil {
@@ -200,8 +204,8 @@ func (x *Index) Drop(_ context.Context, c face.CollectionKey) error {
 }
 
 // Search implements [face.Index]. A query of another length than the collection's vectors is an
-// error. The first search of a collection waits until it is read; one whose context ends meanwhile
-// returns, and the reading goes on.
+// error. The first search of a collection waits until it is loaded; if its context ends meanwhile,
+// it returns, and the load continues.
 func (x *Index) Search(ctx context.Context, c face.CollectionKey, query []float32, k int,
 	least float32) ([]face.Hit, error) {
 	hits, err := x.search(ctx, c, query, k, least)
@@ -223,13 +227,13 @@ func (x *Index) search(ctx context.Context, c face.CollectionKey, query []float3
 		hits, err := x.try(ctx, c, query, k, least)
 		var d *damage
 		if errors.Is(err, errDropped) || errors.As(err, &d) && tries < maxRepairs {
-			continue // and read what is there now
+			continue // with the current content
 		}
 		return hits, err
 	}
 }
 
-// try searches a collection once. A damaged file that it finds is repaired for the next time.
+// try searches a collection once. A damaged file that it finds is repaired for the next try.
 func (x *Index) try(ctx context.Context, c face.CollectionKey, query []float32, k int,
 	least float32) ([]face.Hit, error) {
 	//nolint:contextcheck // other searches share the read, so it has the index's context
@@ -254,23 +258,23 @@ func (x *Index) try(ctx context.Context, c face.CollectionKey, query []float32, 
 	return hits, err
 }
 
-// maxRepairs is how often a search begins again; more files than that damaged in a moment mean a
-// disk that is not fit for use.
+// maxRepairs limits the repetitions of a search: a disk with more files that are damaged at one
+// time is defective.
 const maxRepairs = 100
 
-// repair removes a damaged file and lets the collection be read again: what the file had comes from
-// the source.
+// repair removes a damaged file and the entry of its collection, which is then loaded again: the
+// source has the file's vectors.
 func (x *Index) repair(e *entry, d *damage) {
 	if x.find(e.key) != e {
 		return // another search has repaired it
 	}
-	// The file is removed before the collection can be read again. Several searches may find the
-	// damage at once.
+	// The file is removed before the collection can be loaded again. Several searches may find the
+	// damage concurrently.
 	err := os.Remove(d.slab.file.path)
 	x.mu.Lock()
 	first := x.entries[e.key] == e
 	if first {
-		x.forget(e)
+		x.removeEntry(e)
 	}
 	x.mu.Unlock()
 	if !first {
@@ -293,11 +297,12 @@ func (x *Index) find(c face.CollectionKey) *entry {
 	return x.entries[c]
 }
 
-// acquire returns the entry of a collection, and starts to read it if there is none. The entry's
+// acquire returns the entry of a collection, and starts to load it if there is none. The entry's
 // memory stays until the caller releases the entry.
 //
-// The entry is there before the source is asked. So what is committed before an Add that finds no
-// entry is in what the source yields later, and an Add that finds one tells it directly.
+// The entry exists before the source is read. So vectors that are committed before an Add that
+// finds no entry are in the source when it is read, and an Add that finds an entry adds its vectors
+// to it.
 func (x *Index) acquire(c face.CollectionKey) (*entry, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -330,7 +335,7 @@ func (x *Index) release(e *entry) {
 	x.freeUnused(e)
 }
 
-// read fills an entry from the source. If that fails, the next search tries again.
+// read loads an entry from the source. If that fails, the next search tries again.
 func (x *Index) read(ctx context.Context, e *entry) {
 	defer e.stop()
 	defer close(e.loaded)
@@ -350,7 +355,7 @@ func (x *Index) read(ctx context.Context, e *entry) {
 		e.err = errDropped
 	}
 	if there {
-		x.forget(e)
+		x.removeEntry(e)
 	}
 }
 
@@ -365,7 +370,7 @@ func (x *Index) fill(ctx context.Context, e *entry) error {
 		return e.gallery.fill(ctx, x.cores, x.source.Embeddings(ctx, e.key))
 	}
 	record, ok := x.source.(Record)
-	if !ok { // files cannot be told from what is there now
+	if !ok { // files cannot be compared with the current content
 		if err := e.gallery.disk.clear(); err != nil {
 			return err
 		}
@@ -381,14 +386,14 @@ func (x *Index) fill(ctx context.Context, e *entry) error {
 	return nil
 }
 
-// fillFromFiles fills an entry from files, and from the source what they lack.
+// fillFromFiles fills an entry from files, and from the source with the vectors that they lack.
 func (x *Index) fillFromFiles(ctx context.Context, e *entry, record Record) error {
 	disk := e.gallery.disk
 	paths := disk.begin()
 	var keys []face.VectorKey
 	var keysErr error
 	var reading sync.WaitGroup
-	if len(paths) > 0 { // meanwhile, since either takes as long
+	if len(paths) > 0 { // in parallel, since both take about the same time
 		reading.Go(func() { keys, keysErr = collect(record.EmbeddingKeys(ctx, e.key)) })
 	}
 	coder, slabs := disk.read(ctx, x.coders, paths)
@@ -401,7 +406,7 @@ func (x *Index) fillFromFiles(ctx context.Context, e *entry, record Record) erro
 	}
 	slabs, missing := disk.reconcile(slabs, keys)
 	if err := e.gallery.install(coder, slabs); err != nil {
-		return errors.Join(err, disk.clear()) // the next reading begins without
+		return errors.Join(err, disk.clear()) // the next load begins without files
 	}
 	for batch := range slices.Chunk(missing, slabSlots) {
 		if err := e.gallery.fill(ctx, x.cores,
@@ -412,7 +417,7 @@ func (x *Index) fillFromFiles(ctx context.Context, e *entry, record Record) erro
 	return ctx.Err()
 }
 
-// collect returns what is yielded until an error.
+// collect returns the yielded keys, up to an error.
 func collect(yielded iter.Seq2[face.VectorKey, error]) (keys []face.VectorKey, err error) {
 	for key, err := range yielded {
 		if err != nil {
@@ -423,7 +428,7 @@ func collect(yielded iter.Seq2[face.VectorKey, error]) (keys []face.VectorKey, e
 	return keys, nil
 }
 
-// sweep removes the files of collections that are gone, whose dropping a crash cut short.
+// sweep removes the files of deleted collections that remain after a crash.
 func (x *Index) sweep(record Record) {
 	for _, c := range x.files.collections() {
 		if x.ctx.Err() != nil {
@@ -441,7 +446,7 @@ func (x *Index) sweep(record Record) {
 		if !empty {
 			continue
 		}
-		// A reading of the collection that begins now waits for the end of the removal.
+		// A load of the collection that begins now waits for the end of the removal.
 		err := x.files.dropUnless(c, func() bool { return x.find(c) != nil || x.ctx.Err() != nil })
 		if err != nil {
 			x.log.Warn("the index cannot remove files that it does not need", "collection", c,
@@ -450,14 +455,15 @@ func (x *Index) sweep(record Record) {
 	}
 }
 
-// account is count for callers that do not hold x.mu.
+// account calls count; x.mu must not be held.
 func (x *Index) account(e *entry) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.count(e)
 }
 
-// count counts an entry's memory anew and lets others go if it is too much; x.mu is held.
+// count updates the size of an entry, and removes other entries if there is too much in memory;
+// x.mu is held.
 func (x *Index) count(e *entry) {
 	if x.entries[e.key] != e || !e.ready {
 		return
@@ -470,13 +476,13 @@ func (x *Index) count(e *entry) {
 		old := place.Value.(*entry)
 		place = place.Prev()
 		if old.ready && old.place != x.recent.Front() {
-			x.forget(old)
+			x.removeEntry(old)
 		}
 	}
 }
 
-// forget takes an entry out of the index; x.mu is held. Searches that have it go on with it.
-func (x *Index) forget(e *entry) {
+// removeEntry removes an entry from the index; x.mu is held. Searches that use it continue with it.
+func (x *Index) removeEntry(e *entry) {
 	delete(x.entries, e.key)
 	x.recent.Remove(e.place)
 	e.gallery.leaveFiles()
@@ -486,19 +492,19 @@ func (x *Index) forget(e *entry) {
 	x.freeUnused(e)
 }
 
-// freeUnused gives the memory of an entry back to the system once the entry has left the index and
-// no search has it; x.mu is held. Go's collector does not do that in time: what is outside of the
-// heap does not make it run.
+// freeUnused returns the memory of an entry to the system once the entry has been removed from the
+// index and no search uses it; x.mu is held. Go's garbage collector would do that too late: memory
+// outside of the heap does not start it.
 func (x *Index) freeUnused(e *entry) {
 	if e.left && e.users == 0 && !x.closed {
 		x.tasks.Go(e.gallery.free)
 	}
 }
 
-// Tally returns the counts of the index's work, which go on counting.
+// Tally returns the counters of the index's work, which continue to count.
 func (x *Index) Tally() *Tally { return &x.tally }
 
-// Size is what the index has in memory: collections, vectors and about how many bytes.
+// Size returns the numbers of collections and vectors in memory, and approximately their bytes.
 func (x *Index) Size() (collections, vectors int, bytes int64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

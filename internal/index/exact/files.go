@@ -22,21 +22,21 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// Record is the system of record beneath an index that keeps files.
+// Record is the system of record of an index with files.
 type Record interface {
 	Source
 
-	// EmbeddingKeys yields the keys of what Embeddings would yield, in ascending order.
+	// EmbeddingKeys yields the keys of the vectors that Embeddings would yield, in ascending order.
 	EmbeddingKeys(ctx context.Context, c face.CollectionKey) iter.Seq2[face.VectorKey, error]
 
-	// EmbeddingsByKey yields the vectors with these keys that are still there, in any order.
+	// EmbeddingsByKey yields the vectors with these keys that still exist, in any order.
 	EmbeddingsByKey(ctx context.Context, c face.CollectionKey,
 		keys []face.VectorKey) iter.Seq2[face.Embedding, error]
 }
 
-// Files is where an index keeps full slabs: codes, to be read again after a restart, and vectors,
-// which are mapped into memory instead of taking it. The record stays the truth: a file that is
-// damaged, torn or missing costs time, and nothing else.
+// Files has full slabs of an index in files: codes, which are read again after a restart, and
+// vectors, which are mapped into the address space and need no memory of their own. The record is
+// authoritative: a damaged, incomplete or missing file takes time, and loses nothing.
 //
 //	DIR/IDENTITY/COLLECTION/RANDOM-HIGHESTKEY.slab
 type Files struct {
@@ -45,9 +45,9 @@ type Files struct {
 }
 
 // OpenFiles returns the files in a directory that belong to a record with this identity, and
-// removes all others. highest is the highest key that the record has given so far: files with a
-// higher one stem from a later state, before the record was put back to an earlier one, and what
-// they hold may be given the same keys anew.
+// removes all others. highest is the highest key that the record has assigned so far. A file with a
+// higher key is of a later state, before the record was restored to an earlier one: its keys may be
+// assigned to other vectors.
 func OpenFiles(dir string, identity []byte, highest face.VectorKey) (*Files, error) {
 	f := &Files{dir: filepath.Join(dir, fmt.Sprintf("%x", identity))}
 	if err := f.clean(dir, highest); err != nil {
@@ -108,9 +108,9 @@ func (f *Files) collection(c face.CollectionKey) string {
 	return filepath.Join(f.dir, strconv.FormatInt(int64(c), 10))
 }
 
-// collections returns those that have files.
+// collections returns the collections that have files.
 func (f *Files) collections() (keys []face.CollectionKey) {
-	entries, _ := os.ReadDir(f.dir) // what cannot be listed is not swept
+	entries, _ := os.ReadDir(f.dir) // a folder that cannot be listed is not swept
 	for _, entry := range entries {
 		if key, err := strconv.ParseInt(entry.Name(), 10, 64); err == nil {
 			keys = append(keys, face.CollectionKey(key))
@@ -119,7 +119,7 @@ func (f *Files) collections() (keys []face.CollectionKey) {
 	return keys
 }
 
-// touch notes that a collection is in use, if it has files.
+// touch records that a collection is in use, if it has files.
 func (f *Files) touch(c face.CollectionKey) error {
 	now := time.Now()
 	if err := os.Chtimes(f.collection(c), now, now); !errors.Is(err, fs.ErrNotExist) {
@@ -128,7 +128,7 @@ func (f *Files) touch(c face.CollectionKey) error {
 	return nil
 }
 
-// latest returns the collection with files that was in use last.
+// latest returns the most recently used collection with files.
 func (f *Files) latest() (latest face.CollectionKey, ok bool) {
 	var newest time.Time
 	for _, c := range f.collections() {
@@ -140,13 +140,14 @@ func (f *Files) latest() (latest face.CollectionKey, ok bool) {
 	return latest, ok
 }
 
-// drop removes a collection's files. It waits for what is changing them, and what would change them
-// waits for it.
+// drop removes a collection's files. It waits for running changes of them, and later changes wait
+// for it.
 func (f *Files) drop(c face.CollectionKey) error {
 	return f.dropUnless(c, func() bool { return false })
 }
 
-// dropUnless is drop, unless keep returns true while nothing changes the files.
+// dropUnless is drop, but removes nothing if keep, which is called while no change runs, returns
+// true.
 func (f *Files) dropUnless(c face.CollectionKey, keep func() bool) error {
 	defer f.locks.exclude(c)()
 	if keep() {
@@ -172,10 +173,10 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli) // never changed
 
-// errDamaged says that a file does not hold what was written.
+// errDamaged says that a file does not contain what was written.
 var errDamaged = errors.New("the file is damaged")
 
-// damage is an errDamaged of one slab's file.
+// damage is the errDamaged of one slab's file.
 type damage struct {
 	slab *slab
 	err  error
@@ -185,8 +186,8 @@ func (d *damage) Error() string { return fmt.Sprintf("%s: %v", d.slab.file.path,
 
 func (d *damage) Unwrap() error { return d.err }
 
-// mapped is a file's rows in memory, where they come to as they are used. Whoever reads from it
-// keeps it alive.
+// mapped is a file's rows in the address space; pages are loaded when they are first read. Readers
+// keep a reference to it.
 type mapped struct {
 	path    string
 	rows    []byte
@@ -196,7 +197,7 @@ type mapped struct {
 
 func (c *coder) rowBytes() int { return 4*c.dimension + 4 }
 
-// slotsBytes is the length of a full slab's keys, scales and codes.
+// slotsBytes returns the length of a full slab's keys, scales and codes.
 func slotsBytes(c *coder) int { return slabSlots * (8 + 12 + 2*c.rows()) }
 
 func headBytes(c *coder) int { return headerBytes + slotsBytes(c) + 4 }
@@ -217,15 +218,15 @@ func rowSum(key face.VectorKey, row []byte) uint32 {
 	return crc32.Update(crc32.Update(0, castagnoli, k[:]), castagnoli, row)
 }
 
-// raw is the memory of numbers.
+// raw returns the memory of numbers.
 func raw[T float32 | atomic.Int64](numbers []T) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(numbers))),
 		len(numbers)*int(unsafe.Sizeof(numbers[0])))
 }
 
-// write puts a full slab and its vectors into a file and returns the slab to use instead, with the
-// vectors in the file. The file is not synced: what a power failure tears does not pass its
-// checksums.
+// write writes a full slab and its vectors to a file and returns the slab to use instead, with the
+// vectors in the file. The file is not synced: its checksums find a file that a power failure left
+// incomplete.
 func (f *Files) write(collection face.CollectionKey, c *coder, s *slab,
 	vector func(slot int) []float32) (*slab, error) {
 	dir := f.collection(collection)
@@ -271,8 +272,8 @@ func writeSlab(file io.Writer, c *coder, s *slab, vector func(slot int) []float3
 	return w.Flush()
 }
 
-// readSlab reads a file's head, for which buffer has room, and maps its rows. The slab's keys are
-// those written; low, high and live are for the caller to set.
+// readSlab reads a file's head into buffer, which must be long enough, and maps its rows. The
+// slab's keys are those in the file; the caller sets low, high and live.
 func readSlab(path string, c *coder, buffer []byte) (*slab, error) {
 	file, err := os.Open(path)
 	if err != nil {

@@ -375,7 +375,7 @@ func TestSearchesHoldWhatTheyRead(t *testing.T) {
 		for ctx.Err() == nil {
 			x.mu.Lock()
 			if e := x.entries[1]; e != nil && e.ready {
-				x.forget(e)
+				x.removeEntry(e)
 			}
 			x.mu.Unlock()
 			runtime.GC()

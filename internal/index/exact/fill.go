@@ -9,8 +9,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// fill loads what a source yields. Full slabs are made beside the reading, on as many cores as the
-// tokens in cores let, and are there together at the end.
+// fill loads the vectors that a source yields. Full slabs are made in parallel with the reading, on
+// as many cores as the tokens in cores allow, and are published together at the end.
 func (g *gallery) fill(ctx context.Context, cores chan struct{},
 	embeddings iter.Seq2[face.Embedding, error]) error {
 	var c *coder
@@ -55,8 +55,7 @@ func (g *gallery) fill(ctx context.Context, cores chan struct{},
 	return g.load(batch)
 }
 
-// makeSlab puts as many vectors as a slab has slots into one, and them into a file if that is
-// possible.
+// makeSlab makes a full slab of vectors, and writes it to a file if possible.
 func (g *gallery) makeSlab(c *coder, embeddings []face.Embedding) *slab {
 	s := newSlab(c, slabSlots, false)
 	scratch := make([]float32, c.width)
@@ -67,7 +66,7 @@ func (g *gallery) makeSlab(c *coder, embeddings []face.Embedding) *slab {
 		func(slot int) []float32 { return embeddings[slot].Vector }); sealed != nil {
 		return sealed
 	}
-	r := s.resized(c, slabSlots) // with room for them
+	r := s.resized(c, slabSlots) // with room for the vectors
 	for slot, e := range embeddings {
 		copy(r.inMemory(c, slot), e.Vector)
 	}

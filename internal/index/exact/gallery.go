@@ -8,43 +8,43 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// gallery holds the vectors of one collection.
+// gallery is the vectors of one collection.
 //
-// Vectors stand in slabs, all of them full but the last, in slots that are written once. A search
-// takes a view, which is the list of slabs and the number of slots at one moment, and scans it
-// without a lock: later vectors go to slots beyond it. Removing a vector clears its key, which
-// views share, and leaves the slot as a hole; a slab with more holes than vectors is left, and its
-// vectors move to new slots. Moving the last vector into each hole instead would need a lock around
-// each scan, or a scan could miss the one that moves.
+// Vectors are in slots of slabs. All slabs but the last are full, and a slot is written once. A
+// search loads a view, which is the list of slabs and the number of slots at one moment, and scans
+// it without a lock: later vectors are written to slots beyond it. Removing a vector clears its
+// key, which views share, and leaves its slot as a hole. A slab with more holes than vectors is
+// dropped, and its vectors are moved to new slots. The alternative, moving the last vector into
+// each hole, would need a lock around each scan, or a scan could miss the moving vector.
 type gallery struct {
 	coders *coders
 	tally  *Tally
-	disk   *disk // nil: nothing is kept in files
+	disk   *disk // nil: there are no files
 	view   atomic.Pointer[view]
 	passes passes
 
-	// inUse is shared by the passes, which read slabs without g.mu. Whoever frees the slabs has it
-	// alone.
+	// inUse is held shared by passes, which read slabs without g.mu, and exclusively while slabs
+	// are freed.
 	inUse sync.RWMutex
 
-	mu      sync.Mutex // held by whoever changes anything
+	mu      sync.Mutex // held during changes
 	freed   bool       // read under either lock, set under both
 	loading bool
-	// While loading: what the load must not bring back, and what it must not replace.
+	// While loading: keys that the load must not add, and those that it must not replace.
 	removed, added map[face.VectorKey]struct{}
 
-	// What the gallery takes in memory, about, and how many vectors it has: as of the last change.
+	// The approximate memory of the gallery, and the number of its vectors, as of the last change.
 	bytes, vectors atomic.Int64
 }
 
-// view is a gallery at one moment. It does not change, except that keys are cleared.
+// view is a gallery at one moment. It is immutable, except that keys are cleared.
 type view struct {
 	coder *coder // nil while there is no vector
 	slabs []*slab
 	n     int // slots in use, holes among them
 }
 
-// used is how many slots of a slab are in use.
+// used returns the number of slots in use of a slab.
 func (v *view) used(place int) int { return min(v.n-place*slabSlots, slabSlots) }
 
 // begin makes an empty gallery, to be filled by load.
@@ -61,8 +61,8 @@ func (g *gallery) endLoad() {
 	g.loading, g.removed, g.added = false, nil, nil
 }
 
-// load puts in what the source had. What was added or removed meanwhile is newer and stays as it
-// is. errDropped if the gallery was freed.
+// load adds the source's vectors. Vectors that were added or removed meanwhile are newer and are
+// not changed. The error is errDropped if the gallery was freed.
 func (g *gallery) load(embeddings []face.Embedding) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -83,8 +83,8 @@ func (g *gallery) load(embeddings []face.Embedding) error {
 	return nil
 }
 
-// add puts vectors in, in place of those with the same keys: all of them or, if the dimension of
-// one is wrong, none. A gallery that was freed stays empty.
+// add adds vectors, and replaces those with the same keys: all of them, or none if one has a wrong
+// dimension. A freed gallery stays empty.
 func (g *gallery) add(embeddings []face.Embedding) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -105,8 +105,7 @@ func (g *gallery) add(embeddings []face.Embedding) error {
 		if slot < 0 {
 			continue
 		}
-		// Whoever searches a view now finds the old vector in it: views share the list and the
-		// keys.
+		// A search of the published view finds the old vector: views share the list and the keys.
 		if !owned {
 			v.slabs, owned = slices.Clone(v.slabs), true
 		}
@@ -134,7 +133,7 @@ func (g *gallery) add(embeddings []face.Embedding) error {
 	return nil
 }
 
-// publish makes a view the one that is searched, and notes its size; g.mu is held.
+// publish makes a view the current one, and records its size; g.mu is held.
 func (g *gallery) publish(v *view) {
 	const perGallery = 1024
 	bytes, vectors := int64(perGallery), 0
@@ -147,13 +146,13 @@ func (g *gallery) publish(v *view) {
 	g.vectors.Store(int64(vectors))
 }
 
-// fitting returns a copy of the view that vectors can be appended to.
+// fitting returns a copy of the view to which vectors can be appended.
 func (g *gallery) fitting(embeddings []face.Embedding) (*view, error) {
 	v := *g.view.Load()
 	if len(embeddings) == 0 {
 		return &v, nil
 	}
-	if v.n == 0 { // nothing is left that fixes the dimension
+	if v.n == 0 { // an empty collection has no dimension
 		c, err := g.coderFor(embeddings[0])
 		if err != nil {
 			return nil, err
@@ -192,7 +191,7 @@ func (g *gallery) append(v *view, embeddings []face.Embedding) {
 	}
 }
 
-// find returns the place of a key's slab and its slot there, or -1, -1.
+// find returns the index of a key's slab and its slot, or -1, -1.
 func (v *view) find(key face.VectorKey) (place, slot int) {
 	for place, s := range slices.Backward(v.slabs) {
 		if slot := s.find(key); slot >= 0 {
@@ -202,7 +201,7 @@ func (v *view) find(key face.VectorKey) (place, slot int) {
 	return -1, -1
 }
 
-// remove takes vectors out; unknown keys are passed over.
+// remove removes vectors; unknown keys are ignored.
 func (g *gallery) remove(keys []face.VectorKey) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -223,8 +222,8 @@ func (g *gallery) remove(keys []face.VectorKey) {
 	g.publish(&v)
 }
 
-// compact leaves the slabs with more holes than vectors and moves their vectors to new slots; g.mu
-// is held. A slab whose file is damaged stays, for a search to find.
+// compact drops slabs with more holes than vectors and moves their vectors to new slots; g.mu is
+// held. A slab with a damaged file stays, and the search that finds the damage repairs it.
 func (g *gallery) compact(v *view) {
 	var dense, sparse []*slab
 	var moving []face.Embedding
@@ -247,7 +246,7 @@ func (g *gallery) compact(v *view) {
 	g.append(v, moving)
 	for _, s := range sparse {
 		if s.file != nil {
-			g.disk.remove(s.file.path) // whoever searches the slab still has it mapped
+			g.disk.remove(s.file.path) // running searches have it mapped
 		}
 	}
 }
@@ -273,8 +272,8 @@ func (s *slab) left(c *coder, used int) (vectors []face.Embedding, err error) {
 	})
 }
 
-// seal puts a full slab and its vectors into a file, and returns the slab to use instead; nil if
-// there is to be no file.
+// seal writes a full slab and its vectors to a file, and returns the slab to use instead, or nil if
+// there is no file.
 func (g *gallery) seal(c *coder, s *slab, vector func(slot int) []float32) *slab {
 	if g.disk == nil {
 		return nil
@@ -282,16 +281,16 @@ func (g *gallery) seal(c *coder, s *slab, vector func(slot int) []float32) *slab
 	return g.disk.write(c, s, vector)
 }
 
-// leaveFiles ends the changing of files, so that another gallery can have them. It does not wait:
-// what is being changed at this moment comes to its end.
+// leaveFiles ends the gallery's changes of files, so that another gallery can use them. It does not
+// wait for running changes.
 func (g *gallery) leaveFiles() {
 	if g.disk != nil {
 		g.disk.left.Store(true)
 	}
 }
 
-// free gives what the gallery has outside of Go's heap back to the system, and leaves it empty. It
-// waits for changes and passes that are at work.
+// free returns the gallery's memory outside of Go's heap to the system, and leaves it empty. It
+// waits for running changes and passes.
 func (g *gallery) free() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -303,7 +302,8 @@ func (g *gallery) free() {
 	}
 }
 
-// size is about how many bytes the gallery takes, and how many vectors it has. It takes no lock.
+// size returns approximately the bytes of the gallery, and the number of its vectors. It takes no
+// lock.
 func (g *gallery) size() (bytes int64, vectors int) {
 	return g.bytes.Load(), int(g.vectors.Load())
 }

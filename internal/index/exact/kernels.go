@@ -1,33 +1,32 @@
 package exact
 
-// Vectors are looked at in blocks of 32: the width of an AVX2 register in bytes, and half of one of
-// AVX-512.
+// Codes are scanned in blocks of 32 vectors: the width of an AVX2 register in bytes, and half of an
+// AVX-512 register.
 const blockSlots = 32
 
-// kernels are the inner loops. Each processor has the fastest that it can run, and all agree to the
-// last bit.
+// kernels are the inner loops. A processor uses the fastest ones that it supports; all give the
+// same results, bit for bit.
 type kernels struct {
 	name string
 
-	// sums adds up table entries: sums[32*b+i] is the sum over the rows of block b of the entries
-	// that the two nibbles of the byte of vector i select. codes holds rows*32 bytes a block,
-	// tables 32 bytes a row: those of the low nibble, then of the high one. Four entries add up to
-	// at most 255, and rows is a multiple of 4.
+	// sums adds table entries: sums[32*b+i] is the sum over the rows of block b of the entries that
+	// the two nibbles of the byte of vector i select. codes has rows*32 bytes a block, tables 32
+	// bytes a row: those of the low nibble, then of the high one. Four entries add up to at most
+	// 255, and rows is a multiple of 4.
 	sums func(sums []uint16, codes, tables []byte, rows int)
 
-	// signed is the sum of the levels, each with its sign turned unless its bit in code is set.
-	// There are 8 levels a byte, of at most entryMax, and the number of bytes is a multiple of 16.
+	// signed returns the sum of the levels, each negated unless its bit in code is set. There are 8
+	// levels a byte, of at most entryMax, and the number of bytes is a multiple of 16.
 	signed func(code []byte, levels []int8) int32
 
-	// fetch tells the processor that in base, in rows of width bytes, those with these numbers will
-	// soon be read.
+	// fetch prefetches the rows with these numbers in base, whose rows have width bytes.
 	fetch func(base []byte, width int, rows []uint16)
 
 	// above sets bit i of masks[b] unless scales[i]*(sums[i]*step+shift) < limit, where i counts
 	// from the block's first.
 	above func(masks []uint32, sums []uint16, scales []float32, step, shift, limit float32)
 
-	// dot is the dot product in the order of [portableDot].
+	// dot returns the dot product in the order of [portableDot].
 	dot func(a, b []float32) float32
 
 	// hadamard is the Walsh-Hadamard transform, not normalised; the length is a power of two over
@@ -41,7 +40,7 @@ func fastest() *kernels {
 	return all[len(all)-1]
 }
 
-// portable runs everywhere.
+// portable returns the kernels without assembly.
 func portable() *kernels {
 	return &kernels{"portable", portableSums, portableSigned, func([]byte, int, []uint16) {},
 		portableAbove, portableDot, portableHadamard}
@@ -85,9 +84,9 @@ func portableAbove(masks []uint32, sums []uint16, scales []float32, step, shift,
 	}
 }
 
-// portableDot fixes the order of the additions, so that the same vectors give the same number
-// wherever they stand and whichever processor adds: eight sums, which are added up pairwise, and
-// then what is left over. The conversions keep compilers from fusing multiplications and additions.
+// portableDot fixes the order of the additions, so that the result does not depend on the vectors'
+// memory or the processor: eight sums, which are added pairwise, and then the remaining products.
+// The conversions keep compilers from fusing multiplications and additions.
 func portableDot(a, b []float32) float32 {
 	var s0, s1, s2, s3, s4, s5, s6, s7 float32
 	for len(a) >= 8 && len(b) >= 8 {
@@ -121,7 +120,7 @@ func portableHadamard(v []float32) {
 	}
 }
 
-// butterflies does the steps of the transform at the distances 1, 2 and 4.
+// butterflies computes the steps of the transform at the distances 1, 2 and 4.
 func butterflies(v []float32) {
 	for ; len(v) >= 8; v = v[8:] {
 		w := (*[8]float32)(v)
@@ -133,8 +132,8 @@ func butterflies(v []float32) {
 	}
 }
 
-// cosine of two unit vectors of the same length: their dot product, cut to -1 to 1 where rounding
-// leads beyond.
+// cosine returns the cosine of two unit vectors of the same length: their dot product, clamped to
+// -1 to 1 because of rounding.
 func (k *kernels) cosine(a, b []float32) float32 {
 	return max(-1, min(k.dot(a, b), 1)) // NaN stays NaN
 }

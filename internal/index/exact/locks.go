@@ -6,9 +6,9 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// fileLocks are the locks of collections' files. Those who write or remove single files share the
-// lock of a collection; whoever lists or drops the files has it alone. So a gallery that begins to
-// use files does not meet one that has left the index and is still writing.
+// fileLocks are the locks of collections' files. Writing or removing single files takes a
+// collection's lock shared; listing or dropping the files takes it exclusively. So a gallery that
+// begins to use files waits until one that has been removed from the index stops writing.
 //
 // No lock of a collection is taken while [Index.mu] is held, since files may be slow.
 type fileLocks struct {
@@ -18,10 +18,10 @@ type fileLocks struct {
 
 type fileLock struct {
 	sync.RWMutex
-	users int // who hold it or wait for it; under fileLocks.mu
+	users int // goroutines that hold it or wait for it; under fileLocks.mu
 }
 
-// share takes the lock of a collection together with others, and returns what releases it.
+// share takes the lock of a collection shared, and returns the function that releases it.
 func (l *fileLocks) share(c face.CollectionKey) (release func()) {
 	lock := l.join(c)
 	lock.RLock()
@@ -31,7 +31,7 @@ func (l *fileLocks) share(c face.CollectionKey) (release func()) {
 	}
 }
 
-// exclude takes the lock of a collection alone, and returns what releases it.
+// exclude takes the lock of a collection exclusively, and returns the function that releases it.
 func (l *fileLocks) exclude(c face.CollectionKey) (release func()) {
 	lock := l.join(c)
 	lock.Lock()

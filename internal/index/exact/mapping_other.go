@@ -7,13 +7,13 @@ import (
 	"os"
 )
 
-// mapping is not built for this system.
+// mapping is not supported on this system.
 type mapping struct{}
 
 func (*mapping) release() {}
 
-// mapRows is not built for this system: vectors stay in memory.
+// mapRows is not supported on this system: vectors stay in memory.
 func mapRows(*os.File, string, *coder) (*mapped, error) { return nil, errors.ErrUnsupported }
 
-// newMemory takes it from the heap.
+// newMemory returns memory of the heap.
 func newMemory(length int) *memory { return &memory{bytes: make([]byte, length)} }

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mapping is a part of the address space outside of Go's heap, which goes back to the system once
-// nobody holds the mapping.
+// mapping is a part of the address space outside of Go's heap. It is unmapped when it is released
+// or no longer referenced.
 type mapping struct {
 	bytes   []byte
 	cleanup runtime.Cleanup
@@ -23,14 +23,14 @@ func newMapping(bytes []byte) *mapping {
 	return m
 }
 
-// release gives it back at once. It may be called again.
+// release unmaps it. It may be called again.
 func (m *mapping) release() {
 	m.cleanup.Stop()
 	unmap(m.bytes)
 	m.bytes = nil
 }
 
-// mapRows maps a file's rows for reading, until nobody holds the result.
+// mapRows maps a file's rows for reading, as long as the result is referenced.
 func mapRows(file *os.File, path string, c *coder) (*mapped, error) {
 	info, err := file.Stat()
 	if err != nil {
@@ -49,13 +49,13 @@ func mapRows(file *os.File, path string, c *coder) (*mapped, error) {
 		mapping: newMapping(all)}, nil
 }
 
-// newMemory takes memory from the system, which gives each page when it is first written to. It is
-// of the heap where the system gives no more.
+// newMemory returns memory of the system, which assigns each page when it is first written to. If
+// the system has no more mappings, the memory is of the heap.
 func newMemory(length int) *memory {
 	bytes, err := unix.Mmap(-1, 0, length, unix.PROT_READ|unix.PROT_WRITE,
 		unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
-		return &memory{bytes: make([]byte, length)} // a process may have so many mappings
+		return &memory{bytes: make([]byte, length)} // the number of mappings of a process is limited
 	}
 	return &memory{bytes: bytes, mapping: newMapping(bytes)}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // better orders hits: the higher cosine first, and the lower key among equals. It is negative if a
-// comes before b.
+// is before b.
 func better(a, b face.Hit) int {
 	if c := cmp.Compare(b.Cosine, a.Cosine); c != 0 {
 		return c
@@ -15,10 +15,10 @@ func better(a, b face.Hit) int {
 	return cmp.Compare(a.Key, b.Key)
 }
 
-// nearest keeps the k best hits that it is offered, in a binary heap with the worst on top.
+// nearest has the k best of the offered hits, in a binary heap with the worst on top.
 type nearest struct {
 	k     int
-	least float32 // no hit with a lower cosine can get in any more
+	least float32 // hits with a lower cosine are rejected
 	hits  []face.Hit
 }
 

@@ -15,28 +15,28 @@ import (
 )
 
 const (
-	// passQueries is how many queries share one pass over the slabs.
+	// passQueries is the largest number of queries in one pass over the slabs.
 	passQueries = 64
 
-	// workerSlots is how many slots make it worth while to scan with one more goroutine.
+	// workerSlots is the number of slots from which another goroutine makes a scan faster.
 	workerSlots = 20_000
 )
 
-// passes lets the queries that wait at the same moment share one pass over a collection: while one
-// pass is at work, queries gather for the next.
+// passes groups the queries of a collection: those that wait at the same moment share one pass, and
+// new ones wait while a pass runs.
 type passes struct {
 	mu      sync.Mutex
 	waiting []*task
 	atWork  bool
 }
 
-// task is a query on its way through a pass.
+// task is a query in a pass.
 type task struct {
 	ctx   context.Context
 	probe *probe
 	since time.Time
 
-	least atomic.Uint32 // bits of the least cosine that can still get in
+	least atomic.Uint32 // bits of the least cosine of a hit
 	mu    sync.Mutex
 	best  nearest // of all workers
 
@@ -52,7 +52,7 @@ func newTask(ctx context.Context, p *probe, k int, least float32) *task {
 	return t
 }
 
-// bar is the least cosine that can still get in. It never falls.
+// bar returns the least cosine that a new hit must have. It never falls.
 func (t *task) bar() float32 { return math.Float32frombits(t.least.Load()) }
 
 func (t *task) offer(h face.Hit) {
@@ -62,7 +62,7 @@ func (t *task) offer(h face.Hit) {
 	t.least.Store(math.Float32bits(t.best.least))
 }
 
-// search finds the nearest vectors of the gallery as it is at this moment.
+// search returns the nearest vectors of the current content of the gallery.
 func (g *gallery) search(ctx context.Context, query []float32, k int, least float32) ([]face.Hit,
 	error) {
 	v := g.view.Load()
@@ -75,7 +75,7 @@ func (g *gallery) search(ctx context.Context, query []float32, k int, least floa
 	}
 	t := newTask(ctx, newProbe(v.coder, query), k, least)
 	if v.n <= workerSlots {
-		g.pass([]*task{t}, make([]worker, 1)) // nothing to gain from company
+		g.pass([]*task{t}, make([]worker, 1)) // sharing a pass would save nothing
 		return t.hits, t.err
 	}
 	p := &g.passes
@@ -90,12 +90,12 @@ func (g *gallery) search(ctx context.Context, query []float32, k int, least floa
 	select {
 	case <-t.done:
 		return t.hits, t.err
-	case <-ctx.Done(): // the pass lets it out as well
+	case <-ctx.Done(): // the pass skips the task as well
 		return nil, ctx.Err()
 	}
 }
 
-// work makes passes until no query waits.
+// work runs passes until no query waits.
 func (g *gallery) work() {
 	p := &g.passes
 	workers := make([]worker, runtime.GOMAXPROCS(0))
@@ -112,7 +112,7 @@ func (g *gallery) work() {
 	}
 }
 
-// worker is a goroutine's part in passes.
+// worker is the state of a goroutine in passes.
 type worker struct {
 	workspace
 	later    [passQueries][]candidate // of each task
@@ -120,7 +120,7 @@ type worker struct {
 	err      error // of reading
 }
 
-// work looks at slabs until next finds none left, and then at the candidates that were put off.
+// work scans slabs until next returns none, and then compares the deferred candidates.
 func (w *worker) work(v *view, tasks []*task, next func() int) {
 	w.compared, w.err = 0, nil
 	for i := range tasks {
@@ -140,7 +140,7 @@ func (w *worker) work(v *view, tasks []*task, next func() int) {
 					err = w.settle(v, i, t)
 				}
 			}
-			if err != nil { // none of the tasks can be answered
+			if err != nil { // no task can have a complete result
 				w.err = err
 				return
 			}
@@ -154,12 +154,12 @@ func (w *worker) work(v *view, tasks []*task, next func() int) {
 	}
 }
 
-// pass answers at most passQueries queries of one length.
+// pass executes at most passQueries queries of one length.
 func (g *gallery) pass(tasks []*task, workers []worker) {
 	g.inUse.RLock()
 	defer g.inUse.RUnlock()
 	start := time.Now()
-	v := g.view.Load() // after all of them were asked
+	v := g.view.Load() // not before the last of them was sent
 	var taken atomic.Int64
 	next := func() int { return int(taken.Add(1)) - 1 }
 	workers = workers[:min(1+v.n/workerSlots, len(workers))]
@@ -174,7 +174,7 @@ func (g *gallery) pass(tasks []*task, workers []worker) {
 	took := time.Since(start)
 	var compared int64
 	var err error
-	if g.freed { // no search has the gallery then, unless its caller has given it up
+	if g.freed { // then no search uses the gallery, except those whose context has ended
 		err = errDropped
 	}
 	for i := range workers {

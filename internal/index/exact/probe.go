@@ -5,25 +5,25 @@ import (
 	"math/rand/v2"
 )
 
-// entryMax is the greatest absolute value of a table's entry: four of them, moved up to be
-// positive, fit in a byte.
+// entryMax is the greatest absolute value of a table's entry: four entries, each plus entryMax, fit
+// in a byte.
 const entryMax = 31
 
-// probe is a query, ready to be compared with codes.
+// probe is a query in the form in which it is compared with codes.
 type probe struct {
 	coder *coder
 	query []float32
 	norm  float32
 
-	// The codes tell nothing about queries that are not of about unit length: plain is true, and
-	// the rest is not there.
+	// There are no estimates for queries that are not of unit length: plain is true, and the other
+	// fields are not set.
 	plain bool
 	// 32 bytes for each 8 coordinates: for either nibble the sums of ±n over its 4 coordinates,
 	// plus entryMax
 	tables []byte
 	levels []int8  // the numbers n
-	step   float32 // what 1 in the sums stands for
-	bias   float32 // what the tables' moving up adds to a sum, times step
+	step   float32 // the value of 1 in the sums
+	bias   float32 // the sum of the tables' offsets entryMax, times step
 	spread spreads
 }
 
@@ -36,7 +36,7 @@ func newProbe(c *coder, query []float32) *probe {
 	}
 	rotated := make([]float32, c.width)
 	c.rotate(query, rotated)
-	var most float32 // of a nibble's coordinates together
+	var most float32 // sum of the absolute values of a nibble's coordinates
 	for i := 0; i < c.width; i += 4 {
 		var sum float32
 		for _, x := range rotated[i : i+4] {
@@ -44,7 +44,7 @@ func newProbe(c *coder, query []float32) *probe {
 		}
 		most = max(most, sum)
 	}
-	// Rounding moves each of four coordinates by less than 1.
+	// Rounding changes each of four coordinates by less than 1.
 	p.step = most / (entryMax - 4)
 	p.tables, p.levels = make([]byte, 4*c.width), make([]int8, c.width)
 	random := rand.New(rand.NewPCG(1, 2)) // the same query is rounded the same way
@@ -84,15 +84,15 @@ func (p *probe) mayReach(masks []uint32, sums []uint16, scales []float32, limit 
 		limit-deviations*offset-margin)
 }
 
-// first is the deviation of the first stage at a least cosine: slope times the scale of the signs,
-// plus offset.
+// first returns the deviation of the first stage at a least cosine: slope times the scale of the
+// signs, plus offset.
 func (p *probe) first(least float32) (slope, offset float32) {
 	s, o := p.spread.towards(least).first()
 	// a scale is 1/⟨x,u⟩ with |u| = √D
 	return float32(s * math.Sqrt(float64(p.coder.width))), float32(o)
 }
 
-// estimate is the cosine as far as both planes tell.
+// estimate returns the cosine as estimated from both planes.
 func (p *probe) estimate(signs uint16, lows int32, scale float32) float32 {
 	return (p.step*(float32(signs)+float32(lows)/2) - p.bias) * scale
 }

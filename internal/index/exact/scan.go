@@ -8,22 +8,22 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// How a slab is looked at for a query. Signs leave slots open, both planes fewer of them
-// (bound.go). What is likely to get in by its estimate is compared in full at once, which raises
-// the bar. The others, which would have to be wrong by some deviations, are put off until all slabs
-// have been looked at: by then most of them are below the bar.
+// How a slab is scanned for a query. The signs rule out some slots, and both planes more
+// (bound.go). Slots with a high estimate are compared in full at once, which raises the bar. The
+// others, whose estimates would have to be wrong by some deviations, are deferred until all slabs
+// have been scanned: by then most of them are below the bar.
 
-// maxLater is how many candidates of a task a worker puts off before it looks which of them still
-// count.
+// maxLater is the number of candidates of a task that a worker defers before it drops those below
+// the bar.
 const maxLater = 1024
 
-// candidate is a vector that was put off.
+// candidate is a deferred vector.
 type candidate struct {
 	number uint32  // of its slot in the view
 	limit  float32 // the highest cosine that it can have
 }
 
-// workspace is what one goroutine needs to scan slabs.
+// workspace is the memory of one goroutine for scans.
 type workspace struct {
 	sums  [slabSlots]uint16
 	masks [slabSlots / blockSlots]uint32
@@ -31,8 +31,8 @@ type workspace struct {
 	open  [slabSlots]uint16              // slots that are not ruled out
 }
 
-// scan offers those of the first n slots' vectors to a task that could get in, or puts them off
-// under numbers from base on, and returns how many it compared in full.
+// scan offers the vectors in the first n slots that could be hits to a task, or defers them under
+// numbers from base on, and returns how many it compared in full.
 func (s *slab) scan(t *task, n, base int, w *workspace, later *[]candidate) (compared int,
 	err error) {
 	err = s.guard(func() error {
@@ -72,8 +72,8 @@ func (s *slab) scanSlots(t *task, n, base int, w *workspace, later *[]candidate)
 	return compared, nil
 }
 
-// first returns those of the first n slots that the signs cannot rule out, and leaves the sums of
-// all.
+// first returns those of the first n slots that the signs cannot rule out, and writes the sums of
+// all slots.
 func (s *slab) first(t *task, n int, w *workspace) []uint16 {
 	p, c := t.probe, t.probe.coder
 	blocks := (n + blockSlots - 1) / blockSlots
@@ -93,7 +93,7 @@ func (s *slab) first(t *task, n int, w *workspace) []uint16 {
 	return open
 }
 
-// second returns those of some slots that are likely to get in, and puts off the others that both
+// second returns those of some slots that are likely to be hits, and defers the others that both
 // planes cannot rule out.
 func (s *slab) second(t *task, slots []uint16, base int, w *workspace,
 	later *[]candidate) []uint16 {
@@ -119,13 +119,13 @@ func (s *slab) second(t *task, slots []uint16, base int, w *workspace,
 	return open
 }
 
-// prune forgets those of a task's candidates that were put off and cannot get in any more.
+// prune drops those of a task's deferred candidates that are below the bar.
 func (w *worker) prune(i int, t *task) {
 	bar := t.bar()
 	w.later[i] = slices.DeleteFunc(w.later[i], func(c candidate) bool { return c.limit < bar })
 }
 
-// settle compares those of a task's candidates that were put off, the most promising first.
+// settle compares a task's deferred candidates, the most promising first.
 func (w *worker) settle(v *view, i int, t *task) error {
 	w.prune(i, t)
 	later := w.later[i]
@@ -155,8 +155,8 @@ func (w *worker) settle(v *view, i int, t *task) error {
 	return nil
 }
 
-// seed compares the k vectors whose estimates are highest, so that there is a bar to rule others
-// out with.
+// seed compares the k vectors with the highest estimates, which gives a bar to rule others out
+// with.
 func (s *slab) seed(t *task, n int, w *workspace) (compared int, err error) {
 	p, c := t.probe, t.probe.coder
 	estimates := nearest{k: t.best.k, least: -2}
@@ -181,7 +181,7 @@ func (s *slab) seed(t *task, n int, w *workspace) (compared int, err error) {
 	return compared, nil
 }
 
-// compare offers the vector in a slot.
+// compare offers the vector in a slot to a task.
 func (s *slab) compare(t *task, slot int) error {
 	key := face.VectorKey(s.keys[slot].Load())
 	if key == 0 {

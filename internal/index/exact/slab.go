@@ -9,42 +9,44 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// slabSlots is how many vectors a full slab holds: at 512 numbers 128 KiB of codes, which stay in a
-// processor's cache while several queries are compared with them.
+// slabSlots is the number of vectors in a full slab: at 512 numbers 128 KiB of codes, which stay in
+// a processor's cache while several queries are compared with them.
 const slabSlots = 1024
 
-// slab holds vectors in slots, which are written once. Several slabs may share what is written;
-// each has its own keys.
+// slab has vectors in slots, which are written once. Several slabs may share a body; each has its
+// own keys.
 type slab struct {
 	keys []atomic.Int64 // of a slot's vector, 0: a hole
 	body
 
 	// Under gallery.mu:
-	low, high face.VectorKey // no key is outside
+	low, high face.VectorKey // all keys are in this range
 	live      int            // slots with a key
 }
 
-// body is what stands in a slab's slots, codes in blocks of [blockSlots].
+// body is the content of a slab's slots, with codes in blocks of [blockSlots].
 type body struct {
 	signs              []byte // for each block its rows, for each row a byte of each vector
 	lows               []byte // for each vector its rows
 	sign, both, spread []float32
 	vectors            []float32 // nil: they are in the file
 
-	// What holds that where it is not of the heap. It lasts as long as the slab.
+	// The memory of the fields above, if it is outside of the heap. It is valid as long as the
+	// slab.
 	memory, room *memory // room: of the vectors
 	file         *mapped
 }
 
-// memory is outside of Go's heap, so that the collector need not keep twice the room for it, and
-// goes back once nobody holds it, or before (see [gallery.free]). Whoever reads from it keeps it
-// alive.
+// memory is outside of Go's heap, so that the garbage collector does not reserve twice its size. It
+// is freed once it is no longer referenced, or before (see [gallery.free]). Readers keep a
+// reference to it.
 type memory struct {
 	bytes   []byte
-	mapping *mapping // nil: they are of the heap
+	mapping *mapping // nil: the bytes are in the heap
 }
 
-// newSlab has room for the codes of some vectors, and for them if they are to be kept in memory.
+// newSlab returns a slab with room for the codes of some vectors, and for the vectors if they stay
+// in memory.
 func newSlab(c *coder, slots int, inMemory bool) *slab {
 	if slots == slabSlots {
 		s := newFull(c)
@@ -68,7 +70,8 @@ func newSlab(c *coder, slots int, inMemory bool) *slab {
 	return s
 }
 
-// newFull has room for all that a file has between header and checksum, in that order.
+// newFull returns a slab with room for everything between a file's header and checksum, in that
+// order.
 func newFull(c *coder) *slab {
 	m := newMemory(slotsBytes(c))
 	keys := unsafe.Slice((*atomic.Int64)(unsafe.Pointer(unsafe.SliceData(m.bytes))), slabSlots)
@@ -84,7 +87,7 @@ func newFull(c *coder) *slab {
 	}}
 }
 
-// inFile returns a full slab that shares all but the vectors, which are in a file.
+// inFile returns a full slab that shares everything except the vectors, which are in a file.
 func (s *slab) inFile(m *mapped) *slab {
 	r := *s
 	r.vectors, r.room, r.file = nil, nil, m
@@ -107,7 +110,7 @@ func (s *slab) resized(c *coder, slots int) *slab {
 	return r
 }
 
-// withKeysOfItsOwn returns a slab that shares the body.
+// withKeysOfItsOwn returns a slab with a copy of the keys and the same body.
 func (s *slab) withKeysOfItsOwn() *slab {
 	r := *s
 	r.keys = make([]atomic.Int64, len(s.keys))
@@ -117,7 +120,7 @@ func (s *slab) withKeysOfItsOwn() *slab {
 	return &r
 }
 
-// put writes a slot but for the vector itself.
+// put writes a slot except for the vector.
 func (s *slab) put(c *coder, slot int, e face.Embedding, scratch []float32) {
 	block := slot / blockSlots * blockSlots * c.rows()
 	scales := c.encode(e.Vector, s.signs[block:], s.lowsOf(c, slot), slot%blockSlots, scratch)
@@ -130,7 +133,7 @@ func (s *slab) put(c *coder, slot int, e face.Embedding, scratch []float32) {
 	s.keys[slot].Store(int64(e.Key))
 }
 
-// lowsOf is the second plane of a slot.
+// lowsOf returns the second plane of a slot.
 func (s *slab) lowsOf(c *coder, slot int) []byte { return s.lows[slot*c.rows():][:c.rows()] }
 
 // find returns the slot of a key, or -1.
@@ -153,7 +156,7 @@ func (s *slab) clear(slot int) {
 	s.live--
 }
 
-// vector is what stands in a slot under a key.
+// vector returns the vector in a slot, whose key is given.
 func (s *slab) vector(c *coder, slot int, key face.VectorKey) ([]float32, error) {
 	if s.file == nil {
 		return s.inMemory(c, slot), nil
@@ -161,13 +164,14 @@ func (s *slab) vector(c *coder, slot int, key face.VectorKey) ([]float32, error)
 	return s.file.vector(slot, key)
 }
 
-// inMemory is what stands in a slot of a slab without a file.
+// inMemory returns the vector in a slot of a slab without a file.
 func (s *slab) inMemory(c *coder, slot int) []float32 {
 	return s.vectors[slot*c.dimension:][:c.dimension]
 }
 
-// guard calls f, which reads from the slab, keeps what is outside of the heap alive meanwhile, and
-// returns an error where a page of the file is not to be had: cut off, or the disk fails.
+// guard calls f, which reads from the slab, and keeps memory outside of the heap alive meanwhile.
+// It returns an error if a page of the file cannot be read, because the file was truncated or the
+// disk failed.
 func (s *slab) guard(f func() error) (err error) {
 	defer runtime.KeepAlive(s)
 	if s.file == nil {
@@ -177,7 +181,7 @@ func (s *slab) guard(f func() error) (err error) {
 	defer func() {
 		switch cause := recover().(type) {
 		case nil:
-		case interface{ Addr() uintptr }: // what the runtime panics with at a fault
+		case interface{ Addr() uintptr }: // the value of the runtime's panic after a fault
 			err = &damage{s, errDamaged}
 		default:
 			panic(cause)
@@ -189,8 +193,8 @@ func (s *slab) guard(f func() error) (err error) {
 	return nil
 }
 
-// free gives what is outside of the heap back to the system. Nobody reads from the slab any more,
-// nor from others that share its body.
+// free returns memory outside of the heap to the system. The slab and others that share its body
+// must not be read afterwards.
 func (s *slab) free() {
 	for _, m := range []*memory{s.memory, s.room} {
 		if m != nil && m.mapping != nil {
@@ -202,7 +206,7 @@ func (s *slab) free() {
 	}
 }
 
-// bytes is what the slab takes in memory.
+// bytes returns the memory of the slab.
 func (s *slab) bytes() int64 {
 	return 8*int64(len(s.keys)) + int64(len(s.signs)+len(s.lows)) + 12*int64(len(s.sign)) +
 		4*int64(len(s.vectors))

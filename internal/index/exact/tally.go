@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Tally counts an index's work since it was made. Its fields are read and written atomically.
+// Tally has counters of an index's work since it was made. Its fields are read and written
+// atomically.
 type Tally struct {
 	// over a collection, for one query or several that waited at the same moment
 	Passes   atomic.Int64

@@ -19,8 +19,7 @@ import (
 // Dimension is the length of the suite's vectors.
 const Dimension = 16
 
-// Source is a system of record in memory: what an index under test reads a collection from at
-// first.
+// Source is a system of record in memory, from which an index under test reads collections.
 type Source struct {
 	mu          sync.Mutex
 	collections map[face.CollectionKey]map[face.VectorKey][]float32
@@ -41,7 +40,7 @@ func (s *Source) Put(c face.CollectionKey, embeddings ...face.Embedding) {
 	}
 }
 
-// Delete commits that vectors are gone.
+// Delete commits the deletion of vectors.
 func (s *Source) Delete(c face.CollectionKey, keys ...face.VectorKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,14 +49,14 @@ func (s *Source) Delete(c face.CollectionKey, keys ...face.VectorKey) {
 	}
 }
 
-// Clear commits that a collection is gone.
+// Clear commits the deletion of a collection.
 func (s *Source) Clear(c face.CollectionKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.collections, c)
 }
 
-// Embeddings yields copies of what is committed at the moment when the sequence is begun.
+// Embeddings yields copies of the vectors that are committed when the sequence begins.
 func (s *Source) Embeddings(ctx context.Context, c face.CollectionKey) iter.Seq2[face.Embedding,
 	error] {
 	return func(yield func(face.Embedding, error) bool) {
@@ -76,7 +75,8 @@ func (s *Source) Embeddings(ctx context.Context, c face.CollectionKey) iter.Seq2
 	}
 }
 
-// EmbeddingKeys yields the keys of what is committed at the moment of the call, in ascending order.
+// EmbeddingKeys yields the keys of the vectors that are committed at the moment of the call, in
+// ascending order.
 func (s *Source) EmbeddingKeys(_ context.Context, c face.CollectionKey) iter.Seq2[face.VectorKey,
 	error] {
 	s.mu.Lock()
@@ -91,7 +91,8 @@ func (s *Source) EmbeddingKeys(_ context.Context, c face.CollectionKey) iter.Seq
 	}
 }
 
-// EmbeddingsByKey yields copies of those of some vectors that are there at the moment of the call.
+// EmbeddingsByKey yields copies of the vectors with these keys that exist at the moment of the
+// call.
 func (s *Source) EmbeddingsByKey(_ context.Context, c face.CollectionKey,
 	keys []face.VectorKey) iter.Seq2[face.Embedding, error] {
 	s.mu.Lock()
@@ -111,7 +112,7 @@ func (s *Source) EmbeddingsByKey(_ context.Context, c face.CollectionKey,
 	}
 }
 
-// Nearest is what an exact search answers, found by sorting everything.
+// Nearest returns the result of an exact search, by sorting all vectors.
 func (s *Source) Nearest(c face.CollectionKey, query []float32, k int, least float32) []face.Hit {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,8 +132,8 @@ func (s *Source) Nearest(c face.CollectionKey, query []float32, k int, least flo
 	return hits[:min(max(k, 0), len(hits))]
 }
 
-// vector is a random unit vector of numbers ±1/4. The dot products of such vectors are exact in any
-// order of additions, and many are equal.
+// vector returns a random unit vector of numbers ±1/4. The dot products of such vectors are exact
+// in any order of additions, and many are equal.
 func vector(random *rand.Rand) []float32 {
 	v := make([]float32, Dimension)
 	for i := range v {
@@ -185,7 +186,7 @@ func search(t *testing.T, x face.Index, c face.CollectionKey, query []float32, k
 	return hits
 }
 
-// put commits vectors and tells the index.
+// put commits vectors and adds them to the index.
 func put(t *testing.T, x face.Index, s *Source, c face.CollectionKey,
 	embeddings ...face.Embedding) {
 	t.Helper()
@@ -289,7 +290,7 @@ func testRandom(t *testing.T, x face.Index, s *Source) {
 	}
 }
 
-// What was committed before the index was asked for anything is found.
+// Vectors that were committed before the index's first search are found.
 func testSourceIsRead(t *testing.T, x face.Index, s *Source) {
 	random := newRandom(t)
 	for key := range 700 {

@@ -67,7 +67,7 @@ func sumBlocks(n int, out, codes, tables, rows, length reg.Register, low reg.Vec
 	MOVQ(rows, left)
 	loop := fmt.Sprintf("rows%d", n)
 	Label(loop)
-	var of [2][2]reg.VecVirtual // of two rows those of the low nibbles, and of the high ones
+	var of [2][2]reg.VecVirtual // the tables of two rows: of the low nibbles, and of the high ones
 	for pair := range of {
 		both := ZMM()
 		VMOVDQU64(Mem{Base: table, Disp: 64 * pair}, both)
