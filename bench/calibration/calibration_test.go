@@ -21,8 +21,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// people makes faces of as many people with so many pictures each, whose vectors lie around one of
-// their own.
+// people returns faces of as many people with so many pictures each, whose vectors are near one of
+// their person.
 func people(n, pictures int) []verification.Labelled {
 	r := rand.New(rand.NewPCG(5, 6))
 	random := func(spread float64, around []float32) []float32 {
@@ -49,7 +49,7 @@ func people(n, pictures int) []verification.Labelled {
 
 func TestMeasure(t *testing.T) {
 	faces := people(150, 5)
-	faces[7].Label = "somebody else" // a wrong label, which is known
+	faces[7].Label = "somebody else" // a wrong label that is corrected
 	m, err := measure(t.Context(), enginetest.Engine("1"),
 		[]pack.Knot{{Cosine: -1}, {Cosine: 0.3, Similarity: 80}, {Cosine: 1, Similarity: 100}},
 		faces)
@@ -93,7 +93,7 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
-// Two people enrolled, one stranger like both of them: worked out on paper.
+// Two people enrolled, and a stranger similar to both, computed by hand.
 func TestUsersByHand(t *testing.T) {
 	var faces []verification.Labelled
 	add := func(person string, n int, v ...float32) {
@@ -127,7 +127,7 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-// TestManifestSaysWhatWasMeasured: the pack's calibration is that of the page beside it.
+// TestManifestSaysWhatWasMeasured: the pack's calibration is that of the page in its folder.
 func TestManifestSaysWhatWasMeasured(t *testing.T) {
 	manifest, err := os.ReadFile("../../packs/default/pack.json")
 	if err != nil {

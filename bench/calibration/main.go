@@ -1,7 +1,7 @@
-// Command calibration measures what a similarity stands for: the false match rate at each value, on
-// all pairs of pictures of Labeled Faces in the Wild (Huang et al., 2007), fits its tail, and
-// writes the page and the drawing that say so beside the pack. It also prints the curve that the
-// fit suggests for the pack's manifest, which it does not change.
+// Command calibration measures the false match rate of each similarity, on all pairs of pictures of
+// Labeled Faces in the Wild (Huang et al., 2007), fits its tail, and writes a page and a drawing of
+// the results to the pack's folder. It also prints the curve that the fit suggests for the pack's
+// manifest, which it does not change.
 package main
 
 import (
@@ -75,7 +75,7 @@ func run(ctx context.Context, library, pictures, out string) (err error) {
 
 var pictureName = regexp.MustCompile(`^(.+)_(\d+)\.jpg$`)
 
-// embed returns the faces of the folder's pictures, each under the person that it shows.
+// embed returns the faces of the folder's pictures, each with the person in the picture.
 func embed(ctx context.Context, engine *vision.Engine,
 	folder string) (faces []verification.Labelled, faceless int, err error) {
 	paths, found, err := workload.EmbedFolder(ctx, engine, folder)

@@ -15,16 +15,16 @@ import (
 )
 
 const (
-	mostRate, leastRate = 1e-1, 1e-5 // what the tail is fitted to
+	mostRate, leastRate = 1e-1, 1e-5 // the range of the fit
 	groups              = 20         // of people, one of them left out at a time
-	draws               = 20         // of the faces that users are made of
-	leastMatches        = 10         // that a rate must rest on to be told without reserve
+	draws               = 20         // of the users' faces
+	leastMatches        = 10         // of a rate that is reported without a remark
 )
 
 // similarities are the rows of the table.
 var similarities = []float32{25, 55, 70, 80, 85, 90, 92, 95, 97, 98, 99, 99.3, 99.5}
 
-// measurement is all that the page says.
+// measurement is the content of the page.
 type measurement struct {
 	Version   string
 	When      time.Time
@@ -33,25 +33,25 @@ type measurement struct {
 	People    int
 	Genuine   int
 	Impostors int
-	Moved     int // pairs that are fewer impostors than by their labels
+	Moved     int // impostor pairs by their labels that are of one person
 	Tail      verification.Tail
-	// fits to other ranges, which show how far to trust the extrapolation
+	// fits to other ranges, which show the uncertainty of the extrapolation
 	Others []verification.Tail
 	Rows   []row
 	Users  []userRow
 	Knots  []pack.Knot
 
-	roc, labelled *verification.ROC // by who is to be seen, and by the labels as they stand
+	roc, labelled *verification.ROC // by the corrected and by the original labels
 	engine        face.Engine
 }
 
-// row is what one similarity stands for.
+// row is the rates of one similarity.
 type row struct {
 	Similarity, Cosine float32
 	Measured           float64 // false match rate
 	Error              float64 // its standard error
 	Matches            int
-	ByLabels           float64 // false match rate with the labels as they stand
+	ByLabels           float64 // false match rate with the original labels
 	Fitted             float64
 	Low, High          float64 // of all fits
 	Accepted           float64
@@ -63,7 +63,7 @@ type userRow struct {
 	Rates        []float64 // at userSimilarities
 }
 
-// userSimilarities are those at which a draw has dozens of false matches.
+// userSimilarities are similarities with dozens of false matches in a draw.
 var userSimilarities = []float32{55, 80, 92}
 
 func measure(ctx context.Context, engine face.Engine, knots []pack.Knot,
@@ -124,7 +124,7 @@ func measure(ctx context.Context, engine face.Engine, knots []pack.Knot,
 		}
 		m.Rows = append(m.Rows, r)
 	}
-	// The jackknife over people (Tukey, 1958): pairs are not independent, people are.
+	// The jackknife over people (Tukey, 1958), since people are independent and pairs are not.
 	var without [][]float64
 	for g := range groups {
 		rest := slices.DeleteFunc(slices.Clone(faces),
@@ -154,8 +154,8 @@ func measure(ctx context.Context, engine face.Engine, knots []pack.Knot,
 }
 
 // users measures the false match rates of users' vectors: people with enough pictures are enrolled
-// with faces drawn at random and compared with everybody else's pictures. The same people are
-// compared for every number of faces.
+// with random faces and compared with the pictures of all others. The same people are compared for
+// every number of faces.
 func users(engine face.Engine, faces []verification.Labelled) []userRow {
 	counts := []int{1, 2, 3, 5}
 	byPerson := map[string][]int{}
@@ -208,10 +208,10 @@ func users(engine face.Engine, faces []verification.Labelled) []userRow {
 	return rows
 }
 
-// decades are the rates that the pack's knots stand for.
+// decades are the rates of the pack's knots.
 var decades = map[float32]float64{25: 1e-1, 55: 1e-2, 80: 1e-3, 92: 1e-4, 97: 1e-5, 99: 1e-6}
 
-// suggestion has the pack's knots beside those that the fit would give, as lines of a manifest.
+// suggestion returns the pack's knots beside those of the fit, as lines of a manifest.
 func (m *measurement) suggestion() string {
 	var b strings.Builder
 	for _, k := range m.Knots {
@@ -237,8 +237,8 @@ func (m *measurement) suggestion() string {
 	return b.String()
 }
 
-// needed is the similarity that has a false match rate of at most the one given, by the fit, and
-// its cosine. It is false where that lies above cosine 1.
+// needed returns the similarity with a false match rate of at most the given one, by the fit, and
+// its cosine. It returns false if that is above cosine 1.
 func (m *measurement) needed(rate float64) (similarity, cosine float32, ok bool) {
 	c := m.Tail.Cosine(rate)
 	if c >= 1 {

@@ -35,7 +35,7 @@ var sites = []site{
 		Searches: 10_000, Gallery: 1_000_000},
 }
 
-// sites answers the examples.
+// sites computes the examples.
 func (m *measurement) sites() []site {
 	var answered []site
 	for _, s := range sites {
@@ -79,7 +79,7 @@ func (m *measurement) page() ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// scientific writes a rate with two digits, as 1.2e-4.
+// scientific formats a rate with two digits, as 1.2e-4.
 func scientific(r float64) string {
 	if r == 0 {
 		return "0"
@@ -99,7 +99,7 @@ func thousands(n int) string {
 	return s
 }
 
-// drawing is the curve of the rates over the cosine, as an SVG file for light and dark pages.
+// drawing returns the curve of the rates over the cosine, as an SVG file for light and dark pages.
 func (m *measurement) drawing() []byte {
 	const (
 		left, right, top, bottom = 70.0, 700.0, 46.0, 400.0

@@ -1,6 +1,6 @@
 // Command filling measures searches of one collection while another one is filled and searched, on
-// the index alone: what an import costs the other users of a server. Vectors are drawn at random,
-// and each query is a stored vector with noise, searched with a least cosine, as SearchFaces does.
+// the index alone: the effect of an import on other users of a server. Vectors are random, and each
+// query is a stored vector with noise, searched with a least cosine, as SearchFaces does.
 package main
 
 import (
@@ -92,7 +92,7 @@ func run(ctx context.Context, o options, rates string) error {
 	return os.WriteFile(o.out, []byte(report.String()), 0o644)
 }
 
-// measure returns what the searches of the collection took.
+// measure returns the durations of searches of the collection.
 func measure(ctx context.Context, o options, rate int) (took []time.Duration, err error) {
 	folder, err := os.MkdirTemp("", "filling")
 	if err != nil {
@@ -177,7 +177,7 @@ func searchOther(ctx context.Context, x *exact.Index, end time.Time) error {
 	return nil
 }
 
-// draw draws a vector of unit length.
+// draw returns a random vector of unit length.
 func draw(random *rand.Rand) []float32 {
 	v := make([]float32, dimension)
 	for i := range v {

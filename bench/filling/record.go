@@ -11,7 +11,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/index/exact"
 )
 
-// record keeps vectors in memory.
+// record is a source of vectors in memory.
 type record struct {
 	mu          sync.Mutex
 	collections map[face.CollectionKey]map[face.VectorKey][]float32

@@ -1,9 +1,10 @@
 // Command imports measures how much of a server's own indexing rate `recollect import` reaches.
 //
 // Both run against the same server, started from the program itself, and over the same pictures.
-// The server's own rate is that of IndexFaces requests which were signed and encoded before time
-// counts, sent over as many connections as import has pictures in flight; it is measured before and
-// after the import, since a machine's speed drifts. Client and server share the machine's cores.
+// The server's own rate is that of IndexFaces requests which were signed and encoded before the
+// measurement, sent over as many connections as import has pictures in flight. It is measured
+// before and after the import, since a machine's speed changes. Client and server share the
+// machine's cores.
 package main
 
 import (

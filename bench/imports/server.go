@@ -22,7 +22,7 @@ import (
 	"github.com/recollect-dev/recollect/bench/workload"
 )
 
-// server is a server of its own, with an empty data folder.
+// server is a separate server with an empty data folder.
 type server struct {
 	*workload.Server
 	dir string
@@ -42,13 +42,14 @@ func start(o options) (*server, error) {
 
 func (s *server) stop() error { return errors.Join(s.Stop(), os.RemoveAll(s.dir)) }
 
-// measured is what a run over all pictures took.
+// measured is the result of a run over all pictures.
 type measured struct {
 	took  time.Duration
 	faces int
 }
 
-// sendAll indexes pictures into a new collection by requests that are ready before time counts.
+// sendAll indexes pictures into a new collection by requests that are prepared before the
+// measurement.
 func (s *server) sendAll(collection string, paths []string, clients int) (measured, error) {
 	requests := make([][]byte, len(paths)+1)
 	var err error
@@ -75,7 +76,7 @@ func (s *server) sendAll(collection string, paths []string, clients int) (measur
 	return measured{time.Since(began), faces}, err
 }
 
-// send sends requests over a number of connections and counts the faces that the answers have.
+// send sends requests over a number of connections and counts the faces in the responses.
 func (s *server) send(requests [][]byte, clients int) (int, error) {
 	var next, faces atomic.Int64
 	faults := make([]error, clients)
@@ -119,7 +120,7 @@ func exchange(conn io.Writer, in *bufio.Reader, request []byte) (faces int, err 
 	return bytes.Count(body, []byte(`"FaceId"`)), nil
 }
 
-// importRun is what an import says of itself, and took.
+// importRun is an import's own summary, and its duration.
 type importRun struct {
 	Indexed, Skipped, Faces int
 	took, cpu               time.Duration

@@ -16,22 +16,22 @@ import (
 	"github.com/recollect-dev/recollect/bench/workload"
 )
 
-// What SDKs do in their standard mode.
+// The behaviour of SDKs in their standard mode.
 const (
 	attempts    = 3
 	maxBackoff  = 20 * time.Second
 	readTimeout = 60 * time.Second
 )
 
-// client sends one request after the other on a connection that it keeps.
+// client sends one request after the other on a persistent connection.
 type client struct {
 	address string
 	conn    net.Conn
 	r       *bufio.Reader
 }
 
-// send makes one attempt. As most clients do, it looks for an answer once it has sent all or cannot
-// send more.
+// send makes one attempt. Like most clients, it reads the response once it has sent the request
+// completely or cannot send more.
 func (c *client) send(request []byte) (status int, answer string, err error) {
 	if c.conn == nil {
 		if c.conn, err = net.Dial("tcp", c.address); err != nil {
@@ -64,23 +64,23 @@ func (c *client) close() {
 	}
 }
 
-// tally is what a number of clients met with.
+// tally is the results of a number of clients.
 type tally struct {
 	mu      sync.Mutex
-	served  []time.Duration // of the attempt that was served
-	calls   []time.Duration // with the attempts before it and the waits between
+	served  []time.Duration // durations of served attempts
+	calls   []time.Duration // including earlier attempts and the waits between
 	refused int             // attempts
-	broken  int             // attempts whose answer did not come through
+	broken  int             // attempts without a complete response
 	failed  int             // calls, after all attempts
 
 	listed []time.Duration // of the other caller
 	took   time.Duration
 	cpu    time.Duration // of the process, clients included
-	heap   uint64        // the most in use, in bytes
+	heap   uint64        // the largest in use, in bytes
 }
 
-// load has a number of clients call without a pause until the time is over. Calls that are under
-// way then count as well.
+// load makes a number of clients call without a pause until the time is over. Calls in progress at
+// that time count as well.
 func (b *bench) load(t *tally, clients int, duration time.Duration, request []byte) error {
 	var (
 		group sync.WaitGroup
@@ -108,7 +108,7 @@ func (b *bench) load(t *tally, clients int, duration time.Duration, request []by
 	return fatal
 }
 
-// call makes attempts until one is served. It gives up early when the time is over.
+// call makes attempts until one is served, and none after the time is over.
 func (t *tally) call(c *client, request []byte, end time.Time) error {
 	start := time.Now()
 	for attempt := range attempts {

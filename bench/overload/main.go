@@ -1,11 +1,11 @@
-// Command overload measures what a server does with more callers than it can serve, with its bounds
-// on requests in flight and without them: requests served a second, how long those wait, how many
-// are refused, and how long a caller of an operation without networks waits meanwhile.
+// Command overload measures a server with more callers than it can serve, with its limits on
+// requests in flight and without them: requests served a second, their latency, the number of
+// rejected requests, and meanwhile the latency of an operation without networks.
 //
-// The requests are signed and go over HTTP on loopback to a server in this process, which has the
-// real store, index and networks; clients and server share the machine's cores. Clients call
-// without a pause, and try again as SDKs do: three attempts, with a random wait of up to 1 and 2
-// seconds before the second and the third.
+// The requests are signed and sent over HTTP on loopback to a server in this process, with the real
+// store, index and networks; clients and server share the machine's cores. Clients call without a
+// pause, and retry as SDKs do: three attempts, with a random wait of up to 1 and 2 seconds before
+// the second and the third.
 package main
 
 import (
@@ -70,7 +70,7 @@ func main() {
 }
 
 func run(ctx context.Context, o options) error {
-	floor := make([]byte, 128<<20) // as the server has: heapFloor of cmd/recollect
+	floor := make([]byte, 128<<20) // as in the server: see heapFloor of package server
 	defer runtime.KeepAlive(floor)
 	small, err := workload.FindPicture(o.picture)
 	if err != nil {
@@ -103,7 +103,7 @@ func run(ctx context.Context, o options) error {
 	for _, picture := range []struct {
 		name string
 		data []byte
-		// of the clients: large pictures take so much longer that fewer make the same crowd
+		// of the clients: large pictures take longer, so fewer clients are as much load
 		share int
 	}{{"250x250", small, 1}, {"4000x3000", large, 4}} {
 		fmt.Fprintf(w, "## %s JPEG of %d KB\n\n", picture.name, len(picture.data)/1024)
@@ -179,7 +179,7 @@ func (b *bench) close() error {
 	return errors.Join(b.store.Close(), os.RemoveAll(b.dir))
 }
 
-// do makes one request that must be served.
+// do makes one request, which must succeed.
 func (b *bench) do(operation, body string) error {
 	request, err := workload.Sign(b.address, b.key, operation, body)
 	if err != nil {
@@ -194,8 +194,8 @@ func (b *bench) do(operation, body string) error {
 	return err
 }
 
-// compare prints the lines of one picture. Servers without and with bounds alternate, so that
-// whatever else the machine does falls on both.
+// compare prints the lines of one picture. Servers without and with limits alternate, so that other
+// load of the machine affects both.
 func compare(ctx context.Context, w io.Writer, engine face.Engine, o options, picture []byte,
 	share int) (err error) {
 	servers := map[bool]*bench{}
@@ -237,7 +237,7 @@ func compare(ctx context.Context, w io.Writer, engine face.Engine, o options, pi
 	return nil
 }
 
-// measure adds to a tally what a number of clients meet with.
+// measure adds the results of a number of clients to a tally.
 func (b *bench) measure(t *tally, picture []byte, clients int, duration time.Duration) error {
 	if err := b.do("CreateCollection", `{"CollectionId":"people"}`); err != nil {
 		return err
@@ -256,7 +256,7 @@ func (b *bench) measure(t *tally, picture []byte, clients int, duration time.Dur
 		return err
 	}
 
-	// Another caller, ten times a second, which looks at the heap as well.
+	// Another caller, ten times a second, which also records the heap.
 	stop, stopped := make(chan struct{}), make(chan error, 1)
 	go func() {
 		c := &client{address: b.address}

@@ -12,7 +12,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/iam"
 )
 
-// client makes signed requests: it signs one once and sends the same bytes again and again.
+// client sends signed requests: each is signed once, and its bytes are sent repeatedly.
 type client struct {
 	address string
 	key     iam.AccessKey
@@ -52,7 +52,7 @@ func (c *client) prepare(clients int, operation, body string) (*calls, error) {
 	return cs, nil
 }
 
-// do makes the request on connection i and reads the answer.
+// do sends the request on connection i and reads the response.
 func (cs *calls) do(i int) error {
 	if _, err := cs.connections[i].Write(cs.request); err != nil {
 		return err

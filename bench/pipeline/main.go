@@ -1,10 +1,10 @@
-// Command pipeline measures what an IndexFaces request is made of, beside the bare time of the same
-// networks in ONNX Runtime in the same run, and how many ListCollections requests a second the
-// front door serves.
+// Command pipeline measures the stages of an IndexFaces request, beside the time of the same
+// networks alone in ONNX Runtime in the same run, and the number of ListCollections requests that
+// the server handles in a second.
 //
-// The requests are signed and go over HTTP on loopback to a server in this process, which has the
-// real store, index and networks; client and server share the machine's cores. Two pictures: one of
-// LFW's size, and one of 12 megapixels with the same face at 1,500 pixels.
+// The requests are signed and sent over HTTP on loopback to a server in this process, with the real
+// store, index and networks; client and server share the machine's cores. There are two pictures:
+// one of LFW's size, and one of 12 megapixels with the same face at 1,500 pixels.
 package main
 
 import (
@@ -73,7 +73,7 @@ func run(ctx context.Context, library, picture, out, clientList string, smallOnl
 		}
 		counts = append(counts, n)
 	}
-	floor := make([]byte, 128<<20) // as the server has: heapFloor of cmd/recollect
+	floor := make([]byte, 128<<20) // as in the server: see heapFloor of package server
 	defer runtime.KeepAlive(floor)
 	small, err := workload.FindPicture(picture)
 	if err != nil {
@@ -133,7 +133,7 @@ func run(ctx context.Context, library, picture, out, clientList string, smallOnl
 // bench is the server under measurement.
 type bench struct {
 	engine    *vision.Engine
-	published *vision.Engine // with the networks as they are published
+	published *vision.Engine // with the networks' original operators
 	server    *httptest.Server
 	stages    *stopwatch
 	store     *sqlite.Store
@@ -180,7 +180,7 @@ func open(ctx context.Context, library string, stages *stopwatch) (*bench, error
 		Regions:    []string{"us-east-1"},
 		TokenKey:   []byte("a key for the benchmark's tokens"),
 		Log:        slog.New(slog.NewTextHandler(io.Discard, nil)),
-		// 64 clients with 12 megapixels each would be turned away in part.
+		// Some of 64 clients with 12 megapixels each would be rejected.
 		MaxPictures: 4096,
 	}))
 	return &bench{engine: engine, published: published, server: server, stages: stages,

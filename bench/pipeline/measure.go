@@ -19,7 +19,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
 )
 
-// stopwatch keeps what each stage took.
+// stopwatch records the durations of each stage.
 type stopwatch struct {
 	mu   sync.Mutex
 	took map[string][]time.Duration
@@ -34,7 +34,7 @@ func (s *stopwatch) add(stage string, d time.Duration) {
 	s.took[stage] = append(s.took[stage], d)
 }
 
-// take returns what was kept and starts again.
+// take returns the records and clears them.
 func (s *stopwatch) take() map[string][]time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,8 +43,8 @@ func (s *stopwatch) take() map[string][]time.Duration {
 	return taken
 }
 
-// timedStore and timedIndex time what IndexFaces and SearchFacesByImage do with the store and the
-// index.
+// timedStore and timedIndex record the durations of IndexFaces' and SearchFacesByImage's calls of
+// the store and the index.
 type timedStore struct {
 	*sqlite.Store
 	stages *stopwatch
@@ -67,7 +67,7 @@ func (i timedIndex) Search(ctx context.Context, c face.CollectionKey, query []fl
 	return i.Index.Search(ctx, c, query, k, least)
 }
 
-// load runs f from a number of clients for a time, and returns how long each call took.
+// load runs f from a number of clients for a time, and returns the duration of each call.
 func load(clients int, duration time.Duration, f func(client int) error) (took []time.Duration,
 	err error) {
 	var (
@@ -97,7 +97,7 @@ func load(clients int, duration time.Duration, f func(client int) error) (took [
 	return took, err
 }
 
-// median is the middle one in milliseconds. Medians leave out what else the machine did meanwhile.
+// median returns the median in milliseconds. It is not sensitive to other load of the machine.
 func median(took []time.Duration) float64 {
 	if len(took) == 0 {
 		return 0
@@ -124,8 +124,8 @@ func (b *bench) measurePicture(ctx context.Context, w io.Writer, name string, pi
 		return err
 	}
 	defer calls.close()
-	// Warm, and real pictures in the networks' inputs: the time of a network can depend on its
-	// numbers.
+	// The networks are warm and have real pictures as inputs: the time of a network can depend on
+	// its input.
 	if _, err := load(clients, duration/5, calls.do); err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (b *bench) measurePicture(ctx context.Context, w io.Writer, name string, pi
 	}
 	b.stages.take()
 
-	// They alternate, so that whatever else the machine does falls on all.
+	// They alternate, so that other load of the machine affects all.
 	var (
 		rounds                 = max(20/clients, 4)
 		part                   = duration / time.Duration(rounds)
@@ -153,7 +153,7 @@ func (b *bench) measurePicture(ctx context.Context, w io.Writer, name string, pi
 		if err := whole.run(clients, part, calls.do); err != nil {
 			return err
 		}
-		peak, _ := workload.PeakMemory(os.Getpid()) // 0 where the system does not tell
+		peak, _ := workload.PeakMemory(os.Getpid()) // 0 where the system has no such figure
 		memory = max(memory, peak)
 	}
 	stages := b.stages.take()
@@ -204,7 +204,7 @@ func (b *bench) measurePicture(ctx context.Context, w io.Writer, name string, pi
 	return nil
 }
 
-// measureDecoding prints how long a JPEG takes to decode at each scale, beside Go's decoder.
+// measureDecoding prints the time of decoding a JPEG at each scale, beside Go's decoder.
 func measureDecoding(ctx context.Context, w io.Writer, picture []byte,
 	duration time.Duration) error {
 	fmt.Fprint(w, "## Decoding 4000x3000\n"+
@@ -237,7 +237,7 @@ func measureDecoding(ctx context.Context, w io.Writer, picture []byte,
 	return nil
 }
 
-// encodeTime is how long the answer of an IndexFaces request with one face takes to encode.
+// encodeTime returns the time of encoding the response of an IndexFaces request with one face.
 func encodeTime() time.Duration {
 	f := func() *wire.Float { return new(wire.Float(0.24770642817020416)) }
 	box := &wire.BoundingBox{Width: f(), Height: f(), Left: f(), Top: f()}
@@ -264,7 +264,7 @@ func encodeTime() time.Duration {
 	return time.Since(start) / n
 }
 
-// measureListCollections prints how many ListCollections requests a second are served.
+// measureListCollections prints the number of ListCollections requests served in a second.
 func (b *bench) measureListCollections(_ context.Context, w io.Writer,
 	duration time.Duration) error {
 	fmt.Fprint(w, "## ListCollections\n\n"+

@@ -9,7 +9,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/vision"
 )
 
-// trial is what was measured of one kind of request.
+// trial is the result for one kind of request.
 type trial struct {
 	took []time.Duration // of each request
 	time time.Duration   // of all
@@ -28,15 +28,15 @@ func (t *trial) run(clients int, duration time.Duration, request func(client int
 	return err
 }
 
-// rate is in requests a second.
+// rate returns the requests a second.
 func (t *trial) rate() float64 { return float64(len(t.took)) / t.time.Seconds() }
 
-// cost is a request's processor time in milliseconds.
+// cost returns a request's processor time in milliseconds.
 func (t *trial) cost() float64 {
 	return float64(t.cpu.Nanoseconds()) / 1e6 / float64(max(len(t.took), 1))
 }
 
-// networks returns a request that runs the networks of a face with nothing around them.
+// networks returns a function that runs the networks of a face without other processing.
 func (t *trial) networks(ctx context.Context, engine *vision.Engine) func(client int) error {
 	return func(int) error {
 		took, err := engine.RunNetworks(ctx)
@@ -47,7 +47,7 @@ func (t *trial) networks(ctx context.Context, engine *vision.Engine) func(client
 	}
 }
 
-// look finds and embeds the face of a picture.
+// look detects and embeds the face of a picture.
 func look(ctx context.Context, engine *vision.Engine, picture []byte) error {
 	photo, err := engine.Detect(ctx, picture, 0)
 	if err != nil {

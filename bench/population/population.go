@@ -1,5 +1,5 @@
-// Package population draws vectors that are distributed as those of real faces, for benchmarks that
-// need more than there are pictures.
+// Package population generates vectors with the distribution of real faces' vectors, for benchmarks
+// that need more vectors than there are pictures.
 package population
 
 import (
@@ -21,13 +21,13 @@ import (
 // Dimension of the default pack's vectors.
 const Dimension = 512
 
-// Population draws vectors that are distributed as those of real faces.
+// Population generates vectors with the distribution of real faces' vectors.
 //
 // A person is the mean of the pictures of Labeled Faces in the Wild (Huang et al., 2007) plus a
 // normal deviation with the covariance of people: [mix] of them drawn at random, with random
 // weights. A face is its person plus a normal deviation with the covariance within people, drawn in
-// the same way from the differences of two pictures of one person. Both are scaled to the length
-// that the real ones have.
+// the same way from the differences of two pictures of one person. Both are scaled to the length of
+// the real ones.
 type Population struct {
 	mean   []float32
 	people [][]float32 // deviations of one picture of each person from the mean
@@ -37,10 +37,11 @@ type Population struct {
 	Impostor, Genuine []float32
 }
 
-// mix is how many draws make up one that is as good as normal.
+// mix is the number of draws whose sum is close to a normal distribution.
 const mix = 24
 
-// Learn embeds the pictures of LFW, or reads what an earlier run has embedded.
+// Learn returns the population of LFW. It embeds the pictures, or reads the vectors of an earlier
+// run.
 func Learn(ctx context.Context, library, pictures, cache string) (*Population, error) {
 	faces, err := readFaces(cache)
 	if err != nil {
@@ -151,7 +152,7 @@ func writeFaces(path string, faces []faceOf) error {
 	return w.Flush()
 }
 
-// Person draws somebody.
+// Person returns a random person.
 func (p *Population) Person(random *rand.Rand) []float32 {
 	v := slices.Clone(p.mean)
 	for range mix {
@@ -160,9 +161,8 @@ func (p *Population) Person(random *rand.Rand) []float32 {
 	return v
 }
 
-// Face draws a picture of a person, of unit length. A person stands for one picture's own
-// deviations already, so that of the covariance of pictures the part within people is taken off by
-// shrinking the person.
+// Face returns the vector of a random picture of a person, of unit length. A person contains one
+// picture's own deviation, so the person is shrunk by the share of the covariance within people.
 func (p *Population) Face(random *rand.Rand, person []float32) []float32 {
 	within := make([]float32, Dimension)
 	for range mix {
@@ -177,7 +177,7 @@ func (p *Population) Face(random *rand.Rand, person []float32) []float32 {
 	return v
 }
 
-// share of a picture's squared length that is within people.
+// share returns the share of a picture's squared length that is within people.
 func (p *Population) share() float64 {
 	var sum float64
 	for _, c := range p.Genuine {

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/image/math/f64"
 )
 
-// degradation is a way to spoil a picture, at several strengths, the mildest first.
+// degradation is a way to degrade a picture, at several strengths, the mildest first.
 type degradation struct {
 	name, unit string
 	strengths  []float64
@@ -42,7 +42,7 @@ func spoil(data []byte, d degradation, strength float64) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// perValue changes each colour of each pixel by itself.
+// perValue changes each colour of each pixel independently.
 func perValue(img *image.RGBA, change func(v float64) float64) *image.RGBA {
 	for i, v := range img.Pix {
 		if i%4 != 3 {
@@ -56,7 +56,7 @@ func gain(img *image.RGBA, factor float64) *image.RGBA {
 	return perValue(img, func(v float64) float64 { return v * factor })
 }
 
-// flatten takes contrast away, as fog does.
+// flatten reduces contrast, like fog.
 func flatten(img *image.RGBA, factor float64) *image.RGBA {
 	return perValue(img, func(v float64) float64 { return 128 + (v-128)*factor })
 }
@@ -100,7 +100,7 @@ func blur(img *image.RGBA, sigma float64) *image.RGBA {
 	return along(along(img, 1, 0), 0, 1)
 }
 
-// shrink puts the picture, that much smaller, in the middle of a grey one of its size.
+// shrink reduces the picture and centres it on a grey picture of its original size.
 func shrink(img *image.RGBA, side float64) *image.RGBA {
 	out := image.NewRGBA(img.Rect)
 	draw.Draw(out, out.Rect, image.NewUniform(image.Black.C), image.Point{}, draw.Src)
@@ -111,7 +111,7 @@ func shrink(img *image.RGBA, side float64) *image.RGBA {
 	return out
 }
 
-// turn turns the picture clockwise about its middle; what was outside of it is black.
+// turn rotates the picture clockwise about its middle; pixels from outside of it are black.
 func turn(img *image.RGBA, degrees float64) *image.RGBA {
 	out := image.NewRGBA(img.Rect)
 	draw.Draw(out, out.Rect, image.Black, image.Point{}, draw.Src)

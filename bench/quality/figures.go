@@ -7,16 +7,16 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// figure is one of the numbers of a face that a filter goes by.
+// figure is one of the values of a face that a filter compares with a bar.
 type figure struct {
 	name, unit string
 	of         func(d *face.FaceDetail) float32
-	most       bool      // a bar is the most that a face may have, not the least
-	by         []string  // the degradations that change it; faces as they are count always
-	bars       []float32 // candidates, the one that keeps out the fewest first
+	most       bool      // a bar is the largest value of a face, not the least
+	by         []string  // the degradations that change it; undegraded faces always count
+	bars       []float32 // candidates, the one that rejects the fewest first
 
-	// beside is set where a figure is bad whenever any other is: its pairs are those that the other
-	// bars of LOW let through.
+	// beside is set if the value is bad whenever any other is: its pairs are those that the other
+	// bars of LOW accept.
 	beside face.Reason
 }
 
@@ -49,7 +49,7 @@ var figures = []figure{
 		[]float32{90, 75, 60, 50, 45, 40, 35, 30, 25, 20, 15, 10}, ""},
 }
 
-// bin is the index of the first bar that keeps a face out, and the number of bars if none does.
+// bin returns the index of the first bar that rejects a face, and the number of bars if none does.
 func (f *figure) bin(d *face.FaceDetail) uint8 {
 	v := f.of(d)
 	for i, bar := range f.bars {
@@ -60,8 +60,8 @@ func (f *figure) bin(d *face.FaceDetail) uint8 {
 	return uint8(len(f.bars))
 }
 
-// counts says how many trials of a kind there were, and how many of them went wrong: genuine pairs
-// below the similarity, or impostor pairs at least at it.
+// counts is the number of trials of a kind, and of those that went wrong: genuine pairs below the
+// similarity, or impostor pairs at least at it.
 type counts struct{ Trials, Wrong int }
 
 func (c *counts) add(wrong bool) {
@@ -82,18 +82,18 @@ func (c counts) Rate() float64 {
 
 // tally counts a figure's trials by the bin of the worse face of each pair.
 type tally struct {
-	faces             []int // as they are, by their own bin
+	faces             []int // undegraded, by their own bin
 	genuine, impostor []counts
-	alike             []counts // of the impostor pairs those that are degraded alike
+	alike             []counts // the impostor pairs that are degraded alike
 }
 
-// limits are what LOW, MEDIUM and HIGH are to keep out: faces that are missed in so many of their
-// genuine pairs, or match so many of the strangers who are degraded alike.
+// limits are the limits of LOW, MEDIUM and HIGH: the filter rejects faces that are missed in this
+// share of their genuine pairs, or match this share of the strangers that are degraded alike.
 var limits = [3]struct{ Missed, Alike float64 }{{0.5, 1e-2}, {0.2, 5e-3}, {0.05, 2e-3}}
 
 // choose returns for each of the limits the highest of the bars whose step, from the bar before to
-// it, reaches the limit, as all steps before do. Steps with too few pairs to say are taken with
-// those after. -1 stands for no bar.
+// it, reaches the limit, as all steps before do. Steps with too few pairs are merged with those
+// after. -1 means no bar.
 func (t *tally) choose() (chosen [3]int) {
 	const leastGenuine, leastAlike = 10, 1000 // pairs
 	for i, limit := range limits {
@@ -115,8 +115,8 @@ func (t *tally) choose() (chosen [3]int) {
 	return chosen
 }
 
-// measure makes the tallies of all figures. cut is the cosine of the similarity that pairs are
-// judged at.
+// measure computes the tallies of all values. cut is the cosine of the similarity at which pairs
+// are decided.
 func measure(s *set, cut float32) []tally {
 	tallies := make([]tally, len(figures))
 	for i, f := range figures {
@@ -170,10 +170,10 @@ func measure(s *set, cut float32) []tally {
 	return tallies
 }
 
-// bins are those of a face, one for each figure.
+// bins has a bin for each figure of a face.
 type bins []uint8
 
-// leftOut is the bin of faces that do not count for a figure.
+// leftOut is the bin of faces that are not counted for a figure.
 const leftOut = math.MaxUint8
 
 func binned(samples []sample) []bins {
@@ -192,7 +192,7 @@ func binned(samples []sample) []bins {
 	return all
 }
 
-// count counts a pair for some of the figures. A pair of which a face was not found is none: no
+// count counts a pair for some of the figures. A pair with an undetected face is not counted: no
 // filter could help.
 func count(tallies []tally, which []int, a, b *sample, binsA, binsB bins, cut float32) {
 	if !a.Found || !b.Found {

@@ -1,9 +1,8 @@
-// Command quality measures what the quality filters are worth: it degrades pictures of Labeled
-// Faces in the Wild (Huang et al., 2007) by blur, darkness, light, fog, noise, size and rotation,
-// and counts how many genuine pairs are missed and impostor pairs are matched at the default
-// similarity, and how many of them each bar of each figure keeps out. Bars are chosen on the pairs
-// of View 1's training list; what they do is said for those of its test list, which has no person
-// in common with it.
+// Command quality measures the benefit of the quality filters: it degrades pictures of Labeled
+// Faces in the Wild (Huang et al., 2007) by blur, darkness, light, fog, noise, size and rotation.
+// It counts the missed genuine pairs and the matched impostor pairs at the default similarity, and
+// how many of them each bar of each figure rejects. Bars are chosen on the pairs of View 1's
+// training list; the results are those of its test list, which has no person in common with it.
 package main
 
 import (

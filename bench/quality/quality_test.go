@@ -62,7 +62,7 @@ func statistics(t *testing.T, data []byte) (mean, deviation, difference float64)
 	return mean, math.Sqrt(squared/n - mean*mean), difference / n
 }
 
-// Every degradation does what its name says, and more of it the stronger it is.
+// Every degradation has the effect of its name, and a larger one the stronger it is.
 func TestDegradations(t *testing.T) {
 	data := squares(t)
 	for _, d := range degradations {
@@ -86,8 +86,8 @@ func TestDegradations(t *testing.T) {
 			case "noise":
 				ok = diff > difference
 			case "small":
-				// As many squares in fewer pixels, as far as they fill what is looked at; the
-				// smallest are mostly the grey around them.
+				// The same number of squares in fewer pixels, as far as they fill the measured
+				// region; the smallest are mostly the grey around them.
 				ok = i > 1 || diff > difference
 			case "turned":
 				ok = math.Abs(m-mean) < 5 && math.Abs(dev-deviation) < 8
@@ -136,7 +136,7 @@ func TestBin(t *testing.T) {
 		want uint8
 	}{
 		{least, face.FaceDetail{Quality: face.Quality{Sharpness: 0.5}}, 0},
-		// a bar lets through what is at it
+		// a bar accepts a value that equals it
 		{least, face.FaceDetail{Quality: face.Quality{Sharpness: 1}}, 1},
 		{least, face.FaceDetail{Quality: face.Quality{Sharpness: 4.9}}, 2},
 		{least, face.FaceDetail{Quality: face.Quality{Sharpness: 90}}, 3},
@@ -160,7 +160,7 @@ func TestBin(t *testing.T) {
 func TestChooseByHand(t *testing.T) {
 	c := func(trials, wrong int) counts { return counts{trials, wrong} }
 	for _, test := range []struct {
-		steps []counts // the last is what no bar keeps out
+		steps []counts // the last is of the faces that no bar rejects
 		want  [3]int
 	}{
 		{[]counts{c(10, 9), c(20, 5), c(100, 6), c(1000, 10)}, [3]int{0, 1, 2}},
@@ -179,7 +179,8 @@ func TestChooseByHand(t *testing.T) {
 	}
 }
 
-// made is a set whose blurred faces are a blur: less sharp, and nearer to chance the stronger.
+// made returns a set whose blurred faces are less sharp, and nearer to random vectors, the stronger
+// the blur.
 func made(people int) *set {
 	r := rand.New(rand.NewPCG(3, 4))
 	vector := func(around []float32, spread float64) []float32 {
@@ -242,7 +243,7 @@ func TestMeasureAndReport(t *testing.T) {
 					copies += len(d.strengths)
 				}
 				if d.name == by && by == "small" {
-					copies-- // one in which no face is found
+					copies-- // one without a detected face
 				}
 			}
 		}
@@ -279,7 +280,7 @@ func TestMeasureAndReport(t *testing.T) {
 	}
 }
 
-// What the filters keep out is no longer missed.
+// Pairs that the filters reject are not counted as missed.
 func TestFilterRows(t *testing.T) {
 	s := made(30)
 	rows := filterRows(s, enginetest.Engine("1").Cosine(similarity))

@@ -14,11 +14,11 @@ import (
 //go:embed report.md.tmpl
 var text string
 
-const similarity = 80 // the API's default threshold, at which pairs are judged
+const similarity = 80 // the API's default threshold, at which pairs are decided
 
 var filters = []face.QualityFilter{face.QualityLow, face.QualityMedium, face.QualityHigh}
 
-// results is all that the report says.
+// results is the content of the report.
 type results struct {
 	Version, Platform, Date string
 	Similarity              int
@@ -28,64 +28,64 @@ type results struct {
 	Figures                 []figureTable
 	Filters                 []filterRow
 	Limits                  [3]struct{ Missed, Alike float64 }
-	Faceless                []string // conditions in which no face is found
+	Faceless                []string // conditions in which no face is detected
 }
 
-// size is how much a set has.
+// size is the numbers of a set.
 type size struct{ Pictures, Genuine, Degraded int }
 
 func (s *set) size() size {
 	return size{len(s.Clean), len(s.Genuine), len(s.Degraded) / len(conditions())}
 }
 
-// conditionRow is what a condition does to recognition, and what the filters let through of it.
+// conditionRow is the effect of a condition on recognition, and of the filters on its faces.
 type conditionRow struct {
 	Name                  string
 	Unit                  string
 	Found                 float64 // share of the pictures
-	Missed                counts  // genuine pairs with a picture as it is, where a face was found
-	Matched               counts  // impostor pairs with pictures as they are
+	Missed                counts  // genuine pairs with an undegraded picture, both with a face
+	Matched               counts  // impostor pairs with undegraded pictures
 	Alike                 counts  // impostor pairs in the same condition
-	Brightness, Sharpness float32 // means of the faces that were found
+	Brightness, Sharpness float32 // means of the detected faces
 	Side, Confidence      float32
-	Passed                []float64 // of the faces that were found, by filter
+	Passed                []float64 // share of the detected faces, by filter
 }
 
 type figureTable struct {
 	Name, Unit, By string
-	Beside         bool // of the faces that the other bars of LOW let through
+	Beside         bool // of the faces that the other bars of LOW accept
 	Rows           []figureRow
 }
 
 type figureRow struct {
 	Bar   float32
-	Faces float64 // of those as they are: the share that the bar keeps out
+	Faces float64 // the share of undegraded faces that the bar rejects
 	// genuine pairs, and impostor pairs that are degraded alike, between the bar before and this
 	// one
 	Step, Alike       counts
-	Genuine           counts  // that the bar keeps out, and of them missed
-	GenuineShare      float64 // of all that are missed
+	Genuine           counts  // rejected by the bar, and of them missed
+	GenuineShare      float64 // of all missed ones
 	Impostor          counts
 	ImpostorShare     float64
 	Low, Medium, High bool
 }
 
-// filterRow is what a filter does to pairs of a kind.
+// filterRow is the effect of a filter on pairs of a kind.
 type filterRow struct {
 	Pairs    string
 	Filter   face.QualityFilter
-	Faces    float64 // share of the faces that it keeps out
-	Genuine  counts  // that it lets through
+	Faces    float64 // share of the faces that it rejects
+	Genuine  counts  // that it accepts
 	Missed   int     // without it
 	Impostor counts
 	Matched  int
 }
 
-// KeptOut and MatchedOut are the errors that a filter takes away.
+// KeptOut and MatchedOut are the errors that a filter prevents.
 func (r filterRow) KeptOut() int    { return r.Missed - r.Genuine.Wrong }
 func (r filterRow) MatchedOut() int { return r.Matched - r.Impostor.Wrong }
 
-// Kind is the condition's name without its strength.
+// Kind returns the condition's name without its strength.
 func (r conditionRow) Kind() string { return strings.Fields(r.Name)[0] }
 
 func report(engine face.Engine, train, test *set) (string, error) {
@@ -157,8 +157,8 @@ func conditionRows(s *set, cut float32) []conditionRow {
 	return rows
 }
 
-// conditionOf measures samples of one condition. Without partners they are the set's own pictures
-// as they are.
+// conditionOf measures samples of one condition. Without partners they are the set's own undegraded
+// pictures.
 func conditionOf(s *set, samples []sample, partner []int, name string, cut float32) conditionRow {
 	row := conditionRow{Name: name, Passed: make([]float64, len(filters))}
 	var found float32
@@ -272,7 +272,7 @@ func passing(samples []sample, f face.QualityFilter) []bool {
 	return passed
 }
 
-// out is the share of the faces that were found which did not pass.
+// out returns the share of the detected faces that were rejected.
 func out(samples []sample, passed []bool) float64 {
 	var c counts
 	for i := range samples {

@@ -17,7 +17,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// asIs is the condition of pictures that were not degraded.
+// asIs is the condition of undegraded pictures.
 const asIs = -1
 
 // condition is a degradation at one strength.
@@ -31,7 +31,7 @@ func (c condition) String() string {
 	return fmt.Sprintf("%s %g", d.name, d.strengths[c.Strength])
 }
 
-// conditions are all degradations at all their strengths.
+// conditions returns all degradations at all their strengths.
 func conditions() []condition {
 	var all []condition
 	for i, d := range degradations {
@@ -45,14 +45,14 @@ func conditions() []condition {
 // sample is the face in the middle of a picture in one condition.
 type sample struct {
 	Picture   verification.Picture
-	Person    string // who the picture shows
+	Person    string // in the picture
 	Condition condition
 	Found     bool
 	Detail    face.FaceDetail
 	Vector    []float32 // L2-normalised
 }
 
-// cosine of two samples, [verification.NoFace] if either has no face.
+// cosine returns the cosine of two samples, and [verification.NoFace] if either has no face.
 func cosine(a, b *sample) float32 {
 	if !a.Found || !b.Found {
 		return verification.NoFace
@@ -60,7 +60,7 @@ func cosine(a, b *sample) float32 {
 	return verification.Dot(a.Vector, b.Vector)
 }
 
-// set is what one list of pairs gives: all its pictures as they are, and degraded copies of the
+// set is the samples of one list of pairs: all its pictures undegraded, and degraded copies of the
 // first pictures of some of its genuine pairs.
 type set struct {
 	Clean    []sample
@@ -69,8 +69,8 @@ type set struct {
 	Partner  []int    // of each of Degraded, the other picture of its pair: an index in Clean
 }
 
-// look looks at all pictures of a list of pairs, and at degraded copies for the given number of its
-// genuine pairs.
+// look detects and embeds all pictures of a list of pairs, and degraded copies for the given number
+// of its genuine pairs.
 func look(ctx context.Context, engine *vision.Engine, pairs []verification.Pair, copies int,
 	folder string) (*set, error) {
 	var s set
@@ -153,7 +153,7 @@ func (s *sample) look(ctx context.Context, engine *vision.Engine, folder string)
 	return nil
 }
 
-// label sets who each sample shows.
+// label sets the person of each sample.
 func (s *set) label() {
 	for _, samples := range [][]sample{s.Clean, s.Degraded} {
 		for i := range samples {
@@ -162,7 +162,7 @@ func (s *set) label() {
 	}
 }
 
-// kept reads sets from a file, or makes them and writes them to it. No file is "".
+// kept reads sets from a file, or makes them and writes them to it. Without a file, path is "".
 func kept(path string, of func() ([]*set, error)) (sets []*set, err error) {
 	if path == "" {
 		return of()

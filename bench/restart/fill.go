@@ -16,10 +16,10 @@ import (
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
 )
 
-// realm is that of the server's root key and first region.
+// realm is the realm of the server's root key and first region.
 var realm = recollect.Realm{Account: "123456789012", Region: "us-east-1"}
 
-// filler puts drawn faces into a data folder's database, by the store that the server has.
+// filler adds generated faces to a data folder's database, by the server's store.
 type filler struct {
 	store   *sqlite.Store
 	people  *population.Population
@@ -46,7 +46,7 @@ func (f *filler) collection(ctx context.Context, random *rand.Rand, id string,
 	return single, nil
 }
 
-// draw draws pictures of people, one to ten of each, each with one face.
+// draw generates pictures of people, one to ten of each, each with one face.
 func (f *filler) draw(random *rand.Rand, n int) []face.Face {
 	faces := make([]face.Face, 0, n)
 	for len(faces) < n {
@@ -67,7 +67,7 @@ func (f *filler) draw(random *rand.Rand, n int) []face.Face {
 // each.
 func (f *filler) collections(ctx context.Context, n, faces int) (ids, known []string, err error) {
 	ids, known = make([]string, n), make([]string, n)
-	const workers = 64 // whose changes share transactions
+	const workers = 64 // their changes share transactions
 	failures := make([]error, workers)
 	var next atomic.Int64
 	var working sync.WaitGroup

@@ -1,7 +1,7 @@
-// Command restart measures how long a server with a large collection takes from its start to the
-// first answer of a search, and what very many small collections cost. Data folders are filled by
-// the store's own means with vectors from [population.Population]; the server is the real program,
-// asked by signed requests.
+// Command restart measures the time from a server's start to its first answer of a search in a
+// large collection, and the cost of very many small collections. Data folders are filled through
+// the store with vectors of [population.Population]; the server is the real program, and its
+// clients send signed requests.
 package main
 
 import (
@@ -91,7 +91,7 @@ func run(ctx context.Context, o options) error {
 	return os.WriteFile(o.out, []byte(report.String()), 0o644)
 }
 
-// inFolder measures something in a data folder of its own.
+// inFolder runs a measurement with a data folder of its own.
 func inFolder(ctx context.Context, o options, f *filler, w io.Writer,
 	measure func(context.Context, options, *filler, string, io.Writer) error) (err error) {
 	data, err := os.MkdirTemp(o.work, "data")

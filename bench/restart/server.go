@@ -23,7 +23,7 @@ type server struct {
 	ready time.Duration
 }
 
-// start returns once the server says that it is ready.
+// start starts the server and returns once it is ready.
 func start(o options, data string) (*server, error) {
 	path := data + ".log"
 	log, err := os.Create(path)
@@ -54,7 +54,7 @@ func (s *server) dial() (*client, error) {
 	return &client{s, conn, bufio.NewReader(conn)}, nil
 }
 
-// searchFaces asks for the ten nearest of a face, and returns how many the answer has.
+// searchFaces searches the ten nearest of a face, and returns the number in the answer.
 func (c *client) searchFaces(collection, f string) (int, error) {
 	request, err := workload.Sign(c.server.Address, c.server.Key, "SearchFaces",
 		fmt.Sprintf(`{"CollectionId":%q,"FaceId":%q,"MaxFaces":10,"FaceMatchThreshold":0}`,
@@ -77,7 +77,7 @@ func (c *client) searchFaces(collection, f string) (int, error) {
 	return strings.Count(string(body), `"FaceId"`), nil
 }
 
-// memory is what of the server no file backs, in bytes.
+// memory returns the server's anonymous memory, in bytes.
 func (s *server) memory() (int64, error) { return workload.AnonymousMemory(s.Process.Process.Pid) }
 
 // openFiles counts the server's open files.

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// measureSmall measures a server with very many small collections: as it starts, after some were
-// searched, and after all were.
+// measureSmall measures a server with very many small collections: after its start, after searches
+// of some, and after searches of all.
 func measureSmall(ctx context.Context, o options, f *filler, data string, w io.Writer) error {
 	ids, known, err := f.collections(ctx, o.collections, o.each)
 	if err = errors.Join(err, f.store.Close()); err != nil {
@@ -47,7 +47,7 @@ func measureSmall(ctx context.Context, o options, f *filler, data string, w io.W
 		return time.Since(began), err
 	}
 
-	// One at a time, far apart, so that none was touched before.
+	// One at a time, far apart, so that none was read before.
 	some := min(500, o.collections)
 	c, err := s.dial()
 	if err != nil {

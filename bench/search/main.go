@@ -1,6 +1,6 @@
-// Command search measures the index beside its peers, on the same vectors and the same cores, in
-// one run: faiss (the flat scan and HNSW), hnswlib, usearch and a Weaviate node. Each runs in a
-// process of its own, one after the other. See [population.Population] for the vectors.
+// Command search measures the index beside other indexes, on the same vectors and cores, in one
+// run: faiss (the flat scan and HNSW), hnswlib, usearch and a Weaviate node. Each runs in a process
+// of its own, one after the other. See [population.Population] for the vectors.
 package main
 
 import (
@@ -77,7 +77,7 @@ func main() {
 	}
 }
 
-// size is what was measured at one number of vectors, ours first.
+// size is the results for one number of vectors, ours first.
 type size struct {
 	n       int
 	results []result
@@ -143,7 +143,7 @@ func measureSize(ctx context.Context, o options, p *population.Population, cosin
 	if err := generate(p, folder, n, o.peers != ""); err != nil {
 		return s, err
 	}
-	debug.FreeOSMemory() // which those who are measured need
+	debug.FreeOSMemory() // for the measured processes
 	fmt.Fprintf(os.Stderr, "%d vectors are there\n", n)
 	self, err := os.Executable()
 	if err != nil {
@@ -169,7 +169,7 @@ func measureSize(ctx context.Context, o options, p *population.Population, cosin
 	return s, nil
 }
 
-// child runs a program that prints what it measured.
+// child runs a program that prints its results.
 func child(ctx context.Context, program string, arguments ...string) (m measured, err error) {
 	fmt.Fprintln(os.Stderr, strings.Join(arguments, " "))
 	command := exec.CommandContext(ctx, program, arguments...)
@@ -181,8 +181,8 @@ func child(ctx context.Context, program string, arguments ...string) (m measured
 	return m, json.Unmarshal(out, &m)
 }
 
-// generate writes n vectors, 200 queries and, for peers, the best ten of each. People have one to
-// ten pictures; half the queries show people who are there.
+// generate writes n vectors, 200 queries and, for other indexes, the ten nearest of each. People
+// have one to ten pictures; half the queries are pictures of people in the collection.
 func generate(p *population.Population, folder string, n int, peers bool) error {
 	defer debug.SetGCPercent(debug.SetGCPercent(10)) // 5 million vectors are 10 GB
 	random := rand.New(rand.NewPCG(uint64(n), 1))
@@ -232,7 +232,7 @@ func generate(p *population.Population, folder string, n int, peers bool) error 
 	return nil
 }
 
-// drawPart fills vectors with pictures of people and returns those.
+// drawPart fills vectors with pictures of people and returns the people.
 func drawPart(p *population.Population, random *rand.Rand,
 	vectors [][]float32) (people [][]float32) {
 	for len(vectors) > 0 {
@@ -271,7 +271,7 @@ func writeRows(path string, rows any) error {
 	return w.Flush()
 }
 
-// resample draws pairs of a population, to be compared with the real ones.
+// resample generates pairs of a population, for the comparison with real pairs.
 func resample(p *population.Population, pairs int) (impostor, genuine []float32) {
 	random := rand.New(rand.NewPCG(7, 7))
 	for range pairs {

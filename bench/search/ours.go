@@ -30,10 +30,10 @@ const (
 	clients = 64
 )
 
-// measured is what is known of an index; times in seconds.
+// measured is the results of an index; times in seconds.
 type measured struct {
 	Build  float64 `json:"build"`
-	Memory int64   `json:"memory"` // bytes that no file backs
+	Memory int64   `json:"memory"` // anonymous, in bytes
 	Recall float64 `json:"recall"` // of the ten best
 	Effort int     `json:"effort"` // of a graph's search
 	P50    float64 `json:"p50"`
@@ -43,13 +43,13 @@ type measured struct {
 	// Of ours alone:
 	Thresholds []threshold `json:"thresholds,omitempty"`
 	P50Many    float64     `json:"p50_many,omitempty"`    // at similarity 80, 4096 at most
-	MemoryPass float64     `json:"memory_pass,omitempty"` // reading as many bytes as the codes have
-	// from nothing to the first answer, with the files there
+	MemoryPass float64     `json:"memory_pass,omitempty"` // reading as many bytes
+	// from the start to the first answer, with existing files
 	Reopen   float64 `json:"reopen,omitempty"`
 	Compared float64 `json:"compared,omitempty"` // vectors compared in full a query
 }
 
-// threshold is how many of the hits that a scan finds ours finds, for some numbers of hits at one
+// threshold is the share of a scan's hits that ours finds, for some numbers of hits at one
 // similarity.
 type threshold struct {
 	Similarity float64 `json:"similarity"`
@@ -58,7 +58,7 @@ type threshold struct {
 	Found      int     `json:"found"`
 }
 
-// flat is the record beneath ours: a file of vectors, whose keys are their numbers from 1.
+// flat is the record of our index: a file of vectors, whose keys are their numbers from 1.
 type flat struct {
 	path string
 	n    int
@@ -112,7 +112,7 @@ func (f flat) EmbeddingsByKey(_ context.Context, _ face.CollectionKey,
 	}
 }
 
-// raw is the memory of numbers.
+// raw returns the memory of numbers.
 func raw(numbers []float32) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(numbers))), 4*len(numbers))
 }
@@ -165,7 +165,7 @@ func measureOurs(ctx context.Context, folder string, cosines []float32) error {
 	if err := x.Close(); err != nil {
 		return err
 	}
-	// The record's place in the system's cache is the index's files' then.
+	// The page cache of the record is then available to the index's files.
 	if err := workload.LeaveCache(path); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		return err
 	}
@@ -240,7 +240,7 @@ func throughput(ctx context.Context, x *exact.Index, queries [][]float32) (float
 	return float64(count.Load()) / time.Since(start).Seconds(), errors.Join(failures...)
 }
 
-// memoryPass is the time to read 128 bytes a vector on all cores: the best of some.
+// memoryPass returns the time to read 128 bytes a vector on all cores: the best of some.
 func memoryPass(n int) float64 {
 	cores := runtime.GOMAXPROCS(0)
 	words := make([]uint64, 16*n)
@@ -269,7 +269,7 @@ func memoryPass(n int) float64 {
 	return best
 }
 
-// compare sets beside a scan of all vectors what ours finds, by key and by cosine.
+// compare compares our hits with those of a scan of all vectors, by key and by cosine.
 func (m *measured) compare(ctx context.Context, x *exact.Index, vectors, queries [][]float32,
 	cosines []float32) error {
 	for i, similarity := range []float64{0, 50, 80, 99} {
@@ -294,7 +294,7 @@ func (m *measured) compare(ctx context.Context, x *exact.Index, vectors, queries
 					last := hits[k-1].Cosine
 					if h.Cosine < least+rounding || rank > 0 && h.Cosine < last+rounding &&
 						h.Cosine != last {
-						continue // on the edge, where rounding decides
+						continue // at the threshold, where rounding decides
 					}
 					m.Thresholds[i].Wanted++
 					c, ok := there[h.Key]
@@ -316,7 +316,7 @@ func (m *measured) compare(ctx context.Context, x *exact.Index, vectors, queries
 	return nil
 }
 
-// scan returns the best hundred and one, by comparing everything.
+// scan returns the best hundred and one hits, by comparing all vectors.
 func scan(vectors [][]float32, query []float32) []face.Hit {
 	const most = 101
 	better := func(a, b face.Hit) int {

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	targetSize = 1_000_000 // what the targets are for, if it was measured
+	targetSize = 1_000_000 // the size of the targets, if it was measured
 	fitFrom    = 100_000
 )
 
@@ -121,7 +121,7 @@ func write(w io.Writer, p *population.Population, sizes []size) {
 		"collector keeps in hand.\n")
 }
 
-// flags are those of this run, as make passes them on.
+// flags returns the flags of this run, in the form of make's variable.
 func flags() string {
 	if len(os.Args) < 2 {
 		return ""
@@ -136,7 +136,8 @@ func flags() string {
 	return " SEARCH='" + strings.Join(quoted, " ") + "'"
 }
 
-// writeFit fits a line to the costs from fitFrom on, so that the relative deviations are least.
+// writeFit fits a line to the costs from fitFrom on, with the least squares of the relative
+// deviations.
 func writeFit(w io.Writer, sizes []size) {
 	// With weights 1/p50²: the sums of the normal equations for p50 = a + b·n.
 	var w0, wx, wxx, wy, wxy float64
@@ -163,7 +164,7 @@ func writeFit(w io.Writer, sizes []size) {
 		"%% at most.\n", fitted[0].n, 1e3*a, 1e9*b, 100*worst)
 }
 
-// quantile of ascending numbers.
+// quantile returns a quantile of ascending numbers.
 func quantile(sorted []float32, share float64) float32 {
 	return sorted[min(int(share*float64(len(sorted))), len(sorted)-1)]
 }

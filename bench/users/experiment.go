@@ -11,10 +11,10 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// experiment enrols the same number of faces of each person and compares the rest with them.
+// experiment enrols the same number of faces of each person and compares the others with them.
 type experiment struct {
-	people     [][]shot // at least so many shots each
-	impostors  []shot   // everybody else's
+	people     [][]shot // each with enough shots
+	impostors  []shot   // of all other people
 	distractor []int    // one of the impostors a person
 	enrolled   int      // faces of each person
 }
@@ -56,14 +56,14 @@ const (
 var names = [ways]string{single: "one face", best: "the most similar face",
 	user: "**the user's vector**"}
 
-// outcome is what a draw says of one way.
+// outcome is the results of one way in a draw.
 type outcome struct {
 	rank1                     float64
 	accepted3, accepted4      float64 // true accept rates at false match rates of 1e-3 and 1e-4
 	acceptedAt80, matchedAt80 float64 // true accept and false match rate at similarity 80
 }
 
-// figures are an outcome's, in the order of the report.
+// figures returns an outcome's figures, in the order of the report.
 func (o outcome) figures() []float64 {
 	return []float64{o.rank1, o.accepted3, o.accepted4, o.acceptedAt80, o.matchedAt80}
 }
@@ -106,7 +106,7 @@ func (e *experiment) report(w io.Writer, engine face.Engine, splits int) {
 	}
 }
 
-// draw chooses the faces that are enrolled and measures each way.
+// draw selects the enrolled faces at random and measures each way.
 func (e *experiment) draw(random *rand.Rand, at80 float32) (outcomes [ways]outcome, probes int) {
 	type gallery struct {
 		faces [][]float32
@@ -142,7 +142,7 @@ func (e *experiment) draw(random *rand.Rand, at80 float32) (outcomes [ways]outco
 		for _, probe := range people[i].rest {
 			probes++
 			own := compare(people[i], probe.vector)
-			// of the distractors, who have one face whichever way the others are compared
+			// of the distractors, who have one face in all ways
 			nearest := float32(-1)
 			for _, d := range e.distractor {
 				nearest = max(nearest, verification.Dot(e.impostors[d].vector, probe.vector))
@@ -192,7 +192,7 @@ func (e *experiment) draw(random *rand.Rand, at80 float32) (outcomes [ways]outco
 	return outcomes, probes
 }
 
-// share is how many of the cosines are above a bound.
+// share returns the share of the cosines above a bound.
 func share(cosines []float32, bound float32) float64 {
 	n := 0
 	for _, c := range cosines {

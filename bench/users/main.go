@@ -1,11 +1,10 @@
-// Command users measures what it is worth to search a person as one user instead of as single
-// faces.
+// Command users measures the benefit of searching a person as one user instead of as single faces.
 //
 // It embeds the pictures of Labeled Faces in the Wild (Huang et al., 2007) with the default model
 // pack. Of each person with enough pictures some are enrolled, drawn at random, and the others are
 // probes. A person is then compared with a probe in three ways: by one of the enrolled faces, by
-// the most similar of them, and by the vector that a user has. All pictures of everybody else are
-// impostors, and stand in the gallery as people with one face.
+// the most similar of them, and by the user's vector. All pictures of other people are impostors,
+// and are in the gallery as people with one face.
 package main
 
 import (

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// LeaveCache makes the system read a file, or those of a folder, from disk again when they are next
-// asked for.
+// LeaveCache removes a file, or the files of a folder, from the page cache, so that they are next
+// read from disk.
 func LeaveCache(path string) error {
 	return filepath.WalkDir(path, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {

@@ -4,5 +4,5 @@ package workload
 
 import "errors"
 
-// LeaveCache is not built for this system.
+// LeaveCache is not supported on this system.
 func LeaveCache(string) error { return errors.ErrUnsupported }

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// CPUModel is the name of the machine's processor, as Linux tells it.
+// CPUModel returns the name of the machine's processor, from Linux.
 func CPUModel() string {
 	info, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {

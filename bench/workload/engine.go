@@ -17,7 +17,7 @@ func OpenEngine(library string, options vision.Options) (*pack.Pack, *vision.Eng
 	return openEngine(library, options, func(*onnx.Runtime) {})
 }
 
-// OpenPublished is OpenEngine with networks that run as they are published.
+// OpenPublished is OpenEngine with the networks' original operators.
 func OpenPublished(library string) (*vision.Engine, error) {
 	_, engine, err := openEngine(library, vision.Options{}, (*onnx.Runtime).AsPublished)
 	return engine, err

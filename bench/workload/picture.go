@@ -1,5 +1,5 @@
-// Package workload is what the benchmarks have in common: the engine, pictures, and requests that
-// are signed before time counts.
+// Package workload is the code that the benchmarks share: the engine, pictures, and requests that
+// are signed before a measurement.
 package workload
 
 import (
@@ -34,8 +34,8 @@ func FindPicture(path string) ([]byte, error) {
 	return os.ReadFile(found)
 }
 
-// Enlarge puts a JPEG, six times as large, on a canvas with the noise of a camera, so that it costs
-// what a photograph costs to decode.
+// Enlarge composes a JPEG, six times as large, with a canvas and a camera's noise, so that decoding
+// it costs as much as decoding a photograph.
 func Enlarge(picture []byte, width, height int) ([]byte, error) {
 	f, err := jpeg.Decode(bytes.NewReader(picture))
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CPUTime is what this process has used of the processors: unlike time, it does not depend on what
-// else they do.
+// CPUTime returns the processor time of this process: unlike elapsed time, it does not depend on
+// other processes.
 func CPUTime() time.Duration {
 	var usage unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
@@ -21,16 +21,16 @@ func CPUTime() time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// AnonymousMemory is how many bytes of a process no file backs, as Linux tells it.
+// AnonymousMemory returns the bytes of a process that no file backs, from Linux.
 func AnonymousMemory(pid int) (int64, error) { return memoryOf(pid, "RssAnon:") }
 
-// PeakMemory is the most resident memory that a process had, in bytes, as Linux tells it, since its
-// start or since it called [ForgetPeak].
+// PeakMemory returns the largest resident memory of a process, in bytes, from Linux, since its
+// start or since its call of [ForgetPeak].
 func PeakMemory(pid int) (int64, error) { return memoryOf(pid, "VmHWM:") }
 
-// ForgetPeak has the system begin anew with this process's [PeakMemory], where it can.
+// ForgetPeak resets this process's [PeakMemory], if the system supports it.
 func ForgetPeak() {
-	// the peak is that of an earlier part then, and no less true of the process
+	// then the peak may be of an earlier part
 	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)
 }
 
@@ -46,5 +46,5 @@ func memoryOf(pid int, name string) (int64, error) {
 			return kilobytes * 1024, err
 		}
 	}
-	return 0, errors.New("this system does not tell")
+	return 0, errors.New("this system has no such figure")
 }

@@ -13,15 +13,15 @@ import (
 	"github.com/recollect-dev/recollect/internal/iam"
 )
 
-// Server is the real program, at work on a data folder.
+// Server is the real program, running on a data folder.
 type Server struct {
 	Process *exec.Cmd
 	Address string // host:port
 	Key     iam.AccessKey
 }
 
-// StartServer starts the program and returns once it says that it is ready. Its log goes to log;
-// nil: nowhere.
+// StartServer starts the program and returns once it is ready. Its log is written to log; nil: it
+// is discarded.
 func StartServer(program, library, data string, log io.Writer) (*Server, error) {
 	s := &Server{Key: iam.AccessKey{ID: "AKIDBENCH0000000", Secret: "a secret for the benchmark"}}
 	s.Process = exec.Command(program, "serve", "--listen", "127.0.0.1:0", "--data", data,
@@ -47,7 +47,7 @@ func StartServer(program, library, data string, log io.Writer) (*Server, error) 
 	return s, nil
 }
 
-// Stop ends the program, and waits until it has.
+// Stop ends the program, and waits for it.
 func (s *Server) Stop() error {
 	return errors.Join(s.Process.Process.Signal(syscall.SIGTERM), s.Process.Wait())
 }

@@ -16,8 +16,9 @@ import (
 	"github.com/recollect-dev/recollect/internal/iam"
 )
 
-// Sign returns the bytes of a signed request to the server at an address. They may be sent again
-// and again for five minutes, which leaves the cores to the server; it verifies each.
+// Sign returns the bytes of a signed request to the server at an address. They can be sent
+// repeatedly for five minutes, so that the client takes little processor time; the server verifies
+// each.
 func Sign(address string, key iam.AccessKey, operation, body string) ([]byte, error) {
 	req, err := http.NewRequest(http.MethodPost, "http://"+address+"/", strings.NewReader(body))
 	if err != nil {
