@@ -29,7 +29,7 @@ func recollectProgram(t *testing.T, args ...string) (string, error) {
 	return out.String(), err
 }
 
-// startServer serves a data folder, as the program does, and lets the environment's clients know.
+// startServer serves a data folder, as the program does, and sets the environment of clients.
 func startServer(t *testing.T, data string, settings ...func(*serveConfig)) (stop func()) {
 	t.Helper()
 	library := filepath.Join("..", "..", "lib", "recollect")
@@ -86,7 +86,7 @@ func newClient(t *testing.T) *rekognition.Client {
 }
 
 // TestMovingOutAndIn exports a collection of real faces, deletes and imports it, backs the server
-// up and restores it, and searches after each.
+// up and restores it, and searches after each step.
 func TestMovingOutAndIn(t *testing.T) {
 	picture, err := os.ReadFile(filepath.Join("..", "..", "..", "shared", "data", "group",
 		"dlib_1.jpg"))
@@ -182,7 +182,7 @@ func TestMovingOutAndIn(t *testing.T) {
 	}
 	id := regexp.MustCompile(`AKIA\w+`).FindString(string(shown))
 	run("keys", "disable", id, "--data", restored)
-	time.Sleep(1100 * time.Millisecond) // what the server cached is forgotten within a second
+	time.Sleep(1100 * time.Millisecond) // the server's cache expires within a second
 	refused("UnrecognizedClientException", "export", "people", filepath.Join(dir, "disabled.zip"))
 	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
 		t.Errorf("commands left %v behind", left)

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// program runs a command of the program and returns its standard output, its error output, and how
-// it would exit.
+// program runs a command of the program and returns its standard output, its error output, and its
+// exit status.
 func program(t *testing.T, args ...string) (out, log string, status int) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -28,7 +28,7 @@ func program(t *testing.T, args ...string) (out, log string, status int) {
 	return stdout.String(), stderr.String(), exitStatus(err)
 }
 
-// objects reads JSON that has an object a line.
+// objects reads JSON with an object a line.
 func jsonLines(t *testing.T, text string) (objects []map[string]any) {
 	t.Helper()
 	for line := range strings.Lines(text) {
@@ -41,7 +41,7 @@ func jsonLines(t *testing.T, text string) (objects []map[string]any) {
 	return objects
 }
 
-// TestCommands uses every command that talks to a server.
+// TestCommands runs every command that is a client of a server.
 func TestCommands(t *testing.T) {
 	dir := t.TempDir()
 	person := func(name, number string) string {
@@ -159,7 +159,7 @@ func TestCommands(t *testing.T) {
 	is(statusNo, `no match`, "search", again, "--collection", "people")
 	is(0, `^$`, "users", "delete", "people", "anna")
 
-	// What a shell asks.
+	// The completions of a shell.
 	is(0, `(?s)people\n.*visitors\n:4`, "__complete", "search", "--collection", "")
 	is(0, `people\n`, "__complete", "faces", "list", "")
 	is(0, `table\njson\n`, "__complete", "detect", "--output", "")
@@ -173,7 +173,7 @@ func TestCommands(t *testing.T) {
 	is(statusFailed, `is no URL`, "collections", "list", "--endpoint", "here")
 }
 
-// TestEveryCommandHasHelp reads the help of each command: what it does, how, and an example.
+// TestEveryCommandHasHelp checks the help of each command: its purpose, its use, and an example.
 func TestEveryCommandHasHelp(t *testing.T) {
 	var walk func(path []string)
 	walk = func(path []string) {
@@ -202,7 +202,7 @@ func TestEveryCommandHasHelp(t *testing.T) {
 	}
 }
 
-// TestCompletionScripts has each shell read its script.
+// TestCompletionScripts runs each shell on its script.
 func TestCompletionScripts(t *testing.T) {
 	for _, shell := range []string{"bash", "zsh", "fish"} {
 		t.Run(shell, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 
 var update = flag.Bool("update", false, "write docs/configuration.md")
 
-// TestConfigurationDocument holds docs/configuration.md against the flags of the program.
+// TestConfigurationDocument compares docs/configuration.md with the flags of the program.
 func TestConfigurationDocument(t *testing.T) {
 	path := filepath.Join("..", "..", "docs", "configuration.md")
 	want := configurationDocument()
@@ -137,7 +137,7 @@ func flagTable(flags *pflag.FlagSet) string {
 	return b.String()
 }
 
-// commonFlags are those that every command which talks to a server has.
+// commonFlags are the flags of every command that is a client of a server.
 func commonFlags() *pflag.FlagSet {
 	cmd := new(cobra.Command)
 	new(client).addFlags(cmd.Flags())
@@ -153,7 +153,7 @@ func isCommon(f *pflag.Flag) bool {
 func defaultText(f *pflag.Flag) string {
 	text := strings.Trim(f.DefValue, "[]")
 	switch {
-	case f.Name == "library": // where the test's own program lies
+	case f.Name == "library": // the folder of the test's own program
 		return "`../lib/recollect` from the program's folder"
 	case text == "" || text == "0" && strings.Contains(f.Usage, "(default: "):
 		return ""

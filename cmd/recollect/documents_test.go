@@ -34,8 +34,8 @@ func blocks(text string) (found []block) {
 }
 
 // TestDocuments runs the commands of each document, in their order, as a reader would: blocks of sh
-// in one shell, and of Python by themselves. The pictures that they name are real ones, and the
-// port is another one than 7180, lest a server be in the way.
+// in one shell, and blocks of Python separately. The named pictures are real ones. The port is not
+// 7180, which a running server may use.
 func TestDocuments(t *testing.T) {
 	needNetworks(t)
 	library, err := filepath.Abs(installed)
@@ -121,7 +121,7 @@ func runDocument(t *testing.T, found []block, bin, library string, serve bool) {
 	}
 }
 
-// documentPictures puts the pictures there that the documents name.
+// documentPictures copies pictures to the names in the documents.
 func documentPictures(t *testing.T, dir string) {
 	t.Helper()
 	people(t, filepath.Join(dir, "people"), 0, 6)
@@ -136,8 +136,7 @@ func documentPictures(t *testing.T, dir string) {
 	}
 }
 
-// TestMetricsOfDocuments looks for the metrics that the documents name among those that a server
-// shows.
+// TestMetricsOfDocuments compares the metrics in the documents with those of a server.
 func TestMetricsOfDocuments(t *testing.T) {
 	authority := certtest.New(t)
 	certificate, key := authority.Issue(t, "server", time.Now().Add(time.Hour))
@@ -168,7 +167,7 @@ func TestMetricsOfDocuments(t *testing.T) {
 	for _, name := range regexp.MustCompile(`\b(?:recollect_\w+|process_\w+)`).FindAllString(
 		string(text), -1) {
 		named++
-		// A histogram of what has not happened shows its help alone.
+		// A histogram without observations has a help text only.
 		base := regexp.MustCompile(`_(bucket|sum|count)$`).ReplaceAllString(name, "")
 		if !strings.Contains(string(shown), "\n"+name) &&
 			!strings.Contains(string(shown), "# TYPE "+base+" ") &&
@@ -181,7 +180,7 @@ func TestMetricsOfDocuments(t *testing.T) {
 	}
 }
 
-// TestPackaging has the tools that read the packaging files check them.
+// TestPackaging checks the packaging files with the tools that read them.
 func TestPackaging(t *testing.T) {
 	program, err := exec.LookPath("systemd-analyze")
 	if err != nil {
@@ -191,7 +190,7 @@ func TestPackaging(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The program is not installed where the unit expects it.
+	// The program is not installed at the path in the unit.
 	path := filepath.Join(t.TempDir(), "recollect.service")
 	writeFile(t, path,
 		[]byte(strings.ReplaceAll(string(unit), "/usr/local/bin/recollect", "/bin/true")))

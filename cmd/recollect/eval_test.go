@@ -41,7 +41,7 @@ func recollectEval(ctx context.Context, args ...string) (string, error) {
 	return out.String(), err
 }
 
-// excerpt writes some lines of each kind of a file of pairs of LFW's View 1 to a file of its own.
+// excerpt writes some lines of each kind of LFW's View 1 to a file of pairs.
 func excerpt(t *testing.T, name string, first, n int) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(lfw, name))
@@ -63,8 +63,8 @@ func write(t *testing.T, name, text string) string {
 	return path
 }
 
-// A few pairs of LFW through the networks: the figures on the terminal and in the report are those
-// of the same pairs.
+// A few pairs of LFW with the networks: the terminal and the report have the figures of the same
+// pairs.
 func TestEval(t *testing.T) {
 	needNetworks(t)
 	pairs, train := excerpt(t, "pairsDevTest.txt", 0, 12), excerpt(t, "pairsDevTrain.txt", 0, 8)
@@ -210,7 +210,7 @@ func TestEvalIsInterrupted(t *testing.T) {
 	}
 }
 
-// Four pairs whose cosines are chosen, one of them without a face.
+// Four pairs with chosen cosines, one of them without a face.
 func TestEvaluationByHand(t *testing.T) {
 	f := func(x, y float32) verification.Face {
 		return verification.Face{Found: 1, Vector: []float32{x, y}}

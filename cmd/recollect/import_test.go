@@ -23,8 +23,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/client/bulk"
 )
 
-// people copies the folders of some people of LFW, by number, and returns how many pictures they
-// have.
+// people copies the folders of some people of LFW, by number, and returns the number of their
+// pictures.
 func people(t *testing.T, to string, first, n int) (pictures int) {
 	t.Helper()
 	folders, err := filepath.Glob(filepath.Join(lfw, "images", "*"))
@@ -62,8 +62,8 @@ func writeFile(t *testing.T, path string, data []byte) {
 	}
 }
 
-// readRows returns the rows of a report by picture, the last of each, and how many there are of
-// each status.
+// readRows returns the last row of each picture in a report, and the number of rows with each
+// status.
 func readRows(t *testing.T, report string) (rows map[string]map[string]string,
 	count map[string]int) {
 	t.Helper()
@@ -131,7 +131,7 @@ func TestImport(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(pictures, "film.jpg"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	// 2 GiB, which no disk has to hold
+	// 2 GiB, as a sparse file
 	if err := os.Truncate(filepath.Join(pictures, "film.jpg"), 2<<30); err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestImport(t *testing.T) {
 		t.Errorf("the external image id is %q", row["external_image_id"])
 	}
 
-	// What the report says is what the server has.
+	// The report agrees with the server.
 	data, err := os.ReadFile(one)
 	if err != nil {
 		t.Fatal(err)
@@ -201,7 +201,7 @@ func TestImport(t *testing.T) {
 		}
 	}
 
-	// Again: nothing is sent. Then what is new and what has changed, alone.
+	// Again: nothing is sent. Then only new and changed pictures are sent.
 	if s, err := imported(t, pictures, "--collection", "people", "--report", report); err != nil ||
 		s.Before != s.Pictures || s.Indexed+s.Skipped+s.Failed != 0 {
 		t.Errorf("again: %+v, %v", s, err)
@@ -213,7 +213,7 @@ func TestImport(t *testing.T) {
 		t.Errorf("with a new and a repaired picture: %+v, %v", s, err)
 	}
 
-	// A report that is lost costs time alone: faces of the same picture and id are not doubled.
+	// Without the report all pictures are sent again, and no face is indexed twice.
 	before := faceCount(t, "people")
 	if s, err := imported(t, pictures, "--collection", "people", "--report",
 		filepath.Join(dir, "other.csv")); err != nil || s.Indexed != good+3 ||
@@ -222,7 +222,7 @@ func TestImport(t *testing.T) {
 			before)
 	}
 
-	// The collection that the report speaks of is gone.
+	// The report's collection has been deleted.
 	if _, err := newClient(t).DeleteCollection(t.Context(),
 		&rekognition.DeleteCollectionInput{CollectionId: aws.String("people")}); err != nil {
 		t.Fatal(err)
@@ -234,8 +234,8 @@ func TestImport(t *testing.T) {
 	}
 }
 
-// TestImportInterrupted interrupts an import, then loses the server in the middle of it, and goes
-// on each time: no face is missing and none is there twice.
+// TestImportInterrupted interrupts an import, then stops the server during it, and resumes it each
+// time: no face is missing or indexed twice.
 func TestImportInterrupted(t *testing.T) {
 	dir := t.TempDir()
 	pictures, report, data := filepath.Join(dir, "pictures"), filepath.Join(dir, "report.csv"),
@@ -371,7 +371,7 @@ func TestImportUsers(t *testing.T) {
 		}
 	}
 
-	// A run that ended before the faces were associated.
+	// A run that ended before faces were associated.
 	text, err := os.ReadFile(report)
 	if err != nil {
 		t.Fatal(err)
@@ -396,7 +396,7 @@ func TestImportUsers(t *testing.T) {
 }
 
 // TestImportBuckets imports from a folder of buckets, and from buckets that the server does not
-// serve.
+// read.
 func TestImportBuckets(t *testing.T) {
 	dir := t.TempDir()
 	root := filepath.Join(dir, "buckets")
@@ -472,7 +472,7 @@ func TestImportRefusals(t *testing.T) {
 	}
 }
 
-// TestImportFromEndpoint imports from a real S3 server, which the server reads the pictures from.
+// TestImportFromEndpoint imports from a real S3 server, from which the server reads the pictures.
 func TestImportFromEndpoint(t *testing.T) {
 	gateway, err := filepath.Abs("../../.cache/bin/versitygw")
 	if err != nil {

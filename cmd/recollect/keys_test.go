@@ -25,7 +25,7 @@ func recollectKeys(t *testing.T, args ...string) (string, error) {
 	return out.String(), err
 }
 
-// The data folder is open all the time, as a running server has it.
+// A store has the data folder open during the test, as a running server has.
 func TestKeysBesideAServer(t *testing.T) {
 	dir := t.TempDir()
 	store, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
@@ -84,7 +84,7 @@ func TestKeysBesideAServer(t *testing.T) {
 	if _, err := recollectKeys(t, "create", "anna", "--policy", policy, "--data", dir); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(1100 * time.Millisecond) // what the server cached is forgotten within a second
+	time.Sleep(1100 * time.Millisecond) // the server's cache expires within a second
 	if !may(id, "rekognition:CreateCollection") {
 		t.Error("a new policy has no effect on the user's older key")
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
 )
 
-// newDataFolder makes a folder as a server leaves it that was stopped, with a key of anna's.
+// newDataFolder makes a folder like that of a stopped server, with a key of the user anna.
 func newDataFolder(t *testing.T) (dir, keyID, secret string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -42,8 +42,8 @@ func mustReadFile(t *testing.T, file string) string {
 	return string(b)
 }
 
-// secretOf returns the secret of a key as a server that starts on the folder has it, "" if there is
-// no such key.
+// secretOf returns the secret of a key as a server with the folder has it, "" if there is no such
+// key.
 func secretOf(t *testing.T, dir, keyID string) (secret string) {
 	t.Helper()
 	err := withIdentities(t.Context(), dir, func(identities *iam.Service) error {
@@ -57,8 +57,8 @@ func secretOf(t *testing.T, dir, keyID string) (secret string) {
 	return secret
 }
 
-// TestALostMasterKeyIsSaid: with users' keys that a new master key would not open, a command says
-// what to do instead of making one.
+// TestALostMasterKeyIsSaid: if a new master key could not decrypt the users' keys, a command does
+// not make one, and its error says what to do.
 func TestALostMasterKeyIsSaid(t *testing.T) {
 	dir, keyID, secret := newDataFolder(t)
 	file := filepath.Join(dir, iam.MasterKeyFile)

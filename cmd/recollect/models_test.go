@@ -15,7 +15,7 @@ import (
 
 const yuNetFile = "../../../shared/models/face_detection_yunet_2023mar.onnx"
 
-// copyLibrary copies what is installed, without packs that were added.
+// copyLibrary copies the installed library, without added packs.
 func copyLibrary(t *testing.T) string {
 	t.Helper()
 	needNetworks(t)
@@ -24,7 +24,7 @@ func copyLibrary(t *testing.T) string {
 		os.DirFS(filepath.Join(installed, "packs", "default"))); err != nil {
 		t.Fatal(err)
 	}
-	// The very same file: a process loads one.
+	// The same file, since a process loads one library.
 	runtime, err := filepath.Abs(filepath.Join(installed, "onnxruntime"))
 	if err == nil {
 		err = os.Symlink(runtime, filepath.Join(library, "onnxruntime"))
@@ -62,7 +62,7 @@ func yuNetPack(t *testing.T, change ...string) string {
 	return dir
 }
 
-// TestModels adds a second pack, and has one server serve collections of both.
+// TestModels adds a second pack, and serves collections of both with one server.
 func TestModels(t *testing.T) {
 	library := copyLibrary(t)
 	is := func(status int, want string, args ...string) string {
@@ -80,7 +80,7 @@ func TestModels(t *testing.T) {
 	is(0, `^MODEL PACK.*\ndefault +1\.0 +yes +MIT`, "models", "list")
 	is(0, `default works: face model version 1\.0, vectors of 512 numbers`, "models", "verify")
 
-	// Packs that load and are described wrongly.
+	// Packs that load, with wrong manifests.
 	is(statusFailed, `does not work(?s).*were found`, "models", "add",
 		yuNetPack(t, `"color": "BGR", "mean": [0, 0, 0], "std": [1, 1, 1]`,
 			`"color": "BGR", "mean": [127, 127, 127], "std": [128, 128, 128]`))
@@ -134,15 +134,15 @@ func TestModels(t *testing.T) {
 	}
 	stop()
 
-	// A server does not start without the face model of its default, or on a pack that was altered.
+	// A server does not start without the face model of its default, or with an altered pack.
 	writeFile(t, filepath.Join(library, "packs", "yunet", "fr_pose.onnx"), []byte("altered"))
 	is(statusNo, `(?s)default works.*yunet does not work.*fr_pose.onnx|(?s)yunet does not work.*fr_pose.onnx.*1 of 2`, "models", "verify")
 	is(statusFailed, `(?s)yunet.*fr_pose.onnx`, "serve", "--data", data, "--library", library,
 		"--listen", "127.0.0.1:0")
 }
 
-// TestMigrate moves a collection with users to a second face model, from pictures of which one has
-// changed and one is gone.
+// TestMigrate migrates a collection with users to a second face model, from pictures of which one
+// has changed and one is missing.
 func TestMigrate(t *testing.T) {
 	library := copyLibrary(t)
 	dir := t.TempDir()
@@ -194,7 +194,7 @@ func TestMigrate(t *testing.T) {
 	is(statusFailed, `ResourceNotFoundException`, "collections", "migrate", "absent", "--images",
 		photos, "--model", "yunet", "--library", library, "--work", filepath.Join(dir, "absent"))
 
-	// A picture that was saved again has other bytes under the same name; one is gone.
+	// A picture that was saved again has the same name and other bytes; one is missing.
 	pictures, err := filepath.Glob(filepath.Join(photos, "*", "*_0001.jpg"))
 	if err != nil || len(pictures) < 2 {
 		t.Fatalf("the pictures are %v, %v", pictures, err)

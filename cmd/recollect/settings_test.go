@@ -43,7 +43,7 @@ limits: ~
 	t.Setenv("RECOLLECT_LISTEN", "127.0.0.1:2")
 	t.Setenv("RECOLLECT_REGION", "us-west-2,us-west-1")
 	t.Setenv("RECOLLECT_MAX_PICTURE_REQUESTS", "9")
-	t.Setenv("RECOLLECT_DATA", "") // as if it was not there
+	t.Setenv("RECOLLECT_DATA", "") // as if it was not set
 	t.Setenv("RECOLLECT_CONFIG", path)
 	for name, want := range map[string]string{"listen": "127.0.0.1:2",
 		"region": "[us-west-2,us-west-1]", "max-picture-requests": "9", "data": "/srv/a b"} {
@@ -84,8 +84,8 @@ limits: ~
 		t.Errorf("a file that is not there: status %d, %s", status, log)
 	}
 
-	// keys takes the folder and the account from where the server does, and passes over what it has
-	// no flag for.
+	// keys reads the folder and the account from the server's settings, and ignores settings for
+	// which it has no flag.
 	writeFile(t, path, []byte("data: "+filepath.Join(dir, "absent")+"\nlog-json: true\n"))
 	if _, log, status := program(t, "keys", "list", "--config", path); status != statusFailed ||
 		!strings.Contains(log, "absent") {

@@ -21,7 +21,7 @@ import (
 )
 
 // runServer runs the command serve on a data folder. It sets the environment of clients, and
-// returns what stops the server and returns its log.
+// returns a function that stops the server and returns its log.
 func runServer(t *testing.T, data string, flags ...string) (stop func() (log string)) {
 	t.Helper()
 	library := filepath.Join("..", "..", "lib", "recollect")
@@ -81,7 +81,7 @@ func adminGet(t *testing.T, path string, query url.Values) ([]byte, error) {
 	return answer, nil
 }
 
-// thumbnailOf returns the thumbnail of a face, nil if the server answers that there is none.
+// thumbnailOf returns the thumbnail of a face, nil if the server has none.
 func thumbnailOf(t *testing.T, faceID string) []byte {
 	t.Helper()
 	jpeg, err := adminGet(t, "thumbnail", url.Values{"collection": {"people"}, "face": {faceID}})
@@ -91,7 +91,7 @@ func thumbnailOf(t *testing.T, faceID string) []byte {
 	return jpeg
 }
 
-// thumbnailsInOverview returns what the overview says of thumbnails.
+// thumbnailsInOverview returns the overview's state of thumbnails.
 func thumbnailsInOverview(t *testing.T) string {
 	t.Helper()
 	answer, err := adminGet(t, "overview", nil)
@@ -172,7 +172,8 @@ func TestThumbnailsOutliveAStartWithoutThem(t *testing.T) {
 	stop()
 
 	stop = runServer(t, data, "--delete-thumbnails")
-	// The file must not have them once the server has started, not when it ends.
+	// The thumbnails must have been deleted from the file when the server has started, not when it
+	// ends.
 	piece := kept[len(kept)/2:][:64]
 	for _, name := range []string{"recollect.db", "recollect.db-wal"} {
 		content, err := os.ReadFile(filepath.Join(data, name))

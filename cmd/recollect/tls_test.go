@@ -9,7 +9,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/server/certtest"
 )
 
-// TestServeByTLS runs commands against a server that wants certificates of its clients.
+// TestServeByTLS runs commands against a server that requires client certificates.
 func TestServeByTLS(t *testing.T) {
 	dir := t.TempDir()
 	authority := certtest.New(t)
