@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Whatever coefficients a block has, also those of no picture, the fast path has the portable one's
-// samples, touches no others, and clears the block.
+// For all coefficients, also those of no picture, the kernel writes the portable function's samples
+// and no others, and clears the block.
 func TestFullAgrees(t *testing.T) {
 	random := rand.New(rand.NewPCG(31, 32))
 	for range 2000 {

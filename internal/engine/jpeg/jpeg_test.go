@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// photograph is a picture with smooth parts, edges and noise.
+// photograph returns a picture with smooth parts, edges and noise.
 func photograph(width, height int, seed uint64) image.Image {
 	r := rand.New(rand.NewPCG(seed, 1))
 	img := image.NewRGBA(image.Rect(0, 0, width, height))
@@ -65,11 +65,11 @@ func examples(t testing.TB) map[string][]byte {
 	return all
 }
 
-// whole is the picture at a scale, every row of it.
+// whole returns all rows of the picture at a scale.
 func whole(p *Picture, shift int) []Plane { return p.Planes(shift, 0, 1<<16) }
 
-// standard decodes by image/jpeg, to planes of the same form. It is false for a picture that is not
-// kept as planes.
+// standard decodes with image/jpeg, to planes of the same form. It returns false for a picture
+// whose image has no planes.
 func standard(data []byte) (planes []Plane, ok bool, err error) {
 	img, err := stdjpeg.Decode(bytes.NewReader(data))
 	if err != nil {
@@ -85,7 +85,7 @@ func standard(data []byte) (planes []Plane, ok bool, err error) {
 	return nil, false, nil
 }
 
-// same compares what is seen of planes.
+// same compares the visible samples of planes.
 func same(got, want []Plane) error {
 	if len(got) != len(want) {
 		return fmt.Errorf("%d planes, want %d", len(got), len(want))
@@ -120,8 +120,8 @@ func TestDecodeIsTheStandardDecoders(t *testing.T) {
 	}
 }
 
-// A scaled picture is the mean of the samples. Those are rounded and kept within 0 to 255 before,
-// the scaled ones after.
+// A scaled picture is the mean of the samples. In the reference they are rounded and clamped to 0
+// to 255 before the mean, in the scaled picture after it.
 func TestDecodeScaled(t *testing.T) {
 	for _, name := range []string{"baseline420", "baseline422", "baseline444", "grey",
 		"restarts420", "250x250 quality 90", "333x215 quality 60"} {
@@ -139,7 +139,7 @@ func TestDecodeScaled(t *testing.T) {
 					t.Fatalf("%s at 1/%d: plane %d has %d x %d samples", name, n, i, s.Width,
 						s.Height)
 				}
-				// most: where no sample stands at an end of the range
+				// most: where no sample is 0 or 255
 				var sum, most, clipped float64
 				for y := range l.Height / n {
 					for x := range l.Width / n {
@@ -169,7 +169,7 @@ func TestDecodeScaled(t *testing.T) {
 	}
 }
 
-// Rows that are asked for later are those of a picture that is decoded at once.
+// Rows that are decoded later equal those of a picture that is decoded at once.
 func TestPlanesLater(t *testing.T) {
 	for _, name := range []string{"333x215 quality 90", "restarts420", "grey"} {
 		data := examples(t)[name]
@@ -222,7 +222,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-// taller claims more rows than there are.
+// taller returns a file whose header has more rows than its data.
 func taller(data []byte) []byte {
 	data = bytes.Clone(data)
 	at := bytes.Index(data, []byte("\xff\xc0"))
@@ -230,7 +230,8 @@ func taller(data []byte) []byte {
 	return data
 }
 
-// Whatever is decoded here, image/jpeg decodes to the same; and every scale of it can be had.
+// Whatever this package decodes, image/jpeg decodes to the same samples, and every scale can be
+// decoded.
 func FuzzDecode(f *testing.F) {
 	for _, data := range examples(f) {
 		f.Add(data)

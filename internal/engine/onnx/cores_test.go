@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// hold takes a core until the returned function is called.
+// hold reserves a core until the returned function is called.
 func hold(t *testing.T, c *cores) (release func()) {
 	t.Helper()
 	begun, end := make(chan bool), make(chan struct{})
@@ -27,7 +27,7 @@ func hold(t *testing.T, c *cores) (release func()) {
 	return func() { close(end) }
 }
 
-// No two runs have one core, in whatever order they come.
+// Two runs never have the same core, in any order of arrival.
 func TestCoresAreNotExceeded(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 8} {
 		synctest.Test(t, func(t *testing.T) {
@@ -39,7 +39,7 @@ func TestCoresAreNotExceeded(t *testing.T) {
 			for range callers {
 				wg.Go(func() {
 					for range calls {
-						// so that they are together at times, and not at others
+						// so that they overlap sometimes
 						time.Sleep(rand.N(calm / 100))
 						err := c.runWhenFree(t.Context(), func(several bool) error {
 							mine := int64(1)
@@ -64,7 +64,7 @@ func TestCoresAreNotExceeded(t *testing.T) {
 			if made.Load() != callers*calls {
 				t.Errorf("%d runs of %d were made", made.Load(), callers*calls)
 			}
-			synctest.Wait() // the last core may just be given back
+			synctest.Wait() // the last core may be released just now
 			if c.free != n || c.waiting.Len() != 0 {
 				t.Errorf("afterwards %d cores of %d are free, and %d runs wait", c.free, n,
 					c.waiting.Len())
@@ -73,7 +73,7 @@ func TestCoresAreNotExceeded(t *testing.T) {
 	}
 }
 
-// A run has several cores if for a while none found less than it could have used.
+// A run has several cores if for some time no run got fewer than it could have used.
 func TestCoresSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCores(4, 2)
@@ -107,7 +107,7 @@ func TestCoresSpread(t *testing.T) {
 	})
 }
 
-// Runs of one caller come together, and are no reason to take fewer cores afterwards.
+// Concurrent runs of one caller do not reduce the cores of later runs.
 func TestCoresOfOneCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCores(2, 2)
@@ -122,7 +122,7 @@ func TestCoresOfOneCaller(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		for range 2 { // the second without a caller
+		for range 2 { // in the second iteration without a caller
 			_ = c.runWhenFree(ctx, func(spread bool) error {
 				if !spread {
 					t.Error("a run has one core though its caller was alone")
@@ -137,7 +137,7 @@ func TestCoresOfOneCaller(t *testing.T) {
 	})
 }
 
-// Two callers who run by turns and hardly ever at the same moment are seen as together.
+// Two callers whose runs alternate and hardly ever overlap count as concurrent.
 func TestCoresSeeOthersBetweenTheirRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCores(2, 2)
@@ -190,7 +190,7 @@ func TestCoresServeInOrder(t *testing.T) {
 	})
 }
 
-// A call that gives up takes its place with it, and whoever is behind it comes all the same.
+// A call whose context ends leaves the queue, and the calls behind it are executed.
 func TestCoresHeedContexts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCores(1, 1)
@@ -214,7 +214,7 @@ func TestCoresHeedContexts(t *testing.T) {
 	})
 }
 
-// What a run that has begun writes to is the caller's: it is waited for.
+// A call waits for its run once it has begun, since the run writes to the caller's memory.
 func TestCoresWaitForWhatHasBegun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCores(1, 1)
@@ -248,7 +248,7 @@ func TestCoresSurvivePanics(t *testing.T) {
 			defer func() { recover() }()
 			_ = c.runWhenFree(t.Context(), func(bool) error { panic("at once") })
 		}()
-		release := hold(t, c) // it has both
+		release := hold(t, c) // it holds both
 		failed := make(chan error)
 		go func() { failed <- c.runWhenFree(t.Context(), func(bool) error { panic("later") }) }()
 		synctest.Wait()

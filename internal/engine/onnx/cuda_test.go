@@ -7,7 +7,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/onnx"
 )
 
-// Where there is no CUDA provider the runtime says so, and makes sessions as before.
+// Without a CUDA provider UseCUDA returns ErrCUDA, and sessions are created as before.
 func TestUseCUDA(t *testing.T) {
 	r := onnx.OpenInstalled(t, 1)
 	err := r.UseCUDA()

@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// Installed is the folder that make networks fills.
+// Installed is the folder into which make networks installs.
 const Installed = "../../../lib/recollect"
 
-// OpenInstalled opens the library for as many cores, and skips a test where there is none.
+// OpenInstalled opens the library for a number of cores, and skips the test if it is not installed.
 func OpenInstalled(t testing.TB, cores int) *Runtime {
 	t.Helper()
 	path := filepath.Join(Installed, "onnxruntime", LibraryName())
@@ -24,7 +24,7 @@ func OpenInstalled(t testing.TB, cores int) *Runtime {
 	return r
 }
 
-// InstalledModel reads a network of the default pack, and skips a test where there is none.
+// InstalledModel reads a network of the default pack, and skips the test if it is not installed.
 func InstalledModel(t testing.TB, file string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(Installed, "packs", "default", file))
@@ -34,7 +34,7 @@ func InstalledModel(t testing.TB, file string) []byte {
 	return data
 }
 
-// Noise fills an input with numbers that depend on the seed alone.
+// Noise fills an input with numbers that depend only on the seed.
 func Noise(seed uint64) func([]float32) {
 	return func(input []float32) {
 		r := rand.New(rand.NewPCG(seed, 1))

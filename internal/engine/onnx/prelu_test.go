@@ -14,13 +14,13 @@ import (
 func appendTensor(graph []byte, name string, shape []int64, values []float32) []byte {
 	attribute, err := parse(tensorAttribute("", shape, values))
 	if err != nil {
-		panic(err) // it was made right here
+		panic(err) // the message was made above
 	}
 	t := slices.Clone(attribute[len(attribute)-1].data)
 	return appendBytes(graph, graphInitializer, appendBytes(t, tensorName, name))
 }
 
-// appendValue appends what is known of an input (field 11) or output (12) to a graph.
+// appendValue appends the description of an input (field 11) or output (12) to a graph.
 func appendValue(graph []byte, number protowire.Number, name string, shape []int64) []byte {
 	var sides []byte
 	for _, side := range shape {
@@ -30,8 +30,8 @@ func appendValue(graph []byte, number protowire.Number, name string, shape []int
 	return appendBytes(graph, number, appendBytes(appendBytes(nil, 1, name), 2, kind))
 }
 
-// preluNetwork is a convolution from 3 to a number of channels and a PReLU with slopes of a shape,
-// the values of both as outputs.
+// preluNetwork returns a network with a convolution from 3 to a number of channels and a PReLU with
+// slopes of a shape; its outputs are the values of both.
 func preluNetwork(channels int64, shape []int64, slopes []float32, change func(*node)) []byte {
 	random := rand.New(rand.NewPCG(1, 2))
 	kernel := make([]float32, channels*3*3*3)
@@ -55,7 +55,7 @@ func preluNetwork(channels int64, shape []int64, slopes []float32, change func(*
 	return appendBytes(model, modelGraph, graph)
 }
 
-// operators are the kinds of a network's nodes.
+// operators returns the operators of a network.
 func operators(t *testing.T, model []byte) (kinds []string) {
 	t.Helper()
 	top, err := parse(model)
@@ -83,8 +83,8 @@ func operators(t *testing.T, model []byte) (kinds []string) {
 	return kinds
 }
 
-// What ONNX Runtime computes by the operators in a PReLU's place is what the PReLU says, whatever
-// the slope: the same above 0, and the product below.
+// ONNX Runtime's results of the replacement equal those of the PReLU for every slope: unchanged
+// above 0, and multiplied below.
 func TestRewrittenPReLU(t *testing.T) {
 	slopes := []float32{0, 0.25, -0.5, 1, 1.25, -3, 7, 1e-30, 0.999, 1.001, -1, 0.1, 2, 0.3, 0.4,
 		0.5, 0.6, 0.7, 0.8, 0.9}
@@ -131,8 +131,7 @@ func TestRewrittenPReLU(t *testing.T) {
 	}
 }
 
-// What is not known to be a PReLU of a convolution's channels, with slopes that are known, stays as
-// it is.
+// Only a PReLU of a convolution's channels with known slopes is replaced.
 func TestPReLUKept(t *testing.T) {
 	three := []float32{0.1, 0.2, 0.3}
 	column := []int64{3, 1, 1}
@@ -162,7 +161,7 @@ func TestPReLUKept(t *testing.T) {
 	}
 }
 
-// The default pack's embedding has the same vectors, but for rounding.
+// The rewritten embedding network of the default pack has the same vectors, except for rounding.
 func TestRewrittenEmbedding(t *testing.T) {
 	model := InstalledModel(t, "fr_feature.onnx")
 	if rewritten, err := rewritePReLU(model); err != nil ||
@@ -196,8 +195,8 @@ func TestRewrittenEmbedding(t *testing.T) {
 	}
 }
 
-// Bytes that are no network are an error or are left alone, and what was rewritten once has nothing
-// to rewrite.
+// Bytes that are no network are an error or are unchanged, and a rewritten network is not rewritten
+// again.
 func FuzzRewritePReLU(f *testing.F) {
 	f.Add(preluNetwork(3, []int64{3, 1, 1}, []float32{0.1, 2, -0.3}, nil))
 	f.Add(preluNetwork(3, []int64{1}, []float32{0.1}, nil))

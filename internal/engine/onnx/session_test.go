@@ -41,8 +41,8 @@ func TestSessionShapes(t *testing.T) {
 	}
 }
 
-// A network that leaves the sides of its input open gets them from the caller, and its outputs are
-// measured.
+// A network with open dimensions of its input gets them from the caller, and the shapes of its
+// outputs are measured.
 func TestSessionOpenShapes(t *testing.T) {
 	yunet, err := os.ReadFile("../../../../shared/models/face_detection_yunet_2023mar.onnx")
 	if err != nil {
@@ -65,7 +65,7 @@ func TestSessionOpenShapes(t *testing.T) {
 	if err := errors.Join(err, s.Close()); err != nil {
 		t.Error(err)
 	}
-	// This one promises outputs that it has at one size alone.
+	// This one declares shapes of outputs that are right for one size only.
 	for _, shape := range []onnx.Shape{nil, {1, 3}, {1, 3, 0, 640}, {1, 3, 1 << 40, 640},
 		{1, 3, 320, 480}} {
 		if _, err := r.NewSession(yunet, "input", shape, []string{"cls_8"}); err == nil {
@@ -98,8 +98,8 @@ func TestNewSessionRefuses(t *testing.T) {
 	}
 }
 
-// A run on one core and a run spread over several give the same bits, whatever runs beside them: a
-// picture that is indexed twice must have the same boxes.
+// A run on one core and a run on several have the same result, bit for bit, also with concurrent
+// runs: the same picture must have the same boxes each time.
 func TestRunIsReproducible(t *testing.T) {
 	const seeds = 6
 	for file, output := range map[string]string{
@@ -155,8 +155,7 @@ func TestRunHeedsItsContext(t *testing.T) {
 	}
 }
 
-// While a run is inside the session, Close waits for it; runs in the queue and later runs are
-// rejected.
+// Close waits for a run that has begun; queued and later runs are rejected.
 func TestCloseWaitsForRuns(t *testing.T) {
 	s := session(t, onnx.OpenInstalled(t, 2), "fr_landmark.onnx", "output")
 	run := func(ctx context.Context) error {
@@ -165,7 +164,7 @@ func TestCloseWaitsForRuns(t *testing.T) {
 	inside, release := make(chan struct{}), make(chan struct{})
 	ran, queued := make(chan error, 1), make(chan error, 1)
 	go func() {
-		// A run that is alone is spread over both cores.
+		// A run without concurrent ones uses both cores.
 		ran <- s.Run(t.Context(), func([]float32) { close(inside); <-release },
 			func([][]float32) {})
 	}()
@@ -268,7 +267,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// Runs a second at 1 and at 8 clients; and what those would be with one way of running alone.
+// Runs a second with 1 and with 8 clients, and with each way of running alone.
 func BenchmarkRun(b *testing.B) {
 	for _, file := range []string{"fr_detect.onnx", "fr_landmark.onnx", "fr_pose.onnx",
 		"fr_feature.onnx"} {
@@ -279,7 +278,7 @@ func BenchmarkRun(b *testing.B) {
 		for name, clients := range map[string]int{"1 client": 1, "8 clients": 8} {
 			b.Run(strings.TrimSuffix(file, ".onnx")+"/"+name, func(b *testing.B) {
 				s := session(b, onnx.OpenInstalled(b, 0), file, output)
-				var pictures [8][]float32 // zeros would not do: what they become is never subnormal
+				var pictures [8][]float32 // not zeros: they never become subnormal numbers
 				for i := range pictures {
 					n := int64(1)
 					for _, side := range s.InputShape() {

@@ -16,7 +16,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/pack"
 )
 
-// candidate is a folder with a pack of this name and version.
+// candidate returns a folder with a pack of this name and version.
 func candidate(t *testing.T, name, version string) string {
 	t.Helper()
 	dir := install(t)
@@ -38,7 +38,7 @@ func candidate(t *testing.T, name, version string) string {
 
 func works(*pack.Pack) error { return nil }
 
-// names are those of the library, and nothing else may lie in its folder.
+// names returns the packs of the library, and fails if its folder contains anything else.
 func names(t *testing.T, dir string) []string {
 	t.Helper()
 	names, err := pack.OpenLibrary(dir).Names()
@@ -143,7 +143,7 @@ func TestLibrary(t *testing.T) {
 	}
 }
 
-// What is refused leaves nothing behind.
+// A rejected pack leaves no files.
 func TestAddRefuses(t *testing.T) {
 	altered := candidate(t, "other", "2.0")
 	write(t, filepath.Join(altered, "fr_pose.onnx"), []byte("another network"))

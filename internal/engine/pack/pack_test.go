@@ -23,8 +23,8 @@ func manifest(t testing.TB) []byte {
 	return data
 }
 
-// install makes a folder with a pack like the default one, its networks small stand-ins with the
-// right hashes.
+// install makes a folder with a pack like the default one, with small files instead of networks and
+// their hashes.
 func install(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -69,7 +69,7 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// Every missing and altered file is named, in one error.
+// One error names every missing and altered file.
 func TestLoadNamesFaultyFiles(t *testing.T) {
 	dir := install(t)
 	write(t, filepath.Join(dir, "fr_feature.onnx"), []byte("something else"))
@@ -99,7 +99,7 @@ func TestLoadWithoutManifest(t *testing.T) {
 	}
 }
 
-// replace changes the one place of the default manifest that has the old text.
+// replace replaces the only occurrence of the old text in the default manifest.
 func replace(t *testing.T, from, to string) []byte {
 	t.Helper()
 	data := string(manifest(t))
@@ -200,8 +200,7 @@ func TestParseWithoutAttributes(t *testing.T) {
 	}
 }
 
-// A manifest that is accepted is one that can be used, and the same when it is written and read
-// again.
+// An accepted manifest can be used, and is the same after it is written and read again.
 func FuzzParse(f *testing.F) {
 	f.Add(manifest(f))
 	f.Add([]byte(`{"format": 1}`))

@@ -48,7 +48,7 @@ func TestDefaultPackWorks(t *testing.T) {
 	}
 }
 
-// Packs whose networks load, and which were described wrongly.
+// Packs whose networks load, but whose manifests describe them wrongly.
 func TestTryRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		spoil func(*pack.Pack)

@@ -31,8 +31,8 @@ func TestEmbedAll(t *testing.T) {
 	for person := range 40 {
 		pictures = append(pictures, enginetest.Picture(enginetest.Face{Person: person, Size: 0.3}))
 	}
-	// All boxes begin at the same corner: the one of a half is nearer to the middle than a small
-	// one.
+	// All boxes begin at the same corner; the middle of a box of half the size is nearer to the
+	// picture's middle than that of a small one.
 	pictures[7] = enginetest.Picture(enginetest.Face{Person: 50, Size: 0.1},
 		enginetest.Face{Person: 7, Size: 0.5}, enginetest.Face{Person: 51, Size: 0.2})
 	pictures[9] = enginetest.Picture()

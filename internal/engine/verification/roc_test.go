@@ -9,7 +9,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/verification"
 )
 
-// Ten pairs, worked out on paper.
+// Ten pairs, computed by hand.
 //
 //	impostor  -0.1  0.0  0.1  0.2  0.6
 //	genuine                   0.2 0.4 0.5 0.7 0.8
@@ -25,7 +25,7 @@ func TestRatesByHand(t *testing.T) {
 		fmr, tar, accuracy float64
 	}{
 		{-1, 1, 1, 0.5},
-		{0.1, 0.6, 1, 0.7},   // a cosine that is the threshold is accepted
+		{0.1, 0.6, 1, 0.7},   // a cosine equal to the threshold is accepted
 		{0.2, 0.4, 1, 0.8},   // of both kinds
 		{0.3, 0.2, 0.8, 0.8}, // between two cosines
 		{0.4, 0.2, 0.8, 0.8},
@@ -67,7 +67,7 @@ func TestPointsByHand(t *testing.T) {
 	}
 }
 
-// Equal cosines pass together or not at all.
+// Equal cosines are accepted together or not at all.
 func TestTiesAreNotSplit(t *testing.T) {
 	roc := verification.NewROC([]float32{0.9}, []float32{0.5, 0.5, 0.5, 0.1})
 	if p := roc.At(0.5); p.FalseMatches != 0 || p.Threshold <= 0.5 {
@@ -78,7 +78,7 @@ func TestTiesAreNotSplit(t *testing.T) {
 	}
 }
 
-// A pair without a face is accepted by no threshold, and never makes one.
+// No threshold accepts a pair without a face, and its cosine is never a threshold.
 func TestPairsWithoutAFace(t *testing.T) {
 	none := verification.NoFace
 	roc := verification.NewROC([]float32{none, 0.6, 0.7, 0.8}, []float32{none, none, 0.1, 0.2})
@@ -97,7 +97,7 @@ func TestPairsWithoutAFace(t *testing.T) {
 	}
 }
 
-// Random curves against the definitions.
+// Random curves agree with the definitions.
 func TestRatesByDefinition(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
@@ -148,7 +148,7 @@ func TestRatesByDefinition(t *testing.T) {
 	}
 }
 
-// Rates of round numbers of pairs are not lost to rounding: 1e-3 of 1,000 is one pair.
+// Rounding does not change rates of round numbers of pairs: 1e-3 of 1,000 is one pair.
 func TestRatesAreNotRoundedAway(t *testing.T) {
 	for _, n := range []int{1000, 3000, 7000, 10_000, 49_000} {
 		impostor := make([]float32, n)
@@ -196,7 +196,7 @@ func TestAllPairs(t *testing.T) {
 		}
 	}
 	check(nil, []float32{0}, []float32{0, 0, 0, 0.6, 0.8})
-	// b and c are one person by two names.
+	// b and c are one person with two names.
 	check(func(i, j int) bool { return (i < 2) == (j < 2) }, []float32{0, 0.8},
 		[]float32{0, 0, 0, 0.6})
 }

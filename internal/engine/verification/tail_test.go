@@ -8,10 +8,9 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/verification"
 )
 
-// A rate that is a parabola is found again, and continued.
+// The fit of a rate that is a parabola returns the parabola, and extrapolates it.
 func TestFitTailFindsAParabola(t *testing.T) {
-	// The quantiles of log10 FMR = -c - 10 c², for c from 0: as if so many pairs had been drawn
-	// without any chance.
+	// The quantiles of log10 FMR = -c - 10 c², for c from 0: a sample without randomness.
 	const n = 1_000_000
 	impostor := make([]float32, n)
 	for i := range impostor {
@@ -37,8 +36,8 @@ func TestFitTailFindsAParabola(t *testing.T) {
 	}
 }
 
-// Cosines of strangers that are normally distributed: what is fitted down to 1e-5 holds at 1e-6
-// within a half.
+// For normally distributed cosines of different people, a fit down to 1e-5 is right at 1e-6 within
+// a half.
 func TestFitTailOfANormalDistribution(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	impostor := make([]float32, 4_000_000)

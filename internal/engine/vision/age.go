@@ -9,7 +9,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// ager estimates how old a face looks.
+// ager estimates the apparent age of a face.
 type ager struct {
 	*regressor
 	span, margin float64 // years
@@ -23,7 +23,7 @@ func newAger(r *onnx.Runtime, n *pack.Network, span, margin float32) (*ager, err
 	return &ager{regressor, float64(span), float64(margin)}, nil
 }
 
-// estimate returns the range around the estimate that the pack's margin makes.
+// estimate returns the estimate with the pack's margin on both sides.
 func (a *ager) estimate(ctx context.Context, f seen) (*face.AgeRange, error) {
 	value, err := a.regressor.estimate(ctx, f)
 	if err != nil {

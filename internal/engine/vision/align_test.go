@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Points that were turned, scaled and shifted are brought back exactly.
+// The transform of rotated, scaled and shifted points is exact.
 func TestSimilarityTransform(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 10))
 	for range 200 {
@@ -57,7 +57,7 @@ func TestSuppress(t *testing.T) {
 	}
 }
 
-// Whatever a detector's network says, what comes out are boxes.
+// Decoded boxes are valid for any output of a network.
 func TestDetectorReads(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	scores := []float32{0, 0.9, 0, 0.5, 0, nan, 0, 0.9, 0, 0.9, 0, 0.9, 0, 1.5}

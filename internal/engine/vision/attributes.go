@@ -10,8 +10,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// attributes has what sees the facial attributes, nil for those that the pack has no network for.
-// Whether the mouth is open is seen by the landmarks, without a network.
+// attributes are the networks of the facial attributes, nil for those that the pack does not have.
+// Whether the mouth is open is computed from the landmarks, without a network.
 type attributes struct {
 	age        *ager
 	gender     *genderer
@@ -36,7 +36,7 @@ func newAttributes(r *onnx.Runtime, p pack.Attributes) (a attributes, err error)
 	return a, errors.Join(faults[:]...)
 }
 
-// networks are those that are loaded.
+// networks returns the loaded networks.
 func (a *attributes) networks() (all []*network) {
 	if a.age != nil {
 		all = append(all, a.age.network)
@@ -53,15 +53,15 @@ func (a *attributes) networks() (all []*network) {
 	return all
 }
 
-// seen is a face whose points are known.
+// seen is a face with its landmarks.
 type seen struct {
 	*picture
 	points  *markup
 	upright affine // see uprightMap
 }
 
-// add adds to d the attributes of a face that are wanted and that the pack has a network for. No
-// other network runs.
+// add adds to d the requested attributes of a face for which the pack has a network. No other
+// network runs.
 func (a *attributes) add(ctx context.Context, d *face.FaceDetail, f seen,
 	want face.Attributes) (err error) {
 	if want&face.AttributeAgeRange != 0 && a.age != nil {
@@ -70,8 +70,8 @@ func (a *attributes) add(ctx context.Context, d *face.FaceDetail, f seen,
 		}
 	}
 	if want&face.AttributeGender != 0 && a.gender != nil {
-		if d.Gender, err = a.gender.tell(ctx, f); err != nil {
-			return fmt.Errorf("telling the gender: %w", err)
+		if d.Gender, err = a.gender.classify(ctx, f); err != nil {
+			return fmt.Errorf("estimating the gender: %w", err)
 		}
 	}
 	if want&(face.AttributeEmotions|face.AttributeSmile) != 0 && a.expression != nil {
@@ -88,7 +88,7 @@ func (a *attributes) add(ctx context.Context, d *face.FaceDetail, f seen,
 	}
 	if want&face.AttributeEyesOpen != 0 && a.eyes != nil {
 		if d.EyesOpen, err = a.eyes.open(ctx, f); err != nil {
-			return fmt.Errorf("looking at the eyes: %w", err)
+			return fmt.Errorf("classifying the eyes: %w", err)
 		}
 	}
 	if want&face.AttributeMouthOpen != 0 {
@@ -97,7 +97,7 @@ func (a *attributes) add(ctx context.Context, d *face.FaceDetail, f seen,
 	return nil
 }
 
-// judge makes a judgement of the probability that it is true.
+// judge returns the judgement with the probability p of being true.
 func judge(p float64) *face.Judgement {
 	return &face.Judgement{Value: p >= 0.5, Confidence: float32(100 * max(p, 1-p))}
 }

@@ -29,7 +29,7 @@ var allNames = strings.Fields(`eyeLeft eyeRight mouthLeft mouthRight nose
 	noseLeft noseRight mouthUp mouthDown leftPupil rightPupil
 	upperJawlineLeft midJawlineLeft chinBottom midJawlineRight upperJawlineRight`)
 
-// middle is the face in the middle of a picture, with what is wanted.
+// middle returns the face in the middle of a picture, with the requested attributes.
 func middle(t *testing.T, e *vision.Engine, data []byte, want face.Attributes) face.FaceDetail {
 	t.Helper()
 	photo, err := e.Detect(t.Context(), data, want)
@@ -52,7 +52,7 @@ func middle(t *testing.T, e *vision.Engine, data []byte, want face.Attributes) f
 	})
 }
 
-// There is what was asked for and nothing else, and no network runs for what was not.
+// A face has the requested attributes and no others, and networks of other attributes do not run.
 func TestAttributesAreThoseAskedFor(t *testing.T) {
 	var runs int
 	var mu sync.Mutex
@@ -109,9 +109,9 @@ func TestAttributesAreThoseAskedFor(t *testing.T) {
 	}
 }
 
-// A pack without networks for attributes sees faces without them.
+// Faces of a pack without networks for attributes have none.
 func TestAttributesWithoutNetworks(t *testing.T) {
-	newEngine(t, vision.Options{}) // skips where something is not installed
+	newEngine(t, vision.Options{}) // skips if something is not installed
 	p, err := pack.Load(filepath.Join(installed, "packs", "default"))
 	if err != nil {
 		t.Fatal(err)
@@ -136,7 +136,7 @@ func TestAttributesWithoutNetworks(t *testing.T) {
 	}
 }
 
-// Attributes of real faces are within their bounds, of every face of a picture.
+// Attributes of real faces are in their ranges, for every face of a picture.
 func TestAttributesOfGroups(t *testing.T) {
 	e := newEngine(t, vision.Options{})
 	for _, name := range []string{"cf_013_4.jpg", "dlib_2008_001322.jpg", "dlib_bald_guys.jpg"} {
@@ -222,10 +222,10 @@ func checkAttributes(t *testing.T, f face.FaceDetail) {
 	}
 }
 
-// labelled is a line of testdata/attributes.csv. What could not be told by eye is empty.
+// labelled is a line of testdata/attributes.csv. An attribute that could not be seen is empty.
 type labelled struct {
 	set, image, gender, smile, mouth, eyes string
-	age                                    float64 // 0 if not told
+	age                                    float64 // 0 if unknown
 	emotion                                string
 }
 
@@ -252,7 +252,7 @@ func lfwPath(image string) string {
 	return filepath.Join("lfw", "images", image[:len(image)-len("_0000")], image+".jpg")
 }
 
-// share counts what was told right.
+// share counts correct results.
 type share struct{ right, all int }
 
 func (s *share) add(right bool) {
@@ -262,9 +262,10 @@ func (s *share) add(right bool) {
 	}
 }
 
-// TestLFWAttributes measures the attributes on pictures of LFW that were labelled by eye. Crops and
-// thresholds were chosen on those of the set "chosen"; the bars are for the set "test", which has
-// other persons, and for the eyes also for the set "eyes", in which half are closed.
+// TestLFWAttributes measures the attributes on pictures of LFW that were labelled by hand. Crops
+// and thresholds were chosen on those of the set "chosen"; the required shares are for the set
+// "test", which has other people, and for the eyes also for the set "eyes", in which half are
+// closed.
 func TestLFWAttributes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a minute")
@@ -339,8 +340,8 @@ func TestLFWAttributes(t *testing.T) {
 	}
 }
 
-// A mirrored picture has its landmarks mirrored, with the names of the other side, and the pose's
-// yaw and roll turned. What a face looks like stays.
+// A mirrored picture has mirrored landmarks with the names of the other side, and the negative yaw
+// and roll. Its attributes are the same.
 func TestMirroredAttributes(t *testing.T) {
 	e := newEngine(t, vision.Options{})
 	sides := strings.NewReplacer("Left", "Right", "left", "right", "Right", "Left", "right", "left")
@@ -386,7 +387,7 @@ func TestMirroredAttributes(t *testing.T) {
 	}
 }
 
-// Pitch is positive where the face is tilted up: there the nose is nearer to the line of the eyes.
+// Pitch is positive if the face is tilted up: then the nose is nearer to the line of the eyes.
 func TestPitchFollowsTheNose(t *testing.T) {
 	e := newEngine(t, vision.Options{})
 	var pitches, noses []float64

@@ -12,8 +12,8 @@ import (
 
 const portrait = "lfw/images/Aaron_Guiel/Aaron_Guiel_0001.jpg"
 
-// BenchmarkPhoto is the whole way from bytes to vectors, with the mean time of each stage, beside
-// the bare networks.
+// BenchmarkPhoto is the processing from bytes to vectors, with the mean time of each stage, beside
+// the networks alone.
 func BenchmarkPhoto(b *testing.B) {
 	for _, picture := range []string{portrait, "group/cf_000_5.jpg"} {
 		b.Run(filepath.Base(picture), func(b *testing.B) {

@@ -8,7 +8,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/pack"
 )
 
-// The stages of a regression add up by hand: bin 2 of 3, then its bin 0, whose offset is half a
+// The stages of a regression, computed by hand: bin 2 of 3, then its bin 0, whose offset is half a
 // bin, then nothing.
 func TestStaged(t *testing.T) {
 	outputs := [][]float32{
@@ -28,8 +28,8 @@ func TestSoftmax(t *testing.T) {
 	}
 }
 
-// A mouth's lips are apart or not, whatever the mouth's size and angle; points that make no mouth
-// say nothing.
+// The state of a mouth does not depend on its size and angle; points that are no mouth have no
+// result.
 func TestMouthOpen(t *testing.T) {
 	mouth := func(gap, size, angle float64) *markup {
 		sin, cos := math.Sincos(angle)
@@ -60,12 +60,11 @@ func TestMouthOpen(t *testing.T) {
 	}
 }
 
-// The square around an eye has its middle and its direction, and there is one even where the points
-// fall together.
+// The square around an eye has its middle and direction, and exists even if the points coincide.
 func TestAroundEye(t *testing.T) {
 	e := &eyer{classifier: &classifier{network: &network{input: pack.Input{Shape: [4]int64{1, 1, 24,
 		24}}, part: pack.Crop{Scale: 2}}}}
-	// a head that lies on its side
+	// a head rotated by 90 degrees
 	m := e.around(point{100, 200}, 12, point{100, 200}, point{100, 260})
 	if x, y := m.apply(12, 12); math.Hypot(x-100, y-200) > 1e-9 {
 		t.Errorf("the middle is at %v, %v", x, y)

@@ -21,7 +21,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-// Where the head is in LFW's pictures: the mean box of 244 of them that have a single face.
+// The head in LFW's pictures: the mean box of 244 of them that have a single face.
 var lfwHead = image.Rect(79, 60, 173, 192)
 
 // canvas is a picture with heads of LFW at known places.
@@ -30,8 +30,8 @@ type canvas struct {
 	heads []recollect.BoundingBox // in pixels
 }
 
-// newCanvas lays heads of a height in pixels, turned by up to 30 degrees either way and dimmed or
-// brightened, on a ground without a face: as many as find a place, and at most the given number.
+// newCanvas composes heads of a height in pixels, rotated by up to 30 degrees and darkened or
+// brightened, with a background without a face: as many as fit, and at most the given number.
 func newCanvas(t *testing.T, random *rand.Rand, ground image.Image, paths []string, width, height,
 	head, most int) canvas {
 	t.Helper()
@@ -69,12 +69,12 @@ func newCanvas(t *testing.T, random *rand.Rand, ground image.Image, paths []stri
 	return c
 }
 
-// discRadius is that of the part of LFW's pictures which is laid on a canvas, in pixels about their
-// middle.
+// discRadius is the radius of the part of LFW's pictures that is composed with a canvas, in pixels
+// around their middle.
 const discRadius = 95
 
-// disc brightens a picture of LFW by a factor and cuts out its middle, fading at the rim. It
-// changes the picture.
+// disc brightens a picture of LFW by a factor and cuts out its middle, with a soft edge. It changes
+// the picture.
 func disc(f *image.RGBA, light float64) *image.RGBA {
 	for y := range f.Rect.Dy() {
 		for x := range f.Rect.Dx() {
@@ -89,7 +89,7 @@ func disc(f *image.RGBA, light float64) *image.RGBA {
 	return f
 }
 
-// loadFile decodes a JPEG of any path by Go's own means.
+// loadFile decodes a JPEG of any path with Go's decoder.
 func loadFile(t *testing.T, path string) *image.RGBA {
 	t.Helper()
 	f, err := os.Open(path)
@@ -106,7 +106,7 @@ func loadFile(t *testing.T, path string) *image.RGBA {
 	return out
 }
 
-// lfwPaths are the first pictures of all persons.
+// lfwPaths returns the first pictures of all people.
 func lfwPaths(t *testing.T) []string {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(shared, "lfw", "images", "*", "*_0001.jpg"))
@@ -116,12 +116,12 @@ func lfwPaths(t *testing.T) []string {
 	return paths
 }
 
-// found is what became of heads or faces of known boxes.
+// found counts the results for heads or faces of known boxes.
 type found struct{ faces, hits, twice, elsewhere int }
 
 func (f found) recall() float64 { return float64(f.hits) / float64(f.faces) }
 
-// precision counts a face that is found twice as wrong the second time.
+// precision counts a second detection of a face as wrong.
 func (f found) precision() float64 { return float64(f.hits) / float64(f.hits+f.twice+f.elsewhere) }
 
 func (f *found) add(o found) {
@@ -131,7 +131,7 @@ func (f *found) add(o found) {
 	f.elsewhere += o.elsewhere
 }
 
-// compare holds the faces of a picture of a size against the boxes in it, which are in pixels.
+// compare compares the faces of a picture of a size with the boxes in it, which are in pixels.
 func compare(faces []face.FaceDetail, truth []recollect.BoundingBox, width, height int) found {
 	f := found{faces: len(truth)}
 	hit := make([]bool, len(truth))
@@ -154,9 +154,9 @@ func compare(faces []face.FaceDetail, truth []recollect.BoundingBox, width, heig
 	return f
 }
 
-// TestLFWCanvases measures which faces are found by their size: heads of LFW at known places, in
-// pictures of 1920 x 1080 and of four times as many pixels. A head that is 40 pixels high is less
-// than 40 x 40.
+// TestLFWCanvases measures the share of detected faces by their size: heads of LFW at known places,
+// in pictures of 1920 x 1080 and of four times as many pixels. A head that is 40 pixels high is
+// smaller than 40 x 40.
 func TestLFWCanvases(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute")
@@ -200,7 +200,7 @@ func TestLFWCanvases(t *testing.T) {
 	}
 }
 
-// The 100 largest of more faces are found, each once.
+// Of more faces the 100 largest are detected, each once.
 func TestDetectCrowd(t *testing.T) {
 	if testing.Short() {
 		t.Skip("decodes 132 pictures")
@@ -230,7 +230,7 @@ func TestDetectCrowd(t *testing.T) {
 	}
 }
 
-// Pictures without a face have none, whatever their size and form.
+// In pictures without a face none is detected, for any size and aspect ratio.
 func TestDetectNothing(t *testing.T) {
 	e := newEngine(t, vision.Options{})
 	noise := rand.New(rand.NewPCG(1, 1))
@@ -251,8 +251,7 @@ func TestDetectNothing(t *testing.T) {
 	}
 }
 
-// A face that the picture's edge cuts is an answer like any other, and one that stands on its head
-// is found.
+// A face that the picture's edge cuts is returned like others, and an upside-down face is detected.
 func TestDetectOddFaces(t *testing.T) {
 	e := newEngine(t, vision.Options{})
 	img := load(t, portrait)
@@ -281,7 +280,7 @@ func TestDetectOddFaces(t *testing.T) {
 	}
 }
 
-// A picture of 48 megapixels is looked at in the memory that its header promises.
+// A picture of 48 megapixels is processed within the memory that is reserved for its header.
 func TestDetectHuge(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
@@ -323,7 +322,7 @@ func TestDetectHuge(t *testing.T) {
 	}
 }
 
-// allocated is how many bytes f makes in all, and so no less than it ever holds.
+// allocated returns the bytes that f allocates in total, which is at least its peak.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

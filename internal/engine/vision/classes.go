@@ -10,14 +10,13 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/pack"
 )
 
-// classifier tells which of some classes a crop is of, by a network whose output is a logit of
-// each.
+// classifier estimates the class of a crop, by a network whose output is a logit for each class.
 type classifier struct {
 	*network
 	classes []string
 }
 
-// newClassifier wants each class to be one of known, and none twice.
+// newClassifier returns an error unless each class is one of known, and none is repeated.
 func newClassifier(r *onnx.Runtime, n *pack.Network, known ...string) (*classifier, error) {
 	for i, class := range n.Classes {
 		if !slices.Contains(known, class) || slices.Contains(n.Classes[:i], class) {
@@ -32,7 +31,7 @@ func newClassifier(r *onnx.Runtime, n *pack.Network, known ...string) (*classifi
 	return &classifier{network, n.Classes}, nil
 }
 
-// probabilities returns those of the classes, in their order.
+// probabilities returns the probability of each class, in their order.
 func (c *classifier) probabilities(ctx context.Context, of crop) ([]float64, error) {
 	var p []float64
 	err := c.runCrop(ctx, of, func(outputs [][]float32) { p = softmax(outputs[0]) })
@@ -42,7 +41,7 @@ func (c *classifier) probabilities(ctx context.Context, of crop) ([]float64, err
 	return p, err
 }
 
-// softmax returns the distribution that logits stand for.
+// softmax returns the distribution of logits.
 func softmax(logits []float32) []float64 {
 	peak := math.Inf(-1)
 	for _, l := range logits {

@@ -12,7 +12,7 @@ import (
 
 // TestCloseUnderLoad closes an engine while callers run its networks without a pause.
 func TestCloseUnderLoad(t *testing.T) {
-	e := newEngine(t, vision.Options{}) // which closes it once more in the end
+	e := newEngine(t, vision.Options{}) // its cleanup closes the engine again
 	var wg sync.WaitGroup
 	var runs atomic.Int64
 	started := make(chan struct{}, 4)

@@ -18,24 +18,24 @@ const (
 	minSide   = 80          // pixels
 	maxPixels = 100_000_000 // of one picture
 
-	// maxScanPixels bounds the work of a JPEG whose few bytes claim many scans over many pixels:
+	// maxScanPixels limits the work of a JPEG with few bytes and many scans over many pixels:
 	// twenty scans of the largest picture. An encoder makes about ten.
 	maxScanPixels = 20 * maxPixels
 )
 
-// decoder turns bytes into pictures, within the memory that all of them may take together.
+// decoder decodes pictures, within a limit on the memory of all of them.
 type decoder struct {
 	memory    *Memory
 	webp      bool      // is read too
 	least     int       // pixels of a side
-	scratches sync.Pool // of pictures that are done with: fresh memory is cold
+	scratches sync.Pool // of released pictures: new memory is not in the cache
 
-	// shift, if not nil, says for a JPEG of a size that it is decoded at 1/2^shift of it, and finer
-	// where something asks for it.
+	// shift, if not nil, returns the scale 1/2^shift at which a JPEG of a size is decoded at first.
+	// Parts of it can be decoded at finer scales later.
 	shift func(width, height int) int
 }
 
-// invalidFormat is what the caller is told of anything that is no picture, or a broken one.
+// invalidFormat is the caller's error for a file that is no JPEG or PNG picture, or a damaged one.
 func invalidFormat(cause error) error {
 	return &recollect.Error{Code: recollect.CodeInvalidImageFormat,
 		Message: invalidFormatText, Err: cause}
@@ -46,9 +46,9 @@ func tooLarge(cause error) error {
 		Err: cause}
 }
 
-// header is what is known of a picture before it is decoded.
+// header is the information about a picture before it is decoded.
 type header struct {
-	fault         error // why it cannot be what it says; sizes that are refused come first
+	fault         error // why the file is invalid; a rejected size takes precedence
 	width, height int
 	memory        int64 // an upper bound of what decoding takes, in bytes
 	orientation   orientation
@@ -57,8 +57,8 @@ type header struct {
 	webp          bool
 }
 
-// decode decodes a picture. It waits until the memory is free that this takes, which is the
-// picture's until release is called.
+// decode decodes a picture. It waits until the required memory is available, and reserves it until
+// release is called.
 func (d *decoder) decode(ctx context.Context, data []byte) (p *picture, release func(), err error) {
 	h, err := d.readHeader(data)
 	if err != nil {
@@ -83,7 +83,7 @@ func (d *decoder) decode(ctx context.Context, data []byte) (p *picture, release 
 	free := release
 	return p, func() {
 		d.scratches.Put(p.scratch)
-		p.scratch = nil // who looked at the picture later would share that of another
+		p.scratch = nil // the next picture uses it
 		free()
 	}, nil
 }
@@ -104,7 +104,8 @@ func (d *decoder) within(ctx context.Context, memory int64,
 	return p, release, nil
 }
 
-// read decodes a picture by its header.
+// read decodes a picture by its header. Pictures that package jpeg does not support are decoded by
+// Go's decoders.
 func (d *decoder) read(ctx context.Context, data []byte, h *header) (*picture, error) {
 	switch {
 	case h.png != nil:
@@ -127,7 +128,7 @@ func (d *decoder) read(ctx context.Context, data []byte, h *header) (*picture, e
 	return fromJPEG(source, shift), nil
 }
 
-// readHeader looks at a picture's first bytes, and refuses what need not be decoded.
+// readHeader reads a picture's first bytes, and rejects pictures that need not be decoded.
 func (d *decoder) readHeader(data []byte) (h header, err error) {
 	switch {
 	case bytes.HasPrefix(data, []byte("\xff\xd8\xff")):
@@ -171,8 +172,8 @@ func readJPEGHeader(data []byte) (header, error) {
 	if int64(len(data))*8 < j.Blocks/2 && !j.Arithmetic {
 		h.fault = errors.New("it is too short for its size in pixels")
 	}
-	// No marker occurs in compressed data, so that this counts every scan (and now and then
-	// something else).
+	// Compressed data contains no marker, so this counts every scan (and sometimes another
+	// segment's bytes).
 	pixels := int64(j.Width) * int64(j.Height)
 	if scans := int64(bytes.Count(data, []byte("\xff\xda"))); scans*pixels > maxScanPixels &&
 		scans > 1 {
@@ -181,7 +182,7 @@ func readJPEGHeader(data []byte) (header, error) {
 	return h, nil
 }
 
-// cancelReader ends a decoding that nobody waits for.
+// cancelReader ends a decoding when its context ends.
 type cancelReader struct {
 	ctx context.Context
 	r   io.Reader
@@ -194,9 +195,9 @@ func (c *cancelReader) Read(p []byte) (int, error) {
 	return c.r.Read(p)
 }
 
-// fromImage makes a picture of what Go's decoders return, without copying where it can. Transparent
-// pixels are laid on white, which is what cut-out portraits are made for. The image is the
-// picture's afterwards.
+// fromImage returns the picture of an image that Go's decoders return, without a copy where
+// possible. Transparent pixels are composed with white, the usual background of cut-out portraits.
+// The picture uses the image's memory.
 func fromImage(img image.Image) (*picture, error) {
 	switch img := img.(type) {
 	case *image.Gray:
@@ -219,7 +220,7 @@ func fromImage(img image.Image) (*picture, error) {
 	return nil, fmt.Errorf("it decodes to a %T", img)
 }
 
-// interleaved views pixels of step bytes as planes whose first bytes are next apart.
+// interleaved returns planes that refer to pixels of step bytes; their first bytes are next apart.
 func interleaved(model colorModel, bounds image.Rectangle, pix []uint8, stride, step,
 	next int) *picture {
 	width, height := bounds.Dx(), bounds.Dy()
@@ -231,7 +232,8 @@ func interleaved(model colorModel, bounds image.Rectangle, pix []uint8, stride, 
 	return newPicture(model, width, height, planes)
 }
 
-// onWhite composes pixels of red, green, blue and alpha with white, on the first byte of each.
+// onWhite composes pixels of red, green, blue and alpha with white, in the first byte of each
+// value. A pixel has step bytes, and a value next.
 func onWhite(pix []uint8, step, next int) {
 	for at := 0; at+step <= len(pix); at += step {
 		alpha := uint(pix[at+3*next])

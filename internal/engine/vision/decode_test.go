@@ -47,7 +47,7 @@ func pixels(t testing.TB, data []byte) (width, height int, rgb []float32) {
 	return width, height, rgb
 }
 
-// difference is the mean and the largest absolute difference of two lists of values.
+// difference returns the mean and the largest absolute difference of two lists of values.
 func difference(a, b []float32) (mean, most float64) {
 	for i := range a {
 		d := float64(max(a[i]-b[i], b[i]-a[i]))
@@ -128,7 +128,7 @@ func TestDecodeKinds(t *testing.T) {
 	for name, c := range map[string]struct {
 		data []byte
 		want []float32
-		mean float64 // the mean difference that is allowed, of 255
+		mean float64 // the allowed mean difference, of 255
 	}{
 		"baseline 4:2:0":   {testdata(t, "baseline420.jpg"), want, 3},
 		"baseline 4:2:2":   {testdata(t, "baseline422.jpg"), want, 3},
@@ -171,7 +171,7 @@ func TestDecodeKinds(t *testing.T) {
 	}
 }
 
-// rawPNG is a PNG file with the given size in its header and the given compressed data.
+// rawPNG returns a PNG file with the given size in its header and the given compressed data.
 func rawPNG(width, height uint32, depth, colorType byte, data []byte) []byte {
 	chunk := func(kind string, content []byte) []byte {
 		b := binary.BigEndian.AppendUint32(nil, uint32(len(content)))
@@ -186,8 +186,8 @@ func rawPNG(width, height uint32, depth, colorType byte, data []byte) []byte {
 	return append(file, chunk("IEND", nil)...)
 }
 
-// lyingJPEG is a real JPEG file whose header states another size.
-func lyingJPEG(t testing.TB, name string, width, height uint16) []byte {
+// wrongSizeJPEG returns a real JPEG file with another size in its header.
+func wrongSizeJPEG(t testing.TB, name string, width, height uint16) []byte {
 	data := bytes.Clone(testdata(t, name))
 	for _, marker := range []string{"\xff\xc0", "\xff\xc2"} {
 		if at := bytes.Index(data, []byte(marker)); at >= 0 {
@@ -236,22 +236,22 @@ func TestDecodeRefuses(t *testing.T) {
 			recollect.CodeInvalidImageFormat},
 		"a PNG without a whole row": {drawn[:100], recollect.CodeInvalidImageFormat},
 		"altered PNG":               {flipped, recollect.CodeInvalidImageFormat},
-		"no height": {lyingJPEG(t, "baseline420.jpg", 104, 0),
+		"no height": {wrongSizeJPEG(t, "baseline420.jpg", 104, 0),
 			recollect.CodeInvalidImageFormat},
-		"narrow JPEG": {lyingJPEG(t, "baseline420.jpg", 79, 88),
+		"narrow JPEG": {wrongSizeJPEG(t, "baseline420.jpg", 79, 88),
 			recollect.CodeInvalidParameter},
-		"low JPEG": {lyingJPEG(t, "progressive.jpg", 104, 79),
+		"low JPEG": {wrongSizeJPEG(t, "progressive.jpg", 104, 79),
 			recollect.CodeInvalidParameter},
 		"narrow PNG": {encodePNG(t, image.NewGray(image.Rect(0, 0, 79, 200))),
 			recollect.CodeInvalidParameter},
 		"900 megapixels, PNG": {rawPNG(30_000, 30_000, 8, 2, few), recollect.CodeImageTooLarge},
-		"4000 megapixels, JPEG": {lyingJPEG(t, "baseline420.jpg", 65_500, 65_500),
+		"4000 megapixels, JPEG": {wrongSizeJPEG(t, "baseline420.jpg", 65_500, 65_500),
 			recollect.CodeImageTooLarge},
 		"overflowing PNG": {rawPNG(1<<31-1, 1<<31-1, 16, 6, few),
 			recollect.CodeInvalidImageFormat},
 		"100 megapixels of lies": {rawPNG(10_000, 10_000, 8, 2, few),
 			recollect.CodeInvalidImageFormat},
-		"81 megapixels of lies": {lyingJPEG(t, "progressive.jpg", 9_000, 9_000),
+		"81 megapixels of lies": {wrongSizeJPEG(t, "progressive.jpg", 9_000, 9_000),
 			recollect.CodeInvalidImageFormat},
 		"more scans than sense": {enlarge(manyScans), recollect.CodeInvalidImageFormat},
 	} {
@@ -274,7 +274,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-// enlarge makes a JPEG file claim 2000 x 2000 pixels.
+// enlarge changes the size in a JPEG file's header to 2000 x 2000 pixels.
 func enlarge(data []byte) []byte {
 	at := bytes.Index(data, []byte("\xff\xc2"))
 	binary.BigEndian.PutUint16(data[at+5:], 2000)
@@ -333,7 +333,7 @@ func TestDecodeHeedsItsContext(t *testing.T) {
 	}
 }
 
-// What is decoded, is decoded without a panic, and keeps its promises.
+// Decoding does not panic, and decoded pictures are consistent with their headers.
 func FuzzDecode(f *testing.F) {
 	entries, err := os.ReadDir("testdata")
 	if err != nil {
@@ -345,7 +345,7 @@ func FuzzDecode(f *testing.F) {
 		}
 	}
 	f.Add(rawPNG(100, 100, 8, 0, []byte{0x78, 0xda, 0x63, 0x18, 0x05, 0xa3, 0x00}))
-	f.Add(lyingJPEG(f, "baseline420.jpg", 200, 300))
+	f.Add(wrongSizeJPEG(f, "baseline420.jpg", 200, 300))
 	for _, name := range []string{"baseline420.jpg", "progressive.jpg", "drawing.png",
 		"interlaced.png"} {
 		data := testdata(f, name)
@@ -354,7 +354,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add(withExif(testdata(f, "drawing.png"), "MM\x00*\x00\x00\x00\x08\x00\x00"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		// A small budget keeps the fuzzer fast: what costs more is refused.
+		// A small limit keeps the fuzzer fast: larger pictures are rejected.
 		d := newTestDecoder(8 << 20)
 		d.webp = true
 		p, release, err := d.decode(t.Context(), data)
@@ -379,9 +379,9 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// A JPEG that is decoded at a fraction of its size shows what it does when it is decoded whole, at
-// any size and angle: to the bit where it has to be read again, and nearly so elsewhere, since
-// means of samples are rounded once and not several times.
+// A JPEG that is decoded at a fraction of its size has the same content as one decoded in full, at
+// any size and angle: bit for bit where finer rows are decoded, and nearly elsewhere, since means
+// of samples are rounded once and not several times.
 func TestDecodeAtAFraction(t *testing.T) {
 	source := image.NewRGBA(image.Rect(0, 0, 1204, 906))
 	img := drawing(t)
@@ -405,7 +405,7 @@ func TestDecodeAtAFraction(t *testing.T) {
 			}
 			for range 40 {
 				d.shift = func(int, int) int { return shift }
-				// anew, so that nothing is there but what this asks for
+				// decoded again, so that only the rows of this crop are there
 				p, _, err := d.decode(t.Context(), data)
 				if err != nil {
 					t.Fatal(err)

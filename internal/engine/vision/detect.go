@@ -12,7 +12,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/pack"
 )
 
-// box is a face in pixels of the upright picture.
+// box is the bounding box of a face in pixels of the upright picture.
 type box struct {
 	rect
 	score float32 // the confidence, 0 to 1
@@ -20,7 +20,7 @@ type box struct {
 
 func (b box) area() float64 { return b.width() * b.height() }
 
-// detector finds faces by a network that looks at a whole picture.
+// detector detects faces by a network whose input is a whole picture or a tile.
 type detector struct {
 	*network
 	decode  detectorDecoder
@@ -31,7 +31,7 @@ type detector struct {
 }
 
 const (
-	// pixels of the network's input: a box that comes closer to the edge of a tile may be cut there
+	// pixels of the network's input: a box nearer to the edge of a tile may be cut there
 	edge   = 2
 	inside = 0.7 // share of the smaller of two boxes, most
 )
@@ -46,7 +46,7 @@ func newDetector(r *onnx.Runtime, n *pack.Network, thresholds pack.Detection) (*
 		decode, shapes = ultraFace, ultraFaceShapes
 		if n.Decoder != "ultraface" {
 			return nil,
-				fmt.Errorf("%s: decoder %q is not known here, ultraface and yunet are", n.File,
+				fmt.Errorf("%s: decoder %q is unknown; ultraface and yunet are known", n.File,
 					n.Decoder)
 		}
 	}
@@ -58,9 +58,9 @@ func newDetector(r *onnx.Runtime, n *pack.Network, thresholds pack.Detection) (*
 		thresholds.Confidence, r.Cores()}, nil
 }
 
-// find returns the faces, the largest box first, and among equal ones the higher score. Boxes are
-// not cut off at the picture's edges. A picture that is large is looked at in several views, side
-// by side.
+// find returns the faces, the largest box first, and of equal ones the higher score first. Boxes
+// are not clipped at the picture's edges. A large picture is detected in several views, in
+// parallel.
 func (d *detector) find(ctx context.Context, p *picture) ([]box, error) {
 	width, height := p.size()
 	inputWidth, inputHeight := float64(d.input.Shape[3]), float64(d.input.Shape[2])
@@ -87,8 +87,8 @@ func (d *detector) find(ctx context.Context, p *picture) ([]box, error) {
 	return faces, nil
 }
 
-// shift says at which 1/2^shift of its size a picture is seen most finely. A picture that is not
-// large is decoded in full: its faces mostly need all of it.
+// shift returns the scale 1/2^shift of the finest view of a picture. A picture that is not large is
+// decoded in full: most of its faces need all pixels.
 func (d *detector) shift(width, height int) int {
 	if width*height < full {
 		return 0
@@ -100,12 +100,12 @@ func (d *detector) shift(width, height int) int {
 	return min(int(math.Log2(max(shrink, 1))), jpeg.MaxShift)
 }
 
-// read returns the boxes whose score is high enough.
+// read returns the boxes with sufficient scores.
 func (d *detector) read(outputs [][]float32, whole rect) []box {
 	var found []box
 	d.decode(outputs, d.score, func(score float32, x0, y0, x1, y1 float64) {
-		// A face can reach over the edge, but not by more than the picture. What is not a number
-		// fails every comparison.
+		// A face can extend over the edge, but by less than the picture's size. NaN fails every
+		// comparison.
 		if !(x0 >= -1 && y0 >= -1 && x1 <= 2 && y1 <= 2 && x0 < x1 && y0 < y1) {
 			return
 		}
@@ -120,8 +120,8 @@ func (d *detector) read(outputs [][]float32, whole rect) []box {
 	return found
 }
 
-// suppress keeps of boxes that overlap by more than the given intersection over union the one of
-// the highest score (non-maximum suppression).
+// suppress returns, of boxes that overlap by more than the given intersection over union, the one
+// with the highest score (non-maximum suppression).
 func suppress(boxes []box, overlap float64) []box {
 	slices.SortStableFunc(boxes, func(a, b box) int { return cmp.Compare(b.score, a.score) })
 	var kept []box
@@ -134,20 +134,21 @@ func suppress(boxes []box, overlap float64) []box {
 	return kept
 }
 
-// sighting is a box that was found in a view.
+// sighting is a box that was detected in a view.
 type sighting struct {
 	box
 	level int     // of the view
 	seen  float64 // the box's height in the network's input
 }
 
-// clear tells whether the view shows the face as large as the detector needs it, and larger.
+// clear reports whether the face has at least the size that the detector needs in the view, with a
+// sufficient score.
 func (s *sighting) clear() bool { return s.seen >= 2*leastSeen && s.score >= doubt }
 
-// join makes faces of what was found in all views. Of boxes that overlap by more than the given
-// intersection over union one is kept, and so it is where, in different views, one lies inside of
-// the other for the most part: a part of a large face can look like a face. The coarsest clear view
-// has the first word, since it has most of what is around the face, then the highest score.
+// join merges the boxes of all views. Of boxes that overlap by more than the given intersection
+// over union one is kept, and also of boxes from different views of which one is mostly inside the
+// other: a part of a large face can look like a face. A box of the coarsest clear view takes
+// precedence, since that view has most of the face's surroundings, then the highest score.
 func join(found []sighting, overlap float64) []box {
 	slices.SortStableFunc(found, func(a, b sighting) int {
 		switch aClear, bClear := a.clear(), b.clear(); {

@@ -6,20 +6,20 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/pack"
 )
 
-// detectorDecoder reads a detector's outputs. It yields the boxes whose score is at least the given
-// one, with their corners as ratios of the sides of what the network saw; they may be anything, and
-// no numbers at all.
+// detectorDecoder decodes a detector's outputs. It yields the boxes whose score is at least the
+// given one, with their corners as ratios of the input's sides. The corners are not checked and may
+// be NaN.
 type detectorDecoder func(outputs [][]float32, least float32,
 	yield func(score float32, x0, y0, x1, y1 float64))
 
-// ultraFace reads UltraFace (github.com/Linzaier/Ultra-Light-Fast-Generic-Face-Detector-1MB): the
+// ultraFace decodes UltraFace (github.com/Linzaier/Ultra-Light-Fast-Generic-Face-Detector-1MB): the
 // scores, 1 x n x 2 with the face's in the second column, and the boxes, 1 x n x 4 with the corners
 // x0 y0 x1 y1.
 func ultraFace(outputs [][]float32, least float32,
 	yield func(score float32, x0, y0, x1, y1 float64)) {
 	scores, corners := outputs[0], outputs[1]
 	for i := range min(len(scores)/2, len(corners)/4) {
-		if score := scores[2*i+1]; score >= least { // not a number is not
+		if score := scores[2*i+1]; score >= least { // false for NaN
 			c := corners[4*i : 4*i+4]
 			yield(score, float64(c[0]), float64(c[1]), float64(c[2]), float64(c[3]))
 		}
@@ -28,14 +28,14 @@ func ultraFace(outputs [][]float32, least float32,
 
 var ultraFaceShapes = [][]int64{{1, 0, 2}, {1, 0, 4}}
 
-// yuNetStrides are the cells' sides in pixels of the input.
+// yuNetStrides are the sides of the cells in pixels of the input.
 var yuNetStrides = [3]int64{8, 16, 32}
 
-// yuNet reads YuNet (Wu et al., YuNet: A Tiny Millisecond-level Face Detector, 2023; its network of
-// OpenCV Zoo) for an input of the given shape: for each stride a row a cell, in three outputs that
-// come by kind and then by stride. cls and obj are 1 x cells x 1, whose geometric mean is the
-// score; bbox is 1 x cells x 4: the centre's way from the cell's corner, and the logarithms of the
-// sides, in strides. Its landmarks are not read.
+// yuNet decodes YuNet (Wu et al., YuNet: A Tiny Millisecond-level Face Detector, 2023; the network
+// of OpenCV Zoo) for an input of the given shape. For each stride it has a row a cell, in three
+// outputs that are ordered by kind and then by stride. cls and obj are 1 x cells x 1, and the score
+// is their geometric mean; bbox is 1 x cells x 4: the centre's offset from the cell's corner, and
+// the logarithms of the sides, in strides. Its landmarks are not read.
 func yuNet(input [4]int64) (detectorDecoder, [][]int64) {
 	height, width := input[2], input[3]
 	var shapes [][]int64
@@ -52,7 +52,7 @@ func yuNet(input [4]int64) (detectorDecoder, [][]int64) {
 			across, down := float64(stride)/float64(width), float64(stride)/float64(height)
 			for cell := range class {
 				score := float32(math.Sqrt(float64(max(class[cell], 0) * max(object[cell], 0))))
-				if !(score >= least) { // not a number is none either
+				if !(score >= least) { // true for NaN
 					continue
 				}
 				b := boxes[4*cell : 4*cell+4]
@@ -65,8 +65,8 @@ func yuNet(input [4]int64) (detectorDecoder, [][]int64) {
 	}, shapes
 }
 
-// confidence maps a score to a confidence of 0 to 1 by the straight lines between knots. Below the
-// first it falls to 0 with the score, and without knots it is the score.
+// confidence maps a score to a confidence of 0 to 1, linearly between knots. Below the first knot
+// it is proportional to the score, and without knots it is the score.
 func confidence(knots []pack.ScoreKnot, score float32) float32 {
 	var before pack.ScoreKnot
 	for _, k := range knots {

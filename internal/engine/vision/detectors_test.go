@@ -25,7 +25,7 @@ func TestConfidence(t *testing.T) {
 }
 
 // YuNet's outputs, made by hand: a face of 64 x 96 pixels around (100, 200) of a 640 x 640 input,
-// as a cell of each stride tells it.
+// in a cell of each stride.
 func TestYuNetReads(t *testing.T) {
 	decode, shapes := yuNet([4]int64{1, 3, 640, 640})
 	for level, stride := range yuNetStrides {
@@ -51,7 +51,7 @@ func TestYuNetReads(t *testing.T) {
 			math.Abs(g.y0-want.y0)+math.Abs(g.x1-want.x1)+math.Abs(g.y1-want.y1) > 1e-3 {
 			t.Errorf("stride %d: read %+v, want %+v and a score of 0.6", stride, g, want)
 		}
-		// Whatever a network says, what comes out are boxes.
+		// Boxes are valid for any output of a network.
 		for _, nonsense := range []float32{float32(math.NaN()), float32(math.Inf(1)),
 			float32(math.Inf(-1)), 1e30, -1e30} {
 			for i := range outputs {

@@ -11,31 +11,31 @@ import (
 
 const cropSide = 112 // pixels
 
-// crop is a square in three planes of red, green and blue bytes, row after row. That of an embedder
+// crop is a square in three planes of red, green and blue bytes, row after row. An embedder's crop
 // has cropSide x cropSide pixels.
 type crop []uint8
 
-// plane is that of a colour.
+// plane returns the plane of a colour.
 func (c crop) plane(colour int) []uint8 {
 	size := len(c) / 3
 	return c[colour*size:][:size]
 }
 
-// luma is that of a pixel (ITU-R BT.601).
+// luma returns the luma of a pixel (ITU-R BT.601).
 func luma(red, green, blue float32) float32 { return 0.299*red + 0.587*green + 0.114*blue }
 
-// template is where the five points of a face are put in a crop, in pixels (Deng et al., ArcFace:
+// template is the positions of a face's five points in a crop, in pixels (Deng et al., ArcFace:
 // Additive Angular Margin Loss for Deep Face Recognition, 2019, and the code published with it).
 // The first pixel's centre is 0.
 var template = five{{38.2946, 51.6963}, {73.5318, 51.5014}, {41.5493, 92.3655}, {70.7299, 92.2041},
 	{56.0252, 71.7366}}
 
-// embedder turns an aligned face into a vector.
+// embedder computes the embedding of an aligned face.
 type embedder struct{ *network }
 
 func newEmbedder(r *onnx.Runtime, n *pack.Network) (*embedder, error) {
 	if n.Input.Shape != [4]int64{1, 3, cropSide, cropSide} {
-		return nil, errors.New(n.File + ": arcface wants an input of 1 x 3 x 112 x 112")
+		return nil, errors.New(n.File + ": arcface needs an input of 1 x 3 x 112 x 112")
 	}
 	network, err := open(r, n, "arcface", []int64{1, 0})
 	if err != nil {
@@ -44,12 +44,12 @@ func newEmbedder(r *onnx.Runtime, n *pack.Network) (*embedder, error) {
 	return &embedder{network}, nil
 }
 
-// uprightMap maps an embedder's crop to the picture, turned and scaled so that the template's
-// points lie on the face's.
+// uprightMap returns the map from an embedder's crop to the picture that rotates and scales the
+// template's points to the face's.
 func uprightMap(f box, points five) affine {
 	m, ok := similarityTransform(template, points)
 	if !ok {
-		// Points that all fall together say nothing: the box alone is left.
+		// Coinciding points determine no map: the box alone is used.
 		scale := f.height() / cropSide
 		m = affine{
 			a: scale, c: (f.x0+f.x1)/2 - scale*cropSide/2,
@@ -59,9 +59,9 @@ func uprightMap(f box, points five) affine {
 	return m
 }
 
-// similarityTransform is the rotation, uniform scale and shift that bring the points of from
-// closest to those of to, by the sum of the squared distances (Umeyama, 1991, without reflection,
-// here in complex numbers: to = a from + b). It is false if there is none.
+// similarityTransform returns the rotation, uniform scale and shift that map the points of from
+// nearest to those of to, by the sum of the squared distances (Umeyama, 1991, without reflection,
+// here in complex numbers: to = a from + b). It returns false if there is none.
 func similarityTransform(from, to five) (affine, bool) {
 	var fromMean, toMean complex128
 	for i := range from {
@@ -92,7 +92,7 @@ func (e *embedder) vector(ctx context.Context, f crop) ([]float32, error) {
 		return nil, err
 	}
 	if vector == nil {
-		return nil, errors.New("the network gave a vector without a direction")
+		return nil, errors.New("the network returned a vector without a direction")
 	}
 	return vector, nil
 }
@@ -114,5 +114,5 @@ func unit(v []float32) []float32 {
 	return u
 }
 
-// dimension is how many numbers a vector has.
+// dimension returns the length of a vector.
 func (e *embedder) dimension() int { return int(e.session.OutputShapes()[0][1]) }

@@ -1,5 +1,5 @@
-// Package vision finds the faces in a picture and turns them into vectors, by the networks of a
-// model pack. It knows nothing of collections.
+// Package vision detects the faces in a picture and computes their embeddings, by the networks of a
+// model pack. It has no notion of collections.
 package vision
 
 import (
@@ -18,36 +18,36 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-// Stage is a step of the way from bytes to vectors.
+// Stage is a step of the processing of a picture.
 type Stage string
 
-// The stages. Those of a face are observed once for each face, and side by side.
+// The stages. Those of a face are observed once for each face, and run in parallel.
 const (
 	StageDecode    Stage = "decode"    // bytes to picture
 	StageDetect    Stage = "detect"    // picture to boxes
 	StageLandmarks Stage = "landmarks" // of one face
 	StagePose      Stage = "pose"      // of one face
-	StageAlign     Stage = "align"     // of one face: its upright crop, and the quality of that
-	// of one face: the attributes that are not always there, if any are wanted
+	StageAlign     Stage = "align"     // of one face: its upright crop, and its quality
+	// of one face: the attributes that are not among the default ones, if any are requested
 	StageAttribute Stage = "attribute"
 	StageEmbed     Stage = "embed" // of one face
 )
 
 const (
 	maxFaces      = 100          // of one picture
-	maxCandidates = 2 * maxFaces // for the landmarks to veto
+	maxCandidates = 2 * maxFaces // before the landmarks reject some
 )
 
 // Options are an [Engine]'s settings.
 type Options struct {
-	// Memory bounds that of the pictures in work. nil: [DefaultMemory], for this engine alone.
+	// Memory limits the memory of pictures in work. nil: [DefaultMemory], for this engine alone.
 	Memory *Memory
 
 	// WebP says that pictures in this format are read, beside JPEG and PNG.
 	WebP bool
 
-	// Observe, if not nil, is told how long each stage took. It is called from several goroutines
-	// at once.
+	// Observe, if not nil, is called with the duration of each stage, concurrently from several
+	// goroutines.
 	Observe func(Stage, time.Duration)
 }
 
@@ -68,8 +68,9 @@ type Engine struct {
 
 var _ face.Engine = (*Engine)(nil)
 
-// New prepares the networks of a pack that was loaded by [pack.Load]. A network whose input or
-// outputs are not what its decoder reads is an error here, so that it cannot be one later.
+// New prepares the networks of a pack that [pack.Load] has loaded. It returns an error if a
+// network's input or outputs are not those of its decoder, so that later calls cannot fail for that
+// reason.
 func New(p *pack.Pack, r *onnx.Runtime, options Options) (*Engine, error) {
 	if options.Memory == nil {
 		options.Memory = NewMemory(DefaultMemory)
@@ -96,12 +97,12 @@ func New(p *pack.Pack, r *onnx.Runtime, options Options) (*Engine, error) {
 	return e, nil
 }
 
-// Calibration is what similarities stand for, as the pack has it: empty if that was not measured.
-// The caller does not change it.
+// Calibration returns the error rates of similarities as thresholds, from the pack: empty if they
+// were not measured. The caller must not change it.
 func (e *Engine) Calibration() []pack.Calibrated { return e.calibration }
 
-// Close frees the networks. It waits for the runs of networks that have begun; calls in progress
-// and later ones return an error that wraps [onnx.ErrClosed] when they would run the next.
+// Close frees the networks. It waits for runs of networks that have begun. Calls in progress return
+// an error that wraps [onnx.ErrClosed] when they need another run, and so do later calls.
 func (e *Engine) Close() error {
 	var faults []error
 	for _, n := range e.networks() {
@@ -110,8 +111,8 @@ func (e *Engine) Close() error {
 	return errors.Join(faults...)
 }
 
-// networks are those that are loaded, in the order that a picture goes through them, and those of
-// the attributes.
+// networks returns the loaded networks, in the order of their use, and then those of the
+// attributes.
 func (e *Engine) networks() []*network {
 	var all []*network
 	if e.detect != nil {
@@ -129,22 +130,22 @@ func (e *Engine) networks() []*network {
 	return append(all, e.attributes.networks()...)
 }
 
-// Version is the pack's face model version.
+// Version returns the pack's face model version.
 func (e *Engine) Version() string { return e.version }
 
-// Dimension is how many numbers a face's vector has.
+// Dimension returns the length of an embedding.
 func (e *Engine) Dimension() int { return e.embed.dimension() }
 
 // Similarity maps a cosine to 0 to 100, by the pack's curve.
 func (e *Engine) Similarity(cosine float32) float32 { return e.curve.similarity(cosine) }
 
-// Cosine is the least cosine whose Similarity is at least the given one.
+// Cosine returns the least cosine whose Similarity is at least the given one.
 func (e *Engine) Cosine(similarity float32) float32 { return e.curve.cosine(similarity) }
 
-// Detect decodes a picture, turns it upright and finds the faces in it, as [face.Engine] says.
+// Detect decodes a picture, rotates it upright and detects its faces, as [face.Engine] says.
 //
-// An attribute that the pack has no network for is left out of the faces. Networks of attributes
-// run only where those are wanted.
+// Attributes without a network in the pack are left out of the faces. Networks of attributes run
+// only if those are requested.
 func (e *Engine) Detect(ctx context.Context, data []byte, want face.Attributes) (face.Photo,
 	error) {
 	ctx = onnx.OneCaller(ctx)
@@ -173,7 +174,7 @@ func (e *Engine) Detect(ctx context.Context, data []byte, want face.Attributes) 
 	photo := &photo{engine: e, faces: make([]face.FaceDetail, len(faces)),
 		crops: make([]crop, len(faces))}
 	err = each(ctx, len(faces), e.cores, func(ctx context.Context, i int) (err error) {
-		photo.faces[i], photo.crops[i], err = e.look(ctx, p, &faces[i], want)
+		photo.faces[i], photo.crops[i], err = e.describe(ctx, p, &faces[i], want)
 		return err
 	})
 	if err != nil {
@@ -189,7 +190,7 @@ type located struct {
 }
 
 // locate finds the landmarks in boxes that are ordered by size, and returns the largest maxFaces of
-// those that the landmarks do not veto.
+// those that the landmarks do not reject.
 func (e *Engine) locate(ctx context.Context, p *picture, found []box) ([]located, error) {
 	found = found[:min(len(found), maxCandidates)]
 	faces := make([]located, len(found))
@@ -212,8 +213,8 @@ func (e *Engine) locate(ctx context.Context, p *picture, found []box) ([]located
 	return faces[:min(len(faces), maxFaces)], nil
 }
 
-// look finds what is wanted to be known of one face beside its landmarks.
-func (e *Engine) look(ctx context.Context, p *picture, found *located,
+// describe computes the requested details of a face other than its landmarks, and its crop.
+func (e *Engine) describe(ctx context.Context, p *picture, found *located,
 	want face.Attributes) (face.FaceDetail, crop, error) {
 	width, height := p.size()
 	f, points := found.box, found.points
@@ -255,8 +256,8 @@ func (e *Engine) look(ctx context.Context, p *picture, found *located,
 	return detail, aligned, nil
 }
 
-// each calls f for 0 to n-1, as many at a time as the given number of cores. A panic of f is an
-// error: in a goroutine of its own nobody else could stop it from ending the process.
+// each calls f for 0 to n-1, as many in parallel as the given number of cores. A panic of f becomes
+// an error: in the goroutines of each no caller could recover it.
 func each(ctx context.Context, n, cores int, f func(ctx context.Context, i int) error) error {
 	if n == 1 {
 		return f(ctx, 0)
@@ -285,9 +286,9 @@ func (e *Engine) clock(stage Stage) func() {
 	return func() { e.options.Observe(stage, time.Since(start)) }
 }
 
-// RunNetworks runs the detector once and the networks of a face once, on whatever their inputs
-// hold, with nothing around them: what a picture with one face costs at least. It returns how long
-// each took.
+// RunNetworks runs the detector once and the networks of a face once, on undefined inputs and
+// without any other processing: the minimum cost of a picture with one face. It returns the
+// duration of each.
 func (e *Engine) RunNetworks(ctx context.Context) (map[Stage]time.Duration, error) {
 	took := map[Stage]time.Duration{}
 	for i, stage := range []Stage{StageDetect, StageLandmarks, StagePose, StageEmbed} {
@@ -301,7 +302,7 @@ func (e *Engine) RunNetworks(ctx context.Context) (map[Stage]time.Duration, erro
 	return took, nil
 }
 
-// photo is a picture that was looked at. It implements [face.Photo].
+// photo is a picture whose faces were detected. It implements [face.Photo].
 type photo struct {
 	engine *Engine
 	faces  []face.FaceDetail

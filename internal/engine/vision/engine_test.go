@@ -17,7 +17,7 @@ const (
 	shared    = "../../../../shared/data"
 )
 
-// newEngine loads the default pack as it is installed, with the manifest of the source tree.
+// newEngine loads the installed default pack, with the manifest of the source tree.
 func newEngine(t testing.TB, options vision.Options) *vision.Engine {
 	t.Helper()
 	p, err := pack.Load(filepath.Join(installed, "packs", "default"))
@@ -40,7 +40,7 @@ func newEngine(t testing.TB, options vision.Options) *vision.Engine {
 	return e
 }
 
-// read returns a file of the shared data, and skips the test where that is not there.
+// read returns a file of the shared data, and skips the test if it does not exist.
 func read(t testing.TB, name string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(shared, name))
@@ -50,7 +50,7 @@ func read(t testing.TB, name string) []byte {
 	return data
 }
 
-// detect is Detect of what must be a good picture.
+// detect calls Detect with a picture that must be valid.
 func detect(t testing.TB, e *vision.Engine, data []byte) face.Photo {
 	t.Helper()
 	photo, err := e.Detect(context.Background(), data, 0)

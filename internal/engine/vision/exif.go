@@ -5,10 +5,10 @@ import (
 	"encoding/binary"
 )
 
-// exifOrientation returns the orientation that a JPEG file's EXIF data states, and upright if it
-// states none or what it states cannot be read: a picture is not refused for its notes. Only the
-// tag Orientation of the first image file directory is looked for (EXIF 2.32, section 4.6.4 A), so
-// that this is all the parser there is.
+// exifOrientation returns the orientation in a JPEG file's EXIF data, and upright if there is none
+// or it cannot be read: a picture is not rejected because of its EXIF data. Only the tag
+// Orientation of the first image file directory is read (EXIF 2.32, section 4.6.4 A), so the parser
+// supports nothing else.
 func exifOrientation(data []byte) orientation {
 	// Segments: 0xff, marker, length (of itself and what follows it).
 	for at := 2; at+4 <= len(data); {

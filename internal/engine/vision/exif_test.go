@@ -39,7 +39,7 @@ func orientationTIFF(order binary.AppendByteOrder, kind uint16, value uint32) []
 	return order.AppendUint32(tiff, 0)
 }
 
-// withOrientation puts an EXIF segment with the given orientation behind a JPEG file's first
+// withOrientation inserts an EXIF segment with the given orientation after a JPEG file's first
 // marker.
 func withOrientation(data []byte, order binary.AppendByteOrder, value uint16) []byte {
 	return withTIFF(data, orientationTIFF(order, shortType, uint32(value)))
@@ -88,7 +88,7 @@ func TestExifOrientation(t *testing.T) {
 		tooLarge))); got != upright {
 		t.Errorf("a long of %d: got %d", tooLarge, got)
 	}
-	// A file that ends anywhere inside its notes has no orientation, and does no harm.
+	// A file that ends within its EXIF data has no orientation.
 	turned := withOrientation(data, binary.BigEndian, 6)
 	end := bytes.Index(turned, []byte("Exif")) + 6 + 8 + 2 + 2*12
 	for n := range end {

@@ -2,8 +2,7 @@ package vision
 
 import "encoding/binary"
 
-// WithOrientation puts an EXIF orientation into a JPEG file, for the tests of the package's
-// outside.
+// WithOrientation inserts an EXIF orientation into a JPEG file, for external tests.
 func WithOrientation(data []byte, value uint16) []byte {
 	return withOrientation(data, binary.BigEndian, value)
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// expresser reads the emotions that a face seems to show.
+// expresser estimates the apparent emotions of a face.
 type expresser struct {
 	*classifier
-	happy int // the class that smiles
+	happy int // the class HAPPY
 }
 
 func newExpresser(r *onnx.Runtime, n *pack.Network) (*expresser, error) {
@@ -30,8 +30,8 @@ func newExpresser(r *onnx.Runtime, n *pack.Network) (*expresser, error) {
 	return &expresser{classifier, happy}, nil
 }
 
-// read returns the network's emotions, the likeliest first, and whether the face smiles: whether it
-// looks happy rather than anything else.
+// read returns the network's emotions, the likeliest first, and whether the face smiles: whether
+// HAPPY is likelier than not.
 func (e *expresser) read(ctx context.Context, f seen) ([]face.Emotion, *face.Judgement, error) {
 	probabilities, err := e.probabilities(ctx, e.aligned(f.picture, f.upright))
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// eyer tells whether eyes are open, one eye at a time.
+// eyer estimates whether eyes are open, one eye at a time.
 type eyer struct {
 	*classifier
-	isOpen int // the class
+	isOpen int // the class OPEN
 }
 
 func newEyer(r *onnx.Runtime, n *pack.Network) (*eyer, error) {
@@ -28,7 +28,7 @@ func newEyer(r *onnx.Runtime, n *pack.Network) (*eyer, error) {
 	return &eyer{classifier, isOpen}, nil
 }
 
-// open tells whether a face's eyes are open, by the mean of what is said of both.
+// open estimates whether a face's eyes are open, by the mean of the results of both.
 func (e *eyer) open(ctx context.Context, f seen) (*face.Judgement, error) {
 	m := f.points
 	left, right := m.middle(37, 38, 40, 41), m.middle(43, 44, 46, 47)
@@ -44,15 +44,15 @@ func (e *eyer) open(ctx context.Context, f seen) (*face.Judgement, error) {
 	return judge(sum / 2), nil
 }
 
-// around maps the network's input to the square around an eye that lies along the line from the
-// left eye to the right.
+// around returns the map from the network's input to the square around an eye, parallel to the line
+// from the left eye to the right.
 func (e *eyer) around(middle point, width float64, left, right point) affine {
 	side := float64(e.input.Shape[3])
 	cos, sin := 1.0, 0.0
 	if d := left.distance(right); d > 0 {
 		cos, sin = (right.x-left.x)/d, (right.y-left.y)/d
 	}
-	// An eye of no width has nothing to see, but is no fault.
+	// An eye without width is no fault; its result says nothing.
 	step := max(width, 1) * float64(e.part.Scale) / side
 	toMiddle := affine{a: 1, c: -side / 2, e: 1, f: -side / 2}
 	return toMiddle.then(affine{step * cos, -step * sin, middle.x, step * sin, step * cos,

@@ -7,11 +7,11 @@ import (
 	"image/jpeg"
 )
 
-// thumbnailQuality is that of a face's thumbnail as a JPEG: 3 KiB in the mean, 1.8 to 4.9 of 426
+// thumbnailQuality is the JPEG quality of a face's thumbnail: 3 KiB on average, 1.8 to 4.9 for 426
 // faces of LFW and of groups.
 const thumbnailQuality = 85
 
-// Thumbnail returns a face as the embedding network sees it, upright and with the forehead, 112 x
+// Thumbnail returns the embedding network's crop of a face, upright and with the forehead, 112 x
 // 112 pixels, as a JPEG.
 func (p *photo) Thumbnail(f int) ([]byte, error) {
 	if f < 0 || f >= len(p.crops) {

@@ -11,8 +11,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/vision"
 )
 
-// TestFaceThumbnail: a thumbnail shows the person of its face and nobody else. Laid on a larger
-// picture it is found as a face again.
+// TestFaceThumbnail: a thumbnail shows its own face and no other. Composed with a larger picture,
+// it is detected as a face.
 func TestFaceThumbnail(t *testing.T) {
 	e := newEngine(t, vision.Options{})
 	photo := detect(t, e, read(t, "group/cf_013_4.jpg"))

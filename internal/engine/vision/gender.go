@@ -10,10 +10,10 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// genderer tells whether a face looks female or male.
+// genderer estimates the apparent gender of a face.
 type genderer struct {
 	*regressor
-	values [2]string // what 0 and 1 stand for
+	values [2]string // the meanings of 0 and 1
 }
 
 func newGenderer(r *onnx.Runtime, n *pack.Network) (*genderer, error) {
@@ -28,15 +28,15 @@ func newGenderer(r *onnx.Runtime, n *pack.Network) (*genderer, error) {
 	return &genderer{regressor, [2]string(n.Classes)}, nil
 }
 
-// tell returns the likelier of the two.
-func (g *genderer) tell(ctx context.Context, f seen) (*face.Gender, error) {
+// classify returns the likelier of the two, with its probability.
+func (g *genderer) classify(ctx context.Context, f seen) (*face.Gender, error) {
 	value, err := g.estimate(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	second := judge(value)
-	gender := face.Gender{Value: g.values[0], Confidence: second.Confidence}
-	if second.Value {
+	highest := judge(value) // of the class of the value 1
+	gender := face.Gender{Value: g.values[0], Confidence: highest.Confidence}
+	if highest.Value {
 		gender.Value = g.values[1]
 	}
 	return &gender, nil

@@ -1,7 +1,7 @@
 package vision
 
-// What resampling and feeding spend their time with. Where the processor can do eight at once it
-// does (kernels_amd64.go), and computes the same to the last bit.
+// The inner loops of resampling and normalising. On processors with AVX2 they handle eight values
+// at once (kernels_amd64.go), with the same results, bit for bit.
 
 // portableBlend sets out to wa*a + wb*b.
 func portableBlend(out, a, b []float32, wa, wb float32) {
@@ -35,8 +35,8 @@ func portableNormalise(v []float32, mean, factor float32) {
 	}
 }
 
-// portableRGB converts luma and chroma to red, green and blue in place, as JFIF 1.02 has it in
-// section 7, kept within 0 to 255.
+// portableRGB converts luma and chroma to red, green and blue in place, by JFIF 1.02, section 7,
+// clamped to 0 to 255.
 func portableRGB(c0, c1, c2 []float32) {
 	c1, c2 = c1[:len(c0)], c2[:len(c0)]
 	for i, y := range c0 {
@@ -45,8 +45,8 @@ func portableRGB(c0, c1, c2 []float32) {
 	}
 }
 
-// portableStretch sets out to w0 times sample first plus w1 times the next, of samples that are
-// step bytes apart. first rises, by at most 4 from one to the next.
+// portableStretch sets out to w0 times sample first plus w1 times the next sample. Samples are step
+// bytes apart. first rises, by at most 4 from one value to the next.
 func portableStretch(out []float32, in []uint8, step int, first []int32, w0, w1 []float32) {
 	first, w0, w1 = first[:len(out)], w0[:len(out)], w1[:len(out)]
 	for i := range out {
@@ -56,7 +56,7 @@ func portableStretch(out []float32, in []uint8, step int, first []int32, w0, w1 
 }
 
 // portableStretch4 sets out to the sum of w0 to w3 times sample first and the three after it, added
-// in that order. first rises, by at most 2 from one to the next.
+// in that order. first rises, by at most 2 from one value to the next.
 func portableStretch4(out []float32, in []uint8, step int, first []int32, w0, w1, w2,
 	w3 []float32) {
 	first, w0, w1, w2, w3 = first[:len(out)], w0[:len(out)], w1[:len(out)], w2[:len(out)],
@@ -70,22 +70,22 @@ func portableStretch4(out []float32, in []uint8, step int, first []int32, w0, w1
 	}
 }
 
-// portableNarrow rounds values to bytes, those beyond 0 and 255 to these.
+// portableNarrow rounds values to bytes, clamped to 0 to 255.
 func portableNarrow(out []uint8, in []float32) {
 	for i, v := range in[:len(out)] {
 		out[i] = uint8(clamp(v) + 0.5)
 	}
 }
 
-// portableWiden sets out to what in has.
+// portableWiden sets out to the values of in.
 func portableWiden(out []float32, in []uint8) {
 	for i, v := range in[:len(out)] {
 		out[i] = float32(v)
 	}
 }
 
-// portableBetween interpolates in a plane at places from a start on, in whole steps from the given
-// one on, all of which have four samples around them: rows and columns are counted from 1 up.
+// portableBetween interpolates in a plane at start + i*step for consecutive i from from on. All
+// places have four samples around them; rows and columns are counted from 1.
 func portableBetween(out []float32, p *plane, startX, startY, stepX, stepY float64, from int) {
 	pix, stride, step := p.pix, p.stride, p.step
 	for i := range out {
@@ -99,21 +99,21 @@ func portableBetween(out []float32, p *plane, startX, startY, stepX, stepY float
 	}
 }
 
-// along is a place some steps from a start on, counted from 1 up. The conversion keeps compilers
-// from fusing the operations: what is found to be inside of a plane has to be there for all who
-// ask.
+// along returns the place i steps from a start, counted from 1. The conversion keeps compilers from
+// fusing the operations, so that all callers compute the same place, and one that was found to be
+// inside a plane stays inside.
 func along(start, step float64, i int) float64 { return start + float64(step*float64(i)) + 1 }
 
-// bilinear interpolates between a and b, between c and d below them, and between the two. The
-// conversions keep compilers from fusing the operations.
+// bilinear interpolates between a and b, between c and d below them, and between the two results.
+// The conversions keep compilers from fusing the operations.
 func bilinear(a, b, c, d, fx, fy float32) float32 {
 	upper := a + float32(fx*(b-a))
 	lower := c + float32(fx*(d-c))
 	return upper + float32(fy*(lower-upper))
 }
 
-// clamp keeps v within 0 to 255. Comparing is half the work of the built-in min and max, which mind
-// what is not a number.
+// clamp limits v to 0 to 255. Comparisons take half the time of the built-in min and max, which
+// handle NaN.
 func clamp(v float32) float32 {
 	if v < 0 {
 		return 0

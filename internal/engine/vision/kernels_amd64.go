@@ -9,7 +9,8 @@ import (
 
 //go:generate sh -c "cd asm && go run . -out ../kernels_amd64.s -stubs ../stubs_amd64.go -pkg vision"
 
-// whole is how many of n values the kernels do, eight at once; the portable twins do the others.
+// whole returns how many of n values the kernels handle, eight at once; the portable twins handle
+// the others.
 func whole(n int) int {
 	if !cpu.X86.HasAVX2 {
 		return 0
@@ -108,8 +109,8 @@ func stretch4(out []float32, in []uint8, step int, first []int32, w0, w1, w2, w3
 	portableStretch4(out[n:], in, step, first[n:], w0[n:], w1[n:], w2[n:], w3[n:])
 }
 
-// within is how many values the kernels stretch: sixteen bytes are read for four of them, of rows
-// that follow as well, and taken are those of this one.
+// within returns how many values the stretching kernels handle. For four values they read sixteen
+// bytes, which must be within the plane although only bytes of this row are used.
 func within(in []uint8, step int, first []int32) int {
 	if step != 1 {
 		return 0

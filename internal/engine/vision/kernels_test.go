@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Every path computes the same numbers, to the last bit, whatever is left over at the end.
+// The kernels and their portable twins have the same results, bit for bit, for all lengths.
 func TestKernelsAgree(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	values := func(n int) []float32 {
@@ -60,7 +60,7 @@ func TestKernelsAgree(t *testing.T) {
 		if !slices.Equal(bytes, wantBytes) {
 			t.Fatalf("narrow of %d values: %v, want %v", n, bytes, wantBytes)
 		}
-		narrow(bytes, a) // some of which are no bytes
+		narrow(bytes, a) // some values are out of range
 		portableNarrow(wantBytes, a)
 		if !slices.Equal(bytes, wantBytes) {
 			t.Fatalf("narrow of %d values: %v, want %v", n, bytes, wantBytes)
@@ -73,8 +73,7 @@ func TestKernelsAgree(t *testing.T) {
 			}
 		}
 
-		// Samples that lie at the very end of their memory, and first ones that rise to the last
-		// pair.
+		// Samples at the end of their memory, and first samples up to the last pair.
 		in := make([]uint8, 2+random.IntN(2*n+1), 2*n+20)
 		in = in[: len(in) : len(in)+random.IntN(17)]
 		for i := range in {
@@ -89,7 +88,7 @@ func TestKernelsAgree(t *testing.T) {
 		stretch(got, in, 1, first, w0, w1)
 		portableStretch(want, in, 1, first, w0, w1)
 		check("stretch", got, want)
-		apart := make([]uint8, 4*len(in)-3) // as of interleaved pixels
+		apart := make([]uint8, 4*len(in)-3) // as in interleaved pixels
 		for i, sample := range in {
 			apart[4*i] = sample
 		}
@@ -111,7 +110,8 @@ func TestKernelsAgree(t *testing.T) {
 	}
 }
 
-// Places anywhere inside of a plane, along lines of any direction, give the same to the last bit.
+// For all places inside a plane, along lines of any direction, the results are the same, bit for
+// bit.
 func TestBetweenAgrees(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for range 500 {
@@ -123,14 +123,14 @@ func TestBetweenAgrees(t *testing.T) {
 			p.pix[i] = uint8(random.Uint32())
 		}
 		n, from := 1+random.IntN(40), random.IntN(50)
-		// From one place to another, both of which have four samples around them.
+		// From one place to another, both with four samples around them.
 		x, y := 1+random.Float64()*float64(width-1), 1+random.Float64()*float64(height-1)
 		stepX := (1 + random.Float64()*float64(width-1) - x) / float64(n) * 0.999
 		stepY := (1 + random.Float64()*float64(height-1) - y) / float64(n) * 0.999
 		startX, startY := x-1-stepX*float64(from), y-1-stepY*float64(from)
 		got, want := make([]float32, n), make([]float32, n)
 		if startX+stepX*float64(from)+1 < 1 || startY+stepY*float64(from)+1 < 1 {
-			continue // by rounding
+			continue // outside because of rounding
 		}
 		between(got, p, startX, startY, stepX, stepY, from)
 		portableBetween(want, p, startX, startY, stepX, stepY, from)

@@ -14,13 +14,13 @@ type point struct{ x, y float64 }
 
 func (p point) distance(q point) float64 { return math.Hypot(p.x-q.x, p.y-q.y) }
 
-// markup are the 68 points of the iBUG 300-W mark-up (Sagonas et al., 300 Faces in-the-Wild
+// markup is the 68 points of the iBUG 300-W mark-up (Sagonas et al., 300 Faces in-the-Wild
 // Challenge, 2013), counted from 0: the jaw line 0 to 16, the brows 17 to 26, the nose 27 to 35,
 // the eyes 36 to 47, and the lips' outer and inner line 48 to 59 and 60 to 67. All but the lower
 // lids and lips go from the picture's left to its right.
 type markup [68]point
 
-// middle is the mean of some of the points.
+// middle returns the mean of some of the points.
 func (m *markup) middle(indexes ...int) (p point) {
 	for _, i := range indexes {
 		p.x += m[i].x / float64(len(indexes))
@@ -29,8 +29,8 @@ func (m *markup) middle(indexes ...int) (p point) {
 	return p
 }
 
-// landmarks says which points of the mark-up the API's landmarks are the mean of, in the API's
-// order. Left and right are the viewer's. The first five are those that always come.
+// landmarks lists the API's landmarks in its order, each with the points of the mark-up whose mean
+// it is. Left and right are the viewer's. The first five are the default ones.
 var landmarks = [30]struct {
 	name   string
 	points []int
@@ -58,7 +58,7 @@ var landmarks = [30]struct {
 	{"noseRight", []int{35}},
 	{"mouthUp", []int{51}},
 	{"mouthDown", []int{57}},
-	{"leftPupil", []int{37, 38, 40, 41}}, // the service's own is where the eye is, too
+	{"leftPupil", []int{37, 38, 40, 41}}, // the service's is at the middle of the eye, too
 	{"rightPupil", []int{43, 44, 46, 47}},
 	{"upperJawlineLeft", []int{0}},
 	{"midJawlineLeft", []int{4}},
@@ -67,8 +67,8 @@ var landmarks = [30]struct {
 	{"upperJawlineRight", []int{16}},
 }
 
-// five are the first of the landmarks: the centres of the eyes, the corners of the mouth and the
-// tip of the nose.
+// five is the first five landmarks: the centres of the eyes, the corners of the mouth and the tip
+// of the nose.
 type five [5]point
 
 func (m *markup) five() (points five) {
@@ -78,8 +78,8 @@ func (m *markup) five() (points five) {
 	return points
 }
 
-// named returns the five landmarks that always come, or all of them, in ratios of a picture of the
-// given size.
+// named returns the five default landmarks, or all of them, in ratios of a picture of the given
+// size.
 func (m *markup) named(all bool, width, height int) []face.Landmark {
 	wanted := landmarks[:len(five{})]
 	if all {
@@ -94,7 +94,7 @@ func (m *markup) named(all bool, width, height int) []face.Landmark {
 	return named
 }
 
-// landmarker finds the points of the mark-up, which its network gives as x, y pairs in ratios of
+// landmarker finds the points of the mark-up. Its network returns them as x, y pairs in ratios of
 // the crop.
 type landmarker struct{ *network }
 

@@ -49,7 +49,7 @@ func embedAll(t *testing.T, e *vision.Engine,
 	return byPicture
 }
 
-// TestLFW measures how well faces are told apart: Labeled Faces in the Wild, View 1 (Huang et al.,
+// TestLFW measures the accuracy of verification on Labeled Faces in the Wild, View 1 (Huang et al.,
 // 2007). The threshold is chosen on the training pairs; the figures are those of the test pairs,
 // which have no person in common with them.
 func TestLFW(t *testing.T) {
@@ -71,8 +71,7 @@ func TestLFW(t *testing.T) {
 	genuine, impostor := verification.Split(test, compare)
 	got := verification.NewROC(genuine, impostor).Accuracy(threshold)
 
-	// The false match rate is taken over all pairs of different persons among the test pairs'
-	// pictures.
+	// The false match rate is that of all pairs of different people among the test pairs' pictures.
 	var all []verification.Labelled
 	for _, p := range verification.Pictures(test) {
 		all = append(all, verification.Labelled{Person: p.Person, Vector: faces[p].Vector})
@@ -97,9 +96,9 @@ func TestLFW(t *testing.T) {
 	checkSimilarity(t, e, faces)
 }
 
-// similarityFactors say how far the false match rate at a similarity may be from what it stands
-// for, on pictures of LFW: on all of View 1 and on a sample of it, where at 99 the rate is that of
-// a fit to the sample's tail. See packs/default/SIMILARITY.md.
+// similarityFactors are the largest allowed factors between the measured false match rate at a
+// similarity and the documented one, on pictures of LFW: on all of View 1 and on a sample of it,
+// where the rate at 99 is from a fit to the sample's tail. See packs/default/SIMILARITY.md.
 var similarityFactors = []struct {
 	similarity    float32
 	rate          float64
@@ -120,7 +119,7 @@ func within(t *testing.T, similarity float32, got, want, factor float64) {
 	}
 }
 
-// checkSimilarity holds the curve against all pairs of the pictures.
+// checkSimilarity compares the curve with all pairs of the pictures.
 func checkSimilarity(t *testing.T, e *vision.Engine,
 	faces map[verification.Picture]verification.Face) {
 	t.Helper()
@@ -140,8 +139,8 @@ func checkSimilarity(t *testing.T, e *vision.Engine,
 	}
 }
 
-// TestLFWSample measures in seconds, on few pictures, whether a similarity is the rate that it
-// stands for, as TestLFW does on all.
+// TestLFWSample compares, in seconds and on few pictures, the rates of similarities with the
+// documented ones, as TestLFW does on all.
 func TestLFWSample(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes many seconds with the race detector on")
@@ -187,7 +186,7 @@ func TestLFWSample(t *testing.T) {
 		}
 	}
 
-	// The same picture again, embedded anew.
+	// The same picture, embedded a second time.
 	again, err := verification.Embed(t.Context(), e, sample[0])
 	if err != nil {
 		t.Fatal(err)

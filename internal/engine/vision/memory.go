@@ -8,28 +8,28 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// DefaultMemory is the memory that pictures in work may take together where nothing else is said:
-// enough for one progressive picture of 100 megapixels, or twenty baseline ones of 24.
+// DefaultMemory is the default limit on the memory of all pictures in work: enough for one
+// progressive picture of 100 megapixels, or twenty baseline ones of 24.
 const DefaultMemory = 2 << 30 // bytes
 
-// Memory bounds the memory that all pictures being decoded and looked at take together. A picture
-// waits until there is room for it; one that never fits is refused as too large. Garbage that is
-// not collected yet comes on top. Engines can share one.
+// Memory limits the memory of all pictures that are being decoded and processed. A picture waits
+// until its memory is available; one that exceeds the limit is rejected as too large. Uncollected
+// garbage is not counted. Engines can share a Memory.
 type Memory struct {
 	bytes  int64
 	budget *semaphore.Weighted
 	inWork atomic.Int64
 }
 
-// NewMemory returns a bound of that many bytes, which must be above 0.
+// NewMemory returns a limit of that many bytes, which must be above 0.
 func NewMemory(bytes int64) *Memory {
 	return &Memory{bytes: bytes, budget: semaphore.NewWeighted(bytes)}
 }
 
-// InWork is how many bytes the pictures that are in work now may take.
+// InWork returns the bytes that are reserved for the pictures in work.
 func (m *Memory) InWork() int64 { return m.inWork.Load() }
 
-// take waits until that many bytes are free, which are the caller's until it calls release.
+// take waits until that many bytes are available, and reserves them until release is called.
 func (m *Memory) take(ctx context.Context, bytes int64) (release func(), err error) {
 	if bytes > m.bytes {
 		return nil, tooLarge(

@@ -9,15 +9,15 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/pack"
 )
 
-// network is a session with the input that its manifest describes.
+// network is a session with the description of its input from the manifest.
 type network struct {
 	session *onnx.Session
 	input   pack.Input
 	part    pack.Crop
 }
 
-// open prepares a network. Its manifest must name the decoder, and each output must have the wanted
-// number of dimensions and, where that is not 0, the wanted size in each.
+// open prepares a network. Its manifest must name the decoder, and each output must have the given
+// number of dimensions and, where that is not 0, the given size in each.
 func open(r *onnx.Runtime, n *pack.Network, decoder string, outputs ...[]int64) (_ *network,
 	err error) {
 	defer func() {
@@ -26,7 +26,7 @@ func open(r *onnx.Runtime, n *pack.Network, decoder string, outputs ...[]int64) 
 		}
 	}()
 	if n.Decoder != decoder {
-		return nil, fmt.Errorf("decoder %q is not known here, %s is", n.Decoder, decoder)
+		return nil, fmt.Errorf("decoder %q is unknown; %s is known", n.Decoder, decoder)
 	}
 	if len(n.Outputs) != len(outputs) {
 		return nil, fmt.Errorf("%s reads %d outputs, and the manifest names %d", decoder,
@@ -56,7 +56,7 @@ func open(r *onnx.Runtime, n *pack.Network, decoder string, outputs ...[]int64) 
 	return &network{session: session, input: n.Input, part: part}, nil
 }
 
-// closing frees the session of a network that is refused with err.
+// closing frees the session of a network that is rejected with err.
 func closing(session *onnx.Session, err error) error {
 	if cerr := session.Close(); cerr != nil {
 		return fmt.Errorf("%w (and freeing it failed: %w)", err, cerr)
@@ -64,7 +64,7 @@ func closing(session *onnx.Session, err error) error {
 	return err
 }
 
-// around is the part of a picture that the network wants to see of a face.
+// around returns the part of a picture that is the network's input for a face.
 func (n *network) around(f rect) rect {
 	width, height := f.width(), f.height()
 	if n.part.Square {
@@ -75,7 +75,7 @@ func (n *network) around(f rect) rect {
 	return rect{x - width*scale, y - height*scale, x + width*scale, y + height*scale}
 }
 
-// aligned cuts out the square that the network wants to see of a face that upright was made for.
+// aligned returns the network's aligned crop of the face for which upright was made.
 func (n *network) aligned(p *picture, upright affine) crop {
 	scale, middle := float64(n.part.Scale), float64(cropSide)/2
 	step := cropSide * scale / float64(n.input.Shape[3])
@@ -84,7 +84,7 @@ func (n *network) aligned(p *picture, upright affine) crop {
 	return n.warped(p, affine{a: step, c: corner, e: step, f: corner + shift}.then(upright))
 }
 
-// warped cuts out the square of the network's input under the map from its pixels to the picture's.
+// warped returns the square of the network's input, mapped by m from its pixels to the picture's.
 func (n *network) warped(p *picture, m affine) crop {
 	side := int(n.input.Shape[3])
 	out := make(crop, 3*side*side)
@@ -92,7 +92,7 @@ func (n *network) warped(p *picture, m affine) crop {
 	return out
 }
 
-// runCrop shows the network a crop of its input's size.
+// runCrop runs the network on a crop of its input's size.
 func (n *network) runCrop(ctx context.Context, c crop, read func(outputs [][]float32)) error {
 	return n.session.Run(ctx, func(input []float32) {
 		if n.input.Color == pack.Grey {
@@ -107,7 +107,7 @@ func (n *network) runCrop(ctx context.Context, c crop, read func(outputs [][]flo
 	}, read)
 }
 
-// run shows the network a part of a picture.
+// run runs the network on a part of a picture.
 func (n *network) run(ctx context.Context, p *picture, part rect,
 	read func(outputs [][]float32)) error {
 	return n.session.Run(ctx, func(input []float32) {
@@ -120,8 +120,8 @@ func (n *network) run(ctx context.Context, p *picture, part rect,
 	}, read)
 }
 
-// normalise turns planes of red, green and blue, or one of luma, 0 to 255, into the network's
-// input, in place. The other planes of a grey input that has three are made here.
+// normalise converts planes of red, green and blue, or one of luma, 0 to 255, to the network's
+// input, in place. If a grey input has three planes, it fills the other two.
 func (n *network) normalise(planes []float32) {
 	size := len(planes) / len(n.input.Mean)
 	switch n.input.Color {

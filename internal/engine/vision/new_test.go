@@ -10,9 +10,9 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/vision"
 )
 
-// A pack whose networks are not what its manifest says is refused when it is loaded.
+// A pack whose networks differ from its manifest is rejected by New.
 func TestNewRefuses(t *testing.T) {
-	newEngine(t, vision.Options{}) // skips where something is not installed
+	newEngine(t, vision.Options{}) // skips if something is not installed
 	r, err := onnx.Open(filepath.Join(installed, "onnxruntime", onnx.LibraryName()), 1)
 	if err != nil {
 		t.Fatal(err)

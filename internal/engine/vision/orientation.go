@@ -1,16 +1,16 @@
 package vision
 
-// orientation is the value of the EXIF tag Orientation, 1 to 8: how a stored picture is turned to
-// be seen upright.
+// orientation is the value of the EXIF tag Orientation, 1 to 8: how a stored picture must be
+// transformed to be upright.
 type orientation uint8
 
 const upright orientation = 1
 
-// swap tells whether rows and columns change places.
+// swap reports whether rows and columns are exchanged.
 func (o orientation) swap() bool { return o >= 5 && o <= 8 }
 
-// flipX tells whether a stored row runs against the upright axis that it lies along, flipY the same
-// of a column.
+// flipX reports whether a stored row is reversed relative to the upright axis that it is parallel
+// to; flipY reports the same of a column.
 func (o orientation) flipX() bool { return o == 2 || o == 3 || o == 7 || o == 8 }
 
 func (o orientation) flipY() bool { return o == 3 || o == 4 || o == 6 || o == 7 }
@@ -18,12 +18,12 @@ func (o orientation) flipY() bool { return o == 3 || o == 4 || o == 6 || o == 7 
 // affine is the map x' = a x + b y + c, y' = d x + e y + f.
 type affine struct{ a, b, c, d, e, f float64 }
 
-// apply maps one point.
+// apply returns the image of a point.
 func (m affine) apply(x, y float64) (float64, float64) {
 	return m.a*x + m.b*y + m.c, m.d*x + m.e*y + m.f
 }
 
-// then is the map that applies m first and n after it.
+// then returns the map that applies m first and n after it.
 func (m affine) then(n affine) affine {
 	return affine{
 		n.a*m.a + n.b*m.d, n.a*m.b + n.b*m.e, n.a*m.c + n.b*m.f + n.c,
@@ -31,8 +31,8 @@ func (m affine) then(n affine) affine {
 	}
 }
 
-// stored is the map from a point of the upright picture to the stored one, whose size is given.
-// Points are in pixels, the first one's centre at 0.5.
+// stored returns the map from a point of the upright picture to the stored one, whose size is
+// given. Points are in pixels, the first one's centre at 0.5.
 func (o orientation) stored(width, height float64) affine {
 	m := affine{a: 1, e: 1}
 	if o.swap() {
@@ -47,8 +47,8 @@ func (o orientation) stored(width, height float64) affine {
 	return m
 }
 
-// strides are for walking a stored raster of the given size as an upright one: the sample at
-// upright column x and row y is at first + x*column + y*row.
+// strides returns offsets for reading a stored raster of the given size as an upright one: the
+// sample at upright column x and row y is at first + x*column + y*row.
 func (o orientation) strides(width, height int) (first, column, row int) {
 	alongX, alongY := 1, width
 	if o.flipX() {

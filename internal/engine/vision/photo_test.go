@@ -34,11 +34,11 @@ func table(t *testing.T, name string) [][]string {
 	return rows[1:]
 }
 
-// Every face of the group pictures is found and nothing else, and where the faces are known, there.
-// One is large enough to be seen in tiles; its faces were counted by eye.
+// Every face of the group pictures is detected and nothing else, at its known place if there is
+// one. One picture is large enough for tiles; its faces were counted by hand.
 func TestDetectGroups(t *testing.T) {
 	e := newEngine(t, vision.Options{})
-	var all found                                 // in the pictures whose faces are known
+	var all found                                 // in the pictures with known boxes
 	truth := map[string][]recollect.BoundingBox{} // in pixels
 	for _, row := range table(t, "group/boxes.csv") {
 		var n [4]float32
@@ -93,7 +93,7 @@ func inside(f face.FaceDetail, x, y float32) bool {
 	return x > b.Left && x < b.Left+b.Width && y > b.Top && y < b.Top+b.Height
 }
 
-// check checks what holds for every face of the real pictures.
+// check checks the properties of every face of the real pictures.
 func check(t *testing.T, f face.FaceDetail) {
 	t.Helper()
 	if f.Confidence < 60 || f.Confidence > 100 {
@@ -148,7 +148,7 @@ func TestDetectRefusesBadFiles(t *testing.T) {
 	}
 }
 
-// load decodes a shared picture by Go's own means.
+// load decodes a shared picture with Go's decoder.
 func load(t *testing.T, name string) *image.NRGBA {
 	t.Helper()
 	img, err := jpeg.Decode(bytes.NewReader(read(t, name)))
@@ -160,7 +160,7 @@ func load(t *testing.T, name string) *image.NRGBA {
 	return out
 }
 
-// change makes a PNG of a picture whose pixel x, y is that of the given function.
+// change returns a PNG of a picture whose pixel x, y is that of the given function.
 func change(t *testing.T, width, height int, at func(x, y int) color.Color) []byte {
 	t.Helper()
 	img := image.NewNRGBA(image.Rect(0, 0, width, height))
@@ -176,8 +176,7 @@ func change(t *testing.T, width, height int, at func(x, y int) color.Color) []by
 	return b.Bytes()
 }
 
-// A picture that is stored in any of the eight orientations is seen the same; a PNG is seen as it
-// is.
+// A JPEG has the same result in all eight orientations; a PNG is processed as it is stored.
 func TestDetectTurnsUpright(t *testing.T) {
 	e := newEngine(t, vision.Options{})
 	img := load(t, "group/dlib_2008_001322.jpg") // 500 x 375
@@ -186,7 +185,7 @@ func TestDetectTurnsUpright(t *testing.T) {
 	if len(want) != 3 {
 		t.Fatalf("found %d faces, want 3", len(want))
 	}
-	// The upright pixel that a stored one is, after EXIF 2.32, section 4.6.4 A.
+	// The upright pixel of a stored one, by EXIF 2.32, section 4.6.4 A.
 	origins := map[uint16]func(x, y int) (int, int){
 		1: func(x, y int) (int, int) { return x, y },
 		2: func(x, y int) (int, int) { return width - 1 - x, y },
@@ -245,8 +244,8 @@ func only(t *testing.T, e *vision.Engine, data []byte) face.FaceDetail {
 	return faces[0]
 }
 
-// A mirrored head has the yaw and roll of the other sign, and one turned in the picture has that
-// roll.
+// A mirrored head has the negative yaw and roll, and a rotated picture changes the roll by its
+// angle.
 func TestPoseSigns(t *testing.T) {
 	e := newEngine(t, vision.Options{})
 	img := load(t, portrait)
@@ -273,7 +272,7 @@ func TestPoseSigns(t *testing.T) {
 	}
 }
 
-// Yaw is positive where the nose is towards the picture's right.
+// Yaw is positive if the nose points to the picture's right.
 func TestYawFollowsTheNose(t *testing.T) {
 	e := newEngine(t, vision.Options{})
 	paths, err := filepath.Glob(filepath.Join(shared, "lfw", "images", "B*", "*_0001.jpg"))
@@ -302,8 +301,8 @@ func TestYawFollowsTheNose(t *testing.T) {
 	}
 }
 
-// Quality falls as the picture is made darker, and as it is blurred; brightness rises as it is made
-// brighter.
+// Quality falls when the picture is darkened and when it is blurred; brightness rises when it is
+// brightened.
 func TestQualityIsMonotone(t *testing.T) {
 	e := newEngine(t, vision.Options{})
 	img := load(t, portrait)
@@ -337,7 +336,7 @@ func TestQualityIsMonotone(t *testing.T) {
 	}
 }
 
-// boxBlur is the mean of the pixels at most radius away in each direction.
+// boxBlur returns the mean of the pixels at most radius away in each direction.
 func boxBlur(img *image.NRGBA, x, y, radius int) color.Color {
 	var r, g, b, n int
 	for yy := max(y-radius, 0); yy <= min(y+radius, img.Rect.Dy()-1); yy++ {
@@ -349,8 +348,8 @@ func boxBlur(img *image.NRGBA, x, y, radius int) color.Color {
 	return color.NRGBA{uint8(r / n), uint8(g / n), uint8(b / n), 255}
 }
 
-// The same picture again gives the same boxes and vectors, bit for bit, whatever else is running:
-// similarity 100.
+// The same picture has the same boxes and vectors each time, bit for bit, also with concurrent
+// calls: similarity 100.
 func TestSamePictureAgain(t *testing.T) {
 	e := newEngine(t, vision.Options{})
 	data := read(t, "group/cf_013_4.jpg")

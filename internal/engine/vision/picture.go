@@ -7,8 +7,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/jpeg"
 )
 
-// plane is one channel of a picture, 8 bits a sample. Samples lie step bytes apart in rows stride
-// bytes apart, so that a plane can be a view of interleaved pixels.
+// plane is one channel of a picture, 8 bits a sample. Samples are step bytes apart, and rows stride
+// bytes, so that a plane can refer to interleaved pixels.
 type plane struct {
 	pix           []uint8
 	step, stride  int
@@ -18,7 +18,7 @@ type plane struct {
 	subX, subY float64
 }
 
-// colorModel says what the planes of a picture are.
+// colorModel is the meaning of a picture's planes.
 type colorModel int
 
 const (
@@ -27,7 +27,7 @@ const (
 	modelRGB
 )
 
-// channels is the number of planes.
+// channels returns the number of planes.
 func (m colorModel) channels() int {
 	if m == modelGrey {
 		return 1
@@ -35,7 +35,7 @@ func (m colorModel) channels() int {
 	return 3
 }
 
-// border is the value of each plane outside the picture: black.
+// border returns the value of each plane outside the picture: black.
 func (m colorModel) border() [3]float32 {
 	if m == modelYCbCr {
 		return [3]float32{0, 128, 128}
@@ -43,11 +43,11 @@ func (m colorModel) border() [3]float32 {
 	return [3]float32{}
 }
 
-// picture is a decoded picture as it is stored, with the orientation that turns it upright. It
-// keeps the planes that the decoder made, chroma subsampled and unconverted, and halves them as far
-// as something asks for: what the networks see of a large picture is small, and converting and
-// turning all of it would cost more than they do. Of a large JPEG it has the level that the
-// detector sees most finely, and reads of finer ones the rows with faces that have more to show.
+// picture is a decoded picture as it is stored, with the orientation that makes it upright. It has
+// the decoder's planes, with subsampled and unconverted chroma, and reduces them on demand: the
+// networks' inputs are small, and converting and rotating all of a large picture would cost more
+// than the networks. Of a large JPEG it has the level of the detector's finest view, and decodes
+// rows of finer levels for faces that need them.
 //
 // crop and warp are safe for concurrent use.
 type picture struct {
@@ -59,7 +59,7 @@ type picture struct {
 	// levels[k] is the picture at 1/2^k of its size, each sample the mean of those it covers
 	levels [][3]plane
 
-	// source has the levels below base.
+	// source has the levels finer than base.
 	source *jpeg.Picture
 	base   int
 
@@ -72,7 +72,7 @@ func newPicture(model colorModel, width, height int, planes [3]plane) *picture {
 		orientation: upright, levels: [][3]plane{planes}}
 }
 
-// fromJPEG makes a picture of one that was decoded at 1/2^base of its size.
+// fromJPEG returns the picture of a JPEG that was decoded at 1/2^base of its size.
 func fromJPEG(source *jpeg.Picture, base int) *picture {
 	p := &picture{scratch: new(scratch), orientation: upright, model: modelGrey, source: source,
 		base: base, levels: make([][3]plane, base+1)}
@@ -99,7 +99,7 @@ func levelOf(planes []jpeg.Plane, level int) (all [3]plane) {
 	return all
 }
 
-// size is the width and height of the upright picture, in pixels.
+// size returns the width and height of the upright picture, in pixels.
 func (p *picture) size() (width, height int) {
 	if p.orientation.swap() {
 		return p.height, p.width
@@ -108,9 +108,8 @@ func (p *picture) size() (width, height int) {
 }
 
 // level returns the planes at the largest 1/2^k of the picture's size that is not smaller than
-// 1/shrink, and at most maxLevel halvings. They can be used from the stored picture's row y0 to y1,
-// with as many samples around that a line of output takes in, which is shrinkY lines of the
-// picture.
+// 1/shrink, with k at most maxLevel. They are valid from the stored picture's row y0 to y1, and for
+// as many rows around as a line of output uses, which is shrinkY lines of the picture.
 func (p *picture) level(shrink, shrinkY, y0, y1 float64) [3]plane {
 	const maxLevel = 16
 	want := 0
@@ -120,7 +119,7 @@ func (p *picture) level(shrink, shrinkY, y0, y1 float64) [3]plane {
 	if want < p.base {
 		margin := shrinkY + float64(int(8)<<want) // two lines of the most subsampled component
 		height := float64(p.height)
-		if !(y0 <= y1) { // not a number
+		if !(y0 <= y1) { // NaN
 			y0, y1 = 0, height
 		}
 		y0, y1 = min(max(y0-margin, 0), height), min(max(y1+margin, 0), height)
@@ -138,7 +137,7 @@ func (p *picture) level(shrink, shrinkY, y0, y1 float64) [3]plane {
 }
 
 // halve returns the plane at half its size, rounded up. Each sample is the mean of the 2 x 2 it
-// covers; where the plane's side is odd, the last ones are repeated.
+// covers; if a side is odd, the last row or column is repeated.
 func (p *plane) halve() plane {
 	half := plane{
 		width: (p.width + 1) / 2, height: (p.height + 1) / 2, step: 1,

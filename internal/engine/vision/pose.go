@@ -15,8 +15,8 @@ const (
 	poseReach   = 99 // degrees either way
 )
 
-// poser estimates how a head is turned, by a network that classifies each of yaw, pitch and roll
-// into bins (Ruiz et al., Fine-Grained Head Pose Estimation Without Keypoints, 2018).
+// poser estimates the pose of a head, by a network that classifies each of yaw, pitch and roll into
+// bins (Ruiz et al., Fine-Grained Head Pose Estimation Without Keypoints, 2018).
 type poser struct{ *network }
 
 func newPoser(r *onnx.Runtime, n *pack.Network) (*poser, error) {
@@ -29,8 +29,8 @@ func newPoser(r *onnx.Runtime, n *pack.Network) (*poser, error) {
 }
 
 // estimate returns the pose of a face with the given points. Yaw and pitch are the network's. Roll
-// is the angle of the line through the eyes, which is right for every angle, while the network has
-// seen few heads that are far from upright.
+// is the angle of the line through the eyes, which is right for every angle, while few heads in the
+// network's training data are far from upright.
 func (p *poser) estimate(ctx context.Context, from *picture, f box, points five) (face.Pose,
 	error) {
 	var pose face.Pose
@@ -45,8 +45,7 @@ func (p *poser) estimate(ctx context.Context, from *picture, f box, points five)
 	return pose, err
 }
 
-// expectedAngle is the mean angle, in degrees, of the distribution that the logits of the bins
-// make.
+// expectedAngle returns the mean angle, in degrees, of the distribution of the bins' logits.
 func expectedAngle(logits []float32) float64 {
 	var mean float64
 	for i, p := range softmax(logits) {

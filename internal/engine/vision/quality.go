@@ -6,19 +6,19 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
-// rate rates an aligned face.
+// rate returns the quality of an aligned face.
 //
-// Brightness is the mean luma of the face, in percent of white. Sharpness is how much of the face's
-// contrast lies in its finest details: the mean square of the Laplacian over the variance of the
-// luma, x, as 100 x / (x + x0). The quotient does not change with brightness and contrast. An
-// aligned crop has the size that the embedding sees, so that a face which was enlarged to it is as
-// blurred as it is to the network.
+// Brightness is the mean luma of the face, in percent of white. Sharpness is the share of the
+// face's contrast in its finest details: the mean square of the Laplacian over the variance of the
+// luma, x, as 100 x / (x + x0). The quotient does not change with brightness and contrast. The crop
+// has the size of the embedding network's input, so a face that was enlarged to it is as blurred as
+// in that input.
 func rate(f crop) face.Quality {
 	const halfSharp = 0.25 // x0, where the sharpness is 50
 
 	// The middle of the crop, from the brows to the chin, without the background.
 	const x0, x1, y0, y1 = 28, 84, 36, 104
-	// And a pixel around it. These are double, as the sums are.
+	// With a border of a pixel. The lumas are double, as the sums are.
 	var lumas [y1 - y0 + 2][x1 - x0 + 2]float64
 	red, green, blue := f.plane(0), f.plane(1), f.plane(2)
 	for y := range lumas {
@@ -42,7 +42,7 @@ func rate(f crop) face.Quality {
 		}
 	}
 	mean := sum / n
-	// One grey level of noise is no detail, and a flat crop has none.
+	// Noise of one grey level is no detail, and a flat crop has none.
 	variance := max(squares/n-mean*mean, 1)
 	x := detail / n / variance
 	return face.Quality{

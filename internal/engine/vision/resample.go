@@ -5,21 +5,21 @@ import (
 	"slices"
 )
 
-// rect is a rectangle in pixels of the upright picture. It may reach outside of it.
+// rect is a rectangle in pixels of the upright picture. It may extend outside of it.
 type rect struct{ x0, y0, x1, y1 float64 }
 
 func (r rect) width() float64  { return r.x1 - r.x0 }
 func (r rect) height() float64 { return r.y1 - r.y0 }
 
-// scratch is memory that resampling uses again.
+// scratch is memory that resampling reuses.
 type scratch struct {
 	lines         []float32
 	columns, rows taps
 }
 
-// crop fills out with the given part of the upright picture, stretched to width x height: three
-// planes of red, green and blue, or one of luma, values 0 to 255, row after row. What lies outside
-// of the picture is black. Shrinking averages: the filter is a triangle as wide as two values.
+// crop writes the given part of the upright picture to out, scaled to width x height: three planes
+// of red, green and blue, or one of luma, values 0 to 255, row after row. Pixels outside of the
+// picture are black. Shrinking averages: the filter is a triangle as wide as two values.
 func (p *picture) crop(out []float32, width, height, channels int, part rect) {
 	n := width * height
 	if channels == 1 && p.model == modelRGB {
@@ -32,7 +32,7 @@ func (p *picture) crop(out []float32, width, height, channels int, part rect) {
 	}
 	p.Lock()
 	defer p.Unlock()
-	// The part is resized as it is stored and turned on the way out.
+	// The part is scaled in the stored orientation and rotated afterwards.
 	toStored := p.orientation.stored(float64(p.width), float64(p.height))
 	ax, ay := toStored.apply(part.x0, part.y0)
 	bx, by := toStored.apply(part.x1, part.y1)
@@ -41,7 +41,7 @@ func (p *picture) crop(out []float32, width, height, channels int, part rect) {
 	if p.orientation.swap() {
 		storedWidth, storedHeight = height, width
 	}
-	// Both directions are halved alike: the one that shrinks less says how often.
+	// Both directions are halved equally often: as often as the one that shrinks less allows.
 	shrinkX, shrinkY := stored.width()/float64(storedWidth), stored.height()/float64(storedHeight)
 	planes := p.level(min(shrinkX, shrinkY), shrinkY, stored.y0, stored.y1)
 	border := p.model.border()
@@ -57,7 +57,7 @@ func (p *picture) crop(out []float32, width, height, channels int, part rect) {
 	}
 }
 
-// turn puts a plane of the stored size into the upright order.
+// turn changes a plane from the stored to the upright order.
 func (s *scratch) turn(values []float32, o orientation, storedWidth, storedHeight int) {
 	s.lines = append(s.lines[:0], values...)
 	width, height := storedWidth, storedHeight
@@ -74,7 +74,7 @@ func (s *scratch) turn(values []float32, o orientation, storedWidth, storedHeigh
 	}
 }
 
-// toRGB converts three planes in place. The first alone is filled where the model is grey.
+// toRGB converts three planes in place. In the grey model only the first is set.
 func toRGB(c0, c1, c2 []float32, model colorModel) {
 	c1, c2 = c1[:len(c0)], c2[:len(c0)]
 	switch model {
@@ -87,26 +87,26 @@ func toRGB(c0, c1, c2 []float32, model colorModel) {
 	}
 }
 
-// taps are what a line of output values takes from a line of samples: value i is the sum of count
-// samples from first[i] on. Its weight of sample k is weights[k*size+i]. Values before from, and
-// from to on, are nothing but the border.
+// taps are the samples and weights of a line of output values: value i is the sum of count samples
+// from first[i] on. Its weight of sample k is weights[k*size+i]. Values before from, and from to
+// on, have the border's value.
 type taps struct {
-	of       span // what they were made for
+	of       span // the arguments of set
 	count    int
 	from, to int
 	first    []int32 // rises
 	weights  []float32
 }
 
-// span is the range from, to of a line with n samples, over size values.
+// span is the range from, to of a line with n samples, scaled to size values.
 type span struct {
 	n        int
 	from, to float64
 	size     int
 }
 
-// set makes the taps that stretch the range from, to of a line with n samples over size values, if
-// they are not those already: the second plane of chroma is like the first.
+// set computes the taps that scale the range from, to of a line with n samples to size values,
+// unless they are already computed: both planes of chroma have the same.
 func (t *taps) set(n int, from, to float64, size int) {
 	of := span{n, from, to, size}
 	if t.of == of {
@@ -129,7 +129,7 @@ func (t *taps) set(n int, from, to float64, size int) {
 			continue
 		}
 		t.from = min(t.from, i)
-		// At the line's ends the filter is cut, not filled up with black.
+		// At the line's ends the filter is truncated, not extended with black.
 		first := min(max(int(math.Ceil(centre-radius-0.5)), 0), n-t.count)
 		t.first[i] = int32(first)
 		var sum float32
@@ -144,19 +144,18 @@ func (t *taps) set(n int, from, to float64, size int) {
 	}
 }
 
-// resize stretches a part of a plane, given in pixels of the stored picture, over width x height
-// values.
+// resize scales a part of a plane, given in pixels of the stored picture, to width x height values.
 func (s *scratch) resize(out []float32, p *plane, part rect, width, height int, border float32) {
 	columns, rows := &s.columns, &s.rows
 	columns.set(p.width, part.x0/p.subX, part.x1/p.subX, width)
 	rows.set(p.height, part.y0/p.subY, part.y1/p.subY, height)
 
-	// Only the lines that a row takes something from are stretched, each once, and only as many are
-	// kept as a row takes: they stay in the processor's first cache.
+	// Only lines that a row uses are scaled, each once, and only as many are kept as a row uses:
+	// they stay in the processor's first-level cache.
 	count := rows.count
 	s.lines = slices.Grow(s.lines[:0], count*width)[:count*width]
 	line := func(y int) []float32 { return s.lines[y%count*width:][:width] }
-	next := 0 // the first line that is not stretched yet
+	next := 0 // the first line that is not scaled yet
 	for y := range height {
 		row := out[y*width:][:width]
 		if y < rows.from || y >= rows.to {
@@ -197,7 +196,7 @@ func (t *taps) stretch(out []float32, in []uint8, step int, border float32) {
 	fill(out[t.to:], border)
 	out, first := out[t.from:t.to], t.first[t.from:t.to]
 	weights := func(k int) []float32 { return t.weights[k*size+t.from:] }
-	switch t.count { // halving leaves little to shrink: nearly always
+	switch t.count { // after halving nearly all scales are between these
 	case 2: // enlarging
 		stretch(out, in, step, first, weights(0), weights(1))
 		return
@@ -216,9 +215,9 @@ func (t *taps) stretch(out []float32, in []uint8, step int, border float32) {
 	}
 }
 
-// warp fills out, which has side x side pixels, with the picture under the map from out's pixels to
-// the upright picture's. It interpolates linearly between pixels; a picture that is shrunk is first
-// halved until the map takes steps of about one pixel. What lies outside of the picture is black.
+// warp writes side x side pixels to out: the picture under the map m from out's pixels to the
+// upright picture's. It interpolates linearly between pixels; a picture that is shrunk is first
+// halved until a step of the map is about one pixel. Pixels outside of the picture are black.
 func (p *picture) warp(out crop, side int, m affine) {
 	p.Lock()
 	defer p.Unlock()
@@ -240,7 +239,7 @@ func (p *picture) warp(out crop, side int, m affine) {
 }
 
 func (p *plane) warp(out []float32, side int, m affine, border float32) {
-	// From pixels to samples whose centres are whole numbers, counted from 1 up, so that truncating
+	// From pixels to samples whose centres are whole numbers, counted from 1, so that truncation
 	// rounds down.
 	m = m.then(affine{a: 1 / p.subX, c: -0.5, e: 1 / p.subY, f: -0.5})
 	width, height := float64(p.width), float64(p.height)
@@ -248,7 +247,7 @@ func (p *plane) warp(out []float32, side int, m affine, border float32) {
 		row := out[j*side:][:side]
 		startX, startY := m.apply(0.5, float64(j)+0.5)
 		place := func(i int) (x, y float64) { return along(startX, m.a, i), along(startY, m.d, i) }
-		// A line that goes through the picture is inside once, from one place to another.
+		// The part of a line that is inside the picture is one interval.
 		inside := func(i int) bool {
 			x, y := place(i)
 			return x >= 1 && y >= 1 && x < width && y < height
@@ -270,7 +269,7 @@ func (p *plane) warp(out []float32, side int, m affine, border float32) {
 
 // near interpolates at any place, with the border around the samples.
 func (p *plane) near(x, y float64, border float32) float32 {
-	// Far outside there is nothing to interpolate, and a number that no int holds.
+	// Far outside the value is the border, and the place may not fit in an int.
 	if !(x >= 0 && y >= 0 && x < float64(p.width)+1 && y < float64(p.height)+1) {
 		return border
 	}

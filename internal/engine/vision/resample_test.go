@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// noisy is a picture of random pixels, its chroma subsampled by the given factors.
+// noisy returns a picture of random pixels, with chroma subsampled by the given factors.
 func noisy(r *rand.Rand, model colorModel, width, height, subX, subY int) *picture {
 	make1 := func(subX, subY int) plane {
 		p := plane{step: 1, width: (width + subX - 1) / subX, height: (height + subY - 1) / subY,
@@ -23,8 +23,7 @@ func noisy(r *rand.Rand, model colorModel, width, height, subX, subY int) *pictu
 		[3]plane{make1(1, 1), make1(subX, subY), make1(subX, subY)})
 }
 
-// turned is a picture as it is stored when the given one is to be seen with the orientation: its
-// pixels, moved.
+// turned returns the stored form of a picture with the orientation.
 func turned(p *picture, o orientation) *picture {
 	width, height := p.width, p.height
 	if o.swap() {
@@ -53,7 +52,7 @@ func turned(p *picture, o orientation) *picture {
 	return t
 }
 
-// A picture that is stored turned is seen as if it were not.
+// A picture that is stored with an orientation has the same crops as the upright one.
 func TestOrientationsShowTheSame(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, size := range [][2]int{{96, 64}, {200, 120}} {
@@ -90,8 +89,8 @@ func TestOrientationsShowTheSame(t *testing.T) {
 	}
 }
 
-// The orientations as EXIF defines them: which stored corner the upright picture's first row and
-// column begin at.
+// The orientations as EXIF defines them: the stored corner at which the upright picture's first row
+// and column begin.
 func TestOrientationCorners(t *testing.T) {
 	const width, height = 30, 20
 	for o, want := range map[orientation][2]float64{
@@ -132,8 +131,8 @@ func TestCropIdentity(t *testing.T) {
 	}
 }
 
-// However much it is shrunk, a picture keeps its mean; and one color stays that color, at any size
-// and place.
+// A shrunk picture keeps its mean, and a picture of one colour keeps the colour, at any size and
+// place.
 func TestCropKeepsTheMean(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for range 50 {
@@ -169,7 +168,7 @@ func TestCropKeepsTheMean(t *testing.T) {
 	}
 }
 
-// Outside of the picture everything is black, wherever that is, and nothing panics.
+// Everything outside of the picture is black, and nothing panics.
 func TestOutsideIsBlack(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	p := noisy(r, modelYCbCr, 100, 90, 2, 2)

@@ -9,7 +9,7 @@ import (
 
 // curve maps the cosine of two vectors to the API's similarity: a cubic through the pack's knots
 // that rises strictly between the first and the last, and is 0 before and 100 after them. Both
-// directions are computed in the same arithmetic, so that each is the exact inverse of the other.
+// directions use the same arithmetic, so each is the exact inverse of the other.
 type curve struct {
 	knots  []pack.Knot
 	slopes []float64 // at each knot
@@ -38,7 +38,7 @@ func newCurve(knots []pack.Knot) curve {
 func (c curve) similarity(cosine float32) float32 {
 	first, last := c.knots[0], c.knots[len(c.knots)-1]
 	switch {
-	case !(cosine > first.Cosine): // not a number is no match either
+	case !(cosine > first.Cosine): // true for NaN, which is no match
 		return first.Similarity
 	case cosine >= last.Cosine:
 		return last.Similarity
@@ -56,15 +56,15 @@ func (c curve) similarity(cosine float32) float32 {
 	return float32(min(max(y, float64(a.Similarity)), float64(b.Similarity)))
 }
 
-// cosine is the least cosine whose similarity is at least the given one. It searches the float32
-// numbers themselves: the answer is exact, whatever the arithmetic of the cubic.
+// cosine returns the least cosine whose similarity is at least the given one. It searches the
+// float32 numbers themselves: the result is exact, regardless of the cubic's rounding.
 func (c curve) cosine(similarity float32) float32 {
 	first, last := c.knots[0], c.knots[len(c.knots)-1]
 	if similarity <= first.Similarity {
 		return -1
 	}
 	if !(similarity <= last.Similarity) {
-		// Beyond the scale there is no such cosine; nothing is above this one.
+		// No cosine has a similarity above 100; none is above this number.
 		return math.MaxFloat32
 	}
 	// float32 numbers in ascending order are consecutive integers.

@@ -53,7 +53,7 @@ func TestSimilarityRises(t *testing.T) {
 	}
 }
 
-// At a knot the slopes of both sides are the same.
+// The slopes on both sides of a knot are equal.
 func TestSimilarityHasNoCorners(t *testing.T) {
 	c := defaultCurve(t)
 	const step = 2e-4

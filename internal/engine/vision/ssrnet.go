@@ -11,7 +11,7 @@ import (
 
 const ssrBins = 3 // of each of three stages
 
-var errNotNumber = errors.New("the network gave something that is not a number")
+var errNotNumber = errors.New("the network returned a NaN")
 
 // regressor estimates a number by a soft stagewise regression network (Yang et al., SSR-Net: A
 // Compact Soft Stagewise Regression Network for Age Estimation, 2018). Each of three stages divides
@@ -28,8 +28,8 @@ func newRegressor(r *onnx.Runtime, n *pack.Network) (*regressor, error) {
 	return &regressor{network}, nil
 }
 
-// estimate returns the number of a face, 0 to 1: the mean of what the network says of the face and
-// of its mirror image, which is nearer to the truth than either.
+// estimate returns the number of a face, 0 to 1: the mean of the network's results for the face and
+// for its mirror image, which is more accurate than either.
 func (r *regressor) estimate(ctx context.Context, f seen) (float64, error) {
 	var sum float64
 	c := r.aligned(f.picture, f.upright)
@@ -47,7 +47,7 @@ func (r *regressor) estimate(ctx context.Context, f seen) (float64, error) {
 	return max(0, min(value, 1)), nil
 }
 
-// staged adds the stages up.
+// staged returns the sum of the stages.
 func staged(outputs [][]float32) (value float64) {
 	width := 1.0
 	for stage := range 3 {
@@ -60,7 +60,7 @@ func staged(outputs [][]float32) (value float64) {
 	return value
 }
 
-// mirrored is the crop, which has the given side, with left and right exchanged.
+// mirrored returns the crop, which has the given side, with left and right exchanged.
 func (c crop) mirrored(side int) crop {
 	out := slices.Clone(c)
 	for row := range slices.Chunk(out, side) {

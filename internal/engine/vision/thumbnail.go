@@ -5,9 +5,9 @@ import (
 	"image"
 )
 
-// Thumbnail decodes a picture as Detect does and returns it upright, so that neither side is longer
-// than the given number of pixels. A smaller picture is not enlarged. Boxes that Detect found are
-// the same shares of it.
+// Thumbnail decodes a picture as Detect does and returns it upright, reduced so that no side is
+// longer than the given number of pixels. A smaller picture is not enlarged. Boxes of Detect, which
+// are ratios, apply to it.
 func (e *Engine) Thumbnail(ctx context.Context, data []byte, side int) (image.Image, error) {
 	p, release, err := e.decoder.decode(ctx, data)
 	if err != nil {

@@ -9,13 +9,13 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/vision"
 )
 
-// A thumbnail is upright, small, and shows what the picture shows: here a white quarter.
+// A thumbnail is upright, small, and has the picture's content: here a white quarter.
 func TestThumbnail(t *testing.T) {
 	e := newEngine(t, vision.Options{})
 	img := image.NewGray(image.Rect(0, 0, 200, 120))
 	for y := range 60 {
 		for x := range 100 {
-			img.Pix[y*img.Stride+x] = 255 // at the upper left, as it is stored
+			img.Pix[y*img.Stride+x] = 255 // at the upper left of the stored picture
 		}
 	}
 	var b bytes.Buffer
@@ -30,7 +30,7 @@ func TestThumbnail(t *testing.T) {
 	}{
 		{1, 100, 100, 60, 25, 15},
 		{1, 500, 200, 120, 50, 30}, // not enlarged
-		{6, 100, 60, 100, 45, 25},  // turned to the right: the upper left is the upper right
+		{6, 100, 60, 100, 45, 25},  // rotated to the right: the upper left becomes the upper right
 		{3, 50, 50, 30, 37, 22},
 	} {
 		small, err := e.Thumbnail(t.Context(), vision.WithOrientation(b.Bytes(), c.orientation),

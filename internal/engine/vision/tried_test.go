@@ -30,12 +30,12 @@ var (
 			"package changes")
 )
 
-// embedded is the face of a picture, embedded in one of the ways that are tried.
+// embedded is the face of a picture, embedded in one of the tried ways.
 type embedded map[verification.Picture][]float32
 
-// TestRecognitionTried measures what other ways from a picture to a vector would change: the
-// accuracy on Labeled Faces in the Wild, View 1 (Huang et al., 2007), and the time. It runs by make
-// bench-recognition alone.
+// TestRecognitionTried measures the effect of other ways from a picture to a vector: the accuracy
+// on Labeled Faces in the Wild, View 1 (Huang et al., 2007), and the time. It runs only by make
+// bench-recognition.
 func TestRecognitionTried(t *testing.T) {
 	if *triedReport == "" {
 		t.Skip("takes many minutes; run it by make bench-recognition")
@@ -102,7 +102,7 @@ a multiple of the baseline's.
 |---|---|---|---|---|---|---|---|
 `
 
-// triedRow is what a way's vectors tell apart.
+// triedRow is the accuracy of a way.
 func triedRow(ctx context.Context, vectors embedded, train, test []verification.Pair) (string,
 	error) {
 	compare := func(p verification.Pair) float32 {
@@ -149,7 +149,7 @@ func triedPairs(t *testing.T, path string) []verification.Pair {
 	return pairs
 }
 
-// triedEngine loads the default pack for as many cores, 0 for all.
+// triedEngine loads the default pack for a number of cores, 0 for all.
 func triedEngine(t *testing.T, cores int) *Engine {
 	p, err := pack.Load("../../../lib/recollect/packs/default")
 	if err != nil {
@@ -160,7 +160,7 @@ func triedEngine(t *testing.T, cores int) *Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := New(p, r, Options{Memory: NewMemory(1 << 40)}) // all pictures are kept
+	e, err := New(p, r, Options{Memory: NewMemory(1 << 40)}) // all pictures stay in memory
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,8 +180,8 @@ type triedFace struct {
 	points  *markup
 }
 
-// triedFaces decodes all pictures, which takes some hundred megabytes, for good, and finds the face
-// in the middle of each.
+// triedFaces decodes all pictures, keeps them in some hundred megabytes, and detects the face in
+// the middle of each.
 func triedFaces(ctx context.Context, e *Engine, folder string,
 	pictures []verification.Picture) ([]triedFace, error) {
 	faces := make([]triedFace, len(pictures))
@@ -221,8 +221,8 @@ func triedFaces(ctx context.Context, e *Engine, folder string,
 	return faces, err
 }
 
-// offMiddle is the square of the distance of a face from the picture's middle, in ratios of its
-// sides, times a million.
+// offMiddle returns the square of the distance of a face from the picture's middle, in ratios of
+// its sides, times a million.
 func offMiddle(f located, width, height int) int {
 	x, y := (f.x0+f.x1)/2/float64(width)-0.5, (f.y0+f.y1)/2/float64(height)-0.5
 	return int(1e6 * (x*x + y*y))
@@ -242,7 +242,7 @@ func inParallel(ctx context.Context, n int, f func(ctx context.Context, i int) e
 	return group.Wait()
 }
 
-// mean is the mean vector of a way's shots, L2-normalised.
+// mean returns the mean vector of a way's shots, L2-normalised.
 func (w *way) mean(vectors map[string]embedded) embedded {
 	means := embedded{}
 	for picture, first := range vectors[w.shots[0]] {
@@ -257,7 +257,7 @@ func (w *way) mean(vectors map[string]embedded) embedded {
 	return means
 }
 
-// embedAll embeds a shot of all faces, or reads what is kept of it.
+// embedAll embeds a shot of all faces, or reads the vectors of an earlier run.
 func (l *lab) embedAll(ctx context.Context, faces []triedFace, name string) (embedded, error) {
 	file := filepath.Join(*triedCache, strings.ReplaceAll(name, " ", "_")+".gob")
 	vectors := embedded{}
@@ -289,9 +289,9 @@ func (l *lab) embedAll(ctx context.Context, faces []triedFace, name string) (emb
 	return vectors, errors.Join(gob.NewEncoder(f).Encode(vectors), f.Close())
 }
 
-// time is the processor time of each way for a face, from its box to its vector, in seconds: the
-// mean of some faces, all ways in turns. Landmarks that shots have in common are counted once for
-// each, which a pipeline would find once.
+// time returns the processor time of each way for a face, from its box to its vector, in seconds:
+// the mean of some faces, with the ways in turns. Landmarks that shots share are counted for each
+// shot; a pipeline would find them once.
 func (l *lab) time(ctx context.Context, faces []triedFace) ([]float64, error) {
 	const n = 100
 	of := map[string]time.Duration{}

@@ -5,21 +5,20 @@ import (
 	"math"
 )
 
-// A score below doubt alone makes no face: the landmarks must agree with it. Those of a face stay
-// on it when the box is shifted or widened, those of an ear, a fist or a fold move along. Where
-// they move by more than shaky, the mean distance of the points in roots of the box's area, there
-// is no face.
+// A score below doubt is not enough for a face: the landmarks must confirm it. The landmarks of a
+// face stay at their places when the box is shifted or widened; those of an ear, a fist or a fold
+// move with the box. If they move by more than shaky, the mean distance of the points in roots of
+// the box's area, there is no face.
 //
-// The figures are measured, see the default pack's README: they cost one at most of 1,482 heads of
-// LFW on canvases, and take away about half of the doubtful boxes on LFW's backgrounds that have no
-// face.
+// The figures are measured, see the default pack's README: they lose at most one of 1,482 heads of
+// LFW on canvases, and reject about half of the doubtful boxes on LFW's backgrounds without a face.
 const (
 	doubt = 0.8
 	shaky = 0.18
 )
 
-// veto tells whether the landmarks say that a doubtful box has no face. The points are those found
-// in the box itself.
+// veto reports whether the landmarks say that a doubtful box has no face. The points are those
+// found in the box itself.
 func (l *landmarker) veto(ctx context.Context, p *picture, f box, points *markup) (bool, error) {
 	if f.score >= doubt {
 		return false, nil
@@ -34,14 +33,14 @@ func (l *landmarker) veto(ctx context.Context, p *picture, f box, points *markup
 		if err != nil {
 			return false, err
 		}
-		if !(points.apart(again) <= shaky*math.Sqrt(f.area())) { // not a number agrees with nothing
+		if !(points.apart(again) <= shaky*math.Sqrt(f.area())) { // true for NaN
 			return true, nil
 		}
 	}
 	return false, nil
 }
 
-// apart is the mean distance of the points from the same ones of another mark-up.
+// apart returns the mean distance of the points from the same ones of another mark-up.
 func (m *markup) apart(other *markup) float64 {
 	var sum float64
 	for i := range m {

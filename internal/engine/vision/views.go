@@ -5,37 +5,37 @@ import (
 	"slices"
 )
 
-// A detector's network sees a small picture. Of a large one it gets several views: the whole,
-// stretched to the network's input, and tiles of finer levels, so that a face of leastFace pixels
-// in a picture of full pixels, or as many times more in a larger one, still has leastSeen pixels in
-// one of them.
+// A detector's network has a small input. A large picture is detected in several views: the whole,
+// scaled to the network's input, and tiles of finer levels, so that a face of leastFace pixels in a
+// picture of full pixels, or proportionally more in a larger one, still has leastSeen pixels in one
+// of them.
 //
 // The figures are measured, see the default pack's README: at a height of 20 pixels the network
-// finds 19 of 20 heads that are turned up to 30 degrees, at 24 practically all, at 16 only 17 of
-// 20.
+// detects 19 of 20 heads that are turned by up to 30 degrees, at 24 practically all, at 16 only 17
+// of 20.
 const (
 	leastFace = 40          // pixels of the larger side
-	full      = 1920 * 1080 // pixels; beyond that the least face grows with the picture's sides
+	full      = 1920 * 1080 // pixels; in larger pictures the least face is larger in proportion
 	leastSeen = 20          // pixels of the network's input, in the finest level
-	enough    = 16          // the same, at which the whole alone will do
+	enough    = 16          // the same, from which on the whole is the only view
 
-	// overlap is that of neighbouring tiles at least, in pixels of the network's input. A larger
-	// face has about leastSeen pixels or more in the next coarser level, too.
+	// overlap is the least overlap of neighbouring tiles, in pixels of the network's input. A
+	// larger face has about leastSeen pixels or more in the next coarser level, too.
 	overlap = 40
 
-	// of a level; only pictures many times longer than wide come to that, and are seen less finely
+	// of a level; only very elongated pictures reach the limit, and have coarser views
 	maxTiles = 40
 )
 
-// view is a part of the picture that the detector looks at.
+// view is a part of the picture that is an input of the detector.
 type view struct {
 	rect
-	cutX0, cutY0, cutX1, cutY1 bool // the picture goes on there
+	cutX0, cutY0, cutX1, cutY1 bool // the picture continues there
 	level                      int  // 0 is the whole; the higher, the finer
 }
 
-// views are what the detector looks at in a picture of a size, by an input of another. The first is
-// the whole; the others are tiles, the coarsest first.
+// views returns the detector's views of a picture, given its size and that of the network's input.
+// The first is the whole; the others are tiles, the coarsest first.
 func views(width, height, inputWidth, inputHeight float64) []view {
 	all := []view{{rect: rect{0, 0, width, height}}}
 	whole := min(inputWidth/width, inputHeight/height)
@@ -49,8 +49,8 @@ func views(width, height, inputWidth, inputHeight float64) []view {
 	for columns, rows := grid(finest); columns*rows > maxTiles; columns, rows = grid(finest) {
 		finest *= 0.8
 	}
-	// Each level has twice the scale of the one before. That of the whole differs in the two
-	// directions, and where it is much coarser in one than the next level there is one between
+	// Each level has twice the scale of the one before. The scale of the whole differs in the two
+	// directions, and if it is much coarser in one than the next level, there is a level between
 	// them.
 	scales := []float64{finest}
 	for scale := finest / 2; scale > 1.75*whole; scale /= 2 {
@@ -76,7 +76,7 @@ func views(width, height, inputWidth, inputHeight float64) []view {
 	return all
 }
 
-// parts is how many tiles of a length cover a line with their overlap.
+// parts returns how many tiles of a length cover a line with their overlap.
 func parts(line, tile float64) int {
 	if line <= tile {
 		return 1
@@ -84,7 +84,8 @@ func parts(line, tile float64) int {
 	return 1 + int(math.Ceil((line-tile)/(tile-overlap)))
 }
 
-// place is where tile i of n begins. They are spread evenly; a lone one has the line in its middle.
+// place returns the beginning of tile i of n. Tiles are spaced evenly; a single one is centred on
+// the line.
 func place(i, n int, line, tile float64) float64 {
 	if n == 1 {
 		return (line - tile) / 2
@@ -92,7 +93,7 @@ func place(i, n int, line, tile float64) float64 {
 	return float64(i) * (line - tile) / float64(n-1)
 }
 
-// cuts tells whether a box comes so close to an edge behind which the picture goes on that the face
+// cuts reports whether a box is so near to an edge behind which the picture continues that the face
 // may be cut there.
 func (v *view) cuts(b rect, margin float64) bool {
 	return v.cutX0 && b.x0 < v.x0+margin || v.cutY0 && b.y0 < v.y0+margin ||

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// A picture of the size of a snapshot is seen once and whole; what is seen of any other is bounded.
+// A picture of a snapshot's size has one view; the number of views of any other is limited.
 func TestViewsAreFew(t *testing.T) {
 	for _, test := range []struct {
 		width, height float64
@@ -30,7 +30,7 @@ func TestViewsAreFew(t *testing.T) {
 	}
 }
 
-// Wherever a small face is, it is whole in one of the finest tiles, with leastSeen pixels.
+// A small face at any place is completely in one of the finest tiles, with leastSeen pixels.
 func TestViewsShowSmallFacesWhole(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
@@ -60,7 +60,7 @@ func TestViewsShowSmallFacesWhole(t *testing.T) {
 	}
 }
 
-// A box at an edge is cut only where the picture goes on.
+// A box at an edge is cut only if the picture continues behind it.
 func TestViewCuts(t *testing.T) {
 	v := view{rect: rect{100, 0, 200, 100}, cutX0: true}
 	for _, test := range []struct {

@@ -2,7 +2,7 @@ package vision
 
 import "math"
 
-// warping is another way to resample than picture.warp: from the picture at its full size, side x
+// warping is an alternative to picture.warp: it resamples the picture at its full size, with side x
 // side values for each pixel, each interpolated linearly or cubically. The zero value is
 // picture.warp itself.
 type warping struct {
@@ -64,8 +64,8 @@ func (w warping) plane(p *plane, out []float32, side int, m affine, border float
 	}
 }
 
-// weights are those of four neighbours of a place that is f beyond the second: linear, or the cubic
-// convolution of Keys (1981) with a of -1/2.
+// weights returns the weights of four neighbours of a place that is f beyond the second: linear, or
+// the cubic convolution of Keys (1981) with a of -1/2.
 func (w warping) weights(f float64) [4]float32 {
 	if !w.cubic {
 		return [4]float32{0, float32(1 - f), float32(f), 0}

@@ -16,7 +16,7 @@ type shot struct {
 	mirrored bool
 }
 
-// way is a way from a face to its vector: the mean of those of shots.
+// way computes the vector of a face: the mean of those of its shots.
 type way struct {
 	name  string
 	shots []string
@@ -27,7 +27,7 @@ var (
 	area     = warping{side: 2}
 	unhalved = warping{side: 1}
 
-	// As if the template and the crop both counted from the first pixel's centre.
+	// The template and the crop both counted from the first pixel's centre.
 	halfFurther = shifted(-0.5, -0.5)
 )
 
@@ -88,14 +88,14 @@ var ways = []way{
 	{"three zooms and one of them mirrored", []string{"mirrored", "wider", "narrower"}},
 }
 
-// lab has what the ways need.
+// lab is the data that the ways share.
 type lab struct {
 	*Engine
 	shape  markup // the mean of the points in the crop
-	square rect   // the mean of the landmarks' crop in the crop that is embedded
+	square rect   // the mean of the landmarks' crop in the embedded crop
 }
 
-// newLab takes the means of some faces.
+// newLab computes the means of some faces.
 func newLab(e *Engine, faces []triedFace) *lab {
 	l := &lab{Engine: e}
 	n := float64(len(faces))
@@ -118,7 +118,7 @@ func newLab(e *Engine, faces []triedFace) *lab {
 	return l
 }
 
-// inverse of a map that has one.
+// inverse returns the inverse of a map that has one.
 func inverse(m affine) affine {
 	d := m.a*m.e - m.b*m.d
 	return affine{m.e / d, -m.b / d, (m.b*m.f - m.e*m.c) / d, -m.d / d, m.a / d,
@@ -157,8 +157,8 @@ func rounded(_ context.Context, _ *lab, f *triedFace) (*markup, error) {
 	return &points, nil
 }
 
-// jitter takes the mean of the points in the box and in n-1 boxes that are shifted and scaled by 4
-// %.
+// jitter returns the mean of the points in the box and in n-1 boxes that are shifted and scaled by
+// 4 %.
 func jitter(n int) func(context.Context, *lab, *triedFace) (*markup, error) {
 	moves := [][3]float64{{0.04, 0.04, 1.04}, {-0.04, -0.04, 0.96}, {0.04, -0.04, 0.96},
 		{-0.04, 0.04, 1.04}, {0.04, 0, 1}, {-0.04, 0, 1}, {0, 0.04, 1}, {0, -0.04, 1}}
@@ -186,8 +186,8 @@ func jitter(n int) func(context.Context, *lab, *triedFace) (*markup, error) {
 	}
 }
 
-// second looks for the points again, in a square that lies on those found first as the first one
-// lies on faces on average, and is turned upright.
+// second finds the points again, in an upright square whose position relative to the first points
+// is the mean one.
 func second(ctx context.Context, l *lab, f *triedFace) (*markup, error) {
 	n := l.landmark
 	step := l.square.width() / float64(n.input.Shape[3])
@@ -220,8 +220,8 @@ func both(ctx context.Context, l *lab, f *triedFace) (*markup, error) {
 func fitAll(l *lab, f *triedFace, points *markup) affine   { return fitShape(l, f, points, 0) }
 func fitInner(l *lab, f *triedFace, points *markup) affine { return fitShape(l, f, points, 17) }
 
-// fitShape fits the mean shape's points from the given one on to the face's, as similarityTransform
-// fits five.
+// fitShape fits the mean shape's points, from the given one on, to the face's, as
+// similarityTransform fits five.
 func fitShape(l *lab, _ *triedFace, points *markup, first int) affine {
 	n := complex(float64(len(points)-first), 0)
 	var fromMean, toMean complex128

@@ -10,8 +10,8 @@ import (
 )
 
 // faceLike returns vectors whose cosines are distributed like those of different people's faces: a
-// share of 0.01 has more than 0.24, which a standard deviation of 0.103 makes, as in 94 dimensions;
-// each group of ten is like one person's faces, with cosines of about 0.6.
+// share of 0.01 is above 0.24, which corresponds to a standard deviation of 0.103, as in 94
+// dimensions. Each group of ten is like one person's faces, with cosines of about 0.6.
 func faceLike(random *rand.Rand, n, dimension int) [][]float32 {
 	const effective = 94
 	basis := make([][]float32, effective)
@@ -78,8 +78,8 @@ func BenchmarkSearch(b *testing.B) {
 	}
 }
 
-// BenchmarkDimension searches vectors of several lengths. Up to minWidth the codes are as long, and
-// the times are much the same.
+// BenchmarkDimension searches vectors of several lengths. Up to minWidth the codes have the same
+// length, and the times are nearly equal.
 func BenchmarkDimension(b *testing.B) {
 	const n = 100_000
 	for _, dimension := range []int{128, 256, 512, 1024} {
@@ -134,8 +134,8 @@ func BenchmarkAdd(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "vectors/s")
 }
 
-// BenchmarkSums looks at the signs of a million vectors, which stand in memory as those of full
-// slabs do, or again and again in the cache.
+// BenchmarkSums scans the signs of a million vectors, in the memory layout of full slabs, or
+// repeatedly in the cache.
 func BenchmarkSums(b *testing.B) {
 	c := newCoder(portable(), 512)
 	p := newProbe(c, unit(rand.New(rand.NewPCG(1, 1)), 512))

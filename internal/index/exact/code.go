@@ -65,8 +65,8 @@ func newCoder(k *kernels, dimension int) *coder {
 func (c *coder) rows() int { return c.width / 8 }
 
 // rotate returns a random rotation of a vector, of c.width coordinates: three rounds of random
-// signs and a Walsh-Hadamard transform, which are close to a uniformly distributed rotation and take time in
-// proportion to n log n.
+// signs and a Walsh-Hadamard transform, which are close to a uniformly distributed rotation and
+// take time in proportion to n log n.
 func (c *coder) rotate(v, rotated []float32) {
 	clear(rotated[copy(rotated, v):])
 	for round := range 3 {

@@ -11,7 +11,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/index/indextest"
 )
 
-// patience is how long tests wait for what should happen at once.
+// patience is the time after which a test fails if an expected event has not happened.
 const patience = 10 * time.Second
 
 // within calls f in the background and reports whether it returns in time.
@@ -34,7 +34,7 @@ func begin(f func()) <-chan struct{} {
 	return done
 }
 
-// holdWriter takes what a writer of a collection has while it writes a file.
+// holdWriter holds the lock that a writer of a collection holds while it writes a file.
 func holdWriter(x *Index, c face.CollectionKey) (release func()) {
 	g := &x.find(c).gallery
 	g.mu.Lock()
@@ -45,7 +45,7 @@ func holdWriter(x *Index, c face.CollectionKey) (release func()) {
 	}
 }
 
-// awaitFileUsers waits until so many hold or wait for the lock of a collection's files.
+// awaitFileUsers waits until so many goroutines hold or wait for the lock of a collection's files.
 func awaitFileUsers(t *testing.T, x *Index, c face.CollectionKey, want int) {
 	t.Helper()
 	locks := &x.files.locks
@@ -64,12 +64,12 @@ func awaitFileUsers(t *testing.T, x *Index, c face.CollectionKey, want int) {
 	}
 }
 
-// While a writer of one collection writes a file, whatever is done with that collection does not
-// hold up the searches of another.
+// While a writer of one collection writes a file, no operation on that collection delays the
+// searches of another.
 func TestSearchesDoNotWaitForAnotherCollectionsWriter(t *testing.T) {
 	const busy, other, third = 1, 2, 3
 	random := rand.New(rand.NewPCG(51, 52))
-	ctx := context.Background() // goes on after the test, where an operation waits for ever
+	ctx := context.Background() // continues after the test if an operation waits forever
 	search := func(t *testing.T, x *Index, c face.CollectionKey, k int) {
 		hits, err := x.Search(ctx, c, unit(random, 64), k, -1)
 		if err != nil || len(hits) != k {
@@ -80,12 +80,12 @@ func TestSearchesDoNotWaitForAnotherCollectionsWriter(t *testing.T) {
 		x.mu.Lock()
 		x.maxBytes = 1
 		x.mu.Unlock()
-		x.account(x.find(other)) // which was searched last
+		x.account(x.find(other)) // the most recently searched one
 	}
 	tests := []struct {
 		name string
 		run  func(t *testing.T, x *Index)
-		// It needs the files as they are after the write, and waits for its end.
+		// It needs the files after the write, and waits for its end.
 		waits bool
 	}{
 		{name: "Count", run: func(_ *testing.T, x *Index) { x.account(x.find(busy)) }},
@@ -101,7 +101,7 @@ func TestSearchesDoNotWaitForAnotherCollectionsWriter(t *testing.T) {
 			}
 		}},
 		{name: "Sweep", waits: true, run: func(_ *testing.T, x *Index) {
-			x.sweep(new(indextest.Source)) // which has no vectors any more
+			x.sweep(new(indextest.Source)) // without vectors
 		}},
 		{name: "ReadAgain", waits: true, run: func(t *testing.T, x *Index) {
 			evict(x)
@@ -135,8 +135,8 @@ func TestSearchesDoNotWaitForAnotherCollectionsWriter(t *testing.T) {
 	}
 }
 
-// A collection that is dropped while a vector is added to it leaves no file behind, not even the
-// one that the vector's writer was about to write.
+// A collection that is dropped while a vector is added to it leaves no file, not even the one that
+// the vector's writer was about to write.
 func TestDropWhileAFileIsWritten(t *testing.T) {
 	l := newLibrary(t, slabSlots-1)
 	x := l.open(t)
@@ -166,7 +166,8 @@ func TestDropWhileAFileIsWritten(t *testing.T) {
 	}
 }
 
-// A gallery that left the index can neither be searched nor changed, whoever still has it.
+// A gallery that was removed from the index can neither be searched nor changed by goroutines that
+// still use it.
 func TestFreedGalleryStaysEmpty(t *testing.T) {
 	l := newLibrary(t, slabSlots)
 	x := l.open(t)

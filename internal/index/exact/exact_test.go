@@ -24,8 +24,8 @@ func TestConformance(t *testing.T) {
 		})
 }
 
-// The suite again with so little memory that each search of another collection lets the last one
-// go.
+// The suite with so little memory that each search of another collection removes the previous one
+// from memory.
 func TestConformanceWithoutMemory(t *testing.T) {
 	indextest.Run(t, func(t *testing.T, source *indextest.Source) face.Index {
 		return newIndex(t, source, Options{MaxBytes: 1})
@@ -51,8 +51,7 @@ func unit(random *rand.Rand, dimension int) []float32 {
 	return v
 }
 
-// With vectors of any length and number, found are the same hits with the same cosines as by
-// sorting everything.
+// With vectors of any length and number, the hits and cosines are those of sorting all vectors.
 func TestSearchAgreesWithSorting(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, test := range []struct{ dimension, n int }{
@@ -134,8 +133,8 @@ func TestCosineStaysInRange(t *testing.T) {
 	}
 }
 
-// While everything goes on at once, what is there throughout is always found, what was added is
-// found from then on, and what was removed never again.
+// With concurrent operations, vectors that are always there are always found, added ones are found
+// from then on, and removed ones are not found again.
 func TestConcurrentUse(t *testing.T) {
 	var source indextest.Source
 	random := rand.New(rand.NewPCG(7, 8))
@@ -143,7 +142,7 @@ func TestConcurrentUse(t *testing.T) {
 	for key := range face.VectorKey(1500) {
 		source.Put(1, face.Embedding{Key: key + 1, Vector: probe})
 	}
-	x := newIndex(t, &source, Options{MaxBytes: 1}) // so that collections come and go
+	x := newIndex(t, &source, Options{MaxBytes: 1}) // so that collections are evicted
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	var keysGiven atomic.Int64
@@ -199,7 +198,7 @@ func TestConcurrentUse(t *testing.T) {
 			}
 		})
 	}
-	working.Go(func() { // watches those that are there throughout
+	working.Go(func() { // checks vectors that are always there
 		for goOn() {
 			there := found(100_000)
 			for key := range face.VectorKey(1500) {
@@ -209,7 +208,7 @@ func TestConcurrentUse(t *testing.T) {
 			}
 		}
 	})
-	working.Go(func() { // makes the collection be read again
+	working.Go(func() { // causes new loads of the collection
 		for c := face.CollectionKey(2); goOn(); c++ {
 			time.Sleep(time.Millisecond)
 			if c%2 == 0 {
@@ -226,7 +225,7 @@ func TestConcurrentUse(t *testing.T) {
 	working.Wait()
 }
 
-// A view that a search holds keeps its vectors, whatever is added, replaced and moved meanwhile.
+// A view of a running search keeps its vectors during additions, replacements and moves.
 func TestViewsDoNotChange(t *testing.T) {
 	var g gallery
 	g.begin(newCoders(fastest()), new(Tally), nil)
@@ -237,7 +236,7 @@ func TestViewsDoNotChange(t *testing.T) {
 		for _, s := range held.slabs {
 			before = append(before, s.resized(held.coder, len(s.keys)))
 		}
-		// a new one, and in the place of old ones
+		// a new one, and replacements
 		for _, k := range []face.VectorKey{key + 1, 1, key / 2, key + 1} {
 			if k == 0 {
 				continue
@@ -255,7 +254,7 @@ func TestViewsDoNotChange(t *testing.T) {
 	}
 }
 
-// A search whose caller gives up ends between two slabs.
+// A search whose context ends stops between two slabs.
 func TestSearchIsCancelled(t *testing.T) {
 	var g gallery
 	g.begin(newCoders(fastest()), new(Tally), nil)

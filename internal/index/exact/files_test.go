@@ -27,7 +27,7 @@ func openFiles(t testing.TB, dir string, highest face.VectorKey) *Files {
 	return files
 }
 
-// safeLog is what an index said.
+// safeLog is the log of an index, for concurrent use.
 type safeLog struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -45,7 +45,7 @@ func (l *safeLog) count(what string) int {
 	return strings.Count(l.text.String(), what)
 }
 
-// library is a collection with some thousand vectors, and what must be found in it.
+// library is a collection with some thousand vectors, and the expected hits.
 type library struct {
 	random  *rand.Rand
 	source  indextest.Source
@@ -118,7 +118,7 @@ func (l *library) files(t testing.TB) []string {
 	return paths
 }
 
-// After a restart the files are used, and what changed since they were written is right.
+// After a restart the files are used, with the changes since they were written.
 func TestFilesOutliveTheIndex(t *testing.T) {
 	l := newLibrary(t, 5*slabSlots+100)
 	x := l.open(t)
@@ -165,8 +165,7 @@ func TestFilesOutliveTheIndex(t *testing.T) {
 	}
 }
 
-// Whatever is changed in whichever file, while it is in use or before, searches find what they
-// must.
+// Searches return the right hits after any change of any file, before or during its use.
 func TestDamagedFiles(t *testing.T) {
 	l := newLibrary(t, 4*slabSlots+10)
 	rounds := 40
@@ -193,7 +192,7 @@ func TestDamagedFiles(t *testing.T) {
 		switch round % 5 {
 		case 0, 1: // a bit flips
 			flip(t, path, at)
-		case 2: // torn: the rest was never written
+		case 2: // incomplete: the rest was not written
 			err = os.Truncate(path, at)
 		case 3: // in the head
 			flip(t, path, l.random.Int64N(1000))
@@ -253,7 +252,7 @@ func TestForeignFiles(t *testing.T) {
 	if len(l.files(t)) != 2 {
 		t.Error("files of this state are gone")
 	}
-	openFiles(t, l.dir, 2*slabSlots-1) // put back to before the last key was given
+	openFiles(t, l.dir, 2*slabSlots-1) // restored to a state before the last key was assigned
 	if files := l.files(t); len(files) != 0 {
 		t.Errorf("left: %q", files)
 	}
@@ -268,14 +267,14 @@ func TestForeignFiles(t *testing.T) {
 	}
 }
 
-// Without a place for files, vectors stay in memory, and it is said once.
+// Without a folder for files vectors stay in memory, which is logged once.
 func TestFilesCannotBeWritten(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no files here")
 	}
 	l := newLibrary(t, 3*slabSlots)
 	x := l.open(t)
-	// A file stands where the collection's directory would be.
+	// There is a file with the name of the collection's directory.
 	if err := os.WriteFile(x.files.collection(1), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +284,7 @@ func TestFilesCannotBeWritten(t *testing.T) {
 	}
 }
 
-// Collections that went while nobody looked leave no files behind.
+// Collections that were deleted while the index was not running leave no files.
 func TestFilesOfDroppedCollectionsAreSwept(t *testing.T) {
 	l := newLibrary(t, slabSlots)
 	x := l.open(t)
@@ -299,7 +298,7 @@ func TestFilesOfDroppedCollectionsAreSwept(t *testing.T) {
 	}
 }
 
-// The suite with files, and the same without a record: then a file serves for one reading.
+// The suite with files, and the same without a record: then files are used until the next load.
 func TestConformanceWithFiles(t *testing.T) {
 	indextest.Run(t, func(t *testing.T, source *indextest.Source) face.Index {
 		return newIndex(t, source, Options{Files: openFiles(t, t.TempDir(), 1<<40)})
@@ -316,8 +315,8 @@ func TestConformanceWithFiles(t *testing.T) {
 	}
 }
 
-// What a collection that was let go had outside of the heap goes back to the system, without a run of
-// the collector for it: that would cost all other requests time.
+// Memory outside of the heap of a collection that is removed from memory is returned to the system
+// without a garbage collection, which would delay all other requests.
 func TestMemoryGoesBack(t *testing.T) {
 	mappings := func(l *library) int {
 		maps, err := os.ReadFile("/proc/self/maps")
@@ -352,7 +351,8 @@ func TestMemoryGoesBack(t *testing.T) {
 	}
 }
 
-// Searches go on in a slab that was let go, while the collector takes all that nobody holds.
+// Searches continue in a removed slab, while the garbage collector frees everything that is not
+// referenced.
 func TestSearchesHoldWhatTheyRead(t *testing.T) {
 	l := newLibrary(t, 3*slabSlots)
 	x := l.open(t)
@@ -387,7 +387,7 @@ func TestSearchesHoldWhatTheyRead(t *testing.T) {
 	}
 }
 
-// The collection that was in use last is read again without being asked for.
+// The most recently used collection is loaded without a request.
 func TestWarm(t *testing.T) {
 	l := newLibrary(t, slabSlots)
 	for key := range face.VectorKey(slabSlots) {
@@ -411,5 +411,5 @@ func TestWarm(t *testing.T) {
 		}
 		x.Close()
 	}
-	newIndex(t, &l.source, Options{}).Warm() // nothing is known without files
+	newIndex(t, &l.source, Options{}).Warm() // does nothing without files
 }

@@ -12,8 +12,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/index/indextest"
 )
 
-// All kernels that the processor has compute what the portable ones do: to the last bit where hits
-// depend on it.
+// All supported kernels have the results of the portable ones: bit for bit if hits depend on them.
 func TestKernelsAgree(t *testing.T) {
 	for _, k := range available()[1:] {
 		t.Run(k.name, func(t *testing.T) { testAgreement(t, k, portable()) })
@@ -92,9 +91,9 @@ func near(random *rand.Rand, v []float32, cosine float64) []float32 {
 	return w
 }
 
-// Estimates stray as the bound says: by a standard deviation of at most the one computed, hardly
-// less, and far from the number of deviations allowed. Also where vectors are sparse, and where
-// query and vector are alike.
+// Errors of estimates agree with the bound: their standard deviation is at most the computed one
+// and not much smaller, and they are far below the allowed number of deviations, also for sparse
+// vectors, and for similar queries and vectors.
 func TestBound(t *testing.T) {
 	random := rand.New(rand.NewPCG(21, 22))
 	trials, dimensions := 2000, []int{64, 128, 192, 512, 1024}
@@ -162,8 +161,8 @@ func TestBound(t *testing.T) {
 	}
 }
 
-// Short vectors are found as exactly as long ones, from memory and from files, and codes rule out as
-// many of them: a search compares few in full.
+// Short vectors are found as exactly as long ones, from memory and from files, and codes rule out
+// as many of them: a search compares few in full.
 func TestCodesOfShortVectors(t *testing.T) {
 	const n, queries = 6*slabSlots + 100, 20
 	for _, dimension := range []int{128, 256, 512} {
@@ -198,7 +197,7 @@ func TestCodesOfShortVectors(t *testing.T) {
 	}
 }
 
-// With vectors of every kind, with all kernels, found is what comparing everything finds.
+// For vectors of every kind and all kernels, the hits are those of comparing all vectors.
 func TestSearchAgreesWithScanOfOddVectors(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

@@ -13,13 +13,13 @@ import (
 	"github.com/recollect-dev/recollect/internal/index/indextest"
 )
 
-// gated is a source whose reading stops at each vector until the test lets it go on.
+// gated is a source whose sequence stops before each vector until the test lets it continue.
 type gated struct {
 	inner   indextest.Source
 	reads   atomic.Int32
-	started chan struct{} // gets one when a reading begins, after the snapshot
-	gate    chan struct{} // each vector takes one; closed: no gate
-	failure error         // ends the reading, if not nil
+	started chan struct{} // gets an element when a load begins, after the snapshot
+	gate    chan struct{} // each vector takes an element; closed: no waiting
+	failure error         // ends the load, if not nil
 }
 
 func newGated() *gated {
@@ -71,7 +71,7 @@ type answer struct {
 	err  error
 }
 
-// searchAll asks for everything in the background.
+// searchAll searches all vectors in the background.
 func searchAll(ctx context.Context, x *Index) <-chan answer {
 	answers := make(chan answer, 1)
 	go func() {
@@ -88,7 +88,8 @@ func wantKeys(t *testing.T, a answer, want ...face.VectorKey) {
 	}
 }
 
-// Many first searches read a collection once; one that gives up does not disturb the others.
+// Concurrent first searches load a collection once; one whose context ends does not affect the
+// others.
 func TestLoadIsShared(t *testing.T) {
 	source := newGated()
 	source.inner.Put(1, face.Embedding{Key: 1, Vector: axis(0)},
@@ -128,7 +129,7 @@ func TestFailedLoadIsNotKept(t *testing.T) {
 	wantKeys(t, <-searchAll(t.Context(), x), 1)
 }
 
-// What is added or removed while a collection is read counts, whichever of it the reading has seen.
+// Additions and removals during a load have effect, whether or not the load has read the vectors.
 func TestChangesDuringLoad(t *testing.T) {
 	source := newGated()
 	for key := range face.VectorKey(4) {
@@ -140,7 +141,7 @@ func TestChangesDuringLoad(t *testing.T) {
 	ctx := t.Context()
 	steps := []error{
 		x.Remove(ctx, 1, 1),
-		// takes the place of what is read later
+		// replaces a vector that is read later
 		x.Add(ctx, 1, face.Embedding{Key: 2, Vector: axis(3)}),
 		x.Add(ctx, 1, face.Embedding{Key: 9, Vector: axis(0)}),
 		x.Add(ctx, 1, face.Embedding{Key: 10, Vector: axis(0)}),
@@ -163,7 +164,7 @@ func TestChangesDuringLoad(t *testing.T) {
 	wantKeys(t, <-searchAll(ctx, x), 2, 3, 9)
 }
 
-// A drop while a collection is read makes those that wait see what there is after it.
+// After a drop during a load, waiting searches get the content after the drop.
 func TestDropDuringLoad(t *testing.T) {
 	source := newGated()
 	source.inner.Put(1, face.Embedding{Key: 1, Vector: axis(0)})
@@ -175,7 +176,7 @@ func TestDropDuringLoad(t *testing.T) {
 	if err := x.Drop(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
-	<-source.started // it is read again
+	<-source.started // it is loaded again
 	close(source.gate)
 	wantKeys(t, <-found, 2)
 }
@@ -197,7 +198,8 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// Memory stays in bounds: what was not searched for longest goes, and comes back when asked for.
+// Memory stays within its limit: the least recently searched collection is removed from memory, and
+// loaded again when it is searched.
 func TestMemoryBound(t *testing.T) {
 	source := newGated()
 	close(source.gate)
@@ -233,7 +235,7 @@ func TestMemoryBound(t *testing.T) {
 		t.Errorf("three collections that fit were read %d times", reads)
 	}
 	search(x, 1)
-	search(x, 4) // collection 2 goes
+	search(x, 4) // collection 2 is removed from memory
 	if x.find(2) != nil || x.find(1) == nil || x.find(3) == nil || x.find(4) == nil {
 		t.Error("another collection went than the one not searched for longest")
 	}
@@ -249,7 +251,7 @@ func TestMemoryBound(t *testing.T) {
 			t.Errorf("%d bytes are counted, %d used, %d allowed", x.bytes, sum, x.maxBytes)
 		}
 	}
-	// Adding counts, and dropping gives back.
+	// Additions count, and a drop frees memory.
 	for key := range face.VectorKey(5 * n) {
 		if err := x.Add(t.Context(), collections,
 			face.Embedding{Key: 1000 + key, Vector: unit(random, 64)}); err != nil {

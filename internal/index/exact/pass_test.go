@@ -13,8 +13,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/index/indextest"
 )
 
-// Queries that come while a pass is at work share the next one, each with its own answer; one that
-// gives up disturbs none.
+// Queries that arrive during a pass share the next one, each with its own result; one whose context
+// ends does not affect the others.
 func TestQueriesShareAPass(t *testing.T) {
 	random := rand.New(rand.NewPCG(31, 32))
 	var source indextest.Source
@@ -28,7 +28,7 @@ func TestQueriesShareAPass(t *testing.T) {
 	checkSearch(t, x, vectors, vectors[5], 10, 0.1)
 
 	passes := &x.find(1).gallery.passes
-	lead := func() bool { // as if a pass were at work, once the goroutine of the last one has gone
+	lead := func() bool { // marks a pass as running, once the goroutine of the last one has ended
 		passes.mu.Lock()
 		defer passes.mu.Unlock()
 		lead := !passes.atWork
