@@ -46,7 +46,7 @@ func main() {
 	var rates string
 	flag.IntVar(&o.vectors, "vectors", 100_000, "vectors of the collection that is measured")
 	flag.StringVar(&rates, "rates", "0,250,2000,10000",
-		"vectors a second that the other collection gets; 0: it is left alone")
+		"vectors a second that are added to the other collection; 0: none")
 	flag.DurationVar(&o.period, "period", 20*time.Second, "time of each measurement")
 	flag.StringVar(&o.out, "out", filepath.Join("bench", "results", "filling.md"),
 		"file for the results; empty: none")
@@ -67,7 +67,7 @@ func run(ctx context.Context, o options, rates string) error {
 	}
 	var report strings.Builder
 	w := io.MultiWriter(os.Stdout, &report)
-	fmt.Fprintf(w, "# Searches beside an import\n\n`go run ./bench/filling`, %s, %s, %d cores, "+
+	fmt.Fprintf(w, "# Searches during an import\n\n`go run ./bench/filling`, %s, %s, %d cores, "+
 		"%s/%s.\n\nOne client searches a collection of %d vectors, for %v.\n"+
 		"Meanwhile another collection is filled at the rate of the row, 32 vectors at a time, and "+
 		"searched 50 times a second.\n\n"+

@@ -92,14 +92,13 @@ func run(ctx context.Context, o options) error {
 		"\n`go run ./bench/overload -duration %v`, %s, %d cores, %s/%s.\n",
 		o.duration, time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.GOOS,
 		runtime.GOARCH)
-	fmt.Fprintf(w, "SearchFacesByImage by clients that call without a pause and try again as "+
-		"SDKs "+
-		"do, %v for each line; clients and server share the cores. "+
-		"*Served* is what a request that was let in took, *a CPU second* one of this process, "+
-		"which other programs of the machine disturb less, *call* the same with the attempts and "+
-		"waits before it, *failed* the calls a second that "+
-		"were refused three times, and *ListCollections* what another caller waited meanwhile. "+
-		"Times in milliseconds.\n\n", o.duration)
+	fmt.Fprintf(w, "\nClients call SearchFacesByImage without a pause and retry as SDKs do, for %v "+
+		"for each line.\nClients and server share the cores.\n"+
+		"*Served* is the time of an admitted request, and *call* includes earlier attempts and "+
+		"waits.\n*A CPU second* is one of this process, on which other programs of the machine "+
+		"have less effect.\n*Failed* are the calls a second that were rejected three times.\n"+
+		"*ListCollections* is the time of another caller's requests meanwhile.\n"+
+		"Times are in milliseconds.\n\n", o.duration)
 	for _, picture := range []struct {
 		name string
 		data []byte
@@ -110,7 +109,7 @@ func run(ctx context.Context, o options) error {
 		fmt.Fprint(w,
 			"| bounds | clients | served a second | served a CPU second | served p50 | served "+
 				"p99 "+
-				"| call p99 | refused a second | failed a second | ListCollections p99 | heap MiB "+
+				"| call p99 | rejected a second | failed a second | ListCollections p99 | heap MiB "+
 				"|\n"+
 				"|---|---|---|---|---|---|---|---|---|---|---|\n")
 		if err := compare(ctx, w, engine, o, picture.data, picture.share); err != nil {

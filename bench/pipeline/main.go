@@ -96,11 +96,10 @@ func run(ctx context.Context, library, picture, out, clientList string, smallOnl
 		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), workload.CPUModel(), runtime.GOOS,
 		runtime.GOARCH)
 	fmt.Fprint(w, "Medians over requests, in milliseconds; client and server share the cores. "+
-		"Bare networks: detection once and landmarks, pose and "+
-		"embedding once, one after the other with nothing around them, by ONNX Runtime in the "+
-		"same run, from their files as they are published; rewritten: the same with the "+
-		"operators "+
-		"that Recollect replaces (onnx/prelu.go).\n\n")
+		"Bare networks: detection, landmarks, pose and "+
+		"embedding once each, one after the other without other processing, by ONNX Runtime in "+
+		"the same run, with the original operators of their files; rewritten: the same with the "+
+		"operators that Recollect replaces (onnx/prelu.go).\n\n")
 	type sized struct {
 		name string
 		data []byte

@@ -55,7 +55,7 @@ func run(ctx context.Context, library, pictures, out string, least, splits int) 
 
 	var report strings.Builder
 	w := io.MultiWriter(os.Stdout, &report)
-	fmt.Fprintf(w, "# What a user is worth\n"+
+	fmt.Fprintf(w, "# The benefit of users\n"+
 		"\n`make bench-users`, %s, face model version %s, %s/%s.\n\n",
 		time.Now().UTC().Format(time.DateOnly), engine.Version(), runtime.GOOS, runtime.GOARCH)
 	for enrolled := 2; enrolled < least; enrolled++ {
@@ -67,7 +67,7 @@ func run(ctx context.Context, library, pictures, out string, least, splits int) 
 			fmt.Fprintf(w, "%d pictures of LFW (%d without a face), %d people. The %d people with "+
 				"at least %d pictures are users; the faces that\n"+
 				"they are enrolled with are drawn at random, and their other pictures are the "+
-				"probes. The pictures of everybody else are\n"+
+				"probes. The pictures of all other people are\n"+
 				"impostors, and one picture of each of them is in the gallery for rank 1: %d "+
 				"people in all. Averages over %d draws, with\n"+
 				"their standard deviation; thresholds are those of each way's own impostors. A "+
