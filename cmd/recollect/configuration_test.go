@@ -64,12 +64,12 @@ It reports all faults at once.
 		"| `%s`, `%s` | the key for the S3 endpoint; neither: requests to it are not signed |\n",
 		iam.RootAccessKeyIDEnv, iam.RootSecretAccessKeyEnv, s3AccessKeyIDEnv, s3SecretAccessKeyEnv)
 	b.WriteString(`
-Beside them Go's own variables hold, such as ` + "`GOMEMLIMIT` and `GOMAXPROCS`" + `, and ` +
+Go's own variables apply as well, such as ` + "`GOMEMLIMIT` and `GOMAXPROCS`" + `, and ` +
 		"`HTTPS_PROXY` and `NO_PROXY`" + ` for the S3 endpoint.
 
-## Commands that talk to a server
+## Commands that are clients of a server
 
-They find it, and their key, as every AWS client does:
+They get its address, and their key, as every AWS client does:
 
 | environment | |
 |---|---|
@@ -79,17 +79,17 @@ They find it, and their key, as every AWS client does:
 | ` + "`AWS_SHARED_CREDENTIALS_FILE`, `AWS_CONFIG_FILE`, `AWS_PROFILE`" +
 		` | or the files that have it, and the profile |
 | ` + "`AWS_REGION`" + ` | region to act in; us-east-1 |
-| ` + "`NO_COLOR`" + ` | if it is set, nothing is coloured; what is no terminal never gets colours |
+| ` + "`NO_COLOR`" + ` | if it is set, there are no colours; there are none without a terminal |
 
-and these flags of all of them come first (` +
+These flags of all of them take precedence (` +
 		"`backup`, `export` and `import-archive` have no `--output`" + `):
 
 ` + flagTable(commonFlags()) + `
 | exit status | |
 |---|---|
 ` + fmt.Sprintf("| 0 | it was done; search, compare: there is a match; detect: there is a face |\n"+
-		"| %d | it was done, and the answer is no: no match, no face, something that doctor does not "+
-		"like, a picture that import failed with |\n"+
+		"| %d | the command ran, and the answer is no: no match, no face, a failed check of doctor, "+
+		"a picture that could not be imported |\n"+
 		"| %d | the command line or the settings are wrong, and nothing was done |\n"+
 		"| %d | the server, the network or this machine failed |\n| %d | interrupted |\n",
 		statusNo, statusUsage, statusFailed, statusInterrupted))
