@@ -92,8 +92,8 @@ func run(ctx context.Context, o options) error {
 		"\n`go run ./bench/overload -duration %v`, %s, %d cores, %s/%s.\n",
 		o.duration, time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.GOOS,
 		runtime.GOARCH)
-	fmt.Fprintf(w, "\nClients call SearchFacesByImage without a pause and retry as SDKs do, for %v "+
-		"for each line.\nClients and server share the cores.\n"+
+	fmt.Fprintf(w, "\nClients call SearchFacesByImage without a pause and retry as SDKs do, for "+
+		"%v for each line.\nClients and server share the cores.\n"+
 		"*Served* is the time of an admitted request, and *call* includes earlier attempts and "+
 		"waits.\n*A CPU second* is one of this process, on which other programs of the machine "+
 		"have less effect.\n*Failed* are the calls a second that were rejected three times.\n"+
@@ -109,8 +109,8 @@ func run(ctx context.Context, o options) error {
 		fmt.Fprint(w,
 			"| bounds | clients | served a second | served a CPU second | served p50 | served "+
 				"p99 "+
-				"| call p99 | rejected a second | failed a second | ListCollections p99 | heap MiB "+
-				"|\n"+
+				"| call p99 | rejected a second | failed a second | ListCollections p99 | heap "+
+				"MiB |\n"+
 				"|---|---|---|---|---|---|---|---|---|---|---|\n")
 		if err := compare(ctx, w, engine, o, picture.data, picture.share); err != nil {
 			return err

@@ -88,8 +88,8 @@ These flags of all of them take precedence (` +
 | exit status | |
 |---|---|
 ` + fmt.Sprintf("| 0 | it was done; search, compare: there is a match; detect: there is a face |\n"+
-		"| %d | the command ran, and the answer is no: no match, no face, a failed check of doctor, "+
-		"a picture that could not be imported |\n"+
+		"| %d | the command ran, and the answer is no: no match, no face, a failed check of "+
+		"doctor, a picture that could not be imported |\n"+
 		"| %d | the command line or the settings are wrong, and nothing was done |\n"+
 		"| %d | the server, the network or this machine failed |\n| %d | interrupted |\n",
 		statusNo, statusUsage, statusFailed, statusInterrupted))
