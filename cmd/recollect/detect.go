@@ -21,8 +21,8 @@ func detectCommand() *cobra.Command {
 		Short: "Find the faces of pictures",
 		Long: "Find the faces of pictures, with how sure the server is of each, where it is " +
 			"(left, top, width and height in percent of the picture), its quality, and the " +
-			"attributes that are asked for. A number behind an attribute is the confidence in it, " +
-			"in percent.\n\n" +
+			"requested attributes. A number behind an attribute is the confidence in it, in " +
+			"percent.\n\n" +
 			aboutPictures +
 			"\n\nThe exit status is 0 if there is a face in any of the pictures, and 1 if there " +
 			"is none.",

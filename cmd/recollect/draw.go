@@ -126,7 +126,9 @@ func pixelsOf(b *types.BoundingBox, of image.Rectangle) image.Rectangle {
 	if b == nil || b.Left == nil || b.Top == nil || b.Width == nil || b.Height == nil {
 		return image.Rectangle{}
 	}
-	at := func(ratio float32, size int) int { return int(math.Round(float64(ratio) * float64(size))) }
+	at := func(ratio float32, size int) int {
+		return int(math.Round(float64(ratio) * float64(size)))
+	}
 	return image.Rect(at(*b.Left, of.Dx()), at(*b.Top, of.Dy()), at(*b.Left+*b.Width, of.Dx()),
 		at(*b.Top+*b.Height, of.Dy()))
 }

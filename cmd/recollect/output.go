@@ -136,7 +136,7 @@ func (s *show) row(cells ...any) {
 		s.rows = append(s.rows, cells)
 	case outputCSV:
 		s.header()
-		s.csv.Write(csvRow(s.columns, cells)) // end reports a failure
+		_ = s.csv.Write(csvRow(s.columns, cells)) // end reports a failure
 	}
 }
 
@@ -154,7 +154,7 @@ func (s *show) header() {
 			names = append(names, c.name)
 		}
 	}
-	s.csv.Write(names)
+	_ = s.csv.Write(names) // end reports a failure
 }
 
 func csvRow(columns []column, cells []any) []string {
@@ -222,7 +222,8 @@ func (s *show) end(err error) error {
 func (s *show) table() table {
 	var t table
 	lines := make([][]string, len(s.rows))
-	same := make([]bool, len(s.rows)) // as the row above, in all columns so far that are not repeated
+	// whether a row equals the one above in all columns so far that are not repeated
+	same := make([]bool, len(s.rows))
 	for i := range same {
 		same[i] = i > 0
 	}

@@ -56,8 +56,8 @@ func fault(data []byte) string {
 	}
 	format = strings.ToUpper(format)
 	if err != nil {
-		return fmt.Sprintf("It is a damaged %s of %s: its header cannot be read (%v). Save it again.",
-			format, size, err)
+		return fmt.Sprintf("It is a damaged %s of %s: its header cannot be read (%v). Save it "+
+			"again.", format, size, err)
 	}
 	pixels := fmt.Sprintf("It is a %s of %d x %d pixels", format, header.Width, header.Height)
 	area := float64(header.Width) * float64(header.Height) / 1e6
@@ -65,14 +65,14 @@ func fault(data []byte) string {
 	case min(header.Width, header.Height) < leastSide:
 		return fmt.Sprintf("%s, and each side needs %d or more. Make it larger.", pixels, leastSide)
 	case area > mostMegapixels:
-		return fmt.Sprintf("%s, which are %.0f megapixels, and the server takes %d. Make it smaller: "+
-			"%.0f x %.0f would pass.", pixels, area, mostMegapixels,
+		return fmt.Sprintf("%s, which are %.0f megapixels, and the server takes %d. Make it "+
+			"smaller: %.0f x %.0f would pass.", pixels, area, mostMegapixels,
 			math.Floor(float64(header.Width)*math.Sqrt(mostMegapixels/area)),
 			math.Floor(float64(header.Height)*math.Sqrt(mostMegapixels/area)))
 	}
 	if _, _, err := image.Decode(bytes.NewReader(data)); err != nil {
-		return fmt.Sprintf("%s and %s that is damaged: its pixels cannot be read (%v). Save it again.",
-			pixels, size, err)
+		return fmt.Sprintf("%s and %s that is damaged: its pixels cannot be read (%v). Save it "+
+			"again.", pixels, size, err)
 	}
 	return ""
 }

@@ -62,7 +62,8 @@ func searchCommand() *cobra.Command {
 	c.addFlags(cmd.Flags())
 	s.matching.addFlags(cmd)
 	cmd.Flags().Int32Var(&s.matching.Max, "max", 10,
-		"most matches of a face; 0: all that the server gives, 100 with --all or several collections")
+		"most matches of a face; 0: all that the server returns, 100 with --all or several "+
+			"collections")
 	cmd.Flags().StringSliceVar(&s.Collections, "collection", nil,
 		"collection to search; more of them after commas, or with the flag again")
 	cmd.Flags().BoolVar(&s.Users, "users", false, "search users instead of faces")

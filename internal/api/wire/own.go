@@ -10,8 +10,9 @@ const (
 )
 
 var (
-	searchForRule       = rule{min: noMin, max: noMax, enum: []string{SearchForFaces, SearchForUsers}}
-	collectionIdsRule   = rule{min: 1, max: 32}
+	searchForRule = rule{min: noMin, max: noMax,
+		enum: []string{SearchForFaces, SearchForUsers}}
+	collectionIDsRule   = rule{min: 1, max: 32}
 	matchesOfAFaceRule  = rule{min: 1, max: 100}
 	facesOfAPictureRule = rule{min: 1, max: 100}
 )
@@ -149,7 +150,7 @@ func (v *SearchPictureRequest) reset() { *v = SearchPictureRequest{} }
 
 func (v *SearchPictureRequest) check(c *checker) {
 	c.required("collectionIds", v.CollectionIds != nil)
-	c.texts("collectionIds", v.CollectionIds, &collectionIdsRule, &collectionIdRule)
+	c.texts("collectionIds", v.CollectionIds, &collectionIDsRule, &collectionIdRule)
 	c.required("image", v.Image != nil)
 	checkStructure(c, "image", v.Image)
 	c.text("searchFor", v.SearchFor, &searchForRule)

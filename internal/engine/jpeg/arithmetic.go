@@ -78,7 +78,7 @@ func (d *decisions) decide(b *bin) int {
 	e := &estimates[*b>>1]
 	symbol, size := *b&1, uint32(e.size)
 	d.size -= size
-	less := false
+	var less bool
 	if d.code>>16 < d.size {
 		if d.size >= 0x8000 {
 			return int(symbol)

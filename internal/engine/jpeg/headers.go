@@ -328,7 +328,8 @@ func (f *frame) named(ids string) bool {
 
 // plain tells whether a picture with this scan is one that Decode reads.
 func (f *frame) plain(s *scanHeader) bool {
-	if f.progressive || f.arithmetic || f.ink || f.heightLater || len(s.components) != len(f.components) {
+	if f.progressive || f.arithmetic || f.ink || f.heightLater ||
+		len(s.components) != len(f.components) {
 		return false
 	}
 	for i := range f.components {

@@ -111,8 +111,9 @@ func taps(size, n, most, factor int, near bool) []tap {
 // line is a line of the picture, valid until the next call. The caller may change it.
 func (u *upsampler) line(y int) []uint8 {
 	p, t := u.plane, u.y[y]
-	first, second := p.Pix[int(t.first)*p.Stride:][:p.Width], p.Pix[int(t.second)*p.Stride:][:p.Width]
-	mix(u.mixed, first, second, t.weight)
+	upper := p.Pix[int(t.first)*p.Stride:][:p.Width]
+	lower := p.Pix[int(t.second)*p.Stride:][:p.Width]
+	mix(u.mixed, upper, lower, t.weight)
 	for x, t := range u.x {
 		a, b := uint(u.mixed[t.first]), uint(u.mixed[t.second])
 		u.out[x] = uint8((a*uint(16-t.weight) + b*uint(t.weight) + 8) / 16)

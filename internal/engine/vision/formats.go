@@ -28,8 +28,9 @@ func unknownFormat(data []byte) error {
 	return fault
 }
 
-// isoFormat is the name, with its article, of a format of pictures whose files are ISO media files, empty for others.
-// Their first box is of the type ftyp, and has a brand (ISO/IEC 14496-12, 4.3; 23008-12).
+// isoFormat returns the name, with its article, of a picture format whose files are ISO media
+// files, and an empty string for other files. Their first box has the type ftyp and a brand
+// (ISO/IEC 14496-12, 4.3; 23008-12).
 func isoFormat(data []byte) string {
 	if len(data) < 12 || string(data[4:8]) != "ftyp" {
 		return ""

@@ -89,7 +89,7 @@ func (p *pngHeader) read(ctx context.Context, data []byte) (*picture, error) {
 		w.CloseWithError(err)
 	}()
 	img, again := png.Decode(&cancelReader{ctx: ctx, r: r})
-	r.Close() // the writer ends
+	_ = r.Close() // the writer ends
 	n := <-raw
 	if again != nil {
 		if ctx.Err() != nil {
@@ -215,7 +215,7 @@ func (p *pngHeader) writeAnew(w io.Writer, s sound) (raw int64, err error) {
 	}
 	buffer := make([]byte, 32<<10)
 	for at := int64(0); at < size; {
-		n := 0
+		var n int
 		if unpacked != nil {
 			n, err = unpacked.Read(buffer)
 			raw += int64(n)
