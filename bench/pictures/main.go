@@ -166,7 +166,7 @@ func (f *file) look(ctx context.Context, o *options, j *judge, path string, data
 // compare decides what a file shows.
 func (f *file) compare(img *image.RGBA, complete bool, err error, v verdict, most float64) {
 	if err != nil {
-		var cause error = err
+		cause := err
 		if fault, ok := errors.AsType[*recollect.Error](err); ok && fault.Err != nil {
 			cause = fault.Err
 		}

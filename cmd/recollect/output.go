@@ -137,7 +137,7 @@ func (s *show) row(cells ...any) {
 		s.rows = append(s.rows, cells)
 	case outputCSV:
 		s.header()
-		s.csv.Write(csvRow(s.columns, cells)) // end reports a failure
+		_ = s.csv.Write(csvRow(s.columns, cells)) // end reports a failure
 	}
 }
 
@@ -155,7 +155,7 @@ func (s *show) header() {
 			names = append(names, c.name)
 		}
 	}
-	s.csv.Write(names)
+	_ = s.csv.Write(names) // end reports a failure
 }
 
 func csvRow(columns []column, cells []any) []string {

@@ -182,7 +182,8 @@ func TestDraw(t *testing.T) {
 		}
 		for y := range drawn.Bounds().Dy() {
 			for x := range drawn.Bounds().Dx() {
-				if r, g, b, _ := drawn.At(x, y).RGBA(); r>>8 == 0x6c && g>>8 == 0xc1 && b>>8 == 0xff {
+				r, g, b, _ := drawn.At(x, y).RGBA()
+				if r>>8 == 0x6c && g>>8 == 0xc1 && b>>8 == 0xff {
 					n++
 				}
 			}

@@ -12,14 +12,14 @@ const (
 var (
 	searchForRule = rule{min: noMin, max: noMax,
 		enum: []string{SearchForFaces, SearchForUsers}}
-	collectionIdsRule   = rule{min: 1, max: 32}
+	collectionIDsRule   = rule{min: 1, max: 32}
 	matchesOfAFaceRule  = rule{min: 1, max: 100}
 	facesOfAPictureRule = rule{min: 1, max: 100}
 )
 
 var (
-	callersIdsRule     = rule{min: 1, max: 4096}
-	reconcileIdsRule   = rule{min: 1, max: 500_000}
+	callersIDsRule     = rule{min: 1, max: 4096}
+	reconcileIDsRule   = rule{min: 1, max: 500_000}
 	callersResultsRule = rule{min: 1, max: 4096}
 )
 
@@ -69,7 +69,7 @@ func (v *FindFacesRequest) reset() { *v = FindFacesRequest{} }
 func (v *FindFacesRequest) check(c *checker) {
 	c.required("collectionId", v.CollectionId != nil)
 	c.text("collectionId", v.CollectionId, &collectionIdRule)
-	v.checkIds(c, &callersIdsRule)
+	v.checkIds(c, &callersIDsRule)
 	checkNumber(c, "maxResults", v.MaxResults, &callersResultsRule)
 	c.text("nextToken", v.NextToken, &paginationTokenRule)
 }
@@ -111,7 +111,7 @@ func (v *ReconcileFacesRequest) reset() { *v = ReconcileFacesRequest{} }
 func (v *ReconcileFacesRequest) check(c *checker) {
 	c.required("collectionId", v.CollectionId != nil)
 	c.text("collectionId", v.CollectionId, &collectionIdRule)
-	v.checkIds(c, &reconcileIdsRule)
+	v.checkIds(c, &reconcileIDsRule)
 	checkNumber(c, "maxResults", v.MaxResults, &callersResultsRule)
 	c.text("nextToken", v.NextToken, &paginationTokenRule)
 }
@@ -150,7 +150,7 @@ func (v *SearchPictureRequest) reset() { *v = SearchPictureRequest{} }
 
 func (v *SearchPictureRequest) check(c *checker) {
 	c.required("collectionIds", v.CollectionIds != nil)
-	c.texts("collectionIds", v.CollectionIds, &collectionIdsRule, &collectionIdRule)
+	c.texts("collectionIds", v.CollectionIds, &collectionIDsRule, &collectionIdRule)
 	c.required("image", v.Image != nil)
 	checkStructure(c, "image", v.Image)
 	c.text("searchFor", v.SearchFor, &searchForRule)

@@ -43,12 +43,12 @@ var estimates = [...]struct {
 
 const halfState = 113
 
-// bin is the state of a context: that of its estimate in the upper 7 bits, and the more probable
-// symbol in the lowest.
+// bin is the state of a context: the index of its estimate in the upper 7 bits, and the more
+// probable symbol in the lowest.
 type bin uint8
 
-// decisions decodes binary decisions (T.81, D.2). After the data it reads zeros, which the encoder
-// has left out (D.1.8).
+// decisions decodes binary decisions (T.81, D.2). After the data it reads zeros, which encoders
+// omit (D.1.8).
 type decisions struct {
 	bytes   []byte
 	at, end int
@@ -78,7 +78,7 @@ func (d *decisions) decide(b *bin) int {
 	e := &estimates[*b>>1]
 	symbol, size := *b&1, uint32(e.size)
 	d.size -= size
-	less := false
+	var less bool
 	if d.code>>16 < d.size {
 		if d.size >= 0x8000 {
 			return int(symbol)
@@ -153,7 +153,7 @@ func (a *arithmetic) block(component int, b *[64]int16) bool {
 	default:
 		ok = a.refine(b)
 	}
-	// Zeros that the encoder left out and data that was cut off look alike.
+	// Omitted zeros and truncated data cannot be distinguished.
 	return ok && !(a.cut && a.beyond > 0)
 }
 

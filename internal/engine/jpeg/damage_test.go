@@ -33,8 +33,8 @@ func decodeAny(t testing.TB, data []byte) *Picture {
 	return p
 }
 
-// wholeRows compares the samples of the pixel rows that are said to be whole, and returns how many
-// there are.
+// wholeRows compares the samples of the pixel rows that Whole reports, and returns the number of
+// these rows.
 func wholeRows(t *testing.T, name string, got, want *Picture, most int) (rows int) {
 	t.Helper()
 	_, height := want.Size()
@@ -82,8 +82,8 @@ func TestNoEnd(t *testing.T) {
 	}
 }
 
-// Wherever a file is cut off, the rows that are said to be whole are: to the bit if coefficients
-// are coded at once, and nearly so if their last bits are missing.
+// In a file that is truncated anywhere, the rows that Whole reports are right: bit for bit if
+// coefficients are coded at once, and nearly if their last bits are missing.
 func TestCutAnywhere(t *testing.T) {
 	for name, most := range map[string]int{"baseline420.jpg": 0, "baseline444.jpg": 0,
 		"restarts420.jpg": 0, "grey.jpg": 0, "rgb.jpg": 0, "progressive.jpg": 64,
@@ -116,7 +116,7 @@ func TestCutAnywhere(t *testing.T) {
 			}
 			before = rows
 		}
-		// What arithmetic coding left out at the end cannot be told from what is missing.
+		// Zeros that arithmetic coding omits at the end cannot be distinguished from missing data.
 		if before != height && !(strings.HasPrefix(name, "arithmetic") && before >= height*3/4) {
 			t.Errorf("%s: %d of %d rows are whole without the last byte", name, before, height)
 		}
@@ -134,8 +134,8 @@ func judgedFile(t *testing.T, name string) judged {
 	return judged{}
 }
 
-// Between restart markers damage stays within its rows, also where a marker is lost or one is
-// there twice.
+// Damage affects only the rows between its restart markers, also if a marker is missing or
+// repeated.
 func TestDamageBetweenRestarts(t *testing.T) {
 	data := read(t, "restarts420.jpg")
 	want := decodeAny(t, data)
@@ -159,7 +159,7 @@ func TestDamageBetweenRestarts(t *testing.T) {
 	}
 }
 
-// What cannot be read says what it is.
+// The error for an unsupported file says what it is.
 func TestReadHeaderSays(t *testing.T) {
 	data := read(t, "baseline420.jpg")
 	frame := bytes.Index(data, []byte("\xff\xc0"))
@@ -197,7 +197,7 @@ func TestReadHeaderSays(t *testing.T) {
 	}
 }
 
-// two takes a component out of a frame's header.
+// two removes a component from a frame's header.
 func two(data []byte, frame int) []byte {
 	data = bytes.Clone(data)
 	binary.BigEndian.PutUint16(data[frame+2:], 14)
@@ -205,8 +205,8 @@ func two(data []byte, frame int) []byte {
 	return append(data[:frame+16], data[frame+19:]...)
 }
 
-// No file makes decoding panic, ask for more memory than its header says, or say that rows are
-// whole that a second decoding finds otherwise.
+// For any file decoding does not panic, does not allocate more memory than its header says, and
+// does not report whole rows that differ in a second decoding.
 func FuzzDecodeAny(f *testing.F) {
 	for i, j := range judgedFiles(f) {
 		if i%23 == 0 || i > 960 && i%5 == 0 {

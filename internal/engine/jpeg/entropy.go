@@ -104,22 +104,22 @@ type huffman struct {
 
 const endOfBlock = 63 // coefficients to advance
 
-// codes are what a segment says of a table of Huffman codes. Tables are made as scans need them.
+// codes are the Huffman codes of a segment. A table is made of them when a scan needs it.
 type codes struct {
 	counts, values []byte
 	made           [symbols + 1]*huffman
 }
 
-// symbolKind is what the symbols of codes stand for.
+// symbolKind is the meaning of the symbols of codes.
 type symbolKind int
 
 const (
 	dcSymbols symbolKind = iota // bits of a difference
 	acSymbols                   // zeros, and bits of a coefficient
-	symbols                     // themselves: those of progressive pictures mean more
+	symbols                     // no fixed meaning, as in progressive pictures
 )
 
-// table is the codes' table, nil if they are not valid.
+// table returns the table of the codes, nil if they are not valid.
 func (c *codes) table(kind symbolKind) *huffman {
 	if c.made[kind] == nil {
 		c.made[kind], _ = newHuffman(c.counts, c.values, kind)

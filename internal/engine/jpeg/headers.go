@@ -34,14 +34,14 @@ const (
 )
 
 var (
-	// errEnd says that the picture's end was reached.
+	// errEnd says that the picture's end has been reached.
 	errEnd = errors.New("the picture has no scan")
 
 	// errCut says that the data ends before the picture does.
 	errCut = errors.New("the data ends within the headers")
 )
 
-// Color is what the components of a picture are.
+// Color is the meaning of a picture's components.
 type Color int
 
 // The colors. A picture of ink (cyan, magenta, yellow and black, or luma, chroma and black) is
@@ -52,12 +52,12 @@ const (
 	RGB
 )
 
-// frame is what the headers say.
+// frame is the content of the headers.
 type frame struct {
 	width, height         int // pixels
 	components            []component
 	progressive           bool
-	arithmetic            bool // how coefficients are coded; by Huffman codes otherwise
+	arithmetic            bool // arithmetic coding of coefficients; otherwise Huffman codes
 	interval              int  // units between restart markers; 0: there are none
 	h, v                  int  // the largest sampling factors
 	unitColumns, unitRows int  // units (MCUs) across and down of a scan of all components
@@ -76,24 +76,24 @@ type component struct {
 	columns, rows int // blocks that have samples of the picture, across and down
 }
 
-// Header is what the headers up to the first scan say.
+// Header is the content of the headers up to the first scan.
 type Header struct {
 	Width, Height int // pixels
 	Color         Color
-	Ink           bool // the picture is decoded at its full size only
+	Ink           bool // such a picture is decoded at its full size only
 	Progressive   bool
 	Arithmetic    bool
 	// Plain says that Decode can read the picture, unless it is damaged.
 	Plain bool
-	// Blocks is how many blocks of 8 x 8 coefficients are coded. By Huffman codes each takes a bit
-	// at least.
+	// Blocks is the number of coded blocks of 8 x 8 coefficients. With Huffman codes each takes at
+	// least one bit.
 	Blocks int64
 
 	samples int64 // of all components, with those that fill units
 }
 
-// Memory is how many bytes the picture takes at most, decoded by Decode if it is plain, or by
-// DecodeAny: samples of one byte, which a picture has at several scales, and coefficients of two.
+// Memory returns an upper bound of the picture's memory in bytes, decoded by Decode if it is plain,
+// or by DecodeAny: samples of one byte, at several scales, and coefficients of two.
 func (h *Header) Memory(plain bool) int64 {
 	scales := h.samples + h.samples/3
 	switch {
@@ -105,8 +105,8 @@ func (h *Header) Memory(plain bool) int64 {
 	return 2*h.samples + scales
 }
 
-// ReadHeader reads the headers of a picture. Its error says what the picture is, or lacks, if it is
-// not one that DecodeAny reads.
+// ReadHeader reads the headers of a picture. If DecodeAny cannot read the picture, the error says
+// what it is or lacks.
 func ReadHeader(data []byte) (*Header, error) {
 	s, rest, err := newHeaders(data)
 	if err != nil {
@@ -127,13 +127,13 @@ func ReadHeader(data []byte) (*Header, error) {
 	return h, nil
 }
 
-// headers is what the segments that were read so far say.
+// headers is the content of the segments that have been read.
 type headers struct {
 	frame   frame
 	quant   [4]*[64]uint16
 	huffman [2][4]*codes // of DC and of AC coefficients
-	// How contexts of arithmetic coding are chosen (T.81, F.1.4.4.1.4): L and U of DC tables, Kx of
-	// AC tables.
+	// The conditioning of arithmetic coding (T.81, F.1.4.4.1.4): L and U of DC tables, Kx of AC
+	// tables.
 	lower, upper, kx [4]uint8
 
 	jfif      bool
@@ -141,7 +141,7 @@ type headers struct {
 	transform byte // of Adobe's segment
 }
 
-// scanHeader is what the header of a scan says.
+// scanHeader is the content of a scan's header.
 type scanHeader struct {
 	components []scanComponent
 	from, to   int // coefficients in zigzag order
@@ -153,7 +153,7 @@ type scanComponent struct {
 	dc, ac int // tables
 }
 
-// newHeaders begins to read a picture.
+// newHeaders returns headers without segments.
 func newHeaders(data []byte) (*headers, []byte, error) {
 	if len(data) < 2 || data[0] != 0xff || data[1] != markerSOI {
 		return nil, nil, errors.New("it does not begin like a JPEG")
@@ -162,9 +162,9 @@ func newHeaders(data []byte) (*headers, []byte, error) {
 	return h, data[2:], nil
 }
 
-// next reads segments up to the next scan's header, and returns what follows. Bytes between
+// next reads segments up to the next scan's header, and returns the data after it. Bytes between
 // segments are skipped, as libjpeg does. The error is errEnd at the end of the picture, and errCut
-// where the data ends before.
+// if the data ends before.
 func (h *headers) next(data []byte) (s *scanHeader, rest []byte, err error) {
 	for {
 		at := bytes.IndexByte(data, 0xff)
@@ -209,7 +209,7 @@ func (h *headers) next(data []byte) (s *scanHeader, rest []byte, err error) {
 	}
 }
 
-// parse reads a segment that is no scan's header.
+// parse reads a segment other than a scan's header.
 func (h *headers) parse(marker byte, segment []byte) error {
 	switch {
 	case marker == markerDHT:
@@ -280,7 +280,7 @@ func (h *headers) parseFrame(marker byte, s []byte) error {
 	}
 	if len(f.components) == 1 {
 		c := &f.components[0]
-		c.h, c.v = 1, 1 // a unit of a lone component is one block (T.81, A.2.2)
+		c.h, c.v = 1, 1 // a unit of a single component is one block (T.81, A.2.2)
 	}
 	for _, c := range f.components {
 		f.h, f.v = max(f.h, c.h), max(f.v, c.v)
@@ -288,7 +288,7 @@ func (h *headers) parseFrame(marker byte, s []byte) error {
 	return nil
 }
 
-// lines lays out the frame's blocks, once its height is known.
+// lines computes the frame's blocks, once its height is known.
 func (f *frame) lines() {
 	up := func(n, by int) int { return (n + by - 1) / by }
 	f.unitColumns, f.unitRows = up(f.width, 8*f.h), up(f.height, 8*f.v)
@@ -298,7 +298,7 @@ func (f *frame) lines() {
 	}
 }
 
-// colors decides what the components are, as libjpeg does.
+// colors determines the meaning of the components, as libjpeg does.
 func (h *headers) colors() {
 	f := &h.frame
 	switch len(f.components) {
@@ -309,7 +309,7 @@ func (h *headers) colors() {
 		if !h.jfif && (h.adobe && h.transform == 0 || !h.adobe && f.named("RGB")) {
 			f.color = RGB
 		}
-	case 4: // of Adobe's transforms 0 stands for ink, and all others for luma, chroma and black
+	case 4: // Adobe's transform 0 is ink, and all others are luma, chroma and black
 		f.ink, f.color = true, RGB
 		if h.adobe && h.transform != 0 {
 			f.color = YCbCr
@@ -326,7 +326,7 @@ func (f *frame) named(ids string) bool {
 	return true
 }
 
-// plain tells whether a picture with this scan is one that Decode reads.
+// plain reports whether Decode can read a picture with this scan.
 func (f *frame) plain(s *scanHeader) bool {
 	if f.progressive || f.arithmetic || f.ink || f.heightLater ||
 		len(s.components) != len(f.components) {
@@ -387,7 +387,7 @@ func (h *headers) parseHuffman(s []byte) error {
 	return nil
 }
 
-// parseConditioning reads how contexts of arithmetic coding are chosen (T.81, B.2.4.3).
+// parseConditioning reads the conditioning of arithmetic coding (T.81, B.2.4.3).
 func (h *headers) parseConditioning(s []byte) error {
 	for ; len(s) >= 2; s = s[2:] {
 		id, value := s[0]&15, s[1]
@@ -412,7 +412,7 @@ func (h *headers) parseConditioning(s []byte) error {
 	return nil
 }
 
-// parseScan reads the header of a scan (T.81, B.2.3), whose data follows.
+// parseScan reads the header of a scan (T.81, B.2.3).
 func (h *headers) parseScan(s, data []byte) (*scanHeader, error) {
 	f := &h.frame
 	if len(f.components) == 0 {
@@ -436,7 +436,7 @@ func (h *headers) parseScan(s, data []byte) (*scanHeader, error) {
 	blocks := 0
 	for i := range scan.components {
 		id, tables := s[1+2*i], s[2+2*i]
-		// Some encoders give several components one id: each has its turn.
+		// Some encoders give several components one id: they are used in turn.
 		index := -1
 		for at, c := range f.components {
 			if c.id == id && !used[at] {
@@ -454,7 +454,7 @@ func (h *headers) parseScan(s, data []byte) (*scanHeader, error) {
 		if tables>>4 > 3 || tables&15 > 3 {
 			return nil, errors.New("a scan has a wrong table")
 		}
-		if c.quant == nil { // tables that are redefined later count for other components
+		if c.quant == nil { // a table that is redefined later applies to other components
 			if c.quant = h.quant[c.table]; c.quant == nil {
 				return nil, errors.New("a quantization table is missing")
 			}
@@ -479,7 +479,7 @@ func (h *headers) parseScan(s, data []byte) (*scanHeader, error) {
 	return scan, nil
 }
 
-// lineCount is the height that a DNL segment after a scan's data states, and 0 if there is none.
+// lineCount returns the height in a DNL segment after a scan's data, and 0 if there is none.
 func lineCount(data []byte) int {
 	for {
 		at := bytes.IndexByte(data, 0xff)

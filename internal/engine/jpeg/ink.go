@@ -2,9 +2,9 @@ package jpeg
 
 import "context"
 
-// convertInk makes red, green and blue of the four components of a picture of ink, at full size.
+// convertInk converts the four components of a picture of ink to red, green and blue, at full size.
 // The samples of its components are inverted, as Adobe's programs write them and as libjpeg's users
-// take all of them: 255 is no ink.
+// read all of them: 255 is no ink.
 func (p *Picture) convertInk(ctx context.Context) error {
 	f := &p.frame
 	s := p.scale(0)
@@ -46,9 +46,9 @@ func (p *Picture) convertInk(ctx context.Context) error {
 	return nil
 }
 
-// inkOfLuma turns luma and chroma (ITU-R BT.601, full range) into inverted cyan, magenta and yellow
-// in place: the conversion is that to red, green and blue, whose inverse is stored (libjpeg's
-// jdcolor.c).
+// inkOfLuma converts luma and chroma (ITU-R BT.601, full range) to inverted cyan, magenta and
+// yellow in place: the conversion is that to red, green and blue, whose inverse is stored
+// (libjpeg's jdcolor.c).
 func inkOfLuma(luma, cb, cr []uint8) {
 	cb, cr = cb[:len(luma)], cr[:len(luma)]
 	const bits = 16
@@ -60,7 +60,7 @@ func inkOfLuma(luma, cb, cr []uint8) {
 	}
 }
 
-// upsampler makes lines of a picture's width of a component's.
+// upsampler scales the lines of a component to a picture's width.
 type upsampler struct {
 	plane      *Plane
 	same       bool // the component has the picture's size
@@ -68,8 +68,8 @@ type upsampler struct {
 	out, mixed []uint8
 }
 
-// tap is what a place takes from two samples: 16-weight sixteenths from the first, and weight from
-// the second.
+// tap is the two samples of a place, and their weights: 16-weight sixteenths of the first, and
+// weight of the second.
 type tap struct {
 	first, second int32
 	weight        uint8
@@ -77,8 +77,8 @@ type tap struct {
 
 func newUpsampler(f *frame, i int, p *Plane) upsampler {
 	c := &f.components[i]
-	// libjpeg interpolates where the ratio is 2 in one direction and 2 or 1 in the other, and
-	// repeats samples where it is another whole number. It refuses all others.
+	// libjpeg interpolates if the ratio is 2 in one direction and 2 or 1 in the other, and repeats
+	// samples if it is another whole number. It rejects all others.
 	wide, high := f.h%c.h == 0, f.v%c.v == 0
 	near := wide && high && (f.h/c.h > 2 || f.v/c.v > 2)
 	near = near || p.Width <= 2 && f.h > c.h
@@ -110,7 +110,7 @@ func taps(size, n, most, factor int, near bool) []tap {
 	return all
 }
 
-// line is a line of the picture, valid until the next call. The caller may change it.
+// line returns a line of the picture, valid until the next call. The caller may change it.
 func (u *upsampler) line(y int) []uint8 {
 	p, t := u.plane, u.y[y]
 	if u.same {

@@ -1,14 +1,14 @@
-// Package jpeg decodes JPEG pictures (ITU-T T.81) of 8 bits a sample: baseline ones as fast as one
-// core can, at the scale that is needed, and all others that are made of cosine transforms.
+// Package jpeg decodes JPEG pictures (ITU-T T.81) of 8 bits a sample: baseline ones fast, on one
+// core, at the scale that is needed, and all others with cosine transforms.
 //
-// A plain picture is read whole at 1/1, 1/2, 1/4 or 1/8 of its size, each sample the mean of those
-// it stands for, and rows of it again at a finer scale when something asks for them: the compressed
-// data is kept for that, not its coefficients, which take fifty times as much. At 1/1 the samples
-// are those of Go's image/jpeg, bit for bit.
+// A plain picture is decoded completely at 1/1, 1/2, 1/4 or 1/8 of its size, each sample the mean
+// of the samples that it covers. Single rows can be decoded later at a finer scale: for that the
+// compressed data is kept, since its coefficients would take fifty times as much memory. At 1/1 the
+// samples are those of Go's image/jpeg, bit for bit.
 //
 // Of any other picture (progressive, arithmetic coding, several scans, unusual sampling, ink,
-// damaged) the coefficients are kept, and samples are made of them in the same way. What such a
-// picture means is what libjpeg makes of it.
+// damaged) the coefficients are kept, and samples are computed from them in the same way. The
+// reference for such pictures is libjpeg.
 package jpeg
 
 import (
@@ -16,8 +16,8 @@ import (
 	"errors"
 )
 
-// ErrUnsupported says that a file is no plain picture, or that it is damaged: which of these,
-// DecodeAny knows.
+// ErrUnsupported says that a file is damaged or is no plain picture. The error of DecodeAny
+// distinguishes the two.
 var ErrUnsupported = errors.New("not a plain baseline JPEG")
 
 // MaxShift is the coarsest scale, 1/8: one sample of each block.
@@ -31,18 +31,18 @@ type Plane struct {
 	SubX, SubY    float64 // pixels of the picture for one sample of the plane at 1/1: 1 to 4
 }
 
-// Picture is a picture that was decoded. It is not safe for concurrent use.
+// Picture is a decoded picture. It is not safe for concurrent use.
 type Picture struct {
 	frame  frame
 	scales [MaxShift + 1]*scale
 
-	// Of a plain picture, whose compressed data was found to be whole.
+	// Of a plain picture, whose compressed data is complete and valid.
 	data  entropy
-	marks []mark // of each row of units: where it begins
+	marks []mark // the beginning of each row of units
 
 	// Of any other picture: the coefficients of each component, block after block.
 	coefficients [][][64]int16
-	missing      []bool // pixel rows that are not all there; nil: all are
+	missing      []bool // incomplete pixel rows; nil: all are complete
 	rgb          []Plane
 }
 
@@ -63,8 +63,8 @@ type scale struct {
 
 // Decode reads a plain picture at 1/2^shift of its size, rounded up: a baseline or extended
 // sequential one with Huffman codes and one scan of luma, of luma and chroma or of red, green and
-// blue, the second and third component of one block a unit each. It keeps data, and ends when ctx
-// is done.
+// blue, with one block a unit of the second and third component. The picture keeps a reference to
+// data. Decode returns early if ctx ends.
 func Decode(ctx context.Context, data []byte, shift int) (*Picture, error) {
 	h, rest, err := newHeaders(data)
 	if err != nil {
@@ -97,7 +97,7 @@ func Decode(ctx context.Context, data []byte, shift int) (*Picture, error) {
 	return p, nil
 }
 
-// plainTables sets the Huffman tables of the only scan. It is false if one is missing.
+// plainTables sets the Huffman tables of the only scan. It returns false if one is missing.
 func (h *headers) plainTables(s *scanHeader) bool {
 	for i := range h.frame.components {
 		c := &h.frame.components[i]
@@ -110,10 +110,10 @@ func (h *headers) plainTables(s *scanHeader) bool {
 	return true
 }
 
-// Size is the width and height in pixels.
+// Size returns the width and height in pixels.
 func (p *Picture) Size() (width, height int) { return p.frame.width, p.frame.height }
 
-// Color is what the planes are.
+// Color returns the meaning of the planes.
 func (p *Picture) Color() Color {
 	if p.rgb != nil {
 		return RGB
@@ -121,10 +121,9 @@ func (p *Picture) Color() Color {
 	return p.frame.color
 }
 
-// Planes are the components as Color says at 1/2^shift of the picture's size. Those rows are
-// decoded at least that have to do with the picture's pixel rows from y0 up to y1; what a call
-// returns is kept, and filled by later ones. A picture of ink has its full size alone, a shift of
-// 0.
+// Planes returns the components at 1/2^shift of the picture's size; Color says what they are. At
+// least the rows that the picture's pixel rows from y0 up to y1 depend on are decoded. Later calls
+// with the same shift fill the same planes. For a picture of ink shift must be 0.
 func (p *Picture) Planes(shift, y0, y1 int) []Plane {
 	if p.rgb != nil {
 		return p.rgb
@@ -220,7 +219,7 @@ func samples(out []uint8, stride, side int, block *[64]int32, last int) {
 	}
 }
 
-// renderRow makes a row of units of the coefficients.
+// renderRow computes a row of units from the coefficients.
 func (p *Picture) renderRow(s *scale, row int) {
 	f := &p.frame
 	var block [64]int32
@@ -245,9 +244,9 @@ func (p *Picture) renderRow(s *scale, row int) {
 	}
 }
 
-// Whole tells whether the pixel rows from y0 up to y1 are all there: every coefficient was coded,
-// be it at less than full precision, and no damage was found. Rows outside of the picture count as
-// whole.
+// Whole reports whether the pixel rows from y0 up to y1 are complete: every coefficient was coded,
+// possibly at less than full precision, and no damage was found. Rows outside of the picture count
+// as complete.
 func (p *Picture) Whole(y0, y1 int) bool {
 	for y := max(y0, 0); y < min(y1, len(p.missing)); y++ {
 		if p.missing[y] {

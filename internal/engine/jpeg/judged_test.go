@@ -19,8 +19,8 @@ type samplesOf struct {
 	pix           []uint8
 }
 
-// judged is a file and the samples that libjpeg-turbo makes of it: of each channel at the
-// picture's size, or where scans were judged apart of each component at its own.
+// judged is a file and libjpeg-turbo's samples of it: of each channel at the picture's size, or, if
+// scans were compared separately, of each component at its own.
 type judged struct {
 	name     string
 	data     []byte
@@ -28,7 +28,7 @@ type judged struct {
 	rgb      bool
 }
 
-// judgedFiles reads what testdata/judged.py made.
+// judgedFiles reads the files that testdata/judged.py has written.
 func judgedFiles(t testing.TB) []judged {
 	t.Helper()
 	f, err := os.Open(filepath.Join("testdata", "judged.tar.gz"))
@@ -105,7 +105,7 @@ func (j *judged) parse(t testing.TB, data []byte) {
 	}
 }
 
-// channels are those of a decoded picture, at the sizes that the judge has them in.
+// channels returns the channels of a decoded picture, at the sizes in the file.
 func channels(p *Picture, want []samplesOf) []samplesOf {
 	width, height := p.Size()
 	var all []samplesOf
@@ -127,9 +127,8 @@ func channels(p *Picture, want []samplesOf) []samplesOf {
 	return all
 }
 
-// libjpeg rounds its transform at other places than this package, which rounds where image/jpeg
-// does: samples differ by 1 here and there, by 2 after interpolation and by 3 after a conversion of
-// colors, each rounded too.
+// libjpeg rounds its transform at other steps than this package, which rounds as image/jpeg does:
+// some samples differ by 1, by 2 after interpolation and by 3 after a conversion of colors.
 const (
 	mostDifferent = 3
 	meanDifferent = 0.45
@@ -161,7 +160,7 @@ func (j *judged) compare(p *Picture) error {
 	return nil
 }
 
-// Every sampling, process and kind of ink has the samples that libjpeg-turbo has.
+// Every sampling, process and kind of ink has libjpeg-turbo's samples.
 func TestDecodeAnyIsJudged(t *testing.T) {
 	for _, j := range judgedFiles(t) {
 		h, err := ReadHeader(j.data)

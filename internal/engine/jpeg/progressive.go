@@ -7,7 +7,7 @@ type progressive struct {
 	dcTables [4]*huffman
 	acTable  *huffman
 	dc       [4]int32
-	run      int // blocks from this one on that have no more coefficients
+	run      int // consecutive blocks from this one on without more coefficients
 }
 
 func newProgressive(h *headers, s *scanHeader) *progressive {
@@ -20,7 +20,7 @@ func newProgressive(h *headers, s *scanHeader) *progressive {
 		return p
 	}
 	for i, c := range s.components {
-		if s.high > 0 { // bits alone
+		if s.high > 0 { // refinement bits only
 			break
 		}
 		if p.dcTables[i] = h.table(0, c.dc, dcSymbols); p.dcTables[i] == nil {
@@ -71,18 +71,18 @@ func (p *progressive) block(component int, b *[64]int16) bool {
 	return false
 }
 
-// mostOfBlock is more bytes than one more bit of a block takes: 63 times a code of 16 bits, two
-// bits, and what is read ahead.
+// mostOfBlock is more than the bytes of one more bit of a block: 63 times a code of 16 bits, two
+// bits, and the bytes that are read ahead.
 const mostOfBlock = 160
 
-// ready has at least 32 bits ready, as long as there are bytes.
+// ready reads bytes until at least 32 bits are buffered or no byte is left.
 func (r *reader) ready() {
 	if r.count < 32 {
 		r.fill()
 	}
 }
 
-// take reads up to 16 bits, which are ready.
+// take consumes up to 16 bits, which must be buffered.
 func (r *reader) take(n int) uint64 {
 	v := r.bits >> (64 - n)
 	r.bits <<= n
@@ -97,7 +97,7 @@ func (r *reader) bit() bool {
 	return r.take(1) == 1
 }
 
-// entry reads a code, and is its table's entry.
+// entry reads a code, and returns its entry of the table.
 func (r *reader) entry(h *huffman, kind symbolKind) int32 {
 	e := h.fast[r.bits>>(64-lookup)]
 	if e == 0 {
@@ -107,7 +107,7 @@ func (r *reader) entry(h *huffman, kind symbolKind) int32 {
 	return e
 }
 
-// difference reads that of a DC coefficient to the one before.
+// difference reads the difference of a DC coefficient to the one before.
 func (r *reader) difference(h *huffman) (int32, bool) {
 	r.ready()
 	e := r.entry(h, dcSymbols)
@@ -189,8 +189,8 @@ func (p *progressive) refine(b *[64]int16) bool {
 	return true
 }
 
-// correct reads a bit for each coefficient from k on that is not zero, over so many that are, and
-// returns the place of the next zero one.
+// correct reads a bit for each nonzero coefficient from k on, up to the given number of zero ones,
+// and returns the index of the next zero one.
 func (p *progressive) correct(b *[64]int16, k, zeros int, bit int16) int {
 	for ; k <= p.to; k++ {
 		switch v := b[k&63]; {

@@ -14,15 +14,15 @@ type scans struct {
 	// Of each row of blocks of each component: a bit for each coefficient in zigzag order that was
 	// coded.
 	known  [][]uint64
-	buffer []byte // of a scan's data, used again
+	buffer []byte // of a scan's data, reused
 }
 
 // all has the bits of all coefficients.
 const all = ^uint64(0)
 
 // DecodeAny reads any picture that ReadHeader accepts, at 1/2^shift of its size, rounded up. It
-// does not fail where data ends too early or is damaged, as long as a row of pixels is whole: Whole
-// says which are. What is missing is grey. It ends when ctx is done.
+// does not fail if data is truncated or damaged, as long as a row of pixels is complete: Whole
+// reports which are. Missing samples are grey. It returns early if ctx ends.
 func DecodeAny(ctx context.Context, data []byte, shift int) (*Picture, error) {
 	h, rest, err := newHeaders(data)
 	if err != nil {
@@ -34,7 +34,7 @@ func DecodeAny(ctx context.Context, data []byte, shift int) (*Picture, error) {
 		if err != nil && d.coefficients == nil {
 			return nil, err
 		}
-		if err != nil { // the end, or what cannot be read: what there is counts
+		if err != nil { // the end, or unreadable data: the earlier scans are kept
 			break
 		}
 		if d.coefficients == nil {
@@ -74,7 +74,7 @@ func (d *scans) allocate() {
 	}
 }
 
-// missing are the pixel rows of which some coefficient was not coded, nil if there are none.
+// missing returns the pixel rows without some coefficient, nil if there are none.
 func (d *scans) missing() []bool {
 	var missing []bool
 	f := &d.frame
@@ -87,7 +87,7 @@ func (d *scans) missing() []bool {
 			if missing == nil {
 				missing = make([]bool, f.height)
 			}
-			// Samples lie between pixels where they are fewer.
+			// Subsampled samples are between pixels.
 			from, to := 8*row*f.v/c.v, (8*(row+1)*f.v+c.v-1)/c.v
 			for y := from; y < min(to, f.height); y++ {
 				missing[y] = true
@@ -97,13 +97,13 @@ func (d *scans) missing() []bool {
 	return missing
 }
 
-// gathered is the data of a scan in pieces, as restart markers divide it, without these and without
-// stuffed bytes.
+// gathered is the data of a scan in pieces between restart markers, without the markers and stuffed
+// bytes.
 type gathered struct {
 	bytes  []byte // and padding zeros
 	pieces []piece
 	rest   []byte // from the marker that ends the scan
-	cut    bool   // no marker does
+	cut    bool   // the data ends without a marker
 }
 
 type piece struct {
@@ -112,9 +112,9 @@ type piece struct {
 	last  bool
 }
 
-// gather takes the stuffed bytes and the restart markers out of what follows a scan's header. Where
-// restart markers are lost, their numbers tell how many (as libjpeg's jpeg_resync_to_restart takes
-// them). There are most pieces at most; further ones are left out.
+// gather removes the stuffed bytes and the restart markers from the data after a scan's header. The
+// numbers of restart markers show how many are missing (as in libjpeg's jpeg_resync_to_restart).
+// There are most pieces at most; further ones are dropped.
 func gather(data []byte, interval, most int, buffer []byte) gathered {
 	g := gathered{bytes: buffer[:0]}
 	index, drop := 0, false
@@ -155,7 +155,7 @@ func gather(data []byte, interval, most int, buffer []byte) gathered {
 		switch skipped := (int(marker) - markerRST0 - index) & 7; skipped {
 		case 1, 2:
 			index, drop = index+1+skipped, false
-		case 6, 7: // one that was there before
+		case 6, 7: // a repeated one
 			drop = true
 		default:
 			index, drop = index+1, false
@@ -171,23 +171,24 @@ func gather(data []byte, interval, most int, buffer []byte) gathered {
 
 // coder decodes the blocks of a scan.
 type coder interface {
-	// restart begins with a piece of the data.
+	// restart begins a piece of the data.
 	restart(bytes []byte, p piece, cut bool)
 
-	// block decodes the next block of a component of the scan. It is false if the data has none.
+	// block decodes the next block of a component of the scan. It returns false if the data has
+	// none.
 	block(component int, b *[64]int16) bool
 }
 
-// units is how many units a scan has across and down.
+// units returns the number of units of a scan, across and down.
 func (f *frame) units(s *scanHeader) (columns, rows int) {
-	if len(s.components) == 1 { // a unit is one block, and there are none that fill units
+	if len(s.components) == 1 { // a unit is one block, without padding blocks
 		c := &f.components[s.components[0].index]
 		return c.columns, c.rows
 	}
 	return f.unitColumns, f.unitRows
 }
 
-// pieces is how many pieces restart markers make of a scan.
+// pieces returns the number of pieces of a scan between restart markers.
 func (f *frame) pieces(s *scanHeader) int {
 	if f.interval == 0 {
 		return 1
@@ -196,7 +197,7 @@ func (f *frame) pieces(s *scanHeader) int {
 	return (columns*rows + f.interval - 1) / f.interval
 }
 
-// scan reads a scan. What is damaged is left out.
+// scan reads a scan. Damaged data is skipped.
 func (d *scans) scan(ctx context.Context, s *scanHeader, g *gathered) error {
 	f := &d.frame
 	decode := d.coder(s)
@@ -273,7 +274,7 @@ func (d *scans) unit(s *scanHeader, decode coder, row, column int) bool {
 	return true
 }
 
-// coder is that of a scan, nil if a table is missing.
+// coder returns the coder of a scan, nil if a table is missing.
 func (d *scans) coder(s *scanHeader) coder {
 	if d.frame.arithmetic {
 		return newArithmetic(d.headers, s)
@@ -295,7 +296,7 @@ type sequential struct {
 	reader
 	tables [4]struct{ dc, ac *huffman }
 	dc     [4]int32
-	same   kernel // coefficients as they are, in zigzag order
+	same   kernel // unscaled coefficients, in zigzag order
 	buffer [64]int32
 }
 

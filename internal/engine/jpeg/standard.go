@@ -1,7 +1,7 @@
 package jpeg
 
-// The Huffman tables that T.81, annex K.3 gives as examples. Frames of motion JPEG leave them out
-// (libjpeg's jdhuff.c assumes them as well).
+// The example Huffman tables of T.81, annex K.3. Frames of motion JPEG omit them (libjpeg's
+// jdhuff.c uses them as well).
 
 // Codes of each length from 1 to 16 bits, and their symbols.
 const (
@@ -36,8 +36,8 @@ const (
 		"\xf9\xfa"
 )
 
-// standardCodes returns the codes that stand for a table of a sequential picture that is not
-// defined: table 0 is for luma, 1 for chroma. It is nil for others.
+// standardCodes returns the codes that replace an undefined table of a sequential picture: table 0
+// is for luma, 1 for chroma. It returns nil for others.
 func standardCodes(kind symbolKind, id int) *codes {
 	of := func(counts, values string) *codes {
 		return &codes{counts: []byte(counts), values: []byte(values)}
@@ -55,7 +55,8 @@ func standardCodes(kind symbolKind, id int) *codes {
 	return nil
 }
 
-// table is a Huffman table of a class (0: DC, 1: AC) for symbols of a kind, nil if there is none.
+// table returns a Huffman table of a class (0: DC, 1: AC) for symbols of a kind, nil if there is
+// none.
 func (h *headers) table(class, id int, kind symbolKind) *huffman {
 	c := h.huffman[class][id]
 	if c == nil {

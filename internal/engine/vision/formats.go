@@ -8,11 +8,11 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-// invalidFormatText is the service's.
+// invalidFormatText is the service's text.
 const invalidFormatText = "Request has invalid image format"
 
-// unknownFormat is the error for bytes that begin like no picture that is read. Of the formats that
-// phones and browsers make it says which it is, and what to do.
+// unknownFormat returns the error for bytes of an unsupported format. For the formats of phones and
+// browsers it names the format, and says what to do.
 func unknownFormat(data []byte) error {
 	fault := &recollect.Error{Code: recollect.CodeInvalidImageFormat, Message: invalidFormatText,
 		Err: errors.New("it begins like no format that is read")}

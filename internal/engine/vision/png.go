@@ -15,7 +15,7 @@ import (
 
 const pngSignature = "\x89PNG\r\n\x1a\n"
 
-// pngHeader is what the chunk IHDR says (PNG, third edition, 11.2.1).
+// pngHeader is the content of the chunk IHDR (PNG, third edition, 11.2.1).
 type pngHeader struct {
 	width, height int64
 	depth         int64 // bits of a sample
@@ -36,12 +36,12 @@ func readPNGHeader(data []byte) (header, error) {
 		return header{}, fmt.Errorf("it has the color type %d", p.colorType)
 	}
 	if p.width > math.MaxInt32 || p.height > math.MaxInt32 ||
-		p.width*p.height > math.MaxInt64/64 { // of which the size in bytes overflows
+		p.width*p.height > math.MaxInt64/64 { // its size in bytes would overflow
 		return header{}, errors.New("it has more pixels than a PNG can have")
 	}
 	h := header{width: int(p.width), height: int(p.height), orientation: pngOrientation(data),
 		png: p}
-	// Deflate makes at most 1032 bytes of one.
+	// Deflate expands a byte to at most 1032 bytes.
 	if int64(len(data)) < p.height*p.rowBytes(p.width)/1032 {
 		h.fault = errors.New("it is too short for its size in pixels")
 	}
@@ -50,25 +50,25 @@ func readPNGHeader(data []byte) (header, error) {
 		perPixel = 8
 	}
 	if p.interlaced {
-		perPixel *= 2 // the passes are pictures of their own
+		perPixel *= 2 // each pass is decoded to a picture of its own
 	}
-	// and the halved planes
+	// and the reduced planes
 	h.memory = (perPixel + 1) * p.width * p.height
 	return h, nil
 }
 
-// samples is how many samples a pixel has, 0 for no known color type.
+// samples returns the number of samples of a pixel, 0 for an unknown color type.
 func (p *pngHeader) samples() int64 {
 	return map[byte]int64{0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[p.colorType]
 }
 
-// rowBytes is how many bytes a row of so many pixels takes, with that of its filter.
+// rowBytes returns the bytes of a row of so many pixels, with its filter byte.
 func (p *pngHeader) rowBytes(width int64) int64 {
 	return 1 + (width*p.samples()*p.depth+7)/8
 }
 
-// read decodes the picture. Go's decoder reads whole files alone: of any other the chunks that are
-// sound are written anew, and the rows that the data has no bytes for are missing.
+// read decodes the picture. Go's decoder reads only complete files: the valid chunks of any other
+// file are written to a new one, and the rows without data are missing.
 func (p *pngHeader) read(ctx context.Context, data []byte) (*picture, error) {
 	img, err := png.Decode(&cancelReader{ctx: ctx, r: bytes.NewReader(data)})
 	if err == nil {
@@ -89,13 +89,13 @@ func (p *pngHeader) read(ctx context.Context, data []byte) (*picture, error) {
 		w.CloseWithError(err)
 	}()
 	img, again := png.Decode(&cancelReader{ctx: ctx, r: r})
-	r.Close() // the writer ends
+	_ = r.Close() // the writer ends
 	n := <-raw
 	if again != nil {
 		if ctx.Err() != nil {
 			return nil, again
 		}
-		return nil, err // that of the file as it is
+		return nil, err // the error of the original file
 	}
 	rows := int(p.wholeRows(n))
 	if rows == 0 {
@@ -114,12 +114,12 @@ func (p *pngHeader) read(ctx context.Context, data []byte) (*picture, error) {
 // chunk is a part of a PNG file.
 type chunk struct {
 	kind    string
-	content []byte // as far as it is there
-	whole   bool   // all of it is there, and its checksum is right
+	content []byte // the existing part
+	whole   bool   // it is complete, and its checksum is right
 	cut     bool   // the file ends within it
 }
 
-// nextChunk reads the first chunk of data. It is false where there is none.
+// nextChunk reads the first chunk of data. It returns false if there is none.
 func nextChunk(data []byte) (c chunk, rest []byte, ok bool) {
 	if len(data) < 8 {
 		return chunk{}, nil, false
@@ -135,7 +135,7 @@ func nextChunk(data []byte) (c chunk, rest []byte, ok bool) {
 	return chunk{kind: kind, content: content, whole: whole}, data[length+12:], true
 }
 
-// pngOrientation is what the chunk eXIf states (PNG, third edition, 11.3.4.5).
+// pngOrientation returns the orientation in the chunk eXIf (PNG, third edition, 11.3.4.5).
 func pngOrientation(data []byte) orientation {
 	for data = data[len(pngSignature):]; ; {
 		c, rest, ok := nextChunk(data)
@@ -143,21 +143,21 @@ func pngOrientation(data []byte) orientation {
 			return upright
 		}
 		if c.kind == "eXIf" && c.whole {
-			// Some programs write the prefix that a JPEG has.
+			// Some programs write the prefix of EXIF data in a JPEG.
 			return tiffOrientation(bytes.TrimPrefix(c.content, []byte("Exif\x00\x00")))
 		}
 		data = rest
 	}
 }
 
-// sound are the chunks of a damaged file that its pixels need.
+// sound is the chunks of a damaged file that its pixels need.
 type sound struct {
 	before []chunk  // the data: header, palette and transparency
 	data   [][]byte // of the chunks IDAT, up to the first damaged one
 }
 
-// soundChunks picks the chunks that a decoder needs. It is false if one is damaged that it cannot
-// do without, or if there is no data.
+// soundChunks returns the chunks that a decoder needs. It returns false if a required one is
+// damaged, or if there is no data.
 func soundChunks(data []byte) (s sound, ok bool) {
 	for data = data[len(pngSignature):]; ; {
 		c, rest, ok := nextChunk(data)
@@ -188,8 +188,8 @@ func soundChunks(data []byte) (s sound, ok bool) {
 	}
 }
 
-// writeAnew writes a whole file of sound chunks, with zeros for the pixels that there is no data
-// for. It returns how many bytes the unpacked data had.
+// writeAnew writes a complete file of sound chunks, with zeros for the pixels without data. It
+// returns the bytes of the unpacked data.
 func (p *pngHeader) writeAnew(w io.Writer, s sound) (raw int64, err error) {
 	if _, err := io.WriteString(w, pngSignature); err != nil {
 		return 0, err
@@ -208,18 +208,18 @@ func (p *pngHeader) writeAnew(w io.Writer, s sound) (raw int64, err error) {
 	if z, err := zlib.NewReader(io.MultiReader(readers...)); err == nil {
 		unpacked = io.LimitReader(z, size)
 	}
-	// Small chunks, so that the end of the reader ends the writer soon.
+	// Small chunks, so that the writer ends soon after the reader.
 	packed, err := zlib.NewWriterLevel(chunkWriter{w, "IDAT"}, zlib.NoCompression)
 	if err != nil {
 		return 0, err
 	}
 	buffer := make([]byte, 32<<10)
 	for at := int64(0); at < size; {
-		n := 0
+		var n int
 		if unpacked != nil {
 			n, err = unpacked.Read(buffer)
 			raw += int64(n)
-			if err != nil { // of whatever kind: the data ends here
+			if err != nil { // any error: the data ends here
 				unpacked = nil
 			}
 		} else {
@@ -254,14 +254,14 @@ func (c chunkWriter) Write(content []byte) (int, error) {
 	return len(content), nil
 }
 
-// passes are those of an interlaced picture: the first column and row, and the steps (PNG, third
-// edition, 8.1).
+// passes are the passes of an interlaced picture: the first column and row, and the steps (PNG,
+// third edition, 8.1).
 var passes = [7]struct{ x, y, stepX, stepY int64 }{
 	{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2},
 	{0, 1, 1, 2},
 }
 
-// pass is how many rows a pass has, and of how many bytes each.
+// pass returns the rows of a pass, and the bytes of each.
 func (p *pngHeader) pass(i int) (rows, bytes int64) {
 	a := passes[i]
 	columns := max(p.width-a.x+a.stepX-1, 0) / a.stepX
@@ -272,7 +272,7 @@ func (p *pngHeader) pass(i int) (rows, bytes int64) {
 	return rows, p.rowBytes(columns)
 }
 
-// rawBytes is how many bytes the unpacked data has.
+// rawBytes returns the bytes of the unpacked data.
 func (p *pngHeader) rawBytes() int64 {
 	if !p.interlaced {
 		return p.height * p.rowBytes(p.width)
@@ -285,7 +285,8 @@ func (p *pngHeader) rawBytes() int64 {
 	return sum
 }
 
-// wholeRows is how many rows from the first on are whole with so many bytes of unpacked data.
+// wholeRows returns the number of complete rows, from the first on, in so many bytes of unpacked
+// data.
 func (p *pngHeader) wholeRows(raw int64) int64 {
 	if !p.interlaced {
 		return raw / p.rowBytes(p.width)
