@@ -251,7 +251,7 @@ func TestMessagesAreBounded(t *testing.T) {
 					t.Errorf("a violation of %d bytes", len(v))
 				}
 			}
-			if took := time.Since(start); took > 5*time.Second {
+			if took := time.Since(start); took > time.Minute {
 				t.Errorf("took %v", took)
 			}
 		})
@@ -272,7 +272,7 @@ func TestValidateLongPatterns(t *testing.T) {
 		if err == nil {
 			t.Errorf("%.30s... is taken", text)
 		}
-		if took := time.Since(start); took > 5*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("%.30s... took %v", text, took)
 		}
 	}
