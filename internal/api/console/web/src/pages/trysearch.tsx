@@ -57,7 +57,7 @@ export function TrySearch({ picture, collection, ready, may, points }: {
   return (
     <div class="beside">
       <Figure picture={picture} onPick={setChosen} marks={faces.map((f, i) => ({
-        box: f.box, name: f.shown.length > 0 ? f.title : faces.length > 1 ? String(f.number) : f.title,
+        box: f.box, name: faces.length === 1 || i === chosen ? f.title : f.shown[0] ? nameOf(f.shown[0]) : String(f.number),
         ...(i === chosen ? { kind: "chosen" as const } : f.shown.length === 0 && { kind: "dim" as const }),
       }))} />
       <div class="stack">
@@ -76,7 +76,7 @@ export function TrySearch({ picture, collection, ready, may, points }: {
           <div class="faces" role="group" aria-label="Faces of the picture, the largest first">
             {faces.map((f, i) => (
               <button key={i} type="button" aria-pressed={i === chosen} aria-label={`Face ${f.number}: ${f.title}`} onClick={() => setChosen(i)}>
-                <Crop picture={picture} box={f.box} /><span class="label" aria-hidden="true">{f.title}</span>
+                <Crop picture={picture} box={f.box} /><span class="label" aria-hidden="true">{f.shown[0] ? nameOf(f.shown[0]) : f.title}</span>{f.shown[0] && <>{" "}<span aria-hidden="true">{f.shown[0].Similarity.toFixed(1)}</span></>}
               </button>
             ))}
           </div>
