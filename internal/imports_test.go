@@ -31,13 +31,17 @@ var mayImport = map[string][]string{
 		"/internal/transfer"},
 	"/internal/transfer/migration": {"/internal/face", "/internal/recollect",
 		"/internal/transfer/archive", "/internal/client/bulk"},
-	"/internal/index/exact": {"/internal/face", "/internal/recollect"},
+	"/internal/index/exact":  {"/internal/face", "/internal/recollect"},
 	"/internal/store/record": {"/internal/face"},
 	"/internal/store/sqlite": {"/internal/face", "/internal/recollect", "/internal/iam",
 		"/internal/transfer", "/internal/store/record"},
-	"/internal/source/s3":         {},
-	"/internal/client/bulk":       {},
-	"/internal/store/storetest":   {"/internal/face", "/internal/recollect"},
+	"/internal/store/postgres": {"/internal/face", "/internal/recollect", "/internal/iam",
+		"/internal/transfer", "/internal/store/record"},
+	"/internal/store/postgres/postgrestest": {},
+	"/internal/source/s3":                   {},
+	"/internal/client/bulk":                 {},
+	"/internal/store/storetest": {"/internal/face", "/internal/recollect", "/internal/iam",
+		"/internal/transfer", "/internal/transfer/transfertest"},
 	"/internal/index/indextest":   {"/internal/face", "/internal/recollect"},
 	"/internal/engine/enginetest": {"/internal/face", "/internal/recollect"},
 	"/internal/api/rekognition": {"/internal/face", "/internal/recollect", "/internal/iam",
@@ -81,6 +85,7 @@ var mayImport = map[string][]string{
 var confined = map[string]string{
 	"github.com/mattn/go-sqlite3": "/internal/store/",
 	"database/sql":                "/internal/store/",
+	"github.com/jackc/pgx/v5":     "/internal/store/",
 }
 
 func TestImportsPointInwards(t *testing.T) {

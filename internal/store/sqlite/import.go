@@ -143,6 +143,9 @@ func (i *incoming) AddFaces(ctx context.Context, faces []face.Face) error {
 // add makes a change that brings vectors with it.
 func (i *incoming) add(ctx context.Context, what string, vectors [][]float32,
 	change func(tx) error) error {
+	if i.done { // its rows may have been swept, and these would not be
+		return fmt.Errorf("import %s: the import has ended", what)
+	}
 	dimension, err := record.SameDimension(i.dimension, vectors...)
 	if err != nil {
 		return fmt.Errorf("import %s: %w", what, &recollect.Error{
