@@ -67,7 +67,7 @@ var mayImport = map[string][]string{
 		"/internal/api/clientaddr", "/internal/api/console", "/internal/api/rekognition",
 		"/internal/api/sts", "/internal/oidc", "/internal/engine/onnx", "/internal/engine/pack", "/internal/engine/reference",
 		"/internal/engine/vision", "/internal/index/exact", "/internal/source/s3",
-		"/internal/store/sqlite"},
+		"/internal/store/postgres", "/internal/store/sqlite"},
 	"/internal/server/certtest": {},
 	"/cmd/recollect": {"/internal/face", "/internal/recollect", "/internal/iam",
 		"/internal/transfer", "/internal/transfer/archive", "/internal/transfer/migration",
@@ -75,7 +75,7 @@ var mayImport = map[string][]string{
 		"/internal/api/clientaddr", "/internal/api/console", "/internal/api/rekognition",
 		"/internal/api/wire", "/internal/engine/pack",
 		"/internal/engine/reference", "/internal/engine/verification", "/internal/engine/vision",
-		"/internal/source/s3", "/internal/store/sqlite"},
+		"/internal/source/s3", "/internal/store/postgres", "/internal/store/sqlite"},
 
 	"/conformance/clients/go": {}, // as any user's program
 	"/packaging":              {}, // tests of what is built for release, from outside

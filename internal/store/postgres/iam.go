@@ -19,7 +19,7 @@ type Identities struct {
 
 var (
 	_ iam.Store       = Identities{}
-	_ iam.SecretStore = Identities{}
+	_ iam.SharedStore = Identities{}
 )
 
 // Identities returns the store of users, access keys and policies.

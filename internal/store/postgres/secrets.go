@@ -21,6 +21,41 @@ func (i Identities) SetMasterKeyCheck(ctx context.Context, check []byte) error {
 	return i.store.SetSetting(ctx, masterKeyCheck, check)
 }
 
+// CreateMasterKeyCheck implements [iam.SharedStore].
+func (i Identities) CreateMasterKeyCheck(ctx context.Context, check []byte) ([]byte, error) {
+	return i.store.SettingOrCreate(ctx, masterKeyCheck, func() []byte { return check })
+}
+
+// RootKey implements [iam.SharedStore].
+func (i Identities) RootKey(ctx context.Context, account string) (id string, sealed []byte,
+	err error) {
+	s, err := readOne(ctx, i.store, scanSealed, rootKeyOf, account)
+	if err != nil {
+		return "", nil, fmt.Errorf("read a root key: %w", orNotFound(err))
+	}
+	return s.id, s.sealed, nil
+}
+
+const rootKeyOf = "SELECT id, sealed_secret FROM iam_root_keys WHERE account = $1"
+
+// CreateRootKey implements [iam.SharedStore].
+func (i Identities) CreateRootKey(ctx context.Context, account, id string, sealed []byte) (string,
+	[]byte, error) {
+	var kept sealedSecret
+	err := i.store.transact(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
+		if _, err = tx.Exec(ctx, `INSERT INTO iam_root_keys (account, id, sealed_secret)
+			VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, account, id, sealed); err != nil {
+			return err
+		}
+		kept, err = scanSealed(tx.QueryRow(ctx, rootKeyOf, account))
+		return err
+	})
+	if err != nil {
+		return "", nil, fmt.Errorf("create a root key: %w", err)
+	}
+	return kept.id, kept.sealed, nil
+}
+
 // sealedSecrets are those of users' keys and of root keys.
 const sealedSecrets = "SELECT id, sealed_secret FROM iam_access_keys " +
 	"UNION ALL SELECT id, sealed_secret FROM iam_root_keys"

@@ -1,0 +1,192 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/recollect-dev/recollect/internal/api/admin"
+	"github.com/recollect-dev/recollect/internal/face"
+	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/index/exact"
+	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/store/postgres"
+	"github.com/recollect-dev/recollect/internal/store/sqlite"
+	"github.com/recollect-dev/recollect/internal/transfer"
+)
+
+// store is what a server needs of its system of record.
+type store interface {
+	face.Store
+	admin.Store
+	transfer.Viewer
+	transfer.Incoming
+	Ping(ctx context.Context) error
+	SettingOrCreate(ctx context.Context, name string, create func() []byte) ([]byte, error)
+	DeleteThumbnails(ctx context.Context) (deleted int64, err error)
+	Close() error
+}
+
+var (
+	_ store = (*sqlite.Store)(nil)
+	_ store = (*postgres.Store)(nil)
+)
+
+// record is an open store, with what is done in another way for each kind.
+type record struct {
+	store
+	identities iam.Stores
+	backup     admin.BackupWriter
+
+	// keys opens the root key, of which file is the credentials file or empty, and the master key.
+	keys func(context.Context) (root iam.AccessKey, file string, sealer *iam.Sealer, err error)
+
+	// index opens the index of faces.
+	index func(context.Context) (*exact.Index, error)
+}
+
+// openRecord opens the store that the configuration names.
+func openRecord(ctx context.Context, cfg Config, log *slog.Logger) (*record, error) {
+	if cfg.Store == "" {
+		return openSQLite(ctx, cfg, log)
+	}
+	return openPostgres(ctx, cfg, log)
+}
+
+func openSQLite(ctx context.Context, cfg Config, log *slog.Logger) (*record, error) {
+	s, err := sqlite.Open(ctx, cfg.Data, sqlite.Options{Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	return &record{
+		store:      s,
+		identities: s.Identities(),
+		backup: &transfer.Backup{Store: s, Database: sqlite.DatabaseName, Data: cfg.Data,
+			Program: cfg.Version},
+		keys: func(ctx context.Context) (root iam.AccessKey, file string, sealer *iam.Sealer,
+			err error) {
+			if root, file, err = iam.RootKey(cfg.Data, cfg.Account, os.Getenv); err != nil {
+				return root, file, nil, err
+			}
+			sealer, err = iam.OpenSealer(ctx, cfg.Data, s.Identities())
+			return root, file, sealer, err
+		},
+		index: func(ctx context.Context) (*exact.Index, error) {
+			identity, err := s.SettingOrCreate(ctx, "index",
+				func() []byte { return []byte(rand.Text()) })
+			if err != nil {
+				return nil, err
+			}
+			highest, err := s.HighestFaceKey(ctx)
+			if err != nil {
+				return nil, err
+			}
+			// The database can make the files anew at any time.
+			files, err := exact.OpenFiles(indexFolder(cfg), identity, highest)
+			if err != nil {
+				return nil, err
+			}
+			return exact.New(s, exact.Options{Files: files, Log: log}), nil
+		},
+	}, nil
+}
+
+func indexFolder(cfg Config) string { return filepath.Join(cfg.Data, "index") }
+
+func openPostgres(ctx context.Context, cfg Config, log *slog.Logger) (*record, error) {
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return nil, err
+	}
+	s, err := postgres.Open(ctx, cfg.Store, postgres.Options{Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	return &record{
+		store:      s,
+		identities: s.Identities(),
+		backup:     elsewhere{},
+		keys: func(ctx context.Context) (root iam.AccessKey, file string, sealer *iam.Sealer,
+			err error) {
+			sealer, err = iam.OpenSharedSealer(ctx, cfg.Data, os.Getenv, s.Identities())
+			if err != nil {
+				return root, "", nil, err
+			}
+			root, file, err = iam.SharedRootKey(ctx, cfg.Data, cfg.Account, os.Getenv, sealer,
+				s.Identities())
+			return root, file, sealer, err
+		},
+		index: func(context.Context) (*exact.Index, error) {
+			// The files of earlier runs are removed: keys in them may have been given anew by a
+			// database that lost its last commits.
+			files, err := exact.OpenFiles(indexFolder(cfg), []byte(rand.Text()), 0)
+			if err != nil {
+				return nil, err
+			}
+			return exact.New(exact.SourceFunc(s.Embeddings),
+				exact.Options{Files: files, Log: log}), nil
+		},
+	}, nil
+}
+
+// elsewhere is the backup of a server whose database is backed up by its own tools.
+type elsewhere struct{}
+
+// Write returns an error.
+func (elsewhere) Write(context.Context, io.Writer, string) error {
+	return recollect.Errorf(recollect.CodeInvalidParameter,
+		"This server keeps its data in PostgreSQL: back the database up with pg_dump or the tools "+
+			"of its service, and the master key beside it.")
+}
+
+// openStore opens the store, and deletes the thumbnails of earlier runs if the configuration says
+// so.
+func (a *App) openStore(ctx context.Context) (*record, error) {
+	r, err := openRecord(ctx, a.cfg, a.log)
+	if err != nil {
+		return nil, err
+	}
+	a.closers.add("the store", r.Close)
+	switch {
+	case a.cfg.Thumbnails:
+		return r, nil
+	case a.cfg.DeleteThumbnails:
+		deleted, err := r.DeleteThumbnails(ctx)
+		a.log.Info("deleted the thumbnails of earlier runs", "deleted", deleted)
+		return r, err
+	}
+	kept, err := r.HasThumbnails(ctx)
+	if kept {
+		a.log.Warn("thumbnails of earlier runs are kept and not shown: --thumbnails shows them, " +
+			"--delete-thumbnails deletes them")
+	}
+	return r, err
+}
+
+// openIdentities reads the root key and the master key.
+func (a *App) openIdentities(ctx context.Context, r *record) (*iam.Service, error) {
+	key, credentials, sealer, err := r.keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a.Credentials = credentials
+	return iam.NewService(r.identities, sealer, key), nil
+}
+
+// openIndexes opens the indexes of faces and of users. That of faces is read in the background.
+func (a *App) openIndexes(ctx context.Context, r *record) (faces, users *exact.Index, err error) {
+	if faces, err = r.index(ctx); err != nil {
+		return nil, nil, fmt.Errorf("open the index: %w", err)
+	}
+	a.closers.add("the index of faces", faces.Close)
+	faces.Warm() // while networks load, on another core
+	users = exact.New(exact.SourceFunc(r.UserVectors),
+		exact.Options{MaxBytes: exact.DefaultMaxBytes / 4})
+	a.closers.add("the index of users", users.Close)
+	watchIndex(a.recorder.Registerer(), "faces", faces)
+	watchIndex(a.recorder.Registerer(), "users", users)
+	return faces, users, nil
+}
