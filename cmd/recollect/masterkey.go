@@ -86,7 +86,7 @@ func openAlone(ctx context.Context, at location) (iam.SecretStore, func() error,
 	if _, err := os.Stat(at.data); err != nil {
 		return nil, nil, fmt.Errorf("there is no such folder (name another with --data): %w", err)
 	}
-	store, err := postgres.Open(ctx, at.store, postgres.Options{})
+	store, err := postgres.Open(ctx, at.store, postgres.Options{Alone: true})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -14,10 +14,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/rekognition"
 
-	"github.com/recollect-dev/recollect/internal/store/postgres"
+	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/store/postgres/postgrestest"
 )
 
@@ -126,15 +127,62 @@ func TestPasswordIsNotLogged(t *testing.T) {
 	}
 }
 
-// TestSecondServerOnPostgres is rejected.
-func TestSecondServerOnPostgres(t *testing.T) {
+// TestTwoServersOnPostgres have the same root key and the same collections.
+func TestTwoServersOnPostgres(t *testing.T) {
 	database := postgrestest.Start(t)
 	cfg := config(t)
 	cfg.Store = database.NewDatabase(t)
-	startOn(t, cfg, io.Discard)
+	t.Setenv(iam.RootAccessKeyIDEnv, "")
+	t.Setenv(iam.RootSecretAccessKeyEnv, "")
+	one, _ := startOn(t, cfg, io.Discard)
+	key, err := os.ReadFile(one.Credentials)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// The other has another data folder, without the master key at first.
 	cfg.Data = filepath.Join(t.TempDir(), "other")
 	if _, err := Open(t.Context(), cfg, slog.New(slog.DiscardHandler)); !errors.Is(err,
-		postgres.ErrInUse) {
-		t.Errorf("a second server was opened: %v", err)
+		iam.ErrOtherMasterKey) {
+		t.Errorf("a server without the master key: %v", err)
+	}
+	masterKey, err := os.ReadFile(filepath.Join(filepath.Dir(one.Credentials), iam.MasterKeyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(iam.MasterKeyEnv, string(masterKey))
+	two, _ := startOn(t, cfg, io.Discard)
+	if other, err := os.ReadFile(two.Credentials); err != nil || !bytes.Equal(key, other) {
+		t.Errorf("the servers have different root keys, %v", err)
+	}
+	var clients []*rekognition.Client
+	for _, a := range []*App{one, two} {
+		loaded, err := awsconfig.LoadDefaultConfig(t.Context(),
+			awsconfig.WithSharedCredentialsFiles([]string{a.Credentials}),
+			awsconfig.WithSharedConfigFiles(nil), awsconfig.WithRegion("us-east-1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		clients = append(clients, rekognition.NewFromConfig(loaded,
+			func(o *rekognition.Options) { o.BaseEndpoint = aws.String(a.URL) }))
+	}
+	if _, err := clients[0].CreateCollection(t.Context(),
+		&rekognition.CreateCollectionInput{CollectionId: aws.String("people")}); err != nil {
+		t.Fatal(err)
+	}
+	// A page's token of one server is good at the other.
+	if _, err := clients[1].CreateCollection(t.Context(),
+		&rekognition.CreateCollectionInput{CollectionId: aws.String("places")}); err != nil {
+		t.Fatal(err)
+	}
+	first, err := clients[0].ListCollections(t.Context(),
+		&rekognition.ListCollectionsInput{MaxResults: aws.Int32(1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := clients[1].ListCollections(t.Context(),
+		&rekognition.ListCollectionsInput{MaxResults: aws.Int32(1), NextToken: first.NextToken})
+	if err != nil || first.CollectionIds[0] != "people" || second.CollectionIds[0] != "places" {
+		t.Errorf("two pages: %v, %v, %v", first.CollectionIds, second, err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/index/exact"
+	"github.com/recollect-dev/recollect/internal/index/shared"
 	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/postgres"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
@@ -45,9 +46,19 @@ type record struct {
 	// keys opens the root key, of which file is the credentials file or empty, and the master key.
 	keys func(context.Context) (root iam.AccessKey, file string, sealer *iam.Sealer, err error)
 
-	// index opens the index of faces.
-	index func(context.Context) (*exact.Index, error)
+	// indexes opens the indexes of faces and of users.
+	indexes func(context.Context) (faces, users index, err error)
 }
+
+// index is an index with what it has in memory, which is itself or a part of it.
+type index struct {
+	face.Index
+	memory *exact.Index
+	close  func() error
+}
+
+// maxUserBytes is how much memory the vectors of users may take.
+const maxUserBytes = exact.DefaultMaxBytes / 4
 
 // openRecord opens the store that the configuration names.
 func openRecord(ctx context.Context, cfg Config, log *slog.Logger) (*record, error) {
@@ -75,22 +86,25 @@ func openSQLite(ctx context.Context, cfg Config, log *slog.Logger) (*record, err
 			sealer, err = iam.OpenSealer(ctx, cfg.Data, s.Identities())
 			return root, file, sealer, err
 		},
-		index: func(ctx context.Context) (*exact.Index, error) {
+		indexes: func(ctx context.Context) (faces, users index, err error) {
 			identity, err := s.SettingOrCreate(ctx, "index",
 				func() []byte { return []byte(rand.Text()) })
 			if err != nil {
-				return nil, err
+				return faces, users, err
 			}
 			highest, err := s.HighestFaceKey(ctx)
 			if err != nil {
-				return nil, err
+				return faces, users, err
 			}
 			// The database can make the files anew at any time.
 			files, err := exact.OpenFiles(indexFolder(cfg), identity, highest)
 			if err != nil {
-				return nil, err
+				return faces, users, err
 			}
-			return exact.New(s, exact.Options{Files: files, Log: log}), nil
+			f := exact.New(s, exact.Options{Files: files, Log: log})
+			f.Warm() // while networks load, on another core
+			u := exact.New(exact.SourceFunc(s.UserVectors), exact.Options{MaxBytes: maxUserBytes})
+			return index{f, f, f.Close}, index{u, u, u.Close}, nil
 		},
 	}, nil
 }
@@ -119,15 +133,16 @@ func openPostgres(ctx context.Context, cfg Config, log *slog.Logger) (*record, e
 				s.Identities())
 			return root, file, sealer, err
 		},
-		index: func(context.Context) (*exact.Index, error) {
+		indexes: func(context.Context) (faces, users index, err error) {
 			// The files of earlier runs are removed: keys in them may have been given anew by a
 			// database that lost its last commits.
 			files, err := exact.OpenFiles(indexFolder(cfg), []byte(rand.Text()), 0)
 			if err != nil {
-				return nil, err
+				return faces, users, err
 			}
-			return exact.New(exact.SourceFunc(s.Embeddings),
-				exact.Options{Files: files, Log: log}), nil
+			f := shared.New(s.FaceVectors(), exact.Options{Files: files, Log: log})
+			u := shared.New(s.UserVectorChanges(), exact.Options{MaxBytes: maxUserBytes, Log: log})
+			return index{f, f.Memory(), f.Close}, index{u, u.Memory(), u.Close}, nil
 		},
 	}, nil
 }
@@ -176,17 +191,15 @@ func (a *App) openIdentities(ctx context.Context, r *record) (*iam.Service, erro
 	return iam.NewService(r.identities, sealer, key), nil
 }
 
-// openIndexes opens the indexes of faces and of users. That of faces is read in the background.
-func (a *App) openIndexes(ctx context.Context, r *record) (faces, users *exact.Index, err error) {
-	if faces, err = r.index(ctx); err != nil {
+// openIndexes opens the indexes of faces and of users.
+func (a *App) openIndexes(ctx context.Context, r *record) (faces, users face.Index, err error) {
+	f, u, err := r.indexes(ctx)
+	if err != nil {
 		return nil, nil, fmt.Errorf("open the index: %w", err)
 	}
-	a.closers.add("the index of faces", faces.Close)
-	faces.Warm() // while networks load, on another core
-	users = exact.New(exact.SourceFunc(r.UserVectors),
-		exact.Options{MaxBytes: exact.DefaultMaxBytes / 4})
-	a.closers.add("the index of users", users.Close)
-	watchIndex(a.recorder.Registerer(), "faces", faces)
-	watchIndex(a.recorder.Registerer(), "users", users)
-	return faces, users, nil
+	a.closers.add("the index of faces", f.close)
+	a.closers.add("the index of users", u.close)
+	watchIndex(a.recorder.Registerer(), "faces", f.memory)
+	watchIndex(a.recorder.Registerer(), "users", u.memory)
+	return f.Index, u.Index, nil
 }

@@ -34,13 +34,8 @@ var runtimeParams = map[string]string{ // never changed
 	"default_transaction_isolation":       "read committed",
 }
 
-// historyKey is where a connection keeps its [History].
+// historyKey is where a connection keeps the history of its commits (see [face.Position]).
 const historyKey = "recollect.history"
-
-// History identifies the course of a database's commits from one start of its server to the next.
-// Commits may be lost only where it changes: by failing over to a server that did not have them, or
-// by a return to an earlier state.
-type History string
 
 // parseURL reads the URL of a database. Its errors do not have the URL, which may have a password.
 func parseURL(text string) (*pgxpool.Config, error) {
@@ -101,13 +96,13 @@ func checkConnection(ctx context.Context, conn *pgx.Conn) error {
 			return err
 		}
 	}
-	conn.PgConn().CustomData()[historyKey] = History(history)
+	conn.PgConn().CustomData()[historyKey] = history
 	return nil
 }
 
 // historyOf is that of a connection which passed [checkConnection].
-func historyOf(conn *pgx.Conn) History {
-	history, _ := conn.PgConn().CustomData()[historyKey].(History)
+func historyOf(conn *pgx.Conn) string {
+	history, _ := conn.PgConn().CustomData()[historyKey].(string)
 	return history
 }
 

@@ -13,7 +13,7 @@ import (
 const (
 	lockClass     = 0x52636f6c // "Rcol"
 	lockMigration = 1
-	lockServer    = 2 // held by each server
+	lockServer    = 2 // shared by all servers; or held by one that is to be alone
 
 	lockRealm  = lockClass + 1 // and a hash of the realm: its number of collections is being counted
 	lockImport = lockClass + 2 // and the number of a node: it is at work
@@ -22,10 +22,11 @@ const (
 // holder holds the advisory locks of a node on a connection of its own. If that is lost, the locks
 // are, and the node must not go on before it has them again.
 type holder struct {
-	cfg  *pgx.ConnConfig
-	node int32
-	stop context.CancelFunc
-	done sync.WaitGroup
+	cfg   *pgx.ConnConfig
+	node  int32
+	alone bool // no other server may have the database open
+	stop  context.CancelFunc
+	done  sync.WaitGroup
 
 	mu   sync.Mutex
 	conn *pgx.Conn
@@ -35,9 +36,10 @@ type holder struct {
 // lockInterval is how often a node makes sure that it holds its locks.
 const lockInterval = 2 * time.Second
 
-// hold takes the locks of a node. [ErrInUse] if another server has the database open.
-func hold(ctx context.Context, cfg *pgx.ConnConfig, node int32) (*holder, error) {
-	h := &holder{cfg: cfg, node: node}
+// hold takes the locks of a node. [ErrInUse] if the node is to be alone, or another is, and there is
+// another.
+func hold(ctx context.Context, cfg *pgx.ConnConfig, node int32, alone bool) (*holder, error) {
+	h := &holder{cfg: cfg, node: node, alone: alone}
 	if err := h.take(ctx); err != nil {
 		return nil, err
 	}
@@ -58,10 +60,14 @@ func (h *holder) take(ctx context.Context) error {
 		conn.Close(ctx)
 		return err
 	}
-	var alone, mine bool
-	err = conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1, $2), pg_try_advisory_lock($3, $4)",
-		lockClass, lockServer, lockImport, h.node).Scan(&alone, &mine)
-	if err == nil && !(alone && mine) {
+	lock := "pg_try_advisory_lock_shared"
+	if h.alone {
+		lock = "pg_try_advisory_lock"
+	}
+	var open, mine bool
+	err = conn.QueryRow(ctx, "SELECT "+lock+"($1, $2), pg_try_advisory_lock($3, $4)", lockClass,
+		lockServer, lockImport, h.node).Scan(&open, &mine)
+	if err == nil && !(open && mine) {
 		err = ErrInUse
 	}
 	if err != nil {

@@ -64,11 +64,14 @@ type Options struct {
 	// Beside opens the store also while servers have it open, for a short administrative change.
 	// Nothing is done in the background, and the schema must be that of this program.
 	Beside bool
+
+	// Alone opens the store if no server has it open, and keeps others from opening it.
+	Alone bool
 }
 
 // Open opens the store in a database, whose URL is one of libpq's, and makes the tables if they are
-// not there. It fails if another process has the database open ([ErrInUse]), if the server is a
-// standby, if the schema is another program's or was made by a newer version.
+// not there. Any number of servers can have it open. It fails with [ErrInUse] if one is to be alone,
+// if the server is a standby, if the schema is another program's or was made by a newer version.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	s, err := open(ctx, url, o)
 	if err != nil {
@@ -103,7 +106,7 @@ func open(ctx context.Context, url string, o Options) (_ *Store, err error) {
 	sweeps, stop := context.WithCancel(context.Background())
 	s.stopSweeps = stop
 	if !o.Beside {
-		if s.holder, err = hold(ctx, cfg.ConnConfig, s.node); err != nil {
+		if s.holder, err = hold(ctx, cfg.ConnConfig, s.node, o.Alone); err != nil {
 			stop()
 			return nil, err
 		}
@@ -173,7 +176,7 @@ func (s *Store) shutDown() (err error) {
 	return err
 }
 
-// unlimited is a context for what reads whole collections.
+// background is a context for what does not end with a request.
 func background(limit time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), limit)
 }

@@ -189,6 +189,44 @@ func (s *Server) Kill(t testing.TB) {
 	os.Remove(filepath.Join(s.data, "postmaster.pid"))
 }
 
+// Save keeps the data as it is, and the server goes on.
+func (s *Server) Save(t testing.TB) {
+	t.Helper()
+	s.Kill(t)
+	s.copyData(t, s.data, s.data+"-saved")
+	s.Run(t)
+}
+
+// Return kills the server and starts it with the data that was saved: what was committed since is
+// lost.
+func (s *Server) Return(t testing.TB) {
+	t.Helper()
+	s.Kill(t)
+	if err := os.RemoveAll(s.data); err != nil {
+		t.Fatal(err)
+	}
+	s.copyData(t, s.data+"-saved", s.data)
+	s.Run(t)
+}
+
+func (s *Server) copyData(t testing.TB, from, to string) {
+	t.Helper()
+	if out, err := exec.Command("cp", "-a", from, to).CombinedOutput(); err != nil {
+		t.Fatalf("copy the data: %v\n%s", err, out)
+	}
+}
+
+// BecomeStandby starts the server anew as a standby, which can be read.
+func (s *Server) BecomeStandby(t testing.TB) {
+	t.Helper()
+	s.Kill(t)
+	signal := filepath.Join(s.data, "standby.signal")
+	if err := os.WriteFile(signal, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.Run(t)
+}
+
 // inUse reports whether a process of the server is left: one is attached to its shared memory.
 func (s *Server) inUse() bool {
 	entries, err := os.ReadDir("/proc")
@@ -241,4 +279,18 @@ func (s *Server) Exec(t testing.TB, url, statement string) {
 	if _, err := conn.Exec(context.Background(), statement); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Number returns what a query for one number finds, as the user postgres.
+func Number(t testing.TB, url, query string) (n int) {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if err := conn.QueryRow(context.Background(), query).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
