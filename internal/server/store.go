@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -14,7 +13,6 @@ import (
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/index/exact"
 	"github.com/recollect-dev/recollect/internal/index/shared"
-	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/postgres"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
 	"github.com/recollect-dev/recollect/internal/transfer"
@@ -122,7 +120,8 @@ func openPostgres(ctx context.Context, cfg Config, log *slog.Logger) (*record, e
 	return &record{
 		store:      s,
 		identities: s.Identities(),
-		backup:     elsewhere{},
+		backup: &transfer.Backup{Store: s, Database: postgres.SnapshotName, Data: cfg.Data,
+			Program: cfg.Version, MasterKey: os.Getenv(iam.MasterKeyEnv)},
 		keys: func(ctx context.Context) (root iam.AccessKey, file string, sealer *iam.Sealer,
 			err error) {
 			sealer, err = iam.OpenSharedSealer(ctx, cfg.Data, os.Getenv, s.Identities())
@@ -145,16 +144,6 @@ func openPostgres(ctx context.Context, cfg Config, log *slog.Logger) (*record, e
 			return index{f, f.Memory(), f.Close}, index{u, u.Memory(), u.Close}, nil
 		},
 	}, nil
-}
-
-// elsewhere is the backup of a server whose database is backed up by its own tools.
-type elsewhere struct{}
-
-// Write returns an error.
-func (elsewhere) Write(context.Context, io.Writer, string) error {
-	return recollect.Errorf(recollect.CodeInvalidParameter,
-		"This server keeps its data in PostgreSQL: back the database up with pg_dump or the tools "+
-			"of its service, and the master key beside it.")
 }
 
 // openStore opens the store, and deletes the thumbnails of earlier runs if the configuration says

@@ -44,9 +44,10 @@ type Store struct {
 }
 
 var (
-	_ face.Store        = (*Store)(nil)
-	_ transfer.Viewer   = (*Store)(nil)
-	_ transfer.Incoming = (*Store)(nil)
+	_ face.Store           = (*Store)(nil)
+	_ transfer.Snapshotter = (*Store)(nil)
+	_ transfer.Viewer      = (*Store)(nil)
+	_ transfer.Incoming    = (*Store)(nil)
 )
 
 var (

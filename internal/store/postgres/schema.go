@@ -23,40 +23,61 @@ var migrations embed.FS
 // the same moment do it one after the other. With beside it changes nothing, and fails if the
 // schema is another one: nodes of another version may be at work.
 func migrate(ctx context.Context, conn *pgx.Conn, beside bool) error {
-	scripts, err := fs.Glob(migrations, "migrations/*.sql")
+	newest, err := newestVersion()
 	if err != nil {
 		return err
 	}
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		// A long migration of another node is waited for, and none of one's own is cut short.
-		if _, err := tx.Exec(ctx,
-			"SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1, $2)", lockClass,
-			lockMigration); err != nil {
-			return err
-		}
-		version, err := readVersion(ctx, tx)
+		version, err := lockSchema(ctx, tx)
 		switch {
 		case err != nil:
 			return err
-		case version > len(scripts) || version < 0:
+		case version > newest || version < 0:
 			return fmt.Errorf("the database has schema version %d, and this program knows versions "+
-				"up to %d: use the newer program that wrote it", version, len(scripts))
-		case beside && version != len(scripts):
+				"up to %d: use the newer program that wrote it", version, newest)
+		case beside && version != newest:
 			return fmt.Errorf("the database has schema version %d, and this program works with "+
 				"version %d: use the program of the version that the server runs, or, if this one "+
 				"is newer, start its server once, which brings the schema up to date", version,
-				len(scripts))
+				newest)
 		}
-		for i, name := range scripts[version:] {
-			if err := runScript(ctx, tx, name, version+i+1); err != nil {
-				return fmt.Errorf("migrate to schema version %d: %w", version+i+1, err)
-			}
-		}
-		return nil
+		return runScripts(ctx, tx, version, newest)
 	})
+}
+
+// newestVersion is the schema version that this program works with.
+func newestVersion() (int, error) {
+	scripts, err := fs.Glob(migrations, "migrations/*.sql")
+	return len(scripts), err
+}
+
+// lockSchema makes others that change the schema wait until the transaction ends, waits for them,
+// and returns the version that the schema has, 0 if it is not there.
+func lockSchema(ctx context.Context, tx pgx.Tx) (version int, err error) {
+	// A long migration of another node is waited for, and none of one's own is cut short.
+	if _, err := tx.Exec(ctx,
+		"SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"); err != nil {
+		return 0, err
+	}
+	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1, $2)", lockClass,
+		lockMigration); err != nil {
+		return 0, err
+	}
+	return readVersion(ctx, tx)
+}
+
+// runScripts leads from one version to another.
+func runScripts(ctx context.Context, tx pgx.Tx, from, to int) error {
+	scripts, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return err
+	}
+	for i, name := range scripts[from:to] {
+		if err := runScript(ctx, tx, name, from+i+1); err != nil {
+			return fmt.Errorf("migrate to schema version %d: %w", from+i+1, err)
+		}
+	}
+	return nil
 }
 
 // readVersion returns the version of the schema, 0 if it is not there. A schema of this name that
