@@ -5,11 +5,19 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/rekognition"
 
+	"github.com/recollect-dev/recollect/internal/face"
+	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/store/postgres"
 	"github.com/recollect-dev/recollect/internal/store/postgres/postgrestest"
+	"github.com/recollect-dev/recollect/internal/store/sqlite"
+	"github.com/recollect-dev/recollect/internal/store/storetest"
+	"github.com/recollect-dev/recollect/internal/transfer/transfertest"
 )
 
 // TestCommandsOnPostgres: keys, the master key, backup and restore of servers that share a
@@ -77,5 +85,96 @@ func TestCommandsOnPostgres(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(data, "recollect.db")); err == nil {
 			t.Error("the folder has a database of SQLite's")
 		}
+	}
+}
+
+// TestMove: a database has what the folder of a server has, again after an interruption, and nothing
+// is overwritten.
+func TestMove(t *testing.T) {
+	ctx := t.Context()
+	database := postgrestest.Start(t)
+	from, url := t.TempDir(), database.NewDatabase(t)
+	home := recollect.Realm{Account: "123456789012", Region: "us-east-1"}
+	source, err := sqlite.Open(ctx, from, sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	transfertest.Fill(t, source, home, "people", 700)
+	transfertest.Fill(t, source, recollect.Realm{Account: "210987654321", Region: "eu-west-1"},
+		"people", 3)
+	shown := storetest.NewFaceOf(4)
+	shown.Thumbnail = []byte("a picture")
+	small, err := source.CreateCollection(ctx, face.Collection{Realm: home, ID: "small",
+		CreatedAt: time.UnixMilli(5)}, nil, 0)
+	if err == nil {
+		_, _, err = source.AddFaces(ctx, small.Key, []face.Face{shown}, 10)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := transfertest.Contents(t, source, home, "people")
+	sealer, err := iam.OpenSealer(ctx, from, source.Identities())
+	if err != nil {
+		t.Fatal(err)
+	}
+	identities := iam.NewService(source.Identities(), sealer, iam.AccessKey{})
+	if _, err := identities.CreateUser(ctx, home.Account, "anna"); err != nil {
+		t.Fatal(err)
+	}
+	key, err := identities.CreateAccessKey(ctx, home.Account, "anna")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := recollectProgram(t, "move", "--from", from, "--to", url); err == nil ||
+		!strings.Contains(err.Error(), "stop the server") {
+		t.Errorf("from a folder in use: %v", err)
+	}
+	if err := source.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	for _, state := range []string{"moved", "was there"} {
+		out, err := recollectProgram(t, "move", "--from", from, "--to", url)
+		if err != nil || strings.Count(out, state) != 3 ||
+			!strings.Contains(out, "3 collections with 704 faces") {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	target, err := postgres.Open(ctx, url, postgres.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := transfertest.Contents(t, target, home, "people"); got != want {
+		t.Errorf("there was\n%.2000s\nand is\n%.2000s", want, got)
+	}
+	c, err := target.Collection(ctx, home, "small")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if jpeg, err := target.Thumbnail(ctx, c.Key, shown.ID); err != nil ||
+		string(jpeg) != "a picture" {
+		t.Errorf("the thumbnail is %q, %v", jpeg, err)
+	}
+	got, ok, err := iam.NewService(target.Identities(), sealer, iam.AccessKey{}).AccessKey(ctx,
+		key.ID)
+	if err != nil || !ok || got.Secret != key.Secret {
+		t.Errorf("the key after the move: %v, %v", ok, err)
+	}
+
+	// A collection that is another is left as it is, and said.
+	if _, _, err := target.DeleteFaces(ctx, c.Key, []string{shown.ID}); err != nil {
+		t.Fatal(err)
+	}
+	other := shown
+	other.Confidence = 1
+	if _, _, err := target.AddFaces(ctx, c.Key, []face.Face{other}, 10); err != nil {
+		t.Fatal(err)
+	}
+	if err := target.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := recollectProgram(t, "move", "--from", from, "--to", url); err == nil ||
+		!strings.Contains(err.Error(), "small") {
+		t.Errorf("over another collection: %v", err)
 	}
 }

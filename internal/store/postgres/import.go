@@ -99,8 +99,8 @@ func (i *incoming) AddUsers(ctx context.Context, users []face.User) error {
 	})
 }
 
-// AddFaces adds faces with their ids, vectors and the ids of the users that have them, who are
-// there already. CodeConflict if an id is there already, CodeInvalidParameter if the vectors of the
+// AddFaces adds faces with their ids, vectors, thumbnails and the ids of the users that have them,
+// who are there already. CodeConflict if an id is there already, CodeInvalidParameter if the vectors of the
 // import would differ in their dimension.
 func (i *incoming) AddFaces(ctx context.Context, faces []face.Face) error {
 	records, vectors := make([]record.Face, len(faces)), make([][]float32, len(faces))
@@ -130,6 +130,7 @@ func (i *incoming) AddFaces(ctx context.Context, faces []face.Face) error {
 		}
 		for n, r := range records {
 			rows.add(r, keys[n], l.nextSeq())
+			rows.addThumbnail(keys[n], r.Face.Thumbnail)
 			if r.Face.UserID != "" {
 				users, owned = append(users, r.Face.UserID), append(owned, r.ID)
 			}
