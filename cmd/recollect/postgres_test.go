@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -125,6 +127,14 @@ func TestMove(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	role := iam.Role{Account: home.Account, Name: "camera", ID: "AROACAMERA", TrustPolicy: "{}",
+		MaxSession: time.Hour, CreatedAt: time.UnixMilli(5).UTC(),
+		Policies: []iam.PolicyDocument{{Name: "p", Document: "{}"}}}
+	revoked := time.UnixMilli(1_700_000_000_000).UTC()
+	if err := errors.Join(source.Identities().CreateRole(ctx, role),
+		source.Identities().RevokeSessions(ctx, home.Account, revoked)); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := recollectProgram(t, "move", "--from", from, "--to", url); err == nil ||
 		!strings.Contains(err.Error(), "stop the server") {
 		t.Errorf("from a folder in use: %v", err)
@@ -159,6 +169,15 @@ func TestMove(t *testing.T) {
 		key.ID)
 	if err != nil || !ok || got.Secret != key.Secret {
 		t.Errorf("the key after the move: %v, %v", ok, err)
+	}
+
+	if r, err := target.Identities().Role(ctx, home.Account, "camera"); err != nil ||
+		!reflect.DeepEqual(r, role) {
+		t.Errorf("the role after the move: %+v, %v", r, err)
+	}
+	if at, err := target.Identities().SessionsRevoked(ctx, home.Account); err != nil ||
+		!at.Equal(revoked) {
+		t.Errorf("the root's sessions are revoked up to %v, %v", at, err)
 	}
 
 	// A collection that is another is left as it is, and said.

@@ -34,8 +34,11 @@ type MoveTarget interface {
 type Mover struct {
 	From           MoveSource
 	To             MoveTarget
-	FromIdentities iam.Store
-	ToIdentities   iam.Store
+	FromIdentities iam.Stores
+	ToIdentities   iam.Stores
+
+	// Account is that of the root key.
+	Account string
 
 	// Moved is called with each collection that is in the target as it is in the source; was says
 	// that it was before.
@@ -226,8 +229,8 @@ func compareAll[T any](first, second func(each func(T) error) error, plain func(
 	return nil
 }
 
-// moveIdentities moves the users of the API with their policies and keys, whose secrets stay sealed
-// with the same master key.
+// moveIdentities moves roles, and the users of the API with their policies and keys, whose secrets
+// stay sealed with the same master key.
 func (m *Mover) moveIdentities(ctx context.Context) error {
 	users, err := m.FromIdentities.Users(ctx, "")
 	if err != nil {
@@ -237,8 +240,53 @@ func (m *Mover) moveIdentities(ctx context.Context) error {
 		if err := m.moveUser(ctx, u); err != nil {
 			return fmt.Errorf("user %s: %w", u.Name, err)
 		}
+		// The sessions of a root are revoked by its account.
+		if err := m.moveRevocations(ctx, u.ID, u.Account); err != nil {
+			return err
+		}
+	}
+	roles, err := m.FromIdentities.Roles(ctx, "")
+	if err != nil {
+		return err
+	}
+	for _, r := range roles {
+		if err := m.moveRole(ctx, r); err != nil {
+			return fmt.Errorf("role %s: %w", r.Name, err)
+		}
+		if err := m.moveRevocations(ctx, r.ID, r.Account); err != nil {
+			return err
+		}
+	}
+	return m.moveRevocations(ctx, m.Account)
+}
+
+// moveRevocations moves the times up to which the sessions of some ids are revoked.
+func (m *Mover) moveRevocations(ctx context.Context, ids ...string) error {
+	for _, id := range ids {
+		at, err := m.FromIdentities.SessionsRevoked(ctx, id)
+		if err != nil {
+			return err
+		}
+		if at.IsZero() {
+			continue
+		}
+		if err := m.ToIdentities.RevokeSessions(ctx, id, at); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+func (m *Mover) moveRole(ctx context.Context, r iam.Role) error {
+	err := m.ToIdentities.CreateRole(ctx, r)
+	if !errors.Is(err, iam.ErrExists) {
+		return err
+	}
+	there, err := m.ToIdentities.Role(ctx, r.Account, r.Name)
+	if err == nil && !reflect.DeepEqual(there, r) {
+		err = errDiffers
+	}
+	return err
 }
 
 func (m *Mover) moveUser(ctx context.Context, u iam.User) error {

@@ -38,7 +38,8 @@ type table struct {
 
 // tables are those that a snapshot has, referenced ones first.
 const tables = "collections users faces embeddings user_vectors thumbnails tags doomed imports " +
-	"answers settings iam_users iam_user_policies iam_access_keys iam_root_keys"
+	"answers settings iam_users iam_user_policies iam_access_keys iam_root_keys iam_roles " +
+	"iam_revocations"
 
 // Snapshot writes the whole store, as of one moment, to a new file that its owner alone can read:
 // a zip file of the tables. Others can change the store meanwhile.

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"archive/zip"
 	"errors"
 	"fmt"
 	"os"
@@ -23,7 +24,8 @@ import (
 func TestSnapshot(t *testing.T) {
 	ctx := t.Context()
 	server := postgrestest.Start(t)
-	s := openStore(t, server.NewDatabase(t))
+	source := server.NewDatabase(t)
+	s := openStore(t, source)
 	c := transfertest.Fill(t, s, home, "people", 300)
 	was := transfertest.Contents(t, s, home, "people")
 	shown := storetest.NewFaceOf(4)
@@ -60,6 +62,16 @@ func TestSnapshot(t *testing.T) {
 	highest, err := s.HighestFaceKey(ctx)
 	if err != nil {
 		t.Fatal(err)
+	}
+
+	z, err := zip.OpenReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	if n := postgrestest.Number(t, source, "SELECT count(*) FROM pg_tables "+
+		"WHERE schemaname = 'recollect' AND tablename <> 'schema_version'"); n != len(z.File)-1 {
+		t.Errorf("the snapshot has %d of %d tables", len(z.File)-1, n)
 	}
 
 	url := server.NewDatabase(t)
