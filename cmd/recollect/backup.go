@@ -24,7 +24,8 @@ import (
 const aboutBackup = "A backup contains the server's data: collections with the vectors of their " +
 	"faces, users, keys and policies, and the master\n" +
 	"key that encrypts the keys. Its reader can act as any user of the server: protect it like " +
-	"the data folder. The root key is not in it."
+	"the data folder. The root key is in it only if the " +
+	"data is in PostgreSQL."
 
 func backupCommand() *cobra.Command {
 	var c client
@@ -35,8 +36,7 @@ func backupCommand() *cobra.Command {
 		Long: "Write a backup of a whole server, as of one moment, to a new file, while the " +
 			"server runs. It is checked before it gets its name.\n\n" + aboutBackup +
 			"\n\nThe key must be the root's, or of a user with the policy administrator. With " +
-			"--data or --store no key is asked for: whoever can read the folder or the database " +
-			"may.",
+			"--data or --store no key is needed, but permission to read the folder or the database.",
 		Example: "  recollect backup recollect-2026-01-31.zip\n" +
 			"  recollect backup backup.zip --endpoint https://faces.example --profile operator\n" +
 			"  recollect backup backup.zip --data ./data\n" +
@@ -73,9 +73,9 @@ func restoreCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "restore FILE",
 		Short: "Make a data folder from a backup",
-		Long: "Make a new data folder from a backup. All of the backup is checked first, and the " +
-			"folder is there as a whole or not at all.\n" +
-			"The first start on it makes a new root key; users' keys go on working.\n\n" +
+		Long: "Make a new data folder from a backup. The whole backup is checked first, and the " +
+			"folder is made completely or not at all.\n" +
+			"The first start of a server on it makes a new root key; users' keys stay valid.\n\n" +
 			"With --store the backup must be one of servers with PostgreSQL. The tables are made in " +
 			"an empty database, all or none, and\nthe master key is put into the folder. The root key " +
 			"is as it was.",
