@@ -76,9 +76,9 @@ func restoreCommand() *cobra.Command {
 		Long: "Make a new data folder from a backup. The whole backup is checked first, and the " +
 			"folder is made completely or not at all.\n" +
 			"The first start of a server on it makes a new root key; users' keys stay valid.\n\n" +
-			"With --store the backup must be one of servers with PostgreSQL. The tables are made in " +
-			"an empty database, all or none, and\nthe master key is put into the folder. The root key " +
-			"is as it was.",
+			"With --store the backup must be one of servers with PostgreSQL. The tables are made " +
+			"in an empty database, all or none, and\nthe master key is put into the folder. The " +
+			"root key is as it was.",
 		Example: "  recollect restore backup.zip --data ./restored\n" +
 			"  recollect serve --data ./restored\n" +
 			"  recollect restore backup.zip --store postgres://recollect@db/faces --data ./data",

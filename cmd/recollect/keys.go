@@ -22,8 +22,8 @@ const aboutPolicies = "A policy is administrator, full-access, read-only, s3-rea
 	"that are S3 objects), or a file in the\n" +
 	"IAM JSON policy language. A user without one may do nothing."
 
-// keysCommand manages the access keys of users, in the data folder or the database, whether a server
-// runs on it or not.
+// keysCommand manages the access keys of users, in the data folder or the database, whether a
+// server runs on it or not.
 func keysCommand() *cobra.Command {
 	var at location
 	var account string

@@ -22,13 +22,13 @@ func moveCommand() *cobra.Command {
 		Use:   "move",
 		Short: "Move a server's data to a PostgreSQL database",
 		Long: "Copy all data of a folder to a PostgreSQL database, for servers with --store: " +
-			"collections with their faces, users and tags, the users\nof the API with their keys and " +
-			"policies, roles, the root key and the check value of the master key. Each collection is " +
-			"compared with\nthe original afterwards, face by face. The folder stays as it is, and its " +
-			"server must be stopped. After an interruption run it\nagain: it goes on with the " +
+			"collections with their faces, users and tags, the users\nof the API with their keys " +
+			"and policies, roles, the root key and the check value of the master key. Each " +
+			"collection is compared with\nthe original afterwards, face by face. The folder stays " +
+			"as it is, and its server must be stopped. After an interruption run it\nagain: it goes on with the " +
 			"collections that are missing, and compares the others.\n\n" +
-			"The servers need the file master-key of the folder. Answers to calls with a client token " +
-			"are not moved.",
+			"The servers need the file master-key of the folder. Answers to calls with a client " +
+			"token are not moved.",
 		Example: "  recollect move --from ./data --to postgres://recollect@db/faces",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -65,7 +65,8 @@ func move(ctx context.Context, from, to, account string, w io.Writer) (err error
 	}
 	var collections, faces int64
 	mover := transfer.Mover{From: source, To: target, FromIdentities: source.Identities(),
-		ToIdentities: target.Identities(), Account: account, Moved: func(c face.Collection, was bool) {
+		ToIdentities: target.Identities(), Account: account,
+		Moved: func(c face.Collection, was bool) {
 			collections, faces = collections+1, faces+c.FaceCount
 			what := "moved"
 			if was {

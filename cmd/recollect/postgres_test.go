@@ -90,8 +90,8 @@ func TestCommandsOnPostgres(t *testing.T) {
 	}
 }
 
-// TestMove: a database has what the folder of a server has, again after an interruption, and nothing
-// is overwritten.
+// TestMove: a database has what the folder of a server has, again after an interruption, and
+// nothing is overwritten.
 func TestMove(t *testing.T) {
 	ctx := t.Context()
 	database := postgrestest.Start(t)

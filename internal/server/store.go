@@ -100,6 +100,7 @@ func openSQLite(ctx context.Context, cfg Config, log *slog.Logger) (*record, err
 				return faces, users, err
 			}
 			f := exact.New(s, exact.Options{Files: files, Log: log})
+			//nolint:contextcheck // the read continues in the background and ends with the index
 			f.Warm() // while networks load, on another core
 			u := exact.New(exact.SourceFunc(s.UserVectors), exact.Options{MaxBytes: maxUserBytes})
 			return index{f, f, f.Close}, index{u, u, u.Close}, nil

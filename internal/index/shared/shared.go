@@ -233,6 +233,7 @@ func (x *Index) update(ctx context.Context, c face.CollectionKey) error {
 	if r == nil {
 		r = &reading{done: make(chan struct{})}
 		k.next = r
+		//nolint:contextcheck // searches of many callers share a reading
 		x.tasks.Go(func() { x.run(c, k, r) })
 	}
 	k.joining.Unlock()

@@ -229,8 +229,8 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// TestCommitsOfOthers are found by the next search, and so are later vectors of a key and the end of
-// one.
+// TestCommitsOfOthers are found by the next search, and so are later vectors of a key and the end
+// of one.
 func TestCommitsOfOthers(t *testing.T) {
 	s := newSource()
 	x := newIndex(t, s)

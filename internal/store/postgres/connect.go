@@ -83,8 +83,8 @@ func checkConnection(ctx context.Context, conn *pgx.Conn) error {
 		(SELECT oid FROM pg_database WHERE datname = current_database()) || '/' ||
 		left(pg_walfile_name(pg_current_wal_lsn()), 8) || '/' ||
 		extract(epoch FROM pg_postmaster_start_time()),
-		current_setting('transaction_read_only')::bool, current_setting('synchronous_commit')`).Scan(
-		&history, &readOnly, &commit)
+		current_setting('transaction_read_only')::bool,
+		current_setting('synchronous_commit')`).Scan(&history, &readOnly, &commit)
 	if err != nil {
 		return fmt.Errorf("read the timeline of the server: %w", err)
 	}

@@ -130,7 +130,7 @@ func numbers[K ~int64](keys []K) []int64 {
 func (s *Store) Face(ctx context.Context, c face.CollectionKey, id string) (face.Face, error) {
 	var f face.Face
 	parsed, ok := record.ParseID(id)
-	err := error(pgx.ErrNoRows)
+	err := pgx.ErrNoRows
 	if ok {
 		f, err = readOne(ctx, s, scanFaceVector, "SELECT "+faceColumns+`, encoding, vector
 			FROM faces f JOIN embeddings ON face_key = f.key

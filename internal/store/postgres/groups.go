@@ -69,6 +69,7 @@ func (g *groups) do(ctx context.Context, key face.CollectionKey, c *change) erro
 	queue, working := g.waiting[key]
 	g.waiting[key] = append(queue, c)
 	if !working {
+		//nolint:contextcheck // changes of many callers share a transaction
 		g.workers.Go(func() { g.work(key) })
 	}
 	g.mu.Unlock()

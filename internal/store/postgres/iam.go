@@ -232,8 +232,8 @@ func (i Identities) changeUser(ctx context.Context, account, name string,
 	change func(context.Context, pgx.Tx) error) error {
 	return i.store.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		var one int
-		err := tx.QueryRow(ctx, "SELECT 1 FROM iam_users WHERE account = $1 AND folded = lower($2) "+
-			"FOR NO KEY UPDATE", account, name).Scan(&one)
+		err := tx.QueryRow(ctx, "SELECT 1 FROM iam_users WHERE account = $1 "+
+			"AND folded = lower($2) FOR NO KEY UPDATE", account, name).Scan(&one)
 		if err != nil {
 			return orNotFound(err)
 		}

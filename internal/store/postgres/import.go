@@ -83,7 +83,8 @@ func (i *incoming) AddUsers(ctx context.Context, users []face.User) error {
 				seqs = append(seqs, l.nextSeq())
 			}
 		}
-		_, err := l.conn.Exec(ctx, `INSERT INTO users (collection_key, user_id, system_id, created_ms)
+		_, err := l.conn.Exec(ctx, `INSERT INTO users
+			(collection_key, user_id, system_id, created_ms)
 			SELECT $1, id, system, created FROM unnest($2::text[], $3::uuid[], $4::bigint[])
 				AS row (id, system, created)`, i.key, ids, systems, created)
 		if err != nil {
@@ -100,8 +101,8 @@ func (i *incoming) AddUsers(ctx context.Context, users []face.User) error {
 }
 
 // AddFaces adds faces with their ids, vectors, thumbnails and the ids of the users that have them,
-// who are there already. CodeConflict if an id is there already, CodeInvalidParameter if the vectors of the
-// import would differ in their dimension.
+// who are there already. CodeConflict if an id is there already, CodeInvalidParameter if the
+// vectors of the import would differ in their dimension.
 func (i *incoming) AddFaces(ctx context.Context, faces []face.Face) error {
 	records, vectors := make([]record.Face, len(faces)), make([][]float32, len(faces))
 	for n, f := range faces {

@@ -482,9 +482,9 @@ func (c *client) own() {
 // TestLinearity: whatever node is asked, each answer is one that a single machine could have given:
 // an acknowledged change is in every later answer.
 //
-// With positions from a sequence, taken without the lock of the collection's row, as bigserial would
-// give them, the undisturbed part failed after 785 calls: three searches missed three faces that
-// had been acknowledged, and collections were loaded again 46 times.
+// With positions from a sequence, taken without the lock of the collection's row, as bigserial
+// would give them, the undisturbed part failed after 785 calls: three searches missed three faces
+// that had been acknowledged, and collections were loaded again 46 times.
 func TestLinearity(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -561,7 +561,8 @@ func testLinearity(t *testing.T, server *postgrestest.Server,
 			got, err := n.DescribeCollection(t.Context(), face.DescribeCollectionRequest{
 				Realm: home, CollectionID: o.ID})
 			if err != nil || !o.doubt && got.Collection.FaceCount != there {
-				t.Errorf("a collection of %d faces has %d, %v", there, got.Collection.FaceCount, err)
+				t.Errorf("a collection of %d faces has %d, %v", there, got.Collection.FaceCount,
+					err)
 			}
 		}
 		faces += len(o.faces)

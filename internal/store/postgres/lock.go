@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -15,7 +16,7 @@ const (
 	lockMigration = 1
 	lockServer    = 2 // shared by all servers; or held by one that is to be alone
 
-	lockRealm  = lockClass + 1 // and a hash of the realm: its number of collections is being counted
+	lockRealm  = lockClass + 1 // and a hash of the realm, whose collections are counted
 	lockImport = lockClass + 2 // and the number of a node: it is at work
 )
 
@@ -36,14 +37,14 @@ type holder struct {
 // lockInterval is how often a node makes sure that it holds its locks.
 const lockInterval = 2 * time.Second
 
-// hold takes the locks of a node. [ErrInUse] if the node is to be alone, or another is, and there is
-// another.
+// hold takes the locks of a node. [ErrInUse] if the node is to be alone, or another is, and there
+// is another.
 func hold(ctx context.Context, cfg *pgx.ConnConfig, node int32, alone bool) (*holder, error) {
 	h := &holder{cfg: cfg, node: node, alone: alone}
 	if err := h.take(ctx); err != nil {
 		return nil, err
 	}
-	ctx, h.stop = context.WithCancel(context.Background())
+	ctx, h.stop = context.WithCancel(context.WithoutCancel(ctx))
 	h.done.Go(func() { h.keep(ctx) })
 	return h, nil
 }
@@ -57,8 +58,7 @@ func (h *holder) take(ctx context.Context) error {
 		return err
 	}
 	if err := checkConnection(ctx, conn); err != nil {
-		conn.Close(ctx)
-		return err
+		return errors.Join(err, conn.Close(ctx))
 	}
 	lock := "pg_try_advisory_lock_shared"
 	if h.alone {
@@ -71,8 +71,7 @@ func (h *holder) take(ctx context.Context) error {
 		err = ErrInUse
 	}
 	if err != nil {
-		conn.Close(ctx)
-		return err
+		return errors.Join(err, conn.Close(ctx))
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -98,7 +97,7 @@ func (h *holder) keep(ctx context.Context) {
 			h.mu.Lock()
 			h.err = fmt.Errorf("the connection that holds the server's locks was lost: %w", err)
 			h.mu.Unlock()
-			h.conn.Close(ctx)
+			_ = h.conn.Close(ctx) // it is of no use
 		}
 		if err := h.take(ctx); err != nil && ctx.Err() == nil {
 			h.mu.Lock()

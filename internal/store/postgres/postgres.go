@@ -71,8 +71,8 @@ type Options struct {
 }
 
 // Open opens the store in a database, whose URL is one of libpq's, and makes the tables if they are
-// not there. Any number of servers can have it open. It fails with [ErrInUse] if one is to be alone,
-// if the server is a standby, if the schema is another program's or was made by a newer version.
+// not there. Any number of servers can have it open. It fails with [ErrInUse] if one is to be
+// alone, if the server is a standby, if the schema is another program's or was made by a newer version.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	s, err := open(ctx, url, o)
 	if err != nil {
@@ -104,7 +104,7 @@ func open(ctx context.Context, url string, o Options) (_ *Store, err error) {
 		return nil, err
 	}
 	s.groups.store = s
-	sweeps, stop := context.WithCancel(context.Background())
+	sweeps, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stopSweeps = stop
 	if !o.Beside {
 		if s.holder, err = hold(ctx, cfg.ConnConfig, s.node, o.Alone); err != nil {

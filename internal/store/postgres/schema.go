@@ -33,8 +33,8 @@ func migrate(ctx context.Context, conn *pgx.Conn, beside bool) error {
 		case err != nil:
 			return err
 		case version > newest || version < 0:
-			return fmt.Errorf("the database has schema version %d, and this program knows versions "+
-				"up to %d: use the newer program that wrote it", version, newest)
+			return fmt.Errorf("the database has schema version %d, and this program knows "+
+				"versions up to %d: use the newer program that wrote it", version, newest)
 		case beside && version != newest:
 			return fmt.Errorf("the database has schema version %d, and this program works with "+
 				"version %d: use the program of the version that the server runs, or, if this one "+
@@ -97,8 +97,8 @@ func readVersion(ctx context.Context, tx pgx.Tx) (version int, err error) {
 		return version, err
 	}
 	var objects int
-	if err := tx.QueryRow(ctx, "SELECT count(*) FROM pg_class WHERE relnamespace = $1::regnamespace",
-		schema).Scan(&objects); err != nil {
+	if err := tx.QueryRow(ctx,
+		"SELECT count(*) FROM pg_class WHERE relnamespace = $1::regnamespace", schema).Scan(&objects); err != nil {
 		return 0, err
 	}
 	if objects > 0 {

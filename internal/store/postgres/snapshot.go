@@ -153,8 +153,8 @@ func restore(ctx context.Context, url, path string) error {
 			return err
 		}
 		if version != 0 {
-			return recollect.Errorf(recollect.CodeAlreadyExists, "the database has a store already: "+
-				"name an empty database")
+			return recollect.Errorf(recollect.CodeAlreadyExists,
+				"the database has a store already: name an empty database")
 		}
 		if err := runScripts(ctx, tx, 0, m.SchemaVersion); err != nil {
 			return err

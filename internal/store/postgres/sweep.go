@@ -68,8 +68,8 @@ func (s *Store) sweepOnce(ctx context.Context) (more bool, err error) {
 	err = s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		more = false
 		var c face.CollectionKey
-		err := tx.QueryRow(ctx, "SELECT collection_key FROM doomed ORDER BY collection_key LIMIT 1 "+
-			"FOR UPDATE SKIP LOCKED").Scan(&c)
+		err := tx.QueryRow(ctx, "SELECT collection_key FROM doomed ORDER BY collection_key "+
+			"LIMIT 1 FOR UPDATE SKIP LOCKED").Scan(&c)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
@@ -78,8 +78,8 @@ func (s *Store) sweepOnce(ctx context.Context) (more bool, err error) {
 		}
 		more = true
 		for _, table := range []string{"faces", "users"} {
-			tag, err := tx.Exec(ctx, "DELETE FROM "+table+" WHERE key = ANY (ARRAY (SELECT key FROM "+
-				table+" WHERE collection_key = $1 LIMIT $2))", c, sweepFaces)
+			tag, err := tx.Exec(ctx, "DELETE FROM "+table+
+				" WHERE key = ANY (ARRAY (SELECT key FROM "+table+" WHERE collection_key = $1 LIMIT $2))", c, sweepFaces)
 			if err != nil || tag.RowsAffected() == sweepFaces {
 				return err
 			}

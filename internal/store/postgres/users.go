@@ -216,8 +216,8 @@ func (l *locked) changeMembers(ctx context.Context, user face.UserKey,
 		if len(step.keys) == 0 {
 			continue
 		}
-		tag, err := l.conn.Exec(ctx, step.update+" AND collection_key = $2 AND key = ANY ($3)", user,
-			l.key, numbers(step.keys))
+		tag, err := l.conn.Exec(ctx, step.update+" AND collection_key = $2 AND key = ANY ($3)",
+			user, l.key, numbers(step.keys))
 		if err != nil {
 			return err
 		}

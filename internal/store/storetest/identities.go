@@ -20,8 +20,8 @@ type Identities interface {
 	iam.SecretStore
 }
 
-// RunIdentities runs the suite of [iam.Store], [iam.RoleStore] and [iam.SecretStore]. Each test gets a store of its
-// own from open, which is empty and closed by open's cleanup.
+// RunIdentities runs the suite of [iam.Store], [iam.RoleStore] and [iam.SecretStore]. Each test
+// gets a store of its own from open, which is empty and closed by open's cleanup.
 func RunIdentities(t *testing.T, open func(t *testing.T) Identities) {
 	for _, test := range []struct {
 		name string

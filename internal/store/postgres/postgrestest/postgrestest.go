@@ -57,6 +57,7 @@ func Start(t testing.TB, settings ...string) *Server {
 			t.Fatal(err)
 		}
 	}
+	//nolint:gosec // G204: the program that make postgres has installed
 	initialize := exec.CommandContext(t.Context(), filepath.Join(bin, "initdb"), "--pgdata", s.data,
 		"--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--locale", "C",
 		"--no-sync")
@@ -74,7 +75,7 @@ func Start(t testing.TB, settings ...string) *Server {
 			t.Logf("the end of the server's log (%v): %s", err,
 				content[max(0, len(content)-10_000):])
 		}
-		s.log.Close()
+		_ = s.log.Close() // it was only read
 	})
 	s.Run(t)
 	return s
@@ -135,6 +136,7 @@ func (s *Server) run(t testing.TB) bool {
 	for _, setting := range s.settings {
 		args = append(args, "-c", setting)
 	}
+	//nolint:gosec // G204: as above
 	s.process = exec.Command("/bin/sh", args...)
 	s.process.Dir = filepath.Dir(s.data)
 	s.process.Stdout, s.process.Stderr = s.log, s.log
@@ -172,9 +174,9 @@ func (s *Server) Kill(t testing.TB) {
 	_, err := s.PID()
 	// The group has the shell and all server processes that did not make groups of their own,
 	// which those that the postmaster forks do.
-	syscall.Kill(-s.process.Process.Pid, syscall.SIGKILL)
-	s.process.Wait()
-	s.stdin.Close()
+	_ = syscall.Kill(-s.process.Process.Pid, syscall.SIGKILL) // it may have ended
+	_ = s.process.Wait()                                      // that it was killed
+	_ = s.stdin.Close()                                       // which Wait has done
 	s.process = nil
 	if err != nil {
 		return
@@ -211,6 +213,7 @@ func (s *Server) Return(t testing.TB) {
 
 func (s *Server) copyData(t testing.TB, from, to string) {
 	t.Helper()
+	//nolint:gosec // G204: folders of the test
 	if out, err := exec.Command("cp", "-a", from, to).CombinedOutput(); err != nil {
 		t.Fatalf("copy the data: %v\n%s", err, out)
 	}
@@ -221,7 +224,7 @@ func (s *Server) BecomeStandby(t testing.TB) {
 	t.Helper()
 	s.Kill(t)
 	signal := filepath.Join(s.data, "standby.signal")
-	if err := os.WriteFile(signal, nil, 0o644); err != nil {
+	if err := os.WriteFile(signal, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s.Run(t)
