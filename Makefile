@@ -20,6 +20,7 @@ MODULES  := . tools tools/release internal/engine/jpeg/asm internal/engine/visio
 include networks/networks.mk
 include internal/api/console/console.mk
 include internal/source/s3/s3.mk
+include internal/store/postgres/postgres.mk
 include conformance/conformance.mk
 include packaging/release.mk
 
@@ -48,7 +49,7 @@ skips:
 
 # What takes minutes, and many more with the race detector on, runs after the rest without it.
 SLOW := LFW|DetectCrowd|DetectHuge|CodesOfShortVectors
-test-go: networks console versitygw skips
+test-go: networks console versitygw postgres skips
 	@bash -o pipefail -c '{ $(GO) test -json -race -short -timeout 20m ./... && \
 		$(GO) test -json -timeout 20m -run "$(SLOW)" ./internal/engine/vision ./internal/index/exact && \
 		$(GO) test -C tools -json ./... ; } | tee $(RESULTS)/go.json | $(SKIPS) -show LFW'

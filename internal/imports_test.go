@@ -31,12 +31,18 @@ var mayImport = map[string][]string{
 		"/internal/transfer"},
 	"/internal/transfer/migration": {"/internal/face", "/internal/recollect",
 		"/internal/transfer/archive", "/internal/client/bulk"},
-	"/internal/index/exact": {"/internal/face", "/internal/recollect"},
+	"/internal/index/exact":  {"/internal/face", "/internal/recollect"},
+	"/internal/index/shared": {"/internal/face", "/internal/recollect", "/internal/index/exact"},
+	"/internal/store/record": {"/internal/face"},
 	"/internal/store/sqlite": {"/internal/face", "/internal/recollect", "/internal/iam",
-		"/internal/transfer"},
-	"/internal/source/s3":         {},
-	"/internal/client/bulk":       {},
-	"/internal/store/storetest":   {"/internal/face", "/internal/recollect"},
+		"/internal/transfer", "/internal/store/record"},
+	"/internal/store/postgres": {"/internal/face", "/internal/recollect", "/internal/iam",
+		"/internal/transfer", "/internal/store/record"},
+	"/internal/store/postgres/postgrestest": {},
+	"/internal/source/s3":                   {},
+	"/internal/client/bulk":                 {},
+	"/internal/store/storetest": {"/internal/face", "/internal/recollect", "/internal/iam",
+		"/internal/transfer", "/internal/transfer/transfertest"},
 	"/internal/index/indextest":   {"/internal/face", "/internal/recollect"},
 	"/internal/engine/enginetest": {"/internal/face", "/internal/recollect"},
 	"/internal/api/rekognition": {"/internal/face", "/internal/recollect", "/internal/iam",
@@ -60,8 +66,9 @@ var mayImport = map[string][]string{
 	"/internal/server": {"/internal/face", "/internal/recollect", "/internal/iam",
 		"/internal/metrics", "/internal/transfer", "/internal/api/admin",
 		"/internal/api/clientaddr", "/internal/api/console", "/internal/api/rekognition",
-		"/internal/api/sts", "/internal/oidc", "/internal/engine/onnx", "/internal/engine/pack", "/internal/engine/reference",
-		"/internal/engine/vision", "/internal/index/exact", "/internal/source/s3",
+		"/internal/api/sts", "/internal/oidc", "/internal/engine/onnx", "/internal/engine/pack",
+		"/internal/engine/reference", "/internal/engine/vision", "/internal/index/exact",
+		"/internal/index/shared", "/internal/source/s3", "/internal/store/postgres",
 		"/internal/store/sqlite"},
 	"/internal/server/certtest": {},
 	"/cmd/recollect": {"/internal/face", "/internal/recollect", "/internal/iam",
@@ -70,7 +77,7 @@ var mayImport = map[string][]string{
 		"/internal/api/clientaddr", "/internal/api/console", "/internal/api/rekognition",
 		"/internal/api/wire", "/internal/engine/pack",
 		"/internal/engine/reference", "/internal/engine/verification", "/internal/engine/vision",
-		"/internal/source/s3", "/internal/store/sqlite"},
+		"/internal/source/s3", "/internal/store/postgres", "/internal/store/sqlite"},
 
 	"/conformance/clients/go": {}, // as any user's program
 	"/packaging":              {}, // tests of what is built for release, from outside
@@ -80,6 +87,7 @@ var mayImport = map[string][]string{
 var confined = map[string]string{
 	"github.com/mattn/go-sqlite3": "/internal/store/",
 	"database/sql":                "/internal/store/",
+	"github.com/jackc/pgx/v5":     "/internal/store/",
 }
 
 func TestImportsPointInwards(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/store/postgres"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
 	"github.com/recollect-dev/recollect/internal/transfer"
 	"github.com/recollect-dev/recollect/internal/transfer/archive"
@@ -23,27 +24,32 @@ import (
 const aboutBackup = "A backup contains the server's data: collections with the vectors of their " +
 	"faces, users, keys and policies, and the master\n" +
 	"key that encrypts the keys. Its reader can act as any user of the server: protect it like " +
-	"the data folder. The root key is not in it."
+	"the data folder. The root key is in it only if the " +
+	"data is in PostgreSQL."
 
 func backupCommand() *cobra.Command {
 	var c client
-	var data string
+	var at location
 	cmd := &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Back up a whole server while it runs",
 		Long: "Write a backup of a whole server, as of one moment, to a new file, while the " +
 			"server runs. It is checked before it gets its name.\n\n" + aboutBackup +
 			"\n\nThe key must be the root's, or of a user with the policy administrator. With " +
-			"--data no key is needed, but permission to read the folder.",
+			"--data or --store no key is needed, but permission to read the folder or the database.",
 		Example: "  recollect backup recollect-2026-01-31.zip\n" +
 			"  recollect backup backup.zip --endpoint https://faces.example --profile operator\n" +
-			"  recollect backup backup.zip --data ./data",
+			"  recollect backup backup.zip --data ./data\n" +
+			"  recollect backup backup.zip --store postgres://recollect@db/faces --data ./data",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			size, err := writeArchive(ctx, args[0], archive.KindBackup, func(f *os.File) error {
-				if data != "" {
-					return backUpFolder(ctx, f, data)
+				switch {
+				case at.store != "":
+					return backUpDatabase(ctx, f, at)
+				case at.data != "":
+					return backUpFolder(ctx, f, at.data)
 				}
 				return download(ctx, f, &c, "backup", nil)
 			})
@@ -54,35 +60,57 @@ func backupCommand() *cobra.Command {
 		},
 	}
 	c.addFlags(cmd.Flags())
-	cmd.Flags().StringVar(&data, "data", "", "data folder to back up, instead of asking a server")
+	cmd.Flags().StringVar(&at.data, "data", "",
+		"data folder to back up, instead of asking a server; with --store, the folder that has "+
+			"the master key, if "+iam.MasterKeyEnv+" does not have it")
+	cmd.Flags().StringVar(&at.store, "store", "",
+		"URL of a PostgreSQL database to back up, instead of asking a server")
 	return cmd
 }
 
 func restoreCommand() *cobra.Command {
-	var data string
+	var at location
 	cmd := &cobra.Command{
 		Use:   "restore FILE",
 		Short: "Make a data folder from a backup",
 		Long: "Make a new data folder from a backup. The whole backup is checked first, and the " +
 			"folder is made completely or not at all.\n" +
-			"The first start of a server on it makes a new root key; users' keys stay valid.",
+			"The first start of a server on it makes a new root key; users' keys stay valid.\n\n" +
+			"With --store the backup must be one of servers with PostgreSQL. The tables are made " +
+			"in an empty database, all or none, and\nthe master key is put into the folder. The " +
+			"root key is as it was.",
 		Example: "  recollect restore backup.zip --data ./restored\n" +
-			"  recollect serve --data ./restored",
+			"  recollect serve --data ./restored\n" +
+			"  recollect restore backup.zip --store postgres://recollect@db/faces --data ./data",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			manifest, err := transfer.Restore(cmd.Context(), args[0], data,
-				transfer.Database{Name: sqlite.DatabaseName, Check: sqlite.Check,
-					Secrets: sqlite.OpenSecrets})
+			manifest, err := restoreTo(cmd.Context(), args[0], at)
 			if err == nil {
-				fmt.Fprintf(cmd.ErrOrStderr(), "%s is as the server was at %s\n", data,
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s is as the server was at %s\n", at.data,
 					manifest.CreatedAt)
 			}
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&data, "data", "", "folder to make, which must not exist or be empty")
+	cmd.Flags().StringVar(&at.data, "data", "",
+		"folder to make, which must not be there or be empty; with --store, folder that gets the "+
+			"master key")
+	cmd.Flags().StringVar(&at.store, "store", "",
+		"URL of an empty PostgreSQL database to restore to")
 	cmd.MarkFlagRequired("data")
 	return cmd
+}
+
+// restoreTo restores a backup to a new data folder or to an empty database.
+func restoreTo(ctx context.Context, file string, at location) (archive.Manifest, error) {
+	if at.store == "" {
+		return transfer.Restore(ctx, file, at.data, transfer.Database{Name: sqlite.DatabaseName,
+			Check: sqlite.Check, Secrets: sqlite.OpenSecrets})
+	}
+	return transfer.RestoreElsewhere(ctx, file, at.data, postgres.SnapshotName,
+		func(ctx context.Context, snapshot string) error {
+			return postgres.Restore(ctx, at.store, snapshot)
+		})
 }
 
 func exportCommand() *cobra.Command {
@@ -215,8 +243,7 @@ func download(ctx context.Context, f *os.File, c *client, path string, query url
 	return nil
 }
 
-// backUpFolder backs up a data folder, whether a server runs on it or not. The snapshot is made in
-// the archive's folder.
+// backUpFolder backs up a data folder, whether a server runs on it or not.
 func backUpFolder(ctx context.Context, f *os.File, data string) (err error) {
 	if _, err := os.Stat(filepath.Join(data, sqlite.DatabaseName)); err != nil {
 		return fmt.Errorf("there is no server's data in the folder: %w", err)
@@ -230,12 +257,34 @@ func backUpFolder(ctx context.Context, f *os.File, data string) (err error) {
 	if _, err := iam.OpenSealer(ctx, data, store.Identities()); err != nil {
 		return err
 	}
+	return writeBackup(ctx, f, transfer.Backup{Store: store, Database: sqlite.DatabaseName,
+		Data: data, Program: programVersion()})
+}
+
+// backUpDatabase backs up a PostgreSQL database, whether servers run on it or not.
+func backUpDatabase(ctx context.Context, f *os.File, at location) (err error) {
+	store, err := postgres.Open(ctx, at.store, postgres.Options{Beside: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	if at.data == "" && os.Getenv(iam.MasterKeyEnv) == "" {
+		return fmt.Errorf("name the folder that has the master key with --data, or put the key "+
+			"into the environment as %s", iam.MasterKeyEnv)
+	}
+	if _, err := iam.OpenSharedSealer(ctx, at.data, os.Getenv, store.Identities()); err != nil {
+		return err
+	}
+	return writeBackup(ctx, f, transfer.Backup{Store: store, Database: postgres.SnapshotName,
+		Data: at.data, Program: programVersion(), MasterKey: os.Getenv(iam.MasterKeyEnv)})
+}
+
+// writeBackup writes a backup to f. The snapshot is made beside that.
+func writeBackup(ctx context.Context, f *os.File, backup transfer.Backup) (err error) {
 	scratch, err := os.MkdirTemp(filepath.Dir(f.Name()), ".backup-*") // mode 0700
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	backup := transfer.Backup{Store: store, Database: sqlite.DatabaseName, Data: data,
-		Program: programVersion()}
 	return backup.Write(ctx, f, scratch)
 }

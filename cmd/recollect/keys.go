@@ -11,8 +11,10 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/store/postgres"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
 )
 
@@ -20,16 +22,17 @@ const aboutPolicies = "A policy is administrator, full-access, read-only, s3-rea
 	"that are S3 objects), or a file in the\n" +
 	"IAM JSON policy language. A user without one may do nothing."
 
-// keysCommand manages the access keys of users, in the data folder, whether a server runs on it or
-// not.
+// keysCommand manages the access keys of users, in the data folder or the database, whether a
+// server runs on it or not.
 func keysCommand() *cobra.Command {
-	var data, account string
+	var at location
+	var account string
 	cmd := &cobra.Command{Use: "keys", Short: "Manage users' access keys"}
-	cmd.PersistentFlags().StringVar(&data, "data", "data", "folder of the database")
+	at.addFlags(cmd.PersistentFlags())
 	cmd.PersistentFlags().StringVar(&account, "account", "123456789012", "account of the users")
 	configure(cmd)
 	with := func(run identityCommand) func(*cobra.Command, []string) error {
-		return onIdentities(&data, run)
+		return onIdentities(&at, run)
 	}
 
 	var policies []string
@@ -128,14 +131,14 @@ func keysCommand() *cobra.Command {
 				id string) error {
 				return s.DeleteAccessKey(ctx, id)
 			}),
-		revokeSessionsCommand(&data, &account),
-		rotateMasterCommand(&data), resetMasterCommand(&data),
+		revokeSessionsCommand(&at, &account),
+		rotateMasterCommand(&at), resetMasterCommand(&at),
 	)
 	return cmd
 }
 
 // revokeSessionsCommand ends the sessions of a user of the account *account, or of its root.
-func revokeSessionsCommand(data, account *string) *cobra.Command {
+func revokeSessionsCommand(at *location, account *string) *cobra.Command {
 	var root bool
 	cmd := &cobra.Command{
 		Use:   "revoke-sessions USER|--root",
@@ -148,7 +151,7 @@ func revokeSessionsCommand(data, account *string) *cobra.Command {
 			}
 			return nil
 		},
-		RunE: onIdentities(data, func(ctx context.Context, _ *cobra.Command,
+		RunE: onIdentities(at, func(ctx context.Context, _ *cobra.Command,
 			identities *iam.Service, args []string) error {
 			if root {
 				return identities.RevokeRootSessions(ctx, *account)
@@ -160,27 +163,52 @@ func revokeSessionsCommand(data, account *string) *cobra.Command {
 	return cmd
 }
 
-// identityCommand is a command on the identities of a data folder.
+// identityCommand is a command on the identities of a location.
 type identityCommand func(ctx context.Context, cmd *cobra.Command, identities *iam.Service,
 	args []string) error
 
-// onIdentities runs a command on the identities of the folder *data.
-func onIdentities(data *string, run identityCommand) func(*cobra.Command, []string) error {
+// onIdentities runs a command on the identities of a location.
+func onIdentities(at *location, run identityCommand) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		return withIdentities(cmd.Context(), *data, func(identities *iam.Service) error {
+		return withIdentities(cmd.Context(), *at, func(identities *iam.Service) error {
 			return run(cmd.Context(), cmd, identities, args)
 		})
 	}
 }
 
-// withIdentities opens the identities of an existing data folder.
-func withIdentities(ctx context.Context, data string, do func(*iam.Service) error) (err error) {
-	store, err := openData(ctx, data, sqlite.Options{Beside: true})
+// location is where a server's identities are.
+type location struct {
+	store string // URL of a PostgreSQL database; empty: the database is in data
+	data  string // folder, which has the master key
+}
+
+// addFlags adds the flags of a location.
+func (l *location) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&l.store, "store", "",
+		"URL of the servers' PostgreSQL database (default: the database in --data)")
+	flags.StringVar(&l.data, "data", "data", "folder of the database, and of the master key")
+}
+
+// withIdentities opens the identities of a location that is there.
+func withIdentities(ctx context.Context, at location, do func(*iam.Service) error) (err error) {
+	if at.store != "" {
+		store, err := postgres.Open(ctx, at.store, postgres.Options{Beside: true})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, store.Close()) }()
+		sealer, err := iam.OpenSharedSealer(ctx, at.data, os.Getenv, store.Identities())
+		if err != nil {
+			return err
+		}
+		return do(iam.NewService(store.Identities(), sealer, iam.AccessKey{}))
+	}
+	store, err := openData(ctx, at.data, sqlite.Options{Beside: true})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	sealer, err := iam.OpenSealer(ctx, data, store.Identities())
+	sealer, err := iam.OpenSealer(ctx, at.data, store.Identities())
 	if err != nil {
 		return err
 	}

@@ -4,15 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/store/postgres"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
 )
 
-// rotateMasterCommand replaces the master key of the folder *data.
-func rotateMasterCommand(data *string) *cobra.Command {
+// rotateMasterCommand replaces the master key of a location.
+func rotateMasterCommand(at *location) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rotate-master",
 		Short: "Encrypt all secrets with a new master key",
@@ -21,7 +23,7 @@ func rotateMasterCommand(data *string) *cobra.Command {
 			"is interrupted, the next start finds which master key is the right one.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			n, err := changeMasterKey(cmd.Context(), *data, iam.RotateMasterKey)
+			n, err := changeMasterKey(cmd.Context(), *at, iam.RotateMasterKey)
 			if err != nil {
 				return err
 			}
@@ -32,8 +34,8 @@ func rotateMasterCommand(data *string) *cobra.Command {
 	}
 }
 
-// resetMasterCommand replaces the lost master key of the folder *data.
-func resetMasterCommand(data *string) *cobra.Command {
+// resetMasterCommand replaces the lost master key of a location.
+func resetMasterCommand(at *location) *cobra.Command {
 	return &cobra.Command{
 		Use:   "reset-master",
 		Short: "Make a new master key in place of one that is lost, and delete all users' keys",
@@ -42,7 +44,7 @@ func resetMasterCommand(data *string) *cobra.Command {
 			"their policies stay. The server must be stopped.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			n, err := changeMasterKey(cmd.Context(), *data, iam.ResetMasterKey)
+			n, err := changeMasterKey(cmd.Context(), *at, iam.ResetMasterKey)
 			if err != nil {
 				return err
 			}
@@ -53,18 +55,42 @@ func resetMasterCommand(data *string) *cobra.Command {
 	}
 }
 
-// changeMasterKey changes the master key of a folder that no server runs on.
-func changeMasterKey(ctx context.Context, data string,
+// changeMasterKey changes the master key of a location that no server runs on.
+func changeMasterKey(ctx context.Context, at location,
 	change func(context.Context, string, iam.SecretStore) (int, error)) (n int, err error) {
-	store, err := openData(ctx, data, sqlite.Options{})
-	if errors.Is(err, sqlite.ErrInUse) {
+	secrets, closeStore, err := openAlone(ctx, at)
+	if errors.Is(err, sqlite.ErrInUse) || errors.Is(err, postgres.ErrInUse) {
 		return 0, fmt.Errorf("stop the server first, which has the master key in memory: %w", err)
 	}
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	return change(ctx, data, store.Identities())
+	defer func() { err = errors.Join(err, closeStore()) }()
+	return change(ctx, at.data, secrets)
+}
+
+// openAlone opens the secrets of a location that no server runs on.
+func openAlone(ctx context.Context, at location) (iam.SecretStore, func() error, error) {
+	if at.store == "" {
+		store, err := openData(ctx, at.data, sqlite.Options{})
+		if err != nil {
+			return nil, nil, err
+		}
+		return store.Identities(), store.Close, nil
+	}
+	if os.Getenv(iam.MasterKeyEnv) != "" {
+		return nil, nil, fmt.Errorf("the master key is that of the environment (%s): put it into "+
+			"the file %s of the folder that --data names, which is changed, and give the servers "+
+			"the new one afterwards", iam.MasterKeyEnv, iam.MasterKeyFile)
+	}
+	if _, err := os.Stat(at.data); err != nil {
+		return nil, nil, fmt.Errorf("there is no such folder (name another with --data): %w", err)
+	}
+	store, err := postgres.Open(ctx, at.store, postgres.Options{Alone: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	return store.Identities(), store.Close, nil
 }
 
 func countAccessKeys(n int) string {

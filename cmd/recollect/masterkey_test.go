@@ -46,7 +46,7 @@ func mustReadFile(t *testing.T, file string) string {
 // key.
 func secretOf(t *testing.T, dir, keyID string) (secret string) {
 	t.Helper()
-	err := withIdentities(t.Context(), dir, func(identities *iam.Service) error {
+	err := withIdentities(t.Context(), location{data: dir}, func(identities *iam.Service) error {
 		key, _, err := identities.AccessKey(t.Context(), keyID)
 		secret = key.Secret
 		return err

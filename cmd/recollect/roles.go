@@ -14,11 +14,13 @@ import (
 	"github.com/recollect-dev/recollect/internal/iam"
 )
 
-// rolesCommand manages roles, in the data folder, whether a server runs on it or not.
+// rolesCommand manages roles, in the data folder or the database, whether a server runs on it or
+// not.
 func rolesCommand() *cobra.Command {
-	var data, account string
+	var at location
+	var account string
 	cmd := &cobra.Command{Use: "roles", Short: "Manage roles, which have sessions instead of keys"}
-	cmd.PersistentFlags().StringVar(&data, "data", "data", "folder of the database")
+	at.addFlags(cmd.PersistentFlags())
 	cmd.PersistentFlags().StringVar(&account, "account", "123456789012", "account of the roles")
 	configure(cmd)
 	// simple is a command on one role, and nothing but that role.
@@ -26,7 +28,7 @@ func rolesCommand() *cobra.Command {
 		do func(context.Context, *iam.Service, []string) error) *cobra.Command {
 		return &cobra.Command{Use: use, Short: short, Example: "  recollect roles " + example,
 			Args: args,
-			RunE: onIdentities(&data, func(ctx context.Context, _ *cobra.Command,
+			RunE: onIdentities(&at, func(ctx context.Context, _ *cobra.Command,
 				identities *iam.Service, args []string) error {
 				return do(ctx, identities, args)
 			})}
@@ -36,7 +38,7 @@ func rolesCommand() *cobra.Command {
 		Example: "  recollect roles list",
 		Short:   "List roles and their policies",
 		Args:    cobra.NoArgs,
-		RunE: onIdentities(&data, func(ctx context.Context, cmd *cobra.Command,
+		RunE: onIdentities(&at, func(ctx context.Context, cmd *cobra.Command,
 			identities *iam.Service, _ []string) error {
 			return listRoles(ctx, cmd.OutOrStdout(), identities, account)
 		}),
@@ -46,7 +48,7 @@ func rolesCommand() *cobra.Command {
 		Example: "  recollect roles show camera",
 		Short:   "Show a role's trust policy and its policies",
 		Args:    cobra.ExactArgs(1),
-		RunE: onIdentities(&data, func(ctx context.Context, cmd *cobra.Command,
+		RunE: onIdentities(&at, func(ctx context.Context, cmd *cobra.Command,
 			identities *iam.Service, args []string) error {
 			return showRole(ctx, cmd.OutOrStdout(), identities, account, args[0])
 		}),
@@ -67,7 +69,7 @@ func rolesCommand() *cobra.Command {
 			return nil
 		})
 	attach.Long = attach.Short + ".\n\n" + aboutPolicies
-	cmd.AddCommand(createRoleCommand(&data, &account), list, show, attach,
+	cmd.AddCommand(createRoleCommand(&at, &account), list, show, attach,
 		simple("trust ROLE FILE", "Replace a role's trust policy", "trust camera trust.json",
 			cobra.ExactArgs(2), func(ctx context.Context, s *iam.Service, args []string) error {
 				document, err := os.ReadFile(args[1])
@@ -95,7 +97,7 @@ func rolesCommand() *cobra.Command {
 	return cmd
 }
 
-func createRoleCommand(data, account *string) *cobra.Command {
+func createRoleCommand(at *location, account *string) *cobra.Command {
 	var trust string
 	var policies []string
 	var longest time.Duration
@@ -108,7 +110,7 @@ func createRoleCommand(data, account *string) *cobra.Command {
 			strings.Replace(aboutPolicies, "A user without one", "A role without one", 1),
 		Example: "  recollect roles create camera --trust trust.json --policy read-only",
 		Args:    cobra.ExactArgs(1),
-		RunE: onIdentities(data, func(ctx context.Context, cmd *cobra.Command,
+		RunE: onIdentities(at, func(ctx context.Context, cmd *cobra.Command,
 			identities *iam.Service, args []string) error {
 			document, err := os.ReadFile(trust)
 			if err != nil {

@@ -34,7 +34,8 @@ type serveConfig struct {
 	Listen     string // host:port
 	TLS        server.TLSConfig
 	Insecure   bool     // Listen may be reached from other machines without TLS
-	Data       string   // folder of the store and the root key
+	Store      string   // URL of a PostgreSQL database; empty: the store is in Data
+	Data       string   // folder of the store, the root key and the master key
 	Library    string   // folder of ONNX Runtime and the model packs
 	Device     string   // cpu or cuda
 	Regions    []string // the first one is used where there can be one only
@@ -80,6 +81,11 @@ func (c serveConfig) Validate() error {
 	}
 	if c.Insecure && c.TLS.Certificate != "" {
 		faults = append(faults, errors.New("--insecure and --tls-cert exclude each other"))
+	}
+	// The URL may have a password, and is not shown.
+	if c.Store != "" && !strings.HasPrefix(c.Store, "postgres://") &&
+		!strings.HasPrefix(c.Store, "postgresql://") {
+		faults = append(faults, errors.New("--store does not begin with postgres://"))
 	}
 	if c.Data == "" {
 		faults = append(faults, errors.New("--data names no folder"))
@@ -189,6 +195,10 @@ func (c *serveConfig) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&c.Insecure, "insecure", false,
 		"serve plain HTTP on an address that other machines reach, for instance behind a proxy "+
 			"that terminates TLS")
+	flags.StringVar(&c.Store, "store", "",
+		"URL of a PostgreSQL database that keeps the data, as postgres://user@host/name; its "+
+			"password may be in PGPASSWORD or a file that PGPASSFILE names (default: SQLite in "+
+			"--data)")
 	flags.StringVar(&c.Data, "data", "data", "folder of the database and the root key")
 	flags.StringVar(&c.Library, "library", defaultLibrary(),
 		"folder of ONNX Runtime and the model packs")
@@ -278,6 +288,7 @@ func (c serveConfig) server() (server.Config, error) {
 		TLS:        c.TLS,
 		Insecure:   c.Insecure,
 		Metrics:    c.Metrics,
+		Store:      c.Store,
 		Data:       c.Data,
 		Library:    c.Library,
 		Device:     c.Device,

@@ -35,3 +35,28 @@ type Hit struct {
 	Key    VectorKey
 	Cosine float32 // -1 to 1
 }
+
+// Position is a state of a collection's vectors in a store that several servers change. Each change
+// of a vector leads to a position with the next version.
+type Position struct {
+	Version int64
+	Stamp   int64 // random, a new one with each version
+
+	// History identifies the course of the store's changes. Changes that were acknowledged may be
+	// lost, and their versions used again, only where it becomes another.
+	History string
+}
+
+// Holds reports whether a store that is at the position now still has all that an index has which
+// is at the position earlier. If not, changes may have been lost.
+func (now Position) Holds(earlier Position) bool {
+	if now.Version == earlier.Version {
+		return now.Stamp == earlier.Stamp
+	}
+	return now.History == earlier.History && now.Version > earlier.Version
+}
+
+// VectorSize is how many vectors a collection has at most, and the version of its position.
+type VectorSize struct {
+	Version, Most int64
+}

@@ -223,15 +223,20 @@ func readMasterKey(file string) ([]byte, error) {
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
-	encoded, ok := strings.CutPrefix(lines.Text(), masterKeyPrefix)
+	return parseMasterKey(lines.Text(), file)
+}
+
+// parseMasterKey reads the line of a master key, and never shows it.
+func parseMasterKey(line, source string) ([]byte, error) {
+	encoded, ok := strings.CutPrefix(line, masterKeyPrefix)
 	if !ok {
 		return nil, fmt.Errorf(
-			"%s does not begin with %s: it is no master key, or that of a newer version", file,
+			"%s does not begin with %s: it is no master key, or that of a newer version", source,
 			masterKeyPrefix)
 	}
 	key, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil || len(key) != masterKeySize {
-		return nil, fmt.Errorf("%s does not hold %d bytes in base64", file, masterKeySize)
+		return nil, fmt.Errorf("%s does not hold %d bytes in base64", source, masterKeySize)
 	}
 	return key, nil
 }

@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
-	"path/filepath"
 	"runtime"
 	"time"
 
@@ -21,10 +19,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/engine/vision"
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
-	"github.com/recollect-dev/recollect/internal/index/exact"
 	"github.com/recollect-dev/recollect/internal/metrics"
 	"github.com/recollect-dev/recollect/internal/oidc"
-	"github.com/recollect-dev/recollect/internal/store/sqlite"
 	"github.com/recollect-dev/recollect/internal/transfer"
 )
 
@@ -148,44 +144,6 @@ func (a *App) openProviders() (*oidc.Issuers, error) {
 	return oidc.Load(a.cfg.OIDC)
 }
 
-// openStore opens the store, and deletes the thumbnails of earlier runs if the configuration says
-// so.
-func (a *App) openStore(ctx context.Context) (*sqlite.Store, error) {
-	store, err := sqlite.Open(ctx, a.cfg.Data, sqlite.Options{Logger: a.log})
-	if err != nil {
-		return nil, err
-	}
-	a.closers.add("the store", store.Close)
-	switch {
-	case a.cfg.Thumbnails:
-		return store, nil
-	case a.cfg.DeleteThumbnails:
-		deleted, err := store.DeleteThumbnails(ctx)
-		a.log.Info("deleted the thumbnails of earlier runs", "deleted", deleted)
-		return store, err
-	}
-	kept, err := store.HasThumbnails(ctx)
-	if kept {
-		a.log.Warn("thumbnails of earlier runs are kept and not shown: --thumbnails shows them, " +
-			"--delete-thumbnails deletes them")
-	}
-	return store, err
-}
-
-// openIdentities reads the root key and the master key.
-func (a *App) openIdentities(ctx context.Context, store *sqlite.Store) (*iam.Service, error) {
-	key, credentials, err := iam.RootKey(a.cfg.Data, a.cfg.Account, os.Getenv)
-	if err != nil {
-		return nil, err
-	}
-	a.Credentials = credentials
-	sealer, err := iam.OpenSealer(ctx, a.cfg.Data, store.Identities())
-	if err != nil {
-		return nil, err
-	}
-	return iam.NewService(store.Identities(), sealer, key), nil
-}
-
 // listen serves health, metrics and the console. Requests of the API are rejected until all parts
 // are open.
 func (a *App) listen(ctx context.Context) error {
@@ -220,26 +178,6 @@ func (a *App) listen(ctx context.Context) error {
 	return nil
 }
 
-// openIndexes opens the indexes of faces and of users. The index of faces is read in the
-// background.
-func (a *App) openIndexes(ctx context.Context, store *sqlite.Store) (faces, users *exact.Index,
-	err error) {
-	files, err := openIndexFiles(ctx, store, a.cfg.Data)
-	if err != nil {
-		return nil, nil, err
-	}
-	faces = exact.New(store, exact.Options{Files: files, Log: a.log})
-	a.closers.add("the index of faces", faces.Close)
-	//nolint:contextcheck // the read continues in the background and ends with the index
-	faces.Warm() // while networks load, on another core
-	users = exact.New(exact.SourceFunc(store.UserVectors),
-		exact.Options{MaxBytes: exact.DefaultMaxBytes / 4})
-	a.closers.add("the index of users", users.Close)
-	watchIndex(a.recorder.Registerer(), "faces", faces)
-	watchIndex(a.recorder.Registerer(), "users", users)
-	return faces, users, nil
-}
-
 // openEngines loads all model packs, the default first. They share one limit on the memory of
 // pictures.
 func (a *App) openEngines() ([]*vision.Engine, error) {
@@ -263,12 +201,11 @@ func (a *App) openEngines() ([]*vision.Engine, error) {
 	return engines, nil
 }
 
-func (a *App) adminRoutes(store *sqlite.Store, identities *iam.Service,
+func (a *App) adminRoutes(store *record, identities *iam.Service,
 	engines []*vision.Engine) http.Handler {
 	return admin.New(admin.Config{
-		Store: store,
-		Backup: &transfer.Backup{Store: store, Database: sqlite.DatabaseName, Data: a.cfg.Data,
-			Program: a.cfg.Version},
+		Store:    store,
+		Backup:   store.backup,
 		Exporter: &transfer.Exporter{Store: store, Program: a.cfg.Version},
 		Importer: &transfer.Importer{Store: store, Rules: admin.Rules{},
 			Models: importable(engines), Limits: a.cfg.Quotas},
@@ -319,19 +256,4 @@ func newSecret() []byte {
 	secret := make([]byte, 32)
 	rand.Read(secret)
 	return secret
-}
-
-// openIndexFiles opens the files of the index of faces, which can be made anew from the database at
-// any time.
-func openIndexFiles(ctx context.Context, store *sqlite.Store, data string) (*exact.Files, error) {
-	identity, err := store.SettingOrCreate(ctx, "index",
-		func() []byte { return []byte(rand.Text()) })
-	if err != nil {
-		return nil, err
-	}
-	highest, err := store.HighestFaceKey(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return exact.OpenFiles(filepath.Join(data, "index"), identity, highest)
 }

@@ -16,7 +16,8 @@ type Config struct {
 	TLS      TLSConfig
 	Insecure bool     // Listen may be reached from other machines without TLS
 	Metrics  string   // host:port of public metrics; empty: Listen has them, for this machine
-	Data     string   // folder of the store and the root key
+	Store    string   // URL of a PostgreSQL database; empty: the store is in Data
+	Data     string   // folder of the store, the root key, the master key and the index's files
 	Library  string   // folder of ONNX Runtime and the model packs
 	Device   string   // DeviceCPU or DeviceCUDA
 	Regions  []string // at least one

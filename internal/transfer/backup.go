@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/recollect-dev/recollect/internal/iam"
@@ -19,12 +20,16 @@ type Snapshotter interface {
 	Snapshot(ctx context.Context, path string) error
 }
 
-// Backup writes archives of a whole server. All fields are required.
+// Backup writes archives of a whole server. All fields but MasterKey are required.
 type Backup struct {
 	Store    Snapshotter
 	Database string // name of the snapshot in the archive, and of the store's file in a data folder
 	Data     string // the data folder, which has the master key
 	Program  string // version of the program
+
+	// MasterKey is the content of the master key's file, for a server that does not have it in its
+	// data folder; empty: it is there.
+	MasterKey string
 }
 
 // Write writes an archive of the server to w: its database as of one moment, and the master key,
@@ -43,10 +48,16 @@ func (b *Backup) Write(ctx context.Context, w io.Writer, scratch string) error {
 	if err != nil {
 		return err
 	}
-	for _, path := range []string{snapshot, filepath.Join(b.Data, iam.MasterKeyFile)} {
-		if err := addFile(ctx, a, path); err != nil {
-			return fmt.Errorf("back up: %w", err)
-		}
+	if err := addFile(ctx, a, snapshot); err != nil {
+		return fmt.Errorf("back up: %w", err)
+	}
+	if b.MasterKey == "" {
+		err = addFile(ctx, a, filepath.Join(b.Data, iam.MasterKeyFile))
+	} else {
+		err = addText(a, iam.MasterKeyFile, strings.TrimSpace(b.MasterKey)+"\n")
+	}
+	if err != nil {
+		return fmt.Errorf("back up: %w", err)
 	}
 	return a.Close()
 }
@@ -63,6 +74,14 @@ func addFile(ctx context.Context, a *archive.Writer, path string) error {
 		return err
 	}
 	_, err = io.Copy(to, reader{ctx, f})
+	return err
+}
+
+func addText(a *archive.Writer, name, text string) error {
+	to, err := a.Create(name)
+	if err == nil {
+		_, err = io.WriteString(to, text)
+	}
 	return err
 }
 

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -27,19 +28,11 @@ type Database struct {
 // not exist.
 func Restore(ctx context.Context, file, dir string, database Database) (_ archive.Manifest,
 	err error) {
-	f, err := os.Open(file)
+	a, closeFile, err := openBackup(ctx, file)
 	if err != nil {
 		return archive.Manifest{}, err
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return archive.Manifest{}, err
-	}
-	a, err := archive.NewReader(ctx, f, info.Size(), archive.KindBackup)
-	if err != nil {
-		return archive.Manifest{}, err
-	}
+	defer closeFile()
 	if dir, err = filepath.Abs(dir); err != nil {
 		return archive.Manifest{}, err
 	}
@@ -84,6 +77,80 @@ func Restore(ctx context.Context, file, dir string, database Database) (_ archiv
 		return archive.Manifest{}, err
 	}
 	return a.Manifest, syncFolder(filepath.Dir(dir))
+}
+
+// openBackup opens the archive of a backup, until it is closed.
+func openBackup(ctx context.Context, file string) (*archive.Reader, func() error, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	var a *archive.Reader
+	info, err := f.Stat()
+	if err == nil {
+		a, err = archive.NewReader(ctx, f, info.Size(), archive.KindBackup)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return a, f.Close, nil
+}
+
+// RestoreElsewhere restores the archive of a backup whose database is not a file of the data
+// folder: it puts the master key into the folder dir, which is made if it is not there, and calls
+// restore with the path of the database's snapshot, which is removed afterwards. The folder must
+// not have another master key.
+func RestoreElsewhere(ctx context.Context, file, dir, database string,
+	restore func(ctx context.Context, snapshot string) error) (_ archive.Manifest, err error) {
+	a, closeFile, err := openBackup(ctx, file)
+	if err != nil {
+		return archive.Manifest{}, err
+	}
+	defer closeFile()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return archive.Manifest{}, err
+	}
+	scratch, err := os.MkdirTemp(dir, ".restoring-*") // mode 0700
+	if err != nil {
+		return archive.Manifest{}, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	for _, name := range []string{database, iam.MasterKeyFile} {
+		if err := extract(ctx, a, name, filepath.Join(scratch, name)); err != nil {
+			return archive.Manifest{}, fmt.Errorf("restore %s: %w", name, err)
+		}
+	}
+	// A link does not replace a file that is there.
+	from, to := filepath.Join(scratch, iam.MasterKeyFile), filepath.Join(dir, iam.MasterKeyFile)
+	switch linkErr := os.Link(from, to); {
+	case linkErr == nil:
+		defer func() {
+			if err != nil {
+				os.Remove(to)
+			}
+		}()
+	case errors.Is(linkErr, fs.ErrExist):
+		if same, err := sameFiles(from, to); err != nil || !same {
+			return archive.Manifest{},
+				errors.Join(err, fmt.Errorf("%s is another master key: name another folder", to))
+		}
+	default:
+		return archive.Manifest{}, linkErr
+	}
+	if err := restore(ctx, filepath.Join(scratch, database)); err != nil {
+		return archive.Manifest{}, err
+	}
+	return a.Manifest, syncFolder(dir)
+}
+
+// sameFiles compares two small files.
+func sameFiles(a, b string) (bool, error) {
+	first, err := os.ReadFile(a)
+	if err != nil {
+		return false, err
+	}
+	second, err := os.ReadFile(b)
+	return bytes.Equal(first, second), err
 }
 
 // checkMasterKey fails if the master key in a data folder is not that of its database.

@@ -215,6 +215,34 @@ func (x *Index) Search(ctx context.Context, c face.CollectionKey, query []float3
 	return hits, nil
 }
 
+// Load waits until a collection is in memory, and begins to read it if nothing has.
+func (x *Index) Load(ctx context.Context, c face.CollectionKey) error {
+	for {
+		e, err := x.acquire(c)
+		if err == nil {
+			err = e.wait(ctx)
+			x.release(e)
+		}
+		if !errors.Is(err, errDropped) {
+			if err != nil {
+				err = fmt.Errorf("load a collection into the index: %w", err)
+			}
+			return err
+		}
+	}
+}
+
+// Vectors is how many vectors of a collection are in memory; ok says whether the collection is, or
+// is being read.
+func (x *Index) Vectors(c face.CollectionKey) (n int, ok bool) {
+	e := x.find(c)
+	if e == nil {
+		return 0, false
+	}
+	_, n = e.gallery.size()
+	return n, true
+}
+
 func (x *Index) search(ctx context.Context, c face.CollectionKey, query []float32, k int,
 	least float32) ([]face.Hit, error) {
 	if err := ctx.Err(); err != nil {
@@ -242,13 +270,8 @@ func (x *Index) try(ctx context.Context, c face.CollectionKey, query []float32, 
 		return nil, err
 	}
 	defer x.release(e)
-	select {
-	case <-e.loaded:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	if e.err != nil {
-		return nil, e.err
+	if err := e.wait(ctx); err != nil {
+		return nil, err
 	}
 	hits, err := e.gallery.search(ctx, query, k, least)
 	var d *damage
@@ -256,6 +279,16 @@ func (x *Index) try(ctx context.Context, c face.CollectionKey, query []float32, 
 		x.repair(e, d)
 	}
 	return hits, err
+}
+
+// wait waits for the end of an entry's load and returns its error.
+func (e *entry) wait(ctx context.Context) error {
+	select {
+	case <-e.loaded:
+		return e.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // maxRepairs limits the repetitions of a search: a disk with more files that are damaged at one

@@ -147,6 +147,15 @@ func vector(random *rand.Rand) []float32 {
 
 // Run runs the suite. Each test gets an index of its own from open, over the given source.
 func Run(t *testing.T, open func(t *testing.T, source *Source) face.Index) {
+	RunFollowing(t, open)
+	var source Source
+	t.Run("AddedDimension",
+		func(t *testing.T) { testAddedDimension(t, open(t, &source), &source) })
+}
+
+// RunFollowing is [Run] for an index whose Add does nothing, since its searches read what was added
+// from the source.
+func RunFollowing(t *testing.T, open func(t *testing.T, source *Source) face.Index) {
 	tests := []struct {
 		name string
 		run  func(*testing.T, face.Index, *Source)
@@ -360,6 +369,17 @@ func testDimension(t *testing.T, x face.Index, s *Source) {
 		if _, err := x.Search(t.Context(), 1, wrong, 1, 0); err == nil {
 			t.Errorf("a query of %d numbers: no error", len(wrong))
 		}
+	}
+	if hits := search(t, x, 1, v, 10, -1); len(hits) != 1 || hits[0].Key != 1 {
+		t.Errorf("afterwards: %v", hits)
+	}
+}
+
+func testAddedDimension(t *testing.T, x face.Index, s *Source) {
+	v := vector(newRandom(t))
+	put(t, x, s, 1, face.Embedding{Key: 1, Vector: v})
+	search(t, x, 1, v, 1, 0)
+	for _, wrong := range [][]float32{v[1:], append(slices.Clone(v), 0), {}, nil} {
 		if err := x.Add(t.Context(), 1, face.Embedding{Key: 2, Vector: v},
 			face.Embedding{Key: 3, Vector: wrong}); err == nil {
 			t.Errorf("adding a vector of %d numbers: no error", len(wrong))

@@ -158,3 +158,17 @@ func collect[T any](rows *sql.Rows, err error, scan func(scanner) (T, error)) ([
 	}
 	return all, rows.Err()
 }
+
+// Realms returns the realms that have collections, in order of account and region.
+func (s *Store) Realms(ctx context.Context) ([]recollect.Realm, error) {
+	rows, err := s.readers.QueryContext(ctx, "SELECT DISTINCT account, region FROM collections "+
+		"WHERE account <> '' ORDER BY account, region")
+	realms, err := collect(rows, err, func(row scanner) (r recollect.Realm, err error) {
+		err = row.Scan(&r.Account, &r.Region)
+		return r, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list realms: %w", err)
+	}
+	return realms, nil
+}

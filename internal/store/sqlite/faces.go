@@ -12,6 +12,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/store/record"
 )
 
 const faceColumns = `key, face_id, image_id, coalesce(external_image_id, ''),
@@ -51,10 +52,10 @@ func (id *blobID) Scan(value any) error {
 // without. It fails if the vectors of the collection's faces would differ in their dimension.
 func (s *Store) AddFaces(ctx context.Context, c face.CollectionKey, faces []face.Face,
 	maxFaces int64) ([]face.Face, []bool, error) {
-	records := make([]record, len(faces))
+	records := make([]record.Face, len(faces))
 	for i, f := range faces {
 		var err error
-		if records[i], err = newRecord(f); err != nil {
+		if records[i], err = record.NewFace(f); err != nil {
 			return nil, nil, fmt.Errorf("add faces: face %d: %w", i, err)
 		}
 	}
@@ -74,7 +75,7 @@ func (s *Store) AddFaces(ctx context.Context, c face.CollectionKey, faces []face
 			return err
 		}
 		for i, r := range records {
-			if dimension, err = sameDimension(dimension, r.face.Vector); err != nil {
+			if dimension, err = record.SameDimension(dimension, r.Face.Vector); err != nil {
 				return fmt.Errorf("face %d: %w", i, err)
 			}
 			if err := ctx.Err(); err != nil {
@@ -102,16 +103,16 @@ func (s *Store) AddFaces(ctx context.Context, c face.CollectionKey, faces []face
 }
 
 // addFace stores a face, or finds it stored.
-func addFace(t tx, c face.CollectionKey, r record) (_ face.Face, isNew bool, err error) {
-	box := r.face.BoundingBox
-	if r.externalID != nil {
+func addFace(t tx, c face.CollectionKey, r record.Face) (_ face.Face, isNew bool, err error) {
+	box := r.Face.BoundingBox
+	if r.ExternalID != nil {
 		old, err := scanFace(t.queryRow("SELECT "+faceColumns+` FROM faces
 			WHERE collection_key = ? AND image_id = ? AND external_image_id = ?
 			AND box_left = ? AND box_top = ? AND box_width = ? AND box_height = ?
 			ORDER BY key LIMIT 1`,
-			c, r.image[:], r.externalID, box.Left, box.Top, box.Width, box.Height))
+			c, r.Image[:], r.ExternalID, box.Left, box.Top, box.Width, box.Height))
 		if err == nil {
-			return old, false, addThumbnail(t, old.Key, r.face.Thumbnail)
+			return old, false, addThumbnail(t, old.Key, r.Face.Thumbnail)
 		}
 		if !errors.Is(err, sql.ErrNoRows) {
 			return face.Face{}, false, err
@@ -121,8 +122,8 @@ func addFace(t tx, c face.CollectionKey, r record) (_ face.Face, isNew bool, err
 		(collection_key, face_id, image_id, external_image_id,
 		box_left, box_top, box_width, box_height, confidence)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		c, r.id[:], r.image[:], r.externalID, box.Left, box.Top, box.Width, box.Height,
-		r.face.Confidence)
+		c, r.ID[:], r.Image[:], r.ExternalID, box.Left, box.Top, box.Width, box.Height,
+		r.Face.Confidence)
 	if err != nil {
 		return face.Face{}, false, err
 	}
@@ -130,12 +131,12 @@ func addFace(t tx, c face.CollectionKey, r record) (_ face.Face, isNew bool, err
 	if err != nil {
 		return face.Face{}, false, err
 	}
-	r.face.Key = face.FaceKey(key)
+	r.Face.Key = face.FaceKey(key)
 	if _, err := t.exec("INSERT INTO embeddings (face_key, encoding, vector) VALUES (?, ?, ?)", key,
-		encodingFloat32, r.vector); err != nil {
+		record.EncodingFloat32, r.Vector); err != nil {
 		return face.Face{}, false, err
 	}
-	return r.face, true, addThumbnail(t, r.face.Key, r.face.Thumbnail)
+	return r.Face, true, addThumbnail(t, r.Face.Key, r.Face.Thumbnail)
 }
 
 // Faces implements [face.Store]. The filter's After must be empty or an id.
@@ -179,7 +180,7 @@ func facesQuery(c face.CollectionKey, filter face.FaceFilter, limit int) (query 
 		args = append(args, sql.Named("externals", toJSON(filter.ExternalImageIDs)))
 	}
 	if filter.After != "" {
-		after, ok := parseID(filter.After)
+		after, ok := record.ParseID(filter.After)
 		if !ok {
 			return "", nil, errors.New("the place to go on from is not a face's id")
 		}
@@ -227,7 +228,7 @@ func (s *Store) Face(ctx context.Context, c face.CollectionKey, id string) (face
 }
 
 func (s *Store) face(ctx context.Context, c face.CollectionKey, id string) (face.Face, error) {
-	parsed, ok := parseID(id)
+	parsed, ok := record.ParseID(id)
 	if !ok {
 		return face.Face{}, sql.ErrNoRows
 	}
@@ -240,7 +241,7 @@ func (s *Store) face(ctx context.Context, c face.CollectionKey, id string) (face
 	if err != nil {
 		return face.Face{}, err
 	}
-	f.Vector, err = decodeVector(encoding, vector)
+	f.Vector, err = record.DecodeVector(encoding, vector)
 	return f, err
 }
 
@@ -436,7 +437,7 @@ func scanEmbedding(row scanner) (e face.Embedding, err error) {
 	var encoding int
 	var vector sql.RawBytes
 	if err = row.Scan(&e.Key, &encoding, &vector); err == nil {
-		e.Vector, err = decodeVector(encoding, vector)
+		e.Vector, err = record.DecodeVector(encoding, vector)
 	}
 	return e, err
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/store/record"
 	"github.com/recollect-dev/recollect/internal/transfer"
 )
 
@@ -55,7 +56,7 @@ func (i *incoming) AddUsers(ctx context.Context, users []face.User) error {
 	}
 	return i.add(ctx, "users", vectors, func(t tx) error {
 		for _, u := range users {
-			system, ok := parseID(u.SystemID)
+			system, ok := record.ParseID(u.SystemID)
 			if !ok {
 				return recollect.Errorf(recollect.CodeInvalidParameter,
 					"A user's system id is not a lower-case UUID")
@@ -76,7 +77,7 @@ func (i *incoming) AddUsers(ctx context.Context, users []face.User) error {
 			}
 			if _, err := t.exec(
 				"INSERT INTO user_vectors (user_key, encoding, vector) VALUES (?, ?, ?)", key,
-				encodingFloat32, encodeVector(u.Vector)); err != nil {
+				record.EncodingFloat32, record.EncodeVector(u.Vector)); err != nil {
 				return err
 			}
 		}
@@ -96,7 +97,7 @@ func (i *incoming) AddFaces(ctx context.Context, faces []face.Face) error {
 	}
 	return i.add(ctx, "faces", vectors, func(t tx) error {
 		for _, f := range faces {
-			r, err := newRecord(f)
+			r, err := record.NewFace(f)
 			if err != nil {
 				return &recollect.Error{Code: recollect.CodeInvalidParameter,
 					Message: "A face is not one that a server keeps", Err: err}
@@ -113,13 +114,13 @@ func (i *incoming) AddFaces(ctx context.Context, faces []face.Face) error {
 				}
 				user = key
 			}
-			box := r.face.BoundingBox
+			box := r.Face.BoundingBox
 			result, err := t.exec(`INSERT INTO faces
 				(collection_key, face_id, image_id, external_image_id,
 				box_left, box_top, box_width, box_height, confidence, user_key)
 				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-				i.key, r.id[:], r.image[:], r.externalID, box.Left, box.Top, box.Width, box.Height,
-				r.face.Confidence, user)
+				i.key, r.ID[:], r.Image[:], r.ExternalID, box.Left, box.Top, box.Width, box.Height,
+				r.Face.Confidence, user)
 			if err != nil {
 				return twice(err)
 			}
@@ -129,7 +130,7 @@ func (i *incoming) AddFaces(ctx context.Context, faces []face.Face) error {
 			}
 			if _, err := t.exec(
 				"INSERT INTO embeddings (face_key, encoding, vector) VALUES (?, ?, ?)", key,
-				encodingFloat32, r.vector); err != nil {
+				record.EncodingFloat32, r.Vector); err != nil {
 				return err
 			}
 		}
@@ -142,7 +143,10 @@ func (i *incoming) AddFaces(ctx context.Context, faces []face.Face) error {
 // add makes a change that brings vectors with it.
 func (i *incoming) add(ctx context.Context, what string, vectors [][]float32,
 	change func(tx) error) error {
-	dimension, err := sameDimension(i.dimension, vectors...)
+	if i.done { // its rows may have been swept, and these would not be
+		return fmt.Errorf("import %s: the import has ended", what)
+	}
+	dimension, err := record.SameDimension(i.dimension, vectors...)
 	if err != nil {
 		return fmt.Errorf("import %s: %w", what, &recollect.Error{
 			Code:    recollect.CodeInvalidParameter,

@@ -11,6 +11,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/store/record"
 	"github.com/recollect-dev/recollect/internal/transfer"
 )
 
@@ -122,7 +123,7 @@ func (v *view) Faces(ctx context.Context, each func(face.Face) error) error {
 		if err != nil {
 			return err
 		}
-		if f.Vector, err = decodeVector(encoding, vector); err != nil {
+		if f.Vector, err = record.DecodeVector(encoding, vector); err != nil {
 			return err
 		}
 		return each(f)
@@ -139,7 +140,7 @@ func (v *view) Users(ctx context.Context, each func(face.User) error) error {
 		var vector []byte
 		u, err := scanUser(row, &encoding, &vector)
 		if err == nil && encoding.Valid {
-			u.Vector, err = decodeVector(int(encoding.Int64), vector)
+			u.Vector, err = record.DecodeVector(int(encoding.Int64), vector)
 		}
 		if err != nil {
 			return err

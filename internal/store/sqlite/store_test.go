@@ -25,3 +25,19 @@ func openStore(t testing.TB, dir string) *sqlite.Store {
 func TestConformance(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) face.Store { return openStore(t, t.TempDir()) })
 }
+
+func TestIdentities(t *testing.T) {
+	storetest.RunIdentities(t, func(t *testing.T) storetest.Identities {
+		return openStore(t, t.TempDir()).Identities()
+	})
+}
+
+func TestRecord(t *testing.T) {
+	storetest.RunRecord(t,
+		func(t *testing.T) storetest.Record { return openStore(t, t.TempDir()) })
+}
+
+func TestTransfers(t *testing.T) {
+	storetest.RunTransfers(t,
+		func(t *testing.T) storetest.Transfers { return openStore(t, t.TempDir()) })
+}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/store/record"
 )
 
 // waitSwept waits until no face of a deleted collection is left.
@@ -61,7 +62,7 @@ func TestDeletedCollectionIsSwept(t *testing.T) {
 		}
 		left := 0
 		for _, f := range deleted {
-			if bytes.Contains(content, encodeVector(f.Vector)) {
+			if bytes.Contains(content, record.EncodeVector(f.Vector)) {
 				left++
 			}
 		}

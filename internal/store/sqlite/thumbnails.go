@@ -8,6 +8,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/store/record"
 )
 
 // deletedThumbnails is how many thumbnails are deleted in one transaction, which takes some
@@ -27,7 +28,7 @@ func addThumbnail(t tx, key face.FaceKey, jpeg []byte) error {
 
 // Thumbnail implements [face.Store].
 func (s *Store) Thumbnail(ctx context.Context, c face.CollectionKey, id string) ([]byte, error) {
-	parsed, ok := parseID(id)
+	parsed, ok := record.ParseID(id)
 	err := sql.ErrNoRows
 	var jpeg []byte
 	if ok {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/store/record"
 )
 
 const userColumns = "key, user_id, system_id, created_ms, face_count"
@@ -32,7 +33,7 @@ func scanUser(row scanner, more ...any) (face.User, error) {
 // CreateUser implements [face.Store].
 func (s *Store) CreateUser(ctx context.Context, c face.CollectionKey, u face.User,
 	once recollect.Once, maxUsers int64) error {
-	system, ok := parseID(u.SystemID)
+	system, ok := record.ParseID(u.SystemID)
 	if !ok {
 		return errors.New("create a user: the system id is not a lower-case UUID")
 	}
@@ -98,7 +99,7 @@ func readUser(row scanner, id string) (face.User, error) {
 		return u, recollect.Errorf(recollect.CodeNotFound, "The user id: %s does not exist", id)
 	}
 	if err == nil && encoding.Valid {
-		u.Vector, err = decodeVector(int(encoding.Int64), vector)
+		u.Vector, err = record.DecodeVector(int(encoding.Int64), vector)
 	}
 	return u, err
 }
@@ -111,7 +112,7 @@ func (s *Store) Users(ctx context.Context, c face.CollectionKey, after string,
 	}
 	from := []byte{} // sorts before every id
 	if after != "" {
-		id, ok := parseID(after)
+		id, ok := record.ParseID(after)
 		if !ok {
 			return nil, errors.New("list users: the place to go on from is not a system id")
 		}
@@ -215,7 +216,7 @@ func readState(t tx, c face.CollectionKey, id string, faceIDs []string) (state f
 		var vector sql.RawBytes
 		f, err := scanFace(row, &encoding, &vector)
 		if err == nil {
-			f.Vector, err = decodeVector(encoding, vector)
+			f.Vector, err = record.DecodeVector(encoding, vector)
 		}
 		return f, err
 	})
@@ -259,7 +260,7 @@ func changeMembers(t tx, c face.CollectionKey, user face.UserKey, change face.Us
 	if err != nil {
 		return err
 	}
-	if (left == 0) != (change.Vector == nil) || !finite(change.Vector...) {
+	if (left == 0) != (change.Vector == nil) || !record.Finite(change.Vector...) {
 		return fmt.Errorf(
 			"the vector of a user with %d faces is missing, superfluous or not finite", left)
 	}
@@ -271,12 +272,12 @@ func changeMembers(t tx, c face.CollectionKey, user face.UserKey, change face.Us
 	if err != nil {
 		return err
 	}
-	if _, err := sameDimension(dimension, change.Vector); err != nil {
+	if _, err := record.SameDimension(dimension, change.Vector); err != nil {
 		return err
 	}
 	_, err = t.exec(
 		"INSERT OR REPLACE INTO user_vectors (user_key, encoding, vector) VALUES (?, ?, ?)",
-		user, encodingFloat32, encodeVector(change.Vector))
+		user, record.EncodingFloat32, record.EncodeVector(change.Vector))
 	return err
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/store/record"
 )
 
 // addUser makes a user of some faces, with their sum as its vector.
@@ -121,7 +122,7 @@ func TestUsersAndAnswersSurviveReopening(t *testing.T) {
 	s = mustOpen(t, dir)
 	u, err := s.User(t.Context(), c, "me")
 	if err != nil || u.FaceCount != 3 ||
-		!bytes.Equal(encodeVector(u.Vector), encodeVector(vector)) {
+		!bytes.Equal(record.EncodeVector(u.Vector), record.EncodeVector(vector)) {
 		t.Errorf("the user is %+v, %v", u, err)
 	}
 	answer, changed,
@@ -206,7 +207,7 @@ func TestUsersAreWiped(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, vector := range gone {
-		if bytes.Contains(content, encodeVector(vector)) {
+		if bytes.Contains(content, record.EncodeVector(vector)) {
 			t.Error("the vector of a deleted user is still in the file")
 			break
 		}

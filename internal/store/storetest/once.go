@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -128,5 +129,33 @@ func testOnceConcurrent(t *testing.T, s face.Store) {
 	callers.Wait()
 	if did.Load() != 1 {
 		t.Errorf("done %d times", did.Load())
+	}
+}
+
+// One token for two calls at the same moment: one is made, and the other is another call.
+func testOnceInTwoCollections(t *testing.T, s face.Store) {
+	collections := []face.Collection{create(t, s, home(), "a"), create(t, s, home(), "b")}
+	for range 20 {
+		token, at := uuid.NewString(), now()
+		var made, refused atomic.Int32
+		var callers sync.WaitGroup
+		for i, c := range collections {
+			callers.Go(func() {
+				err := s.CreateUser(t.Context(), c.Key, newUser(token),
+					call("CreateUser", token, fmt.Sprint(i), at), unlimited)
+				switch {
+				case err == nil:
+					made.Add(1)
+				case recollect.CodeOf(err) == recollect.CodeIdempotentMismatch:
+					refused.Add(1)
+				default:
+					t.Error(err)
+				}
+			})
+		}
+		callers.Wait()
+		if made.Load() != 1 || refused.Load() != 1 {
+			t.Errorf("%d calls were made, and %d refused", made.Load(), refused.Load())
+		}
 	}
 }

