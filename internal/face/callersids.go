@@ -58,6 +58,7 @@ type DeleteFacesOfResult struct {
 // ascending order of id. CodeNotFound if the collection was deleted.
 func (s *Service) DeleteFacesOf(ctx context.Context,
 	req DeleteFacesOfRequest) (*DeleteFacesOfResult, error) {
+	//nolint:staticcheck // S1016: the two requests may get different fields
 	page, err := s.ListFaces(ctx, ListFacesRequest{Collection: req.Collection, Filter: req.Filter,
 		Limit: req.Limit})
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
+// The limits of a session's policy and tags, as on AWS.
 const (
 	// MaxSessionPolicySize is how many characters the policy of a session has at most, white space
 	// included, as on AWS.

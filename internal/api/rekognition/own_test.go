@@ -341,7 +341,8 @@ func TestCallersIDs(t *testing.T) {
 	for i, external := range []string{"a", "b", "a", "c"} {
 		indexed, err := d.client().IndexFaces(ctx, &sdk.IndexFacesInput{CollectionId: people,
 			ExternalImageId: &external, Image: &types.Image{Bytes: enginetest.Picture(
-				enginetest.Face{Person: 2 * i, Size: 0.5}, enginetest.Face{Person: 2*i + 1, Size: 0.4})}})
+				enginetest.Face{Person: 2 * i, Size: 0.5},
+				enginetest.Face{Person: 2*i + 1, Size: 0.4})}})
 		if err != nil || len(indexed.FaceRecords) != 2 {
 			t.Fatal(indexed, err)
 		}
