@@ -3,7 +3,6 @@ package vision
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"math"
 	"slices"
 
@@ -15,7 +14,8 @@ import (
 // box is the bounding box of a face in pixels of the upright picture.
 type box struct {
 	rect
-	score float32 // the confidence, 0 to 1
+	score    float32 // the confidence, 0 to 1
+	quarters int     // of a full turn, by which the face is turned clockwise: 0 to 3
 }
 
 func (b box) area() float64 { return b.width() * b.height() }
@@ -37,18 +37,9 @@ const (
 )
 
 func newDetector(r *onnx.Runtime, n *pack.Network, thresholds pack.Detection) (*detector, error) {
-	var decode detectorDecoder
-	var shapes [][]int64
-	switch n.Decoder {
-	case "yunet":
-		decode, shapes = yuNet(n.Input.Shape)
-	default:
-		decode, shapes = ultraFace, ultraFaceShapes
-		if n.Decoder != "ultraface" {
-			return nil,
-				fmt.Errorf("%s: decoder %q is unknown; ultraface and yunet are known", n.File,
-					n.Decoder)
-		}
+	decode, shapes, err := detectorOf(n)
+	if err != nil {
+		return nil, err
 	}
 	network, err := open(r, n, n.Decoder, shapes...)
 	if err != nil {
