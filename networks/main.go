@@ -100,7 +100,7 @@ func keepFirst(root string, packs pack.Library) error {
 // where that is not what it should be.
 func install(ctx context.Context, lock, folder string, missing []*pack.Network,
 	library string) (err error) {
-	fmt.Println("Installing the networks and ONNX Runtime (about 200 MB are downloaded once)")
+	fmt.Println("Installing the networks and ONNX Runtime (about 110 MB are downloaded once)")
 	sources, err := readSources(filepath.Join(lock, "sources.json"))
 	if err != nil {
 		return err
