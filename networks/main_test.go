@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -120,5 +122,46 @@ func TestSecondSource(t *testing.T) {
 	got, err := os.ReadFile(filepath.Join(folder, "n.onnx"))
 	if err != nil || string(got) != "network" {
 		t.Errorf("installed %q, %v", got, err)
+	}
+}
+
+// An installed default pack of face model version 1.0 is kept under another name, as it was.
+func TestKeepFirst(t *testing.T) {
+	root := t.TempDir()
+	packs := pack.OpenLibrary(filepath.Join(root, "lib", "recollect"))
+	if err := keepFirst(root, packs); err != nil { // nothing is installed
+		t.Fatal(err)
+	}
+	manifest, err := os.ReadFile(filepath.Join("..", "packs", firstPack, pack.ManifestName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := pack.Parse(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(manifest)
+	for role, n := range p.Networks() {
+		network := []byte("the network " + role)
+		text = strings.ReplaceAll(text, n.SHA256, fmt.Sprintf("%x", sha256.Sum256(network)))
+		if err := writeFile(filepath.Join(packs.Folder("default"), n.File), network); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for file, text := range map[string]string{
+		filepath.Join(root, "packs", firstPack, pack.ManifestName): text,
+		filepath.Join(packs.Folder("default"), pack.ManifestName): strings.Replace(text, firstPack,
+			"default", 1),
+	} {
+		if err := writeFile(file, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := keepFirst(root, packs); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := packs.Load(firstPack)
+	if err != nil || kept.Version != "1.0" || kept.Name != firstPack {
+		t.Errorf("kept %+v, %v", kept, err)
 	}
 }
