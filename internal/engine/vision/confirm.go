@@ -66,7 +66,7 @@ type sight struct {
 	quarters int
 }
 
-// confirm returns the boxes that are faces, in their order, with the confidence and the turn that
+// confirm returns the boxes that are faces, the largest first, with the confidence and the turn that
 // both networks give them. Of boxes in which the confirmer sees the same face the one of the highest
 // score is kept.
 func (c *confirmer) confirm(ctx context.Context, p *picture, found []box) ([]box, error) {
@@ -94,20 +94,28 @@ func (c *confirmer) confirm(ctx context.Context, p *picture, found []box) ([]box
 		}
 		faces = append(faces, f)
 	}
+	slices.SortStableFunc(faces, bySize)
 	return faces, nil
 }
 
+// odds of what a score says.
+func odds(score float32) float64 {
+	s := min(max(float64(score), 1e-6), 1-1e-6)
+	return s / (1 - s)
+}
+
+// odds are those of a face that is turned so.
+func (s sight) odds() float64 {
+	if s.quarters != 0 {
+		return turnedOdds * odds(s.score)
+	}
+	return odds(s.score)
+}
+
 // together is the score of a box by that of the detector and by what the confirmer sees: the product
-// of their odds, the first's at the power hearsay, times turnedOdds if the face is turned.
+// of their odds, the first's at the power hearsay.
 func together(first float32, second sight) float32 {
-	odds := func(score float32) float64 {
-		s := min(max(float64(score), 1e-6), 1-1e-6)
-		return s / (1 - s)
-	}
-	o := math.Pow(odds(first), hearsay) * odds(second.score)
-	if second.quarters != 0 {
-		o *= turnedOdds
-	}
+	o := math.Pow(odds(first), hearsay) * second.odds()
 	return float32(o / (1 + o))
 }
 
@@ -119,7 +127,7 @@ func (c *confirmer) best(ctx context.Context, p *picture, f rect) (sight, error)
 		if err != nil {
 			return sight{}, err
 		}
-		if s.score > best.score {
+		if s.odds() > best.odds() {
 			best = s
 		}
 		if quarters == 0 && best.score >= sure {

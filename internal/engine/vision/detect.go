@@ -72,14 +72,17 @@ func (d *detector) find(ctx context.Context, p *picture) ([]box, error) {
 		return nil, err
 	}
 	faces := join(slices.Concat(found...), d.overlap)
-	slices.SortStableFunc(faces, func(a, b box) int {
-		return cmp.Or(cmp.Compare(b.area(), a.area()), cmp.Compare(b.score, a.score))
-	})
+	slices.SortStableFunc(faces, bySize)
 	return faces, nil
 }
 
-// shift returns the scale 1/2^shift of the finest view of a picture. A picture that is not large is
-// decoded in full: most of its faces need all pixels.
+// bySize orders boxes by their area, the largest first, and among equal ones by their score.
+func bySize(a, b box) int {
+	return cmp.Or(cmp.Compare(b.area(), a.area()), cmp.Compare(b.score, a.score))
+}
+
+// shift says at which 1/2^shift of its size a picture is seen most finely. A picture that is not
+// large is decoded in full: its faces mostly need all of it.
 func (d *detector) shift(width, height int) int {
 	if width*height < full {
 		return 0
