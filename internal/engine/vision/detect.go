@@ -81,8 +81,8 @@ func bySize(a, b box) int {
 	return cmp.Or(cmp.Compare(b.area(), a.area()), cmp.Compare(b.score, a.score))
 }
 
-// shift says at which 1/2^shift of its size a picture is seen most finely. A picture that is not
-// large is decoded in full: its faces mostly need all of it.
+// shift returns the scale 1/2^shift of the finest view of a picture. A picture that is not large is
+// decoded in full: most of its faces need all pixels.
 func (d *detector) shift(width, height int) int {
 	if width*height < full {
 		return 0
