@@ -1,4 +1,4 @@
-# Two commands on a fresh machine with Go, Node.js (npm), a C compiler, and for the tests Python 3, Java, Maven and Chromium:
+# Two commands on a fresh machine with Go, Node.js (npm), Python 3 (pip), a C compiler, and for the tests Java, Maven and Chromium:
 #
 #   make run     install the networks, build, start the server
 #   make test    install what the tests need, run all of them

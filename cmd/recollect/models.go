@@ -127,7 +127,28 @@ exists already.`,
 			return nil
 		},
 	}
-	cmd.AddCommand(list, show, verify, add, choose)
+	var from string
+	fetch := &cobra.Command{
+		Use:   "fetch --from FOLDER [NAME]",
+		Short: "Copy the networks that a model pack misses from a folder",
+		Long: `Copy the networks that a model pack misses, the default one if none is named, from a
+folder. A file counts by its SHA-256, whatever its name. The exit status is 1 if networks are
+missing afterwards.`,
+		Example:           "  recollect models fetch --from ./saved-networks",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completePacks,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			packs := pack.OpenLibrary(library)
+			name := pack.DefaultName
+			if len(args) > 0 {
+				name = args[0]
+			}
+			return knownModel(packs, fetchModel(cmd, packs, name, from))
+		},
+	}
+	fetch.Flags().StringVar(&from, "from", "", "folder with networks")
+	fetch.MarkFlagRequired("from")
+	cmd.AddCommand(list, show, verify, add, choose, fetch)
 	configure(cmd)
 	return cmd
 }
@@ -142,6 +163,29 @@ func knownModel(packs pack.Library, err error) error {
 		return err
 	}
 	return usageError{fmt.Errorf("%w; there are: %s", err, strings.Join(names, ", "))}
+}
+
+// fetchModel copies the networks that a pack misses from a folder, and says which.
+func fetchModel(cmd *cobra.Command, packs pack.Library, name, from string) error {
+	fetched, err := packs.Fetch(name, os.DirFS(from))
+	if err != nil {
+		return err
+	}
+	for _, file := range fetched {
+		fmt.Fprintf(cmd.OutOrStdout(), "%s was fetched\n", file)
+	}
+	missing, err := packs.Missing(name)
+	if err != nil {
+		return err
+	}
+	if len(missing) == 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "%s has all of its networks\n", name)
+		return nil
+	}
+	for _, n := range missing {
+		fmt.Fprintf(cmd.OutOrStdout(), "%s (SHA-256 %s) is missing\n", n.File, n.SHA256)
+	}
+	return noError(fmt.Sprintf("%d networks are missing", len(missing)))
 }
 
 func listModels(cmd *cobra.Command, packs pack.Library, output string) error {

@@ -77,8 +77,8 @@ func TestModels(t *testing.T) {
 		}
 		return out
 	}
-	is(0, `^MODEL PACK.*\ndefault +1\.0 +yes +MIT`, "models", "list")
-	is(0, `default works: face model version 1\.0, vectors of 512 numbers`, "models", "verify")
+	is(0, `^MODEL PACK.*\ndefault +2\.0 +yes +MIT`, "models", "list")
+	is(0, `default works: face model version 2\.0, vectors of 512 numbers`, "models", "verify")
 
 	// Packs that load, with wrong manifests.
 	is(statusFailed, `does not work(?s).*were found`, "models", "add",
@@ -96,7 +96,7 @@ func TestModels(t *testing.T) {
 	source := yuNetPack(t)
 	is(0, `yunet was added: face model version 1\.0-yunet`, "models", "add", source)
 	is(statusFailed, `already`, "models", "add", source)
-	is(0, `\ndefault +1\.0 +yes.*\nyunet +1\.0-yunet +MIT`, "models", "list")
+	is(0, `\ndefault +2\.0 +yes.*\nyunet +1\.0-yunet +MIT`, "models", "list")
 	is(0, `detect +face_detection_yunet_2023mar.onnx +yunet +640x640 BGR +232,409 `, "models",
 		"show", "yunet")
 	var shown struct{ Version string }
@@ -128,7 +128,7 @@ func TestModels(t *testing.T) {
 	is(0, `^yunet\n$`, "models", "default")
 	stop = startServer(t, data, withLibrary)
 	fill("second")
-	is(0, `first +1\.0\nsecond +1\.0-yunet`, "collections", "list")
+	is(0, `first +2\.0\nsecond +1\.0-yunet`, "collections", "list")
 	for _, collection := range []string{"first", "second"} {
 		is(0, `9\d\.\d\d .*anna.jpg`, "search", again, "--collection", collection)
 	}
@@ -184,7 +184,7 @@ func TestMigrate(t *testing.T) {
 		return append([]string{"collections", "migrate", "people", "--images", photos, "--to", to,
 			"--model", "yunet", "--library", library, "--work", work}, more...)
 	}
-	is(statusFailed, `has the face models \["1.0"\] and not "1.0-yunet"`, migrateTo("people-2")...)
+	is(statusFailed, `has the face models \["2.0"\] and not "1.0-yunet"`, migrateTo("people-2")...)
 	stop()
 	startServer(t, data, withLibrary)
 
@@ -210,7 +210,7 @@ func TestMigrate(t *testing.T) {
 	gone := strings.ReplaceAll(strings.TrimPrefix(pictures[1], photos+"/"), "/", ":")
 	is(statusNo, `(?s)FACE WITHOUT PICTURE.*`+regexp.QuoteMeta(gone)+`.*--leave-out`,
 		migrateTo("people-2")...)
-	is(0, `\npeople +1\.0\n$`, "collections", "list")
+	is(0, `\npeople +2\.0\n$`, "collections", "list")
 	if info, err := os.Stat(work); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the working folder can be read by others: %v, %v", info, err)
 	}
@@ -218,7 +218,7 @@ func TestMigrate(t *testing.T) {
 		t.Fatal(err)
 	}
 	is(0, fmt.Sprintf(`people-2 has %d faces and 9 users`, len(before)), migrateTo("people-2")...)
-	is(0, `people +1\.0\npeople-2 +1\.0-yunet`, "collections", "list")
+	is(0, `people +2\.0\npeople-2 +1\.0-yunet`, "collections", "list")
 	if after := ids("people-2"); !maps.Equal(after, before) {
 		t.Errorf("the faces are %v, and were %v", after, before)
 	}
@@ -235,4 +235,87 @@ func TestMigrate(t *testing.T) {
 	}
 	is(0, fmt.Sprintf(`(?s)FACE WITHOUT PICTURE.*people-3 has %d faces and 9 users`, len(before)-1),
 		migrateTo("people-3", "--leave-out")...)
+}
+
+// TestUpgrade starts a server of the default pack on the data of a server of face model version 1.0,
+// whose pack the installer keeps as default-1.0: collections of both answer, and the older one can
+// be moved.
+func TestUpgrade(t *testing.T) {
+	library := copyLibrary(t)
+	packs := filepath.Join(library, "packs")
+	is := func(want string, args ...string) {
+		t.Helper()
+		out, log, got := program(t, args...)
+		if got != 0 || !regexp.MustCompile(want).MatchString(out+log) {
+			t.Errorf("recollect %s: status %d, want 0, and %s of:\n%s%s", strings.Join(args, " "),
+				got, want, out, log)
+		}
+	}
+	anna, again := filepath.Join(lfw, "images/Aaron_Peirsol/Aaron_Peirsol_0001.jpg"),
+		filepath.Join(lfw, "images/Aaron_Peirsol/Aaron_Peirsol_0002.jpg")
+	if _, err := os.Stat(anna); err != nil {
+		t.Skipf("the shared pictures are not here: %v", err)
+	}
+	photos := filepath.Join(t.TempDir(), "photos")
+	copyFile(t, anna, filepath.Join(photos, "anna.jpg"))
+	fill := func(collection string) {
+		is(`1 of 1 pictures`, "import", photos, "--collection", collection, "--create", "--report",
+			filepath.Join(t.TempDir(), "report.csv"))
+	}
+	first, err := os.ReadFile("../../packs/default-1.0/pack.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, err := os.ReadFile(filepath.Join(packs, "default", "pack.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(packs, "default", "pack.json"),
+		[]byte(strings.Replace(string(first), `"default-1.0"`, `"default"`, 1)))
+	data := filepath.Join(t.TempDir(), "data")
+	withLibrary := func(c *serveConfig) { c.Library = library }
+	stop := startServer(t, data, withLibrary)
+	fill("first")
+	is(`first +1\.0\n`, "collections", "list")
+	stop()
+
+	if err := os.CopyFS(filepath.Join(packs, "default-1.0"),
+		os.DirFS(filepath.Join(packs, "default"))); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(packs, "default-1.0", "pack.json"), first)
+	writeFile(t, filepath.Join(packs, "default", "pack.json"), now)
+	startServer(t, data, withLibrary)
+	fill("second")
+	is(`first-2 has 1 faces`, "collections", "migrate", "first", "--images", photos, "--to",
+		"first-2", "--model", "default", "--library", library, "--work",
+		filepath.Join(t.TempDir(), "work"))
+	is(`first +1\.0\nfirst-2 +2\.0\nsecond +2\.0`, "collections", "list")
+	for _, collection := range []string{"first", "first-2", "second"} {
+		is(`9\d\.\d\d .*anna.jpg`, "search", again, "--collection", collection)
+	}
+}
+
+// TestFetch repairs a pack from a folder of networks.
+func TestFetch(t *testing.T) {
+	library := copyLibrary(t)
+	saved := filepath.Join(t.TempDir(), "saved.bin")
+	if err := os.Rename(filepath.Join(library, "packs", "default", "fr_pose.onnx"),
+		saved); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		from   string
+		status int
+		want   string
+	}{
+		{t.TempDir(), statusNo, `fr_pose.onnx.*missing`},
+		{filepath.Dir(saved), 0, `fr_pose.onnx was fetched`},
+		{filepath.Dir(saved), 0, `has all of its networks`},
+	} {
+		out, log, got := program(t, "models", "fetch", "--from", test.from, "--library", library)
+		if got != test.status || !regexp.MustCompile(test.want).MatchString(out+log) {
+			t.Errorf("status %d, want %d, and %s of:\n%s%s", got, test.status, test.want, out, log)
+		}
+	}
 }

@@ -34,11 +34,11 @@ type ComparedMatch struct {
 func (s *Service) CompareFaces(ctx context.Context, req CompareFacesRequest) (*CompareFacesResult,
 	error) {
 	engine := s.engines.current
-	source, err := detectUsable(ctx, engine, req.Source, req.QualityFilter, 1)
+	source, err := detectUsable(ctx, engine, req.Source, req.QualityFilter, selectSearched)
 	if err != nil {
 		return nil, err
 	}
-	target, err := detectUsable(ctx, engine, req.Target, req.QualityFilter, 0)
+	target, err := detectUsable(ctx, engine, req.Target, req.QualityFilter, selectAll)
 	if err != nil {
 		return nil, err
 	}
@@ -72,16 +72,21 @@ type usablePhoto struct {
 	keep  []int // indexes of those that pass a filter, at least one
 }
 
-// detectUsable detects the faces of a picture that pass the filter, at most maxFaces (0: all).
+func selectAll(faces []FaceDetail, filter QualityFilter) ([]int, []UnindexedFace) {
+	return selectFaces(faces, filter, 0)
+}
+
+// detectUsable detects the faces of a picture and selects some of those that pass the filter.
 // CodeInvalidParameter if there is none.
 func detectUsable(ctx context.Context, engine Engine, picture recollect.Picture,
-	filter QualityFilter, maxFaces int) (usablePhoto, error) {
+	filter QualityFilter,
+	pick func([]FaceDetail, QualityFilter) ([]int, []UnindexedFace)) (usablePhoto, error) {
 	photo, err := detect(ctx, engine, picture, 0)
 	if err != nil {
 		return usablePhoto{}, err
 	}
 	faces := photo.Faces()
-	keep, _ := selectFaces(faces, filter.or(QualityNone), maxFaces)
+	keep, _ := pick(faces, filter.or(QualityNone))
 	if len(keep) == 0 {
 		return usablePhoto{}, recollect.Errorf(recollect.CodeInvalidParameter,
 			"Request has invalid parameters")

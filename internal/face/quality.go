@@ -3,6 +3,7 @@ package face
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -154,4 +155,29 @@ func selectFaces(faces []FaceDetail, filter QualityFilter, maxFaces int) (keep [
 		keep = append(keep, i)
 	}
 	return keep, rest
+}
+
+// clearFace is the confidence from which on a person would call a face one.
+const clearFace = 90
+
+// selectSearched returns the index of the face that a picture is searched or compared by, and the
+// others with every reason against them, as [selectFaces] does for one face: the largest that passes
+// the filter and is clearly a face, and the largest that passes where none is clear. A larger one
+// that is passed over has too low a confidence.
+func selectSearched(faces []FaceDetail, filter QualityFilter) (keep []int, rest []UnindexedFace) {
+	passes := func(d FaceDetail) bool { return len(filter.Reasons(d)) == 0 }
+	isClear := func(d FaceDetail) bool { return passes(d) && d.Confidence >= clearFace }
+	first := slices.IndexFunc(faces, isClear)
+	if first < 0 {
+		return selectFaces(faces, filter, 1)
+	}
+	for i, d := range faces[:first] {
+		reasons := filter.Reasons(d)
+		if len(reasons) == 0 {
+			reasons = []Reason{ReasonLowConfidence}
+		}
+		rest = append(rest, UnindexedFace{Detail: faces[i], Reasons: reasons})
+	}
+	_, smaller := selectFaces(faces[first:], filter, 1)
+	return []int{first}, append(rest, smaller...)
 }

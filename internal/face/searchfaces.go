@@ -79,7 +79,7 @@ func (s *Service) SearchFacesByImage(ctx context.Context,
 		return nil, err
 	}
 	details := photo.Faces()
-	keep, _ := selectFaces(details, req.QualityFilter.or(QualityNone), 1)
+	keep, _ := selectSearched(details, req.QualityFilter.or(QualityNone))
 	if len(keep) == 0 {
 		return nil, recollect.Errorf(recollect.CodeInvalidParameter,
 			"There are no faces in the image. Should be at least 1.")

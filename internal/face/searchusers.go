@@ -104,7 +104,7 @@ func (s *Service) SearchUsersByImage(ctx context.Context,
 		return nil, err
 	}
 	details := photo.Faces()
-	keep, unsearched := selectFaces(details, req.QualityFilter.or(QualityNone), 1)
+	keep, unsearched := selectSearched(details, req.QualityFilter.or(QualityNone))
 	for _, f := range unsearched {
 		for i, r := range f.Reasons {
 			if r == ReasonExceedsMaxFaces { // this operation's reason for the same

@@ -1,6 +1,8 @@
 package pack
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -186,6 +188,79 @@ func (l Library) Add(source fs.FS, try func(*Pack) error) (added *Pack, err erro
 		return nil, fmt.Errorf("add the model pack %s: %w", p.Name, err)
 	}
 	return added, nil
+}
+
+// Missing are the networks of a pack that are not in its folder, or not as its manifest names them,
+// ordered by the names of their files. ErrUnknown.
+func (l Library) Missing(name string) ([]*Network, error) {
+	p, err := l.Manifest(name)
+	if err != nil {
+		return nil, err
+	}
+	var missing []*Network
+	for _, n := range p.Networks() {
+		data, err := readFile(filepath.Join(l.Folder(name), n.File), maxNetwork)
+		if err != nil || hash(data) != n.SHA256 {
+			missing = append(missing, n)
+		}
+	}
+	slices.SortFunc(missing, func(a, b *Network) int { return strings.Compare(a.File, b.File) })
+	return missing, nil
+}
+
+// Fetch copies the networks that a pack misses from the root of a folder that has some of them, in
+// files of any name, and returns the names that they have in the pack. A file counts by its SHA-256
+// alone. ErrUnknown.
+func (l Library) Fetch(name string, from fs.FS) (fetched []string, err error) {
+	missing, err := l.Missing(name)
+	if err != nil || len(missing) == 0 {
+		return nil, err
+	}
+	entries, err := fs.ReadDir(from, ".")
+	if err != nil {
+		return nil, fmt.Errorf("list the folder with networks: %w", err)
+	}
+	for _, e := range entries {
+		if !e.Type().IsRegular() {
+			continue
+		}
+		sum, err := hashFile(from, e.Name())
+		if err != nil {
+			return fetched, err
+		}
+		for _, n := range missing {
+			if n.SHA256 != sum {
+				continue
+			}
+			beside := filepath.Join(l.Folder(name), "."+n.File+".new")
+			err := os.RemoveAll(beside)
+			if err == nil {
+				err = copyOut(from, e.Name(), beside)
+			}
+			if err == nil {
+				err = os.Rename(beside, filepath.Join(l.Folder(name), n.File))
+			}
+			if err != nil {
+				return fetched, fmt.Errorf("fetch the network %s: %w", n.File, err)
+			}
+			fetched = append(fetched, n.File)
+		}
+	}
+	slices.Sort(fetched)
+	return slices.Compact(fetched), nil
+}
+
+func hashFile(from fs.FS, name string) (string, error) {
+	f, err := from.Open(name)
+	if err != nil {
+		return "", &FileError{File: name, Err: bare(err)}
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return "", &FileError{File: name, Err: err}
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // fits rejects a pack whose name or version another one has.

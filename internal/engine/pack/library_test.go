@@ -197,3 +197,33 @@ func TestAddRefuses(t *testing.T) {
 		})
 	}
 }
+
+// The networks that a pack misses are fetched from a folder by what they are, not by their names.
+func TestFetch(t *testing.T) {
+	dir := t.TempDir()
+	packs := pack.OpenLibrary(dir)
+	if err := os.CopyFS(packs.Folder("default"), os.DirFS(candidate(t, "default", "1.0"))); err != nil {
+		t.Fatal(err)
+	}
+	if missing, err := packs.Missing("default"); err != nil || len(missing) != 0 {
+		t.Fatalf("missing %v, %v", missing, err)
+	}
+	from := t.TempDir()
+	if err := os.Rename(filepath.Join(packs.Folder("default"), "fr_pose.onnx"),
+		filepath.Join(from, "saved.bin")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(packs.Folder("default"), "fr_eye.onnx"), []byte("altered"))
+	write(t, filepath.Join(from, "fr_eye.onnx"), []byte("altered as well"))
+	got, err := packs.Fetch("default", os.DirFS(from))
+	if err != nil || !slices.Equal(got, []string{"fr_pose.onnx"}) {
+		t.Errorf("fetched %v, %v", got, err)
+	}
+	missing, err := packs.Missing("default")
+	if err != nil || len(missing) != 1 || missing[0].File != "fr_eye.onnx" {
+		t.Errorf("missing %v, %v", missing, err)
+	}
+	if _, err := packs.Fetch("absent", os.DirFS(from)); !errors.Is(err, pack.ErrUnknown) {
+		t.Errorf("got %v, want ErrUnknown", err)
+	}
+}

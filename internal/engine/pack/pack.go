@@ -39,7 +39,12 @@ type Pack struct {
 	Licence string `json:"licence"` // SPDX identifier of the networks' licence
 	Source  string `json:"source"`  // where the networks come from, with their version
 
-	Detect   Network `json:"detect"`
+	Detect Network `json:"detect"`
+
+	// Confirm is a second detector, which looks at each face that Detect found from near: Crop is
+	// what it sees of it. Where it finds none there is none. It may be left out.
+	Confirm *Network `json:"confirm,omitempty"`
+
 	Landmark Network `json:"landmark"`
 	Pose     Network `json:"pose"`
 	Embed    Network `json:"embed"`
@@ -137,6 +142,10 @@ type Detection struct {
 	// least intersection over union at which the lower score is suppressed, 0 to 1
 	Overlap float32 `json:"overlap"`
 
+	// Confirm is the least score that a face has by both networks where there is one that confirms,
+	// 0 to 1; Confidence then maps that score. Score is what makes a candidate.
+	Confirm float32 `json:"confirm,omitempty"`
+
 	// Confidence has the knots of the curve that maps a score to the API's confidence, to which the
 	// quality filters' thresholds apply. Both rise strictly from knot to knot. Without knots a
 	// confidence is the score in percent.
@@ -183,6 +192,7 @@ var ErrAltered = errors.New(
 func (p *Pack) Networks() map[string]*Network {
 	networks := map[string]*Network{
 		"detect":     &p.Detect,
+		"confirm":    p.Confirm,
 		"landmark":   &p.Landmark,
 		"pose":       &p.Pose,
 		"embed":      &p.Embed,

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -63,7 +64,7 @@ func TestLoad(t *testing.T) {
 			t.Errorf("%s holds %q", role, n.Model)
 		}
 	}
-	if p.Version != "1.0" || p.Embed.Input.Color != pack.BGR ||
+	if p.Version != "2.0" || p.Embed.Input.Color != pack.BGR ||
 		p.Similarity[len(p.Similarity)-1].Similarity != 100 {
 		t.Errorf("loaded %+v", p)
 	}
@@ -109,6 +110,28 @@ func replace(t *testing.T, from, to string) []byte {
 	return []byte(strings.Replace(data, from, to, 1))
 }
 
+// without is the default manifest without one of its members.
+func without(t *testing.T, member string) []byte {
+	t.Helper()
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(manifest(t), &members); err != nil {
+		t.Fatal(err)
+	}
+	delete(members, member)
+	data, err := json.Marshal(members)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// withConfidence is the default manifest with another curve of confidence.
+func withConfidence(t *testing.T, curve string) []byte {
+	t.Helper()
+	from := regexp.MustCompile(`(?s)"confidence": \[.*?\]`)
+	return from.ReplaceAll(manifest(t), []byte(`"confidence": `+curve))
+}
+
 func TestParseRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		manifest []byte
@@ -130,18 +153,22 @@ func TestParseRefuses(t *testing.T) {
 			[]string{"landmark: input: shape"}},
 		"huge input": {replace(t, `[1, 1, 64, 64]`, `[1, 1, 64, 1000000]`),
 			[]string{"landmark: input: shape"}},
-		"color": {replace(t, `"BGR"`, `"YUV"`), []string{"embed: input: color"}},
+		"color": {replace(t, `"BGR"`, `"YUV"`), []string{"confirm: input: color"}},
 		"std": {replace(t, `"std": [256]`, `"std": [0]`),
 			[]string{"landmark: input: std"}},
-		"score": {replace(t, `"score": 0.6`, `"score": 60`),
+		"score": {replace(t, `"score": 0.25`, `"score": 60`),
 			[]string{"detection: score"}},
-		"one confidence": {replace(t, `"overlap": 0.4`,
-			`"overlap": 0.4, "confidence": [{"score": 0.5, "confidence": 50}]`),
+		"least confirmed": {replace(t, `"confirm": 0.93`, `"confirm": 1`),
+			[]string{"detection: confirm"}},
+		"nothing confirms": {without(t, "confirm"), []string{"no network that confirms"}},
+		"one confidence": {withConfidence(t, `[{"score": 0.5, "confidence": 50}]`),
 			[]string{"detection: confidence: it needs"}},
-		"falling confidence": {replace(t, `"overlap": 0.4`,
-			`"overlap": 0.4, "confidence": [{"score": 0.5, "confidence": 50}, {"score": 0.6, "confidence": 40}]`), []string{"detection: confidence: knot 1"}},
-		"confidence of 101": {replace(t, `"overlap": 0.4`,
-			`"overlap": 0.4, "confidence": [{"score": 0.5, "confidence": 50}, {"score": 0.6, "confidence": 101}]`), []string{"detection: confidence: knot 1"}},
+		"falling confidence": {withConfidence(t,
+			`[{"score": 0.5, "confidence": 50}, {"score": 0.6, "confidence": 40}]`),
+			[]string{"detection: confidence: knot 1"}},
+		"confidence of 101": {withConfidence(t,
+			`[{"score": 0.5, "confidence": 50}, {"score": 0.6, "confidence": 101}]`),
+			[]string{"detection: confidence: knot 1"}},
 		"crop": {replace(t, `"scale": 1.1`, `"scale": -1`), []string{"pose: crop"}},
 		"shifted box": {replace(t, `"scale": 1.1`, `"shift": 0.1, "scale": 1.1`),
 			[]string{"pose: crop"}},
@@ -161,9 +188,9 @@ func TestParseRefuses(t *testing.T) {
 		"curve's end": {replace(t, `"similarity": 100`, `"similarity": 99.5`),
 			[]string{"from 0 to 100"}},
 		"all at once": {
-			[]byte(strings.NewReplacer(`"version": "1.0"`, `"version": ""`, `"MIT"`, `""`, `"BGR"`,
+			[]byte(strings.NewReplacer(`"version": "2.0"`, `"version": ""`, `"MIT"`, `""`, `"BGR"`,
 				`"YUV"`).Replace(string(manifest(t)))),
-			[]string{"version", "licence", "embed: input: color"},
+			[]string{"version", "licence", "confirm: input: color"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -182,21 +209,12 @@ func TestParseRefuses(t *testing.T) {
 
 // A pack need not have networks for attributes.
 func TestParseWithoutAttributes(t *testing.T) {
-	var members map[string]any
-	if err := json.Unmarshal(manifest(t), &members); err != nil {
-		t.Fatal(err)
-	}
-	delete(members, "attributes")
-	data, err := json.Marshal(members)
+	p, err := pack.Parse(without(t, "attributes"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := pack.Parse(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := len(p.Networks()); got != 4 {
-		t.Errorf("it has %d networks, want 4", got)
+	if got := len(p.Networks()); got != 5 {
+		t.Errorf("it has %d networks, want 5", got)
 	}
 }
 

@@ -57,6 +57,11 @@ func (p *Pack) Validate() error {
 			fault("detection: %s is %v, not between 0 and 1", name, value)
 		}
 	}
+	if c := p.Detection.Confirm; p.Confirm != nil && !(c > 0 && c < 1) {
+		fault("detection: confirm is %v, not between 0 and 1", c)
+	} else if p.Confirm == nil && c != 0 {
+		fault("detection: confirm is %v, and there is no network that confirms", c)
+	}
 	for _, err := range confidenceFaults(p.Detection.Confidence) {
 		fault("detection: confidence: %w", err)
 	}

@@ -41,7 +41,7 @@ func TestSimilarityTransform(t *testing.T) {
 func TestSuppress(t *testing.T) {
 	at := func(x, y, side float64,
 		score float32) box {
-		return box{rect{x, y, x + side, y + side}, score}
+		return box{rect: rect{x, y, x + side, y + side}, score: score}
 	}
 	got := suppress([]box{at(0, 0, 10, 0.7), at(1, 1, 10, 0.9), at(30, 0, 10, 0.8),
 		at(5, 5, 10, 0.95)}, 0.4)

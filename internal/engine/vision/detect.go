@@ -3,7 +3,6 @@ package vision
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"math"
 	"slices"
 
@@ -15,7 +14,8 @@ import (
 // box is the bounding box of a face in pixels of the upright picture.
 type box struct {
 	rect
-	score float32 // the confidence, 0 to 1
+	score    float32 // the confidence, 0 to 1
+	quarters int     // of a full turn, by which the face is turned clockwise: 0 to 3
 }
 
 func (b box) area() float64 { return b.width() * b.height() }
@@ -37,18 +37,9 @@ const (
 )
 
 func newDetector(r *onnx.Runtime, n *pack.Network, thresholds pack.Detection) (*detector, error) {
-	var decode detectorDecoder
-	var shapes [][]int64
-	switch n.Decoder {
-	case "yunet":
-		decode, shapes = yuNet(n.Input.Shape)
-	default:
-		decode, shapes = ultraFace, ultraFaceShapes
-		if n.Decoder != "ultraface" {
-			return nil,
-				fmt.Errorf("%s: decoder %q is unknown; ultraface and yunet are known", n.File,
-					n.Decoder)
-		}
+	decode, shapes, err := detectorOf(n)
+	if err != nil {
+		return nil, err
 	}
 	network, err := open(r, n, n.Decoder, shapes...)
 	if err != nil {
@@ -81,10 +72,13 @@ func (d *detector) find(ctx context.Context, p *picture) ([]box, error) {
 		return nil, err
 	}
 	faces := join(slices.Concat(found...), d.overlap)
-	slices.SortStableFunc(faces, func(a, b box) int {
-		return cmp.Or(cmp.Compare(b.area(), a.area()), cmp.Compare(b.score, a.score))
-	})
+	slices.SortStableFunc(faces, bySize)
 	return faces, nil
+}
+
+// bySize orders boxes by their area, the largest first, and among equal ones by their score.
+func bySize(a, b box) int {
+	return cmp.Or(cmp.Compare(b.area(), a.area()), cmp.Compare(b.score, a.score))
 }
 
 // shift returns the scale 1/2^shift of the finest view of a picture. A picture that is not large is

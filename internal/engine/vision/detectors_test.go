@@ -67,3 +67,58 @@ func TestYuNetReads(t *testing.T) {
 		}
 	}
 }
+
+// RetinaFace's outputs, made by hand: a face of 64 x 96 pixels around (100, 52) of a 128 x 128
+// input, as an anchor of each stride tells it.
+func TestRetinaFaceReads(t *testing.T) {
+	decode, shapes := retinaFace([4]int64{1, 3, 128, 128})
+	if n := shapes[0][1]; n != 2*(16*16+8*8+4*4) || shapes[1][1] != n {
+		t.Fatalf("the shapes are %v", shapes)
+	}
+	for _, test := range []struct {
+		stride, side float64
+		first        int // anchor
+	}{{8, 32, 1}, {16, 64, 2 * 256}, {32, 512, 2*(256+64) + 1}} {
+		outputs := [][]float32{make([]float32, 4*shapes[0][1]), make([]float32, 2*shapes[0][1])}
+		column, row := int(100/test.stride), int(52/test.stride)
+		anchor := test.first + 2*(row*int(128/test.stride)+column)
+		outputs[1][2*anchor+1] = 0.9
+		copy(outputs[0][4*anchor:], []float32{
+			float32((100 - (float64(column)+0.5)*test.stride) / test.side / 0.1),
+			float32((52 - (float64(row)+0.5)*test.stride) / test.side / 0.1),
+			float32(math.Log(64/test.side) / 0.2), float32(math.Log(96/test.side) / 0.2),
+		})
+		found := 0
+		decode(outputs, 0.5, func(score float32, x0, y0, x1, y1 float64) {
+			found++
+			off := math.Abs(128*x0-68) + math.Abs(128*y0-4) + math.Abs(128*x1-132) +
+				math.Abs(128*y1-100)
+			if score != 0.9 || off > 1e-3 {
+				t.Errorf("stride %v: read %v at %v %v %v %v", test.stride, score, 128*x0, 128*y0,
+					128*x1, 128*y1)
+			}
+		})
+		if found != 1 {
+			t.Errorf("stride %v: read %d boxes, want one", test.stride, found)
+		}
+	}
+}
+
+func TestTogether(t *testing.T) {
+	upright, turned := sight{score: 0.99}, sight{score: 0.99, quarters: 1}
+	if got := together(0.5, upright); math.Abs(float64(got)-0.99) > 1e-4 {
+		t.Errorf("a detector that does not know makes 0.99 to %v", got)
+	}
+	low, high := together(0.3, upright), together(0.9, upright)
+	if !(low < 0.99 && high > 0.99 && together(0.9, turned) < low) {
+		t.Errorf("a score of 0.3 makes 0.99 to %v, 0.9 to %v, and turned to %v", low, high,
+			together(0.9, turned))
+	}
+	for _, first := range []float32{0, 1} {
+		for _, second := range []float32{0, 1} {
+			if got := together(first, sight{score: second}); !(got >= 0 && got <= 1) {
+				t.Errorf("%v and %v make %v", first, second, got)
+			}
+		}
+	}
+}

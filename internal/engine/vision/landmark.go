@@ -108,8 +108,19 @@ func newLandmarker(r *onnx.Runtime, n *pack.Network) (*landmarker, error) {
 
 // find returns the points of a face.
 func (l *landmarker) find(ctx context.Context, p *picture, f box) (*markup, error) {
-	part := l.around(f.rect)
+	part := l.around(f.upright(f.quarters))
 	var points markup
+	if f.quarters != 0 {
+		m := l.turned(part, f.quarters)
+		side := float64(l.input.Shape[3])
+		err := l.runCrop(ctx, l.warped(p, m), func(outputs [][]float32) {
+			for i := range points {
+				points[i].x, points[i].y = m.apply(float64(outputs[0][2*i])*side,
+					float64(outputs[0][2*i+1])*side)
+			}
+		})
+		return &points, err
+	}
 	err := l.run(ctx, p, part, func(outputs [][]float32) {
 		for i := range points {
 			points[i].x = part.x0 + float64(outputs[0][2*i])*part.width()

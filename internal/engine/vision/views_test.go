@@ -78,7 +78,8 @@ func TestViewCuts(t *testing.T) {
 
 func TestJoin(t *testing.T) {
 	s := func(score float32, level int, seen, x, y, side float64) sighting {
-		return sighting{box{rect{x, y, x + side, y + side}, score}, level, seen}
+		face := box{rect: rect{x, y, x + side, y + side}, score: score}
+		return sighting{face, level, seen}
 	}
 	for name, test := range map[string]struct {
 		found []sighting

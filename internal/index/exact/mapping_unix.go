@@ -55,7 +55,8 @@ func newMemory(length int) *memory {
 	bytes, err := unix.Mmap(-1, 0, length, unix.PROT_READ|unix.PROT_WRITE,
 		unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
-		return &memory{bytes: make([]byte, length)} // the number of mappings of a process is limited
+		// The number of mappings of a process is limited.
+		return &memory{bytes: make([]byte, length)}
 	}
 	return &memory{bytes: bytes, mapping: newMapping(bytes)}
 }

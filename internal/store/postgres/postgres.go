@@ -72,7 +72,7 @@ type Options struct {
 
 // Open opens the store in a database, whose URL is one of libpq's, and makes the tables if they are
 // not there. Any number of servers can have it open. It fails with [ErrInUse] if one is to be
-// alone, if the server is a standby, if the schema is another program's or was made by a newer version.
+// alone, if the server is a standby, or if the schema is of another program or a newer version.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	s, err := open(ctx, url, o)
 	if err != nil {

@@ -98,7 +98,8 @@ func readVersion(ctx context.Context, tx pgx.Tx) (version int, err error) {
 	}
 	var objects int
 	if err := tx.QueryRow(ctx,
-		"SELECT count(*) FROM pg_class WHERE relnamespace = $1::regnamespace", schema).Scan(&objects); err != nil {
+		"SELECT count(*) FROM pg_class WHERE relnamespace = $1::regnamespace",
+		schema).Scan(&objects); err != nil {
 		return 0, err
 	}
 	if objects > 0 {

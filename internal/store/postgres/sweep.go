@@ -79,7 +79,8 @@ func (s *Store) sweepOnce(ctx context.Context) (more bool, err error) {
 		more = true
 		for _, table := range []string{"faces", "users"} {
 			tag, err := tx.Exec(ctx, "DELETE FROM "+table+
-				" WHERE key = ANY (ARRAY (SELECT key FROM "+table+" WHERE collection_key = $1 LIMIT $2))", c, sweepFaces)
+				" WHERE key = ANY (ARRAY (SELECT key FROM "+table+
+				" WHERE collection_key = $1 LIMIT $2))", c, sweepFaces)
 			if err != nil || tag.RowsAffected() == sweepFaces {
 				return err
 			}

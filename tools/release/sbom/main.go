@@ -21,6 +21,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/CycloneDX/cyclonedx-go"
@@ -33,18 +34,21 @@ func main() {
 	version := flag.String("version", "", "version of the release")
 	lock := flag.String("lock", "networks/package-lock.json",
 		"lock file of the npm packages that the library folder came from")
+	requirements := flag.String("requirements", "networks/requirements.txt",
+		"pinned requirements of the Python packages that the library folder came from")
 	flag.Parse()
 	if flag.NArg() != 2 || *version == "" {
-		fmt.Fprintln(os.Stderr, "usage: sbom -version VERSION [-lock FILE] ARCHIVE DOCUMENT")
+		fmt.Fprintln(os.Stderr, "usage: sbom -version VERSION [-lock FILE] [-requirements FILE] "+
+			"ARCHIVE DOCUMENT")
 		os.Exit(2)
 	}
-	if err := run(*version, *lock, flag.Arg(0), flag.Arg(1)); err != nil {
+	if err := run(*version, *lock, *requirements, flag.Arg(0), flag.Arg(1)); err != nil {
 		fmt.Fprintln(os.Stderr, "sbom:", err)
 		os.Exit(1)
 	}
 }
 
-func run(version, lock, archive, document string) error {
+func run(version, lock, requirements, archive, document string) error {
 	dir, err := os.MkdirTemp("", "recollect-sbom-")
 	if err != nil {
 		return fmt.Errorf("make a temporary folder: %w", err)
@@ -63,7 +67,11 @@ func run(version, lock, archive, document string) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", lock, err)
 	}
-	parts := append(packages, files...)
+	wheels, err := readRequirements(requirements)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", requirements, err)
+	}
+	parts := slices.Concat(packages, wheels, files)
 	*bom.Components = append(*bom.Components, parts...)
 	dependOn(bom, parts)
 	return write(bom, document)
@@ -183,6 +191,30 @@ func readLock(path string) ([]cyclonedx.Component, error) {
 	}
 	if len(packages) == 0 {
 		return nil, errors.New("it pins no package")
+	}
+	return packages, nil
+}
+
+// readRequirements returns a component for each line of pinned requirements with one hash. They say
+// nothing of licences.
+func readRequirements(path string) ([]cyclonedx.Component, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var packages []cyclonedx.Component
+	for line := range strings.Lines(string(data)) {
+		pin, hash, ok := strings.Cut(strings.TrimSpace(line), " --hash=sha256:")
+		name, version, pinned := strings.Cut(pin, "==")
+		if !ok || !pinned {
+			return nil, fmt.Errorf("%q is not a version with a hash", line)
+		}
+		url := "pkg:pypi/" + name + "@" + version
+		packages = append(packages, cyclonedx.Component{
+			BOMRef: url, Type: cyclonedx.ComponentTypeLibrary, Name: name, Version: version,
+			PackageURL: url,
+			Hashes:     &[]cyclonedx.Hash{{Algorithm: cyclonedx.HashAlgoSHA256, Value: hash}},
+		})
 	}
 	return packages, nil
 }
