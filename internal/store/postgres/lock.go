@@ -120,5 +120,8 @@ func (h *holder) close() error {
 	h.done.Wait()
 	ctx, cancel := background(connectTimeout)
 	defer cancel()
+	// The server would notice the end of the connection a moment later. If it is lost, so are the
+	// locks.
+	_, _ = h.conn.Exec(ctx, "SELECT pg_advisory_unlock_all()")
 	return h.conn.Close(ctx)
 }
