@@ -76,7 +76,7 @@ func TestEval(t *testing.T) {
 	}
 	for _, want := range []string{
 		"pairsDevTest.txt: 12 pairs of the same person, 12 of different people. Face model " +
-			"version 1.0.",
+			"version 2.0.",
 		" pictures, 0 without a face, ", "the best threshold of the 16 pairs of pairsDevTrain.txt",
 		"cannot be measured on 12 impostor pairs",
 		"pairs of different people among the file's pictures", "Thresholds of the API", "embed",
