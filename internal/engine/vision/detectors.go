@@ -85,9 +85,9 @@ func yuNet(input [4]int64) (detectorDecoder, [][]int64) {
 
 // retinaFace reads RetinaFace (Deng et al., RetinaFace: Single-stage Dense Face Localisation in the
 // Wild, 2019; the network of biubug6/Pytorch_Retinaface on MobileNet) for an input of the given
-// shape: the boxes, 1 x n x 4, and the scores, 1 x n x 2 with the face's in the second column. There
-// are two anchors for each cell of each stride, row after row. A box is its centre's way from the
-// anchor's in tenths of the anchor's side, and the logarithms of its sides over the anchor's in
+// shape: the boxes, 1 x n x 4, and the scores, 1 x n x 2 with the face's in the second column.
+// There are two anchors for each cell of each stride, row after row. A box is its centre's way from
+// the anchor's in tenths of the anchor's side, and the logarithms of its sides over the anchor's in
 // fifths. Its landmarks are not read.
 func retinaFace(input [4]int64) (detectorDecoder, [][]int64) {
 	type anchor struct{ x, y, width, height float64 } // in ratios of the input's sides

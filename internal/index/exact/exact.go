@@ -218,6 +218,7 @@ func (x *Index) Search(ctx context.Context, c face.CollectionKey, query []float3
 // Load waits until a collection is in memory, and begins to read it if nothing has.
 func (x *Index) Load(ctx context.Context, c face.CollectionKey) error {
 	for {
+		//nolint:contextcheck // other searches share the read, so it has the index's context
 		e, err := x.acquire(c)
 		if err == nil {
 			err = e.wait(ctx)

@@ -114,6 +114,7 @@ func open(ctx context.Context, url string, o Options) (_ *Store, err error) {
 		// What was being imported when a node ended.
 		if err := s.wipeAbandoned(ctx); err != nil {
 			stop()
+			//nolint:contextcheck // it is closed although ctx may have ended
 			return nil, errors.Join(err, s.holder.close())
 		}
 		s.sweeper.Go(func() { s.sweepAll(sweeps) })
