@@ -1,5 +1,5 @@
-// Command networks installs the networks of the default model pack and ONNX Runtime's shared library
-// into lib/recollect at the project's root. sources.json lists the sources of each network: it is
+// Command networks installs the networks of the default model pack and ONNX Runtime's shared
+// library into lib/recollect at the project's root. sources.json lists the sources of each network: it is
 // taken from the first that has a file with its SHA-256. Packages are pinned by version and hash,
 // and downloaded into a temporary folder, of which only what this machine needs is kept. If all is
 // installed already, it does nothing.
