@@ -1,8 +1,8 @@
 // Command networks installs the networks of the default model pack and ONNX Runtime's shared
-// library into lib/recollect at the project's root. sources.json lists the sources of each network: it is
-// taken from the first that has a file with its SHA-256. Packages are pinned by version and hash,
-// and downloaded into a temporary folder, of which only what this machine needs is kept. If all is
-// installed already, it does nothing.
+// library into lib/recollect at the project's root. sources.json lists the sources of each network:
+// it is taken from the first that has a file with its SHA-256. Packages are pinned by version and
+// hash, and downloaded into a temporary folder, of which only what this machine needs is kept. If
+// all is installed already, it does nothing.
 //
 // It is run from the project's root: go run ./networks. With -from DIR the networks are first
 // looked for in a folder, by their SHA-256, whatever their names. With -pack NAME the pack of
