@@ -26,7 +26,7 @@ func moveCommand() *cobra.Command {
 			"and policies, roles, the root key and the check value of the master key. Each " +
 			"collection is compared with\nthe original afterwards, face by face. The folder " +
 			"stays as it is, and its server must be stopped. After an interruption run it\n" +
-			"again: it goes on with the collections that are missing, and compares the others.\n\n" +
+			"again: it goes on with the missing collections, and compares the others.\n\n" +
 			"The servers need the file master-key of the folder. Answers to calls with a client " +
 			"token are not moved.",
 		Example: "  recollect move --from ./data --to postgres://recollect@db/faces",
