@@ -54,7 +54,7 @@ test-go: networks console versitygw postgres skips
 		$(GO) test -json -timeout 20m -run "$(SLOW)" ./internal/engine/vision ./internal/index/exact && \
 		$(GO) test -C tools -json ./... ; } | tee $(RESULTS)/go.json | $(SKIPS) -show LFW'
 
-# Every fuzz target for FUZZTIME, FUZZ_JOBS of them at once with a core each.
+# Every fuzz target for FUZZTIME, FUZZ_JOBS of them at once with a worker each.
 FUZZTIME  ?= 10s
 FUZZ_JOBS ?= 2
 fuzz: networks
