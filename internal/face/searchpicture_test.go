@@ -168,14 +168,14 @@ func TestSearchPictureNeedsOneModel(t *testing.T) {
 
 // TestExplain: each reason has a sentence with the bound that the face would have to reach.
 func TestExplain(t *testing.T) {
-	d := face.FaceDetail{Confidence: 94.999, Side: 12, Pose: face.Pose{Yaw: -70},
+	d := face.FaceDetail{Confidence: 84.999, Side: 12, Pose: face.Pose{Yaw: -70},
 		Quality: face.Quality{Brightness: 3, Sharpness: 2.5}}
 	reasons := face.QualityAuto.Reasons(d)
 	got := strings.Join(face.QualityAuto.Explain(d, reasons), "\n")
 	want := `The head is turned by yaw -70, pitch 0 and roll 0 degrees, and AUTO allows 60, 40 and 60 either way.
 The brightness is 3, and AUTO needs at least 6.
 The sharpness is 2.5, and AUTO needs at least 5.
-The confidence that it is a face is 94.99, and AUTO needs at least 95.
+The confidence that it is a face is 84.99, and AUTO needs at least 85.
 The shorter side of the face in pixels is 12, and AUTO needs at least 18.`
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
