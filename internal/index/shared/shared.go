@@ -25,8 +25,9 @@ type Source interface {
 
 	// Since returns the position of a collection and calls each with the vectors that were added or
 	// changed after an earlier one; Vector is nil for one that is not there any more, unless its
-	// key was deleted. If the store does not hold that position (see [face.Position.Holds]), each
-	// is not called. CodeNotFound if the collection was deleted.
+	// key was deleted. A key may come more than once: the last time counts. If the store does not
+	// hold that position (see [face.Position.Holds]), each is not called. CodeNotFound if the
+	// collection was deleted.
 	Since(ctx context.Context, c face.CollectionKey, earlier face.Position,
 		each func(face.Embedding) error) (face.Position, error)
 
@@ -266,22 +267,25 @@ func (x *Index) pull(ctx context.Context, c face.CollectionKey, k *collection) e
 	if _, ok := x.exact.Vectors(c); !ok {
 		return nil // what is loaded from now on has all
 	}
-	var batch []face.Embedding
-	var removed []face.VectorKey
+	changed := make(map[face.VectorKey][]float32) // nil: the vector is not there any more
 	apply := func() error {
-		err := errors.Join(x.exact.Remove(ctx, c, removed...), x.exact.Add(ctx, c, batch...))
-		x.tally.Pulled.Add(int64(len(batch) + len(removed)))
-		batch, removed = batch[:0], removed[:0]
-		return err
+		var added []face.Embedding
+		var removed []face.VectorKey
+		for key, vector := range changed {
+			if vector == nil {
+				removed = append(removed, key)
+			} else {
+				added = append(added, face.Embedding{Key: key, Vector: vector})
+			}
+		}
+		x.tally.Pulled.Add(int64(len(changed)))
+		clear(changed)
+		return errors.Join(x.exact.Remove(ctx, c, removed...), x.exact.Add(ctx, c, added...))
 	}
 	var applyErr error
 	now, err := x.source.Since(ctx, c, k.position, func(e face.Embedding) error {
-		if e.Vector == nil {
-			removed = append(removed, e.Key)
-		} else {
-			batch = append(batch, e)
-		}
-		if len(batch)+len(removed) == pullBatch {
+		changed[e.Key] = e.Vector
+		if len(changed) == pullBatch {
 			applyErr = apply()
 		}
 		return applyErr

@@ -249,6 +249,36 @@ func TestCommitsOfOthers(t *testing.T) {
 	}
 }
 
+// cut is a source whose next reading has to begin again: what it had read comes first.
+type cut struct {
+	*source
+	before []face.Embedding
+}
+
+func (s *cut) Since(ctx context.Context, c face.CollectionKey, earlier face.Position,
+	each func(face.Embedding) error) (face.Position, error) {
+	for _, e := range s.before {
+		if err := each(e); err != nil {
+			return face.Position{}, err
+		}
+	}
+	s.before = nil
+	return s.source.Since(ctx, c, earlier, each)
+}
+
+// TestReadingBeginsAgain: of several vectors of a key the last one counts, and so does its end.
+func TestReadingBeginsAgain(t *testing.T) {
+	s := &cut{source: newSource()}
+	x := newIndex(t, s)
+	want(t, x, found{})
+	s.before = []face.Embedding{{Key: 1, Vector: []float32{1, 0}}, {Key: 2},
+		{Key: 3, Vector: []float32{1, 0}}}
+	s.put(1)
+	s.put(2, 0, 1)
+	s.put(3, -1, 0)
+	want(t, x, found{2: 0, 3: -1})
+}
+
 // TestDeletedKey: the caller that finds it removes it.
 func TestDeletedKey(t *testing.T) {
 	s := newSource()
