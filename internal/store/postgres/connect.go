@@ -131,6 +131,24 @@ func (s *Store) again(ctx context.Context, try func() (lost bool, err error)) er
 	}
 }
 
+// long calls do once, with a connection that answers: what do reads is too long to be read again.
+func (s *Store) long(ctx context.Context, do func(*pgx.Conn) error) error {
+	var failed error
+	err := s.again(ctx, func() (bool, error) {
+		return s.with(ctx, func(conn *pgx.Conn) error {
+			if err := conn.Ping(ctx); err != nil {
+				return err
+			}
+			failed = do(conn)
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return markNoSpace(failed)
+}
+
 // with calls do with a connection and reports whether it was lost meanwhile.
 func (s *Store) with(ctx context.Context, do func(*pgx.Conn) error) (lost bool, err error) {
 	conn, err := s.pool.Acquire(ctx)

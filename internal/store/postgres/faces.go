@@ -230,7 +230,7 @@ func stream[T any](ctx context.Context, s *Store, scan func(pgx.Row) (T, error),
 	args ...any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		stopped := false
-		_, err := s.with(ctx, func(conn *pgx.Conn) error {
+		err := s.long(ctx, func(conn *pgx.Conn) error {
 			return streamTo(ctx, conn, func(row pgx.Row) error {
 				value, err := scan(row)
 				if err == nil && !yield(value, nil) {

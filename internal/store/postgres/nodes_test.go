@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +20,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/store/postgres"
 	"github.com/recollect-dev/recollect/internal/store/postgres/postgrestest"
 	"github.com/recollect-dev/recollect/internal/store/storetest"
+	"github.com/recollect-dev/recollect/internal/transfer"
+	"github.com/recollect-dev/recollect/internal/transfer/transfertest"
 )
 
 // TestLostCommits: a database that returns to an earlier state gives versions and keys anew. All
@@ -81,6 +85,49 @@ func TestLostCommits(t *testing.T) {
 					c != again {
 					t.Errorf("node %d finds %d, %d and %d, want 3, 0 and %d", i, a, b, c, again)
 				}
+			}
+		})
+	}
+}
+
+// TestLostConnections: what reads much does not fail because a connection was lost while nobody used
+// it.
+func TestLostConnections(t *testing.T) {
+	ctx := t.Context()
+	server := postgrestest.Start(t)
+	url := server.NewDatabase(t)
+	s := openStore(t, url)
+	c := transfertest.Fill(t, s, home, "people", 3)
+	drain := func(vectors iter.Seq2[face.Embedding, error]) (err error) {
+		for _, e := range vectors {
+			err = errors.Join(err, e)
+		}
+		return err
+	}
+	for name, read := range map[string]func() error{
+		"Embeddings":  func() error { return drain(s.Embeddings(ctx, c.Key)) },
+		"UserVectors": func() error { return drain(s.UserVectors(ctx, c.Key)) },
+		"All": func() error {
+			return drain(s.FaceVectors().All(ctx, c.Key, func(face.Position) {}))
+		},
+		"Since": func() error {
+			_, err := s.FaceVectors().Since(ctx, c.Key, face.Position{},
+				func(face.Embedding) error { return nil })
+			return err
+		},
+		"View": func() error {
+			return s.View(ctx, home, "people", func(transfer.View) error { return nil })
+		},
+		"Snapshot": func() error { return s.Snapshot(ctx, filepath.Join(t.TempDir(), "copy")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := read(); err != nil { // with a connection that is then kept
+				t.Fatal(err)
+			}
+			server.Exec(t, url, `SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+				WHERE application_name = 'recollect'`)
+			if err := read(); err != nil {
+				t.Error(err)
 			}
 		})
 	}

@@ -54,8 +54,7 @@ func (s *Store) Snapshot(ctx context.Context, path string) (err error) {
 			err = fmt.Errorf("copy the store: %w", markNoSpace(err))
 		}
 	}()
-	_, err = s.with(ctx, func(conn *pgx.Conn) error { return writeSnapshot(ctx, conn, f) })
-	return err
+	return s.long(ctx, func(conn *pgx.Conn) error { return writeSnapshot(ctx, conn, f) })
 }
 
 func writeSnapshot(ctx context.Context, conn *pgx.Conn, w io.Writer) error {

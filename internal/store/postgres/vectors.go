@@ -32,7 +32,7 @@ func (v Vectors) All(ctx context.Context, c face.CollectionKey,
 	at func(face.Position)) iter.Seq2[face.Embedding, error] {
 	return func(yield func(face.Embedding, error) bool) {
 		stopped := false
-		_, err := v.store.with(ctx, func(conn *pgx.Conn) error {
+		err := v.store.long(ctx, func(conn *pgx.Conn) error {
 			tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead,
 				AccessMode: pgx.ReadOnly})
 			if err != nil {

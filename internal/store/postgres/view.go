@@ -24,7 +24,7 @@ type view struct {
 func (s *Store) View(ctx context.Context, realm recollect.Realm, id string,
 	read func(transfer.View) error) error {
 	var readErr error
-	_, err := s.with(ctx, func(conn *pgx.Conn) error {
+	err := s.long(ctx, func(conn *pgx.Conn) error {
 		tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead,
 			AccessMode: pgx.ReadOnly})
 		if err != nil {
