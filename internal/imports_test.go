@@ -33,7 +33,7 @@ var mayImport = map[string][]string{
 		"/internal/transfer/archive", "/internal/client/bulk"},
 	"/internal/index/exact":  {"/internal/face", "/internal/recollect"},
 	"/internal/index/shared": {"/internal/face", "/internal/recollect", "/internal/index/exact"},
-	"/internal/store/record": {"/internal/face"},
+	"/internal/store/record": {"/internal/face", "/internal/recollect", "/internal/iam"},
 	"/internal/store/sqlite": {"/internal/face", "/internal/recollect", "/internal/iam",
 		"/internal/transfer", "/internal/store/record"},
 	"/internal/store/postgres": {"/internal/face", "/internal/recollect", "/internal/iam",

@@ -26,13 +26,11 @@ type addition struct {
 // without. It fails if the vectors of the collection's faces would differ in their dimension.
 func (s *Store) AddFaces(ctx context.Context, c face.CollectionKey, faces []face.Face,
 	maxFaces int64) ([]face.Face, []bool, error) {
-	a := &addition{records: make([]record.Face, len(faces)), maxFaces: maxFaces}
-	for i, f := range faces {
-		var err error
-		if a.records[i], err = record.NewFace(f); err != nil {
-			return nil, nil, fmt.Errorf("add faces: face %d: %w", i, err)
-		}
+	records, err := record.NewFaces(faces)
+	if err != nil {
+		return nil, nil, fmt.Errorf("add faces: %w", err)
 	}
+	a := &addition{records: records, maxFaces: maxFaces}
 	if err := s.groups.do(ctx, c, &change{add: a}); err != nil {
 		return nil, nil, fmt.Errorf("add faces: %w", err)
 	}
@@ -131,7 +129,7 @@ func (l *locked) decide(additions []*addition, before known) *newRows {
 // decideOne determines the outcome of one addition. After an error nothing of it is in rows.
 func (l *locked) decideOne(a *addition, before *known, rows *newRows) error {
 	if !l.found {
-		return errGone()
+		return record.DeletedCollectionError()
 	}
 	a.kept, a.isNew = make([]face.Face, len(a.records)), make([]bool, len(a.records))
 	st, keys, length := l.state, before.keys, len(rows.keys)
@@ -157,8 +155,7 @@ func (l *locked) decideOne(a *addition, before *known, rows *newRows) error {
 		}
 		if st.faces++; st.faces > a.maxFaces {
 			undo()
-			return recollect.Errorf(recollect.CodeQuota,
-				"The collection cannot hold more than %d faces", a.maxFaces)
+			return record.TooManyFacesError(a.maxFaces)
 		}
 		key := keys[0]
 		keys = keys[1:]

@@ -4,45 +4,34 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/store/record"
 )
 
-const collectionColumns = "key, account, region, id, face_model_version, created_ms, face_count, " +
-	"user_count"
-
-func scanCollection(row pgx.Row) (face.Collection, error) {
-	var c face.Collection
-	var createdMillis int64
-	err := row.Scan(&c.Key, &c.Realm.Account, &c.Realm.Region, &c.ID, &c.FaceModelVersion,
-		&createdMillis, &c.FaceCount, &c.UserCount)
-	c.CreatedAt = time.UnixMilli(createdMillis).UTC()
-	return c, err
-}
-
 // collect reads all rows of a query, which returned rows and err.
-func collect[T any](rows pgx.Rows, err error, scan func(pgx.Row) (T, error)) ([]T, error) {
+func collect[T any](rows pgx.Rows, err error, scan func(record.Row) (T, error)) ([]T, error) {
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var all []T
-	for rows.Next() {
-		one, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, one)
+	return record.All(rows, scan)
+}
+
+// walk calls each with every row of a query, which returned rows and err.
+func walk(rows pgx.Rows, err error, each func(record.Row) error) error {
+	if err != nil {
+		return err
 	}
-	return all, rows.Err()
+	defer rows.Close()
+	return record.Each(rows, each)
 }
 
 // readAll reads all rows of a query.
-func readAll[T any](ctx context.Context, s *Store, scan func(pgx.Row) (T, error), query string,
+func readAll[T any](ctx context.Context, s *Store, scan func(record.Row) (T, error), query string,
 	args ...any) (all []T, err error) {
 	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		rows, err := conn.Query(ctx, query, args...)
@@ -53,7 +42,7 @@ func readAll[T any](ctx context.Context, s *Store, scan func(pgx.Row) (T, error)
 }
 
 // readOne reads the row of a query. The error is pgx.ErrNoRows if there is none.
-func readOne[T any](ctx context.Context, s *Store, scan func(pgx.Row) (T, error), query string,
+func readOne[T any](ctx context.Context, s *Store, scan func(record.Row) (T, error), query string,
 	args ...any) (one T, err error) {
 	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) (err error) {
 		one, err = scan(conn.QueryRow(ctx, query, args...))
@@ -63,7 +52,7 @@ func readOne[T any](ctx context.Context, s *Store, scan func(pgx.Row) (T, error)
 }
 
 // scanValue reads a row of one value.
-func scanValue[T any](row pgx.Row) (value T, err error) {
+func scanValue[T any](row record.Row) (value T, err error) {
 	err = row.Scan(&value)
 	return value, err
 }
@@ -95,13 +84,13 @@ func (s *Store) CreateCollection(ctx context.Context, c face.Collection, tags ma
 func insertCollection(ctx context.Context, tx pgx.Tx, c face.Collection,
 	tags map[string]string) (face.Collection, error) {
 	// A name that is taken yields no row.
-	created, err := scanCollection(tx.QueryRow(ctx,
+	created, err := record.ScanCollection(tx.QueryRow(ctx,
 		`INSERT INTO collections (account, region, id, face_model_version, created_ms, stamp)
 		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (account, region, id) DO NOTHING
-		RETURNING `+collectionColumns, c.Realm.Account, c.Realm.Region, c.ID, c.FaceModelVersion,
-		c.CreatedAt.UnixMilli(), newStamp()))
+		RETURNING `+record.CollectionColumns, c.Realm.Account, c.Realm.Region, c.ID,
+		c.FaceModelVersion, c.CreatedAt.UnixMilli(), newStamp()))
 	if errors.Is(err, pgx.ErrNoRows) {
-		return created, alreadyExists(c.ID)
+		return created, record.CollectionExistsError(c.ID)
 	}
 	if err != nil {
 		return created, err
@@ -123,8 +112,7 @@ func checkCollections(ctx context.Context, tx pgx.Tx, realm recollect.Realm, mos
 		WHERE account = $1 AND region = $2 OFFSET $3 LIMIT 1)`, realm.Account, realm.Region,
 		most).Scan(&more)
 	if err == nil && more {
-		err = recollect.Errorf(recollect.CodeQuota,
-			"The account cannot have more than %d collections in this region", most)
+		err = record.TooManyCollectionsError(most)
 	}
 	return err
 }
@@ -132,11 +120,11 @@ func checkCollections(ctx context.Context, tx pgx.Tx, realm recollect.Realm, mos
 // Collection implements [face.Store].
 func (s *Store) Collection(ctx context.Context, realm recollect.Realm, id string) (face.Collection,
 	error) {
-	c, err := readOne(ctx, s, scanCollection, "SELECT "+collectionColumns+
+	c, err := readOne(ctx, s, record.ScanCollection, "SELECT "+record.CollectionColumns+
 		" FROM collections WHERE account = $1 AND region = $2 AND id = $3", realm.Account,
 		realm.Region, id)
 	if errors.Is(err, pgx.ErrNoRows) {
-		err = noCollection(id)
+		err = record.NoCollectionError(id)
 	}
 	if err != nil {
 		return face.Collection{}, fmt.Errorf("read a collection: %w", err)
@@ -150,7 +138,7 @@ func (s *Store) Collections(ctx context.Context, realm recollect.Realm, after st
 	if limit <= 0 {
 		return nil, nil
 	}
-	collections, err := readAll(ctx, s, scanCollection, "SELECT "+collectionColumns+
+	collections, err := readAll(ctx, s, record.ScanCollection, "SELECT "+record.CollectionColumns+
 		" FROM collections WHERE account = $1 AND region = $2 AND id > $3 ORDER BY id LIMIT $4",
 		realm.Account, realm.Region, after, limit)
 	if err != nil {
@@ -161,7 +149,7 @@ func (s *Store) Collections(ctx context.Context, realm recollect.Realm, after st
 
 // Totals counts what a realm has.
 func (s *Store) Totals(ctx context.Context, realm recollect.Realm) (face.Totals, error) {
-	totals, err := readOne(ctx, s, func(row pgx.Row) (t face.Totals, err error) {
+	totals, err := readOne(ctx, s, func(row record.Row) (t face.Totals, err error) {
 		err = row.Scan(&t.Collections, &t.Faces, &t.Users)
 		return t, err
 	}, `SELECT count(*), coalesce(sum(face_count), 0)::bigint, coalesce(sum(user_count), 0)::bigint
@@ -177,12 +165,13 @@ func (s *Store) DeleteCollection(ctx context.Context, realm recollect.Realm,
 	id string) (face.Collection, error) {
 	var deleted face.Collection
 	err := s.transact(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
-		deleted, err = scanCollection(tx.QueryRow(ctx, `WITH deleted AS (DELETE FROM collections
+		deleted, err = record.ScanCollection(tx.QueryRow(ctx, `WITH
+			deleted AS (DELETE FROM collections
 				WHERE account = $1 AND region = $2 AND id = $3 RETURNING *),
 			doomed AS (INSERT INTO doomed SELECT key FROM deleted)
-			SELECT `+collectionColumns+" FROM deleted", realm.Account, realm.Region, id))
+			SELECT `+record.CollectionColumns+" FROM deleted", realm.Account, realm.Region, id))
 		if errors.Is(err, pgx.ErrNoRows) {
-			err = noCollection(id)
+			err = record.NoCollectionError(id)
 		}
 		return err
 	})
@@ -191,17 +180,4 @@ func (s *Store) DeleteCollection(ctx context.Context, realm recollect.Realm,
 	}
 	s.wakeSweeper()
 	return deleted, nil
-}
-
-func noCollection(id string) error {
-	return recollect.Errorf(recollect.CodeNotFound, "The collection id: %s does not exist", id)
-}
-
-func alreadyExists(id string) error {
-	return recollect.Errorf(recollect.CodeAlreadyExists, "The collection id: %s already exists", id)
-}
-
-// errGone is what a change of a deleted collection is answered with.
-func errGone() error {
-	return recollect.Errorf(recollect.CodeNotFound, "The collection does not exist")
 }

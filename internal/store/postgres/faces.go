@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/recollect-dev/recollect/internal/face"
-	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/record"
 )
 
@@ -22,32 +21,20 @@ const faceColumns = `f.key, f.face_id, f.image_id, coalesce(f.external_image_id,
 // thereIs holds while the collection with the key $1 has not been deleted.
 const thereIs = "EXISTS (SELECT FROM collections WHERE key = $1)"
 
-// scanFace reads a row of faceColumns.
-func scanFace(row pgx.Row) (face.Face, error) { return scanFaceAnd(row) }
+// uuidForm is the [record.IDForm] of ids, which are kept as uuid.
+func uuidForm(id *uuid.UUID) any { return (*[16]byte)(id) }
 
-// scanFaceAnd reads a row of faceColumns and then of more columns into more.
-func scanFaceAnd(row pgx.Row, more ...any) (face.Face, error) {
-	var f face.Face
-	var id, image [16]byte
-	box := &f.BoundingBox
-	err := row.Scan(append([]any{&f.Key, &id, &image, &f.ExternalImageID, &box.Left, &box.Top,
-		&box.Width, &box.Height, &f.Confidence, &f.UserID}, more...)...)
-	if err != nil {
-		return face.Face{}, err
-	}
-	f.ID, f.ImageID = uuid.UUID(id).String(), uuid.UUID(image).String()
-	return f, nil
-}
+// scanFace reads a row of faceColumns.
+func scanFace(row record.Row) (face.Face, error) { return record.ScanFace(row, uuidForm) }
 
 // scanFaceVector reads a row of faceColumns, an encoding and a vector.
-func scanFaceVector(row pgx.Row) (face.Face, error) {
-	var encoding int
-	var vector []byte
-	f, err := scanFaceAnd(row, &encoding, &vector)
-	if err == nil {
-		f.Vector, err = record.DecodeVector(encoding, vector)
-	}
-	return f, err
+func scanFaceVector(row record.Row) (face.Face, error) {
+	return record.ScanFaceVector[[]byte](row, uuidForm)
+}
+
+// scanEmbedding reads a row of a key, an encoding and a vector.
+func scanEmbedding(row record.Row) (face.Embedding, error) {
+	return record.ScanEmbedding[[]byte](row)
 }
 
 // parseIDs returns those of the texts that are ids.
@@ -110,11 +97,7 @@ func (s *Store) FacesByKey(ctx context.Context, c face.CollectionKey,
 	if err != nil {
 		return nil, fmt.Errorf("read faces: %w", err)
 	}
-	byKey := make(map[face.FaceKey]face.Face, len(faces))
-	for _, f := range faces {
-		byKey[f.Key] = f
-	}
-	return byKey, nil
+	return record.ByKey(faces, func(f face.Face) face.FaceKey { return f.Key }), nil
 }
 
 // numbers are keys as the driver takes them.
@@ -137,7 +120,7 @@ func (s *Store) Face(ctx context.Context, c face.CollectionKey, id string) (face
 			WHERE f.collection_key = $1 AND f.face_id = $2 AND `+thereIs, c, [16]byte(parsed))
 	}
 	if errors.Is(err, pgx.ErrNoRows) {
-		err = recollect.Errorf(recollect.CodeNotFound, "faceId was not found in the collection.")
+		err = record.NoFaceError()
 	}
 	if err != nil {
 		return face.Face{}, fmt.Errorf("read a face: %w", err)
@@ -172,23 +155,7 @@ func (s *Store) DeleteFaces(ctx context.Context, c face.CollectionKey, ids []str
 	if err != nil {
 		return nil, nil, fmt.Errorf("delete faces: %w", err)
 	}
-	return inOrder(deleted, ids), inOrder(kept, ids), nil
-}
-
-// inOrder returns the faces in the order of ids, in which some may be unknown or repeated.
-func inOrder(faces []face.Face, ids []string) []face.Face {
-	byID := make(map[string]face.Face, len(faces))
-	for _, f := range faces {
-		byID[f.ID] = f
-	}
-	ordered := make([]face.Face, 0, len(faces))
-	for _, id := range ids {
-		if f, ok := byID[id]; ok {
-			ordered = append(ordered, f)
-			delete(byID, id)
-		}
-	}
-	return ordered
+	return record.InOrder(deleted, ids), record.InOrder(kept, ids), nil
 }
 
 // Embeddings implements [face.Store]. It holds a connection while it is read.
@@ -226,12 +193,12 @@ func (s *Store) HighestFaceKey(ctx context.Context) (face.VectorKey, error) {
 }
 
 // stream yields the rows of a query as they arrive, however many.
-func stream[T any](ctx context.Context, s *Store, scan func(pgx.Row) (T, error), query string,
+func stream[T any](ctx context.Context, s *Store, scan func(record.Row) (T, error), query string,
 	args ...any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		stopped := false
 		err := s.long(ctx, func(conn *pgx.Conn) error {
-			return streamTo(ctx, conn, func(row pgx.Row) error {
+			return streamTo(ctx, conn, func(row record.Row) error {
 				value, err := scan(row)
 				if err == nil && !yield(value, nil) {
 					stopped, err = true, errStopped
@@ -250,7 +217,7 @@ func stream[T any](ctx context.Context, s *Store, scan func(pgx.Row) (T, error),
 var errStopped = errors.New("no more rows are wanted")
 
 // streamTo calls each with the rows of a query, in a transaction without a limit of its time.
-func streamTo(ctx context.Context, conn *pgx.Conn, each func(pgx.Row) error, query string,
+func streamTo(ctx context.Context, conn *pgx.Conn, each func(record.Row) error, query string,
 	args ...any) error {
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
 	if err != nil {
@@ -262,28 +229,4 @@ func streamTo(ctx context.Context, conn *pgx.Conn, each func(pgx.Row) error, que
 	}
 	rows, err := tx.Query(ctx, query, args...)
 	return walk(rows, err, each)
-}
-
-// walk calls each with every row of a query, which returned rows and err.
-func walk(rows pgx.Rows, err error, each func(pgx.Row) error) error {
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := each(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
-// scanEmbedding reads a key, an encoding and a vector.
-func scanEmbedding(row pgx.Row) (e face.Embedding, err error) {
-	var encoding int
-	var vector []byte
-	if err = row.Scan(&e.Key, &encoding, &vector); err == nil {
-		e.Vector, err = record.DecodeVector(encoding, vector)
-	}
-	return e, err
 }

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/store/record"
 )
 
 // Identities is the store of users, access keys and policies, in the same database.
@@ -25,33 +25,15 @@ var (
 // Identities returns the store of users, access keys and policies.
 func (s *Store) Identities() Identities { return Identities{s} }
 
-const identityColumns = "u.account, u.name, u.id, u.created_ms"
-
-func scanIdentity(row pgx.Row) (iam.User, error) {
-	var u iam.User
-	var createdMillis int64
-	err := row.Scan(&u.Account, &u.Name, &u.ID, &createdMillis)
-	u.CreatedAt = time.UnixMilli(createdMillis).UTC()
-	return u, err
-}
-
 const (
+	// keyColumns are what [record.ScanKey] reads.
 	keyColumns = "k.id, k.account, u.name, k.sealed_secret, k.active, k.created_ms"
 
 	keysWithUsers = " FROM iam_access_keys k JOIN iam_users u ON u.account = k.account " +
 		"AND u.folded = k.user_folded"
 )
 
-func scanKeyAnd(row pgx.Row, more ...any) (iam.KeyRecord, error) {
-	var k iam.KeyRecord
-	var createdMillis int64
-	err := row.Scan(append([]any{&k.ID, &k.Account, &k.UserName, &k.SealedSecret, &k.Active,
-		&createdMillis}, more...)...)
-	k.CreatedAt = time.UnixMilli(createdMillis).UTC()
-	return k, err
-}
-
-func scanKey(row pgx.Row) (iam.KeyRecord, error) { return scanKeyAnd(row) }
+func scanKey(row record.Row) (iam.KeyRecord, error) { return record.ScanKey(row) }
 
 // CreateUser implements [iam.Store].
 func (i Identities) CreateUser(ctx context.Context, u iam.User) error {
@@ -66,7 +48,7 @@ func (i Identities) CreateUser(ctx context.Context, u iam.User) error {
 
 // User implements [iam.Store].
 func (i Identities) User(ctx context.Context, account, name string) (iam.User, error) {
-	u, err := readOne(ctx, i.store, scanIdentity, "SELECT "+identityColumns+
+	u, err := readOne(ctx, i.store, record.ScanIdentity, "SELECT "+record.IdentityColumns+
 		" FROM iam_users u WHERE account = $1 AND folded = lower($2)", account, name)
 	if err != nil {
 		return iam.User{}, fmt.Errorf("read an IAM user: %w", orNotFound(err))
@@ -76,7 +58,7 @@ func (i Identities) User(ctx context.Context, account, name string) (iam.User, e
 
 // Users implements [iam.Store].
 func (i Identities) Users(ctx context.Context, account string) ([]iam.User, error) {
-	users, err := readAll(ctx, i.store, scanIdentity, "SELECT "+identityColumns+
+	users, err := readAll(ctx, i.store, record.ScanIdentity, "SELECT "+record.IdentityColumns+
 		" FROM iam_users u WHERE account = $1 OR $1 = '' ORDER BY account, folded", account)
 	if err != nil {
 		return nil, fmt.Errorf("list IAM users: %w", err)
@@ -123,10 +105,8 @@ func (i Identities) PutUserPolicy(ctx context.Context, account, user string, p i
 // UserPolicies implements [iam.Store].
 func (i Identities) UserPolicies(ctx context.Context, account, user string) ([]iam.PolicyDocument,
 	error) {
-	policies, err := readAll(ctx, i.store, func(row pgx.Row) (p iam.PolicyDocument, err error) {
-		err = row.Scan(&p.Name, &p.Document)
-		return p, err
-	}, `SELECT name, document FROM iam_user_policies
+	policies, err := readAll(ctx, i.store, record.ScanPolicy,
+		`SELECT name, document FROM iam_user_policies
 		WHERE account = $1 AND user_folded = lower($2) ORDER BY folded`, account, user)
 	if err != nil {
 		return nil, fmt.Errorf("list IAM policies: %w", err)
@@ -170,16 +150,12 @@ func (i Identities) CreateKey(ctx context.Context, k iam.KeyRecord, limit int) e
 
 // Key implements [iam.Store].
 func (i Identities) Key(ctx context.Context, id string) (iam.KeyRecord, iam.User, error) {
-	var u iam.User
-	var createdMillis int64
-	k, err := readOne(ctx, i.store, func(row pgx.Row) (iam.KeyRecord, error) {
-		return scanKeyAnd(row, &u.Account, &u.Name, &u.ID, &createdMillis)
-	}, "SELECT "+keyColumns+", "+identityColumns+keysWithUsers+" WHERE k.id = $1", id)
+	found, err := readOne(ctx, i.store, record.ScanOwnedKey, "SELECT "+keyColumns+", "+
+		record.IdentityColumns+keysWithUsers+" WHERE k.id = $1", id)
 	if err != nil {
 		return iam.KeyRecord{}, iam.User{}, fmt.Errorf("read an access key: %w", orNotFound(err))
 	}
-	u.CreatedAt = time.UnixMilli(createdMillis).UTC()
-	return k, u, nil
+	return found.Key, found.Owner, nil
 }
 
 // Keys implements [iam.Store].

@@ -6,18 +6,13 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/recollect-dev/recollect/internal/face"
-	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/record"
 	"github.com/recollect-dev/recollect/internal/transfer"
 )
-
-// hiddenAccount is that of collections which are being imported. No caller's account is empty.
-const hiddenAccount = ""
 
 // incoming is a collection that is being imported with its faces and users, in any number of parts.
 // It cannot be found until it is published as a whole; one that is not published, for example
@@ -34,9 +29,7 @@ type incoming struct {
 // given. The caller ends it by Publish or Abandon.
 func (s *Store) NewImport(ctx context.Context, c face.Collection, tags map[string]string) (
 	transfer.Import, error) {
-	hidden := c
-	hidden.Realm, hidden.ID = recollect.Realm{Account: hiddenAccount, Region: c.Realm.Region},
-		uuid.NewString()
+	hidden := record.Hidden(c)
 	var created face.Collection
 	err := s.transact(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
 		if created, err = insertCollection(ctx, tx, hidden, tags); err != nil {
@@ -56,30 +49,20 @@ func (s *Store) NewImport(ctx context.Context, c face.Collection, tags map[strin
 // faces. CodeConflict if an id is there already, CodeInvalidParameter if the vectors of the import
 // would differ in their dimension.
 func (i *incoming) AddUsers(ctx context.Context, users []face.User) error {
-	var ids []string
-	var systems [][16]byte
-	var created []int64
-	var vectors [][]float32
-	for _, u := range users {
-		system, ok := record.ParseID(u.SystemID)
-		if !ok {
-			return fmt.Errorf("import users: %w", recollect.Errorf(recollect.CodeInvalidParameter,
-				"A user's system id is not a lower-case UUID"))
-		}
-		ids, systems = append(ids, u.ID), append(systems, system)
-		created = append(created, u.CreatedAt.UnixMilli())
-		if u.Vector != nil {
-			vectors = append(vectors, u.Vector)
-		}
+	records, dimension, err := record.ImportedUsers(users, i.dimension)
+	if err != nil {
+		return fmt.Errorf("import users: %w", err)
 	}
-	return i.add(ctx, "users", vectors, func(ctx context.Context, l *locked) error {
-		var withVectors []string
-		var encoded [][]byte
-		var seqs []int64
-		for _, u := range users {
-			if u.Vector != nil {
-				withVectors = append(withVectors, u.ID)
-				encoded = append(encoded, record.EncodeVector(u.Vector))
+	return i.add(ctx, "users", dimension, func(ctx context.Context, l *locked) error {
+		var ids, withVectors []string
+		var systems [][16]byte
+		var vectors [][]byte
+		var created, seqs []int64
+		for _, r := range records {
+			ids, systems = append(ids, r.User.ID), append(systems, r.SystemID)
+			created = append(created, r.User.CreatedAt.UnixMilli())
+			if r.Vector != nil {
+				withVectors, vectors = append(withVectors, r.User.ID), append(vectors, r.Vector)
 				seqs = append(seqs, l.nextSeq())
 			}
 		}
@@ -95,7 +78,7 @@ func (i *incoming) AddUsers(ctx context.Context, users []face.User) error {
 			`INSERT INTO user_vectors (user_key, collection_key, seq, encoding, vector)
 			SELECT key, $1, seq, $2, vector FROM unnest($3::text[], $4::bigint[], $5::bytea[])
 				AS row (id, seq, vector) JOIN users ON collection_key = $1 AND user_id = id`, i.key,
-			record.EncodingFloat32, withVectors, seqs, encoded)
+			record.EncodingFloat32, withVectors, seqs, vectors)
 		return err
 	})
 }
@@ -104,18 +87,11 @@ func (i *incoming) AddUsers(ctx context.Context, users []face.User) error {
 // who are there already. CodeConflict if an id is there already, CodeInvalidParameter if the
 // vectors of the import would differ in their dimension.
 func (i *incoming) AddFaces(ctx context.Context, faces []face.Face) error {
-	records, vectors := make([]record.Face, len(faces)), make([][]float32, len(faces))
-	for n, f := range faces {
-		vectors[n] = f.Vector
-		var err error
-		if records[n], err = record.NewFace(f); err != nil && len(f.Vector) > 0 {
-			return fmt.Errorf("import faces: %w", &recollect.Error{
-				Code:    recollect.CodeInvalidParameter,
-				Message: "A face is not one that a server keeps",
-				Err:     err})
-		}
+	records, dimension, err := record.ImportedFaces(faces, i.dimension)
+	if err != nil {
+		return fmt.Errorf("import faces: %w", err)
 	}
-	return i.add(ctx, "faces", vectors, func(ctx context.Context, l *locked) error {
+	return i.add(ctx, "faces", dimension, func(ctx context.Context, l *locked) error {
 		var users []string // of the faces that have one
 		var owned [][16]byte
 		rows := new(newRows)
@@ -153,8 +129,7 @@ func (i *incoming) AddFaces(ctx context.Context, faces []face.Face) error {
 			return err
 		}
 		if tag.RowsAffected() != int64(len(users)) {
-			return recollect.Errorf(recollect.CodeInvalidParameter,
-				"A face belongs to a user who is not there")
+			return record.NoOwnerError()
 		}
 		_, err = l.conn.Exec(ctx, `UPDATE users SET face_count = face_count + n
 			FROM (SELECT owner, count(*) AS n FROM unnest($2::text[]) AS owner GROUP BY owner) AS o
@@ -163,17 +138,10 @@ func (i *incoming) AddFaces(ctx context.Context, faces []face.Face) error {
 	})
 }
 
-// add makes a change that brings vectors with it.
-func (i *incoming) add(ctx context.Context, what string, vectors [][]float32,
+// add makes a change that brings vectors of this dimension with it.
+func (i *incoming) add(ctx context.Context, what string, dimension int,
 	apply func(context.Context, *locked) error) error {
-	dimension, err := record.SameDimension(i.dimension, vectors...)
-	if err != nil {
-		return fmt.Errorf("import %s: %w", what, &recollect.Error{
-			Code:    recollect.CodeInvalidParameter,
-			Message: "The vectors of a collection differ in their dimension",
-			Err:     err})
-	}
-	err = i.store.groups.do(ctx, i.key, &change{
+	err := i.store.groups.do(ctx, i.key, &change{
 		apply: func(ctx context.Context, l *locked) error {
 			if !l.found {
 				return errors.New("the import was given up")
@@ -191,8 +159,7 @@ func (i *incoming) add(ctx context.Context, what string, vectors [][]float32,
 // twice maps the error of a repeated id, and returns other errors as they are.
 func twice(err error) error {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == "23505" {
-		return &recollect.Error{Code: recollect.CodeConflict, Message: "An id is there twice",
-			Err: err}
+		return record.RepeatedIDError(err)
 	}
 	return err
 }
@@ -220,19 +187,17 @@ func (i *incoming) Publish(ctx context.Context, maxCollections int64) (face.Coll
 		case err != nil:
 			return err
 		case exists:
-			return alreadyExists(i.goal.ID)
+			return record.CollectionExistsError(i.goal.ID)
 		case crowded:
-			return recollect.Errorf(recollect.CodeQuota, "A user cannot have more than %d faces",
-				face.MaxFacesPerUser)
+			return record.CrowdedUserError()
 		case wrong:
-			return recollect.Errorf(recollect.CodeInvalidParameter,
-				"A user has faces and no vector, or a vector and no faces")
+			return record.WrongVectorError()
 		}
-		published, err = scanCollection(tx.QueryRow(ctx, `UPDATE collections
-			SET account = $1, region = $2, id = $3 WHERE key = $4 RETURNING `+collectionColumns,
-			realm.Account, realm.Region, i.goal.ID, i.key))
+		published, err = record.ScanCollection(tx.QueryRow(ctx, `UPDATE collections
+			SET account = $1, region = $2, id = $3 WHERE key = $4
+			RETURNING `+record.CollectionColumns, realm.Account, realm.Region, i.goal.ID, i.key))
 		if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == "23505" {
-			return alreadyExists(i.goal.ID)
+			return record.CollectionExistsError(i.goal.ID)
 		}
 		if errors.Is(err, pgx.ErrNoRows) {
 			return errors.New("the import was given up")

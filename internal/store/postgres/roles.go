@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -10,49 +9,19 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/store/record"
 )
 
 var _ iam.RoleStore = Identities{}
 
-const (
-	roleColumns = "account, name, id, trust_policy, policies, max_session_s, created_ms"
-	selectRole  = "SELECT " + roleColumns +
-		" FROM iam_roles WHERE account = $1 AND folded = lower($2)"
-)
-
-func scanRole(row pgx.Row) (iam.Role, error) {
-	var r iam.Role
-	var policies string
-	var maxSeconds, createdMillis int64
-	err := row.Scan(&r.Account, &r.Name, &r.ID, &r.TrustPolicy, &policies, &maxSeconds,
-		&createdMillis)
-	if err != nil {
-		return iam.Role{}, err
-	}
-	r.MaxSession = time.Duration(maxSeconds) * time.Second
-	r.CreatedAt = time.UnixMilli(createdMillis).UTC()
-	if err := json.Unmarshal([]byte(policies), &r.Policies); err != nil {
-		return iam.Role{}, fmt.Errorf("decode the policies of role %s: %w", r.Name, err)
-	}
-	return r, nil
-}
-
-func encodePolicies(policies []iam.PolicyDocument) (string, error) {
-	if policies == nil {
-		policies = []iam.PolicyDocument{}
-	}
-	text, err := json.Marshal(policies)
-	if err != nil {
-		return "", fmt.Errorf("encode policies: %w", err)
-	}
-	return string(text), nil
-}
+const selectRole = "SELECT " + record.RoleColumns +
+	" FROM iam_roles WHERE account = $1 AND folded = lower($2)"
 
 // CreateRole implements [iam.RoleStore].
 func (i Identities) CreateRole(ctx context.Context, r iam.Role) error {
-	policies, err := encodePolicies(r.Policies)
+	policies, err := record.EncodePolicies(r.Policies)
 	if err == nil {
-		err = i.changeOne(ctx, iam.ErrExists, "INSERT INTO iam_roles ("+roleColumns+
+		err = i.changeOne(ctx, iam.ErrExists, "INSERT INTO iam_roles ("+record.RoleColumns+
 			") VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING", r.Account, r.Name,
 			r.ID, r.TrustPolicy, policies, int64(r.MaxSession/time.Second),
 			r.CreatedAt.UnixMilli())
@@ -65,7 +34,7 @@ func (i Identities) CreateRole(ctx context.Context, r iam.Role) error {
 
 // Role implements [iam.RoleStore].
 func (i Identities) Role(ctx context.Context, account, name string) (iam.Role, error) {
-	r, err := readOne(ctx, i.store, scanRole, selectRole, account, name)
+	r, err := readOne(ctx, i.store, record.ScanRole, selectRole, account, name)
 	if err != nil {
 		return iam.Role{}, fmt.Errorf("read a role: %w", orNotFound(err))
 	}
@@ -74,7 +43,7 @@ func (i Identities) Role(ctx context.Context, account, name string) (iam.Role, e
 
 // Roles implements [iam.RoleStore].
 func (i Identities) Roles(ctx context.Context, account string) ([]iam.Role, error) {
-	roles, err := readAll(ctx, i.store, scanRole, "SELECT "+roleColumns+
+	roles, err := readAll(ctx, i.store, record.ScanRole, "SELECT "+record.RoleColumns+
 		" FROM iam_roles WHERE account = $1 OR $1 = '' ORDER BY account, folded", account)
 	if err != nil {
 		return nil, fmt.Errorf("list roles: %w", err)
@@ -86,14 +55,14 @@ func (i Identities) Roles(ctx context.Context, account string) ([]iam.Role, erro
 func (i Identities) UpdateRole(ctx context.Context, account, name string,
 	change func(*iam.Role) error) error {
 	err := i.store.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		r, err := scanRole(tx.QueryRow(ctx, selectRole+" FOR UPDATE", account, name))
+		r, err := record.ScanRole(tx.QueryRow(ctx, selectRole+" FOR UPDATE", account, name))
 		if err != nil {
 			return orNotFound(err)
 		}
 		if err := change(&r); err != nil {
 			return err
 		}
-		policies, err := encodePolicies(r.Policies)
+		policies, err := record.EncodePolicies(r.Policies)
 		if err != nil {
 			return err
 		}

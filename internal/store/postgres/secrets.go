@@ -5,35 +5,34 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
-)
 
-// masterKeyCheck is the setting that holds the check value of the master key.
-const masterKeyCheck = "master-key-check"
+	"github.com/recollect-dev/recollect/internal/store/record"
+)
 
 // MasterKeyCheck implements [iam.SecretStore].
 func (i Identities) MasterKeyCheck(ctx context.Context) ([]byte, error) {
-	check, _, err := i.store.Setting(ctx, masterKeyCheck)
+	check, _, err := i.store.Setting(ctx, record.MasterKeyCheck)
 	return check, err
 }
 
 // SetMasterKeyCheck implements [iam.SecretStore].
 func (i Identities) SetMasterKeyCheck(ctx context.Context, check []byte) error {
-	return i.store.SetSetting(ctx, masterKeyCheck, check)
+	return i.store.SetSetting(ctx, record.MasterKeyCheck, check)
 }
 
 // CreateMasterKeyCheck implements [iam.SharedStore].
 func (i Identities) CreateMasterKeyCheck(ctx context.Context, check []byte) ([]byte, error) {
-	return i.store.SettingOrCreate(ctx, masterKeyCheck, func() []byte { return check })
+	return i.store.SettingOrCreate(ctx, record.MasterKeyCheck, func() []byte { return check })
 }
 
 // RootKey implements [iam.SharedStore].
 func (i Identities) RootKey(ctx context.Context, account string) (id string, sealed []byte,
 	err error) {
-	s, err := readOne(ctx, i.store, scanSealed, rootKeyOf, account)
+	s, err := readOne(ctx, i.store, record.ScanSealed, rootKeyOf, account)
 	if err != nil {
 		return "", nil, fmt.Errorf("read a root key: %w", orNotFound(err))
 	}
-	return s.id, s.sealed, nil
+	return s.KeyID, s.Sealed, nil
 }
 
 const rootKeyOf = "SELECT id, sealed_secret FROM iam_root_keys WHERE account = $1"
@@ -41,46 +40,32 @@ const rootKeyOf = "SELECT id, sealed_secret FROM iam_root_keys WHERE account = $
 // CreateRootKey implements [iam.SharedStore].
 func (i Identities) CreateRootKey(ctx context.Context, account, id string, sealed []byte) (string,
 	[]byte, error) {
-	var kept sealedSecret
+	var kept record.SealedSecret
 	err := i.store.transact(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
 		if _, err = tx.Exec(ctx, `INSERT INTO iam_root_keys (account, id, sealed_secret)
 			VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, account, id, sealed); err != nil {
 			return err
 		}
-		kept, err = scanSealed(tx.QueryRow(ctx, rootKeyOf, account))
+		kept, err = record.ScanSealed(tx.QueryRow(ctx, rootKeyOf, account))
 		return err
 	})
 	if err != nil {
 		return "", nil, fmt.Errorf("create a root key: %w", err)
 	}
-	return kept.id, kept.sealed, nil
+	return kept.KeyID, kept.Sealed, nil
 }
 
 // sealedSecrets are those of users' keys and of root keys.
 const sealedSecrets = "SELECT id, sealed_secret FROM iam_access_keys " +
 	"UNION ALL SELECT id, sealed_secret FROM iam_root_keys"
 
-type sealedSecret struct {
-	id     string
-	sealed []byte
-}
-
-func scanSealed(row pgx.Row) (s sealedSecret, err error) {
-	err = row.Scan(&s.id, &s.sealed)
-	return s, err
-}
-
 // SealedSecrets implements [iam.SecretStore]. It has those of the root keys, too.
 func (i Identities) SealedSecrets(ctx context.Context) (map[string][]byte, error) {
-	secrets, err := readAll(ctx, i.store, scanSealed, sealedSecrets)
+	secrets, err := readAll(ctx, i.store, record.ScanSealed, sealedSecrets)
 	if err != nil {
 		return nil, fmt.Errorf("read the secrets of access keys: %w", err)
 	}
-	byID := make(map[string][]byte, len(secrets))
-	for _, s := range secrets {
-		byID[s.id] = s.sealed
-	}
-	return byID, nil
+	return record.SealedByKey(secrets), nil
 }
 
 // Reseal implements [iam.SecretStore].
@@ -92,28 +77,28 @@ func (i Identities) Reseal(ctx context.Context, check []byte,
 			return err
 		}
 		rows, err := tx.Query(ctx, sealedSecrets)
-		secrets, err := collect(rows, err, scanSealed)
+		secrets, err := collect(rows, err, record.ScanSealed)
 		if err != nil {
 			return err
 		}
 		for _, s := range secrets {
-			sealed, err := reseal(s.id, s.sealed)
+			sealed, err := reseal(s.KeyID, s.Sealed)
 			if err != nil {
 				return err
 			}
 			for _, table := range []string{"iam_access_keys", "iam_root_keys"} {
 				if sealed == nil {
-					_, err = tx.Exec(ctx, "DELETE FROM "+table+" WHERE id = $1", s.id)
+					_, err = tx.Exec(ctx, "DELETE FROM "+table+" WHERE id = $1", s.KeyID)
 				} else {
 					_, err = tx.Exec(ctx, "UPDATE "+table+" SET sealed_secret = $1 WHERE id = $2",
-						sealed, s.id)
+						sealed, s.KeyID)
 				}
 				if err != nil {
 					return err
 				}
 			}
 		}
-		return setSetting(ctx, tx, masterKeyCheck, check)
+		return setSetting(ctx, tx, record.MasterKeyCheck, check)
 	})
 	if err != nil {
 		return fmt.Errorf("seal the secrets of access keys anew: %w", err)

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/recollect-dev/recollect/internal/face"
+	"github.com/recollect-dev/recollect/internal/store/record"
 )
 
 // ChangeTags implements [face.Store].
@@ -15,7 +16,7 @@ func (s *Store) ChangeTags(ctx context.Context, c face.CollectionKey, set map[st
 	remove []string, maxTags int) error {
 	err := s.groups.do(ctx, c, &change{apply: func(ctx context.Context, l *locked) error {
 		if !l.found {
-			return errGone()
+			return record.DeletedCollectionError()
 		}
 		if len(remove) > 0 {
 			if _, err := l.conn.Exec(ctx,
@@ -65,29 +66,14 @@ func setTags(ctx context.Context, tx execer, c face.CollectionKey, set map[strin
 	return nil
 }
 
-type tag struct{ key, value string }
-
-func scanTag(row pgx.Row) (t tag, err error) {
-	err = row.Scan(&t.key, &t.value)
-	return t, err
-}
-
 // tagsOf is the query for the tags of the collection $1.
 const tagsOf = "SELECT key, value FROM tags WHERE collection_key = $1 AND " + thereIs
 
 // Tags implements [face.Store].
 func (s *Store) Tags(ctx context.Context, c face.CollectionKey) (map[string]string, error) {
-	found, err := readAll(ctx, s, scanTag, tagsOf, c)
+	found, err := readAll(ctx, s, record.ScanTag, tagsOf, c)
 	if err != nil {
 		return nil, fmt.Errorf("read tags: %w", err)
 	}
-	return tagMap(found), nil
-}
-
-func tagMap(found []tag) map[string]string {
-	tags := make(map[string]string, len(found))
-	for _, one := range found {
-		tags[one.key] = one.value
-	}
-	return tags
+	return record.TagMap(found), nil
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/recollect-dev/recollect/internal/face"
-	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/record"
 )
 
@@ -27,7 +26,7 @@ func (s *Store) Thumbnail(ctx context.Context, c face.CollectionKey, id string) 
 			WHERE collection_key = $1 AND face_id = $2 AND `+thereIs, c, [16]byte(parsed))
 	}
 	if errors.Is(err, pgx.ErrNoRows) {
-		err = recollect.Errorf(recollect.CodeNotFound, "There is no thumbnail of this face.")
+		err = record.NoThumbnailError()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read a thumbnail: %w", err)

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/recollect-dev/recollect/internal/face"
@@ -15,46 +13,24 @@ import (
 	"github.com/recollect-dev/recollect/internal/store/record"
 )
 
-const userColumns = "key, user_id, system_id, created_ms, face_count"
+// scanUser reads a row of [record.UserColumns].
+func scanUser(row record.Row) (face.User, error) { return record.ScanUser(row, uuidForm) }
 
-// scanUser reads a row of userColumns.
-func scanUser(row pgx.Row) (face.User, error) { return scanUserAnd(row) }
-
-// scanUserAnd reads a row of userColumns and then of more columns into more.
-func scanUserAnd(row pgx.Row, more ...any) (face.User, error) {
-	var u face.User
-	var system [16]byte
-	var createdMillis int64
-	if err := row.Scan(append([]any{&u.Key, &u.ID, &system, &createdMillis, &u.FaceCount},
-		more...)...); err != nil {
-		return face.User{}, err
-	}
-	u.SystemID = uuid.UUID(system).String()
-	u.CreatedAt = time.UnixMilli(createdMillis).UTC()
-	return u, nil
-}
-
-// scanUserVector reads a row of userColumns, an encoding and a vector, which may be NULL.
-func scanUserVector(row pgx.Row) (face.User, error) {
-	var encoding *int
-	var vector []byte
-	u, err := scanUserAnd(row, &encoding, &vector)
-	if err == nil && vector != nil {
-		u.Vector, err = record.DecodeVector(*encoding, vector)
-	}
-	return u, err
+// scanUserVector reads a row of [record.UserColumns], an encoding and a vector.
+func scanUserVector(row record.Row) (face.User, error) {
+	return record.ScanUserVector(row, uuidForm)
 }
 
 // CreateUser implements [face.Store].
 func (s *Store) CreateUser(ctx context.Context, c face.CollectionKey, u face.User,
 	once recollect.Once, maxUsers int64) error {
-	system, ok := record.ParseID(u.SystemID)
-	if !ok {
-		return errors.New("create a user: the system id is not a lower-case UUID")
+	system, err := record.SystemIDOf(u)
+	if err != nil {
+		return fmt.Errorf("create a user: %w", err)
 	}
-	_, err := s.doOnce(ctx, c, once, func(ctx context.Context, l *locked) ([]byte, error) {
+	_, err = s.doOnce(ctx, c, once, func(ctx context.Context, l *locked) ([]byte, error) {
 		if !l.found {
-			return nil, errGone()
+			return nil, record.DeletedCollectionError()
 		}
 		tag, err := l.conn.Exec(ctx,
 			`INSERT INTO users (collection_key, user_id, system_id, created_ms)
@@ -64,11 +40,9 @@ func (s *Store) CreateUser(ctx context.Context, c face.CollectionKey, u face.Use
 		case err != nil:
 			return nil, err
 		case tag.RowsAffected() == 0:
-			return nil,
-				recollect.Errorf(recollect.CodeConflict, "The user id: %s already exists", u.ID)
+			return nil, record.UserExistsError(u.ID)
 		case l.users >= maxUsers:
-			return nil, recollect.Errorf(recollect.CodeQuota,
-				"The collection cannot hold more than %d users", maxUsers)
+			return nil, record.TooManyUsersError(maxUsers)
 		}
 		l.users++
 		return nil, nil
@@ -80,14 +54,14 @@ func (s *Store) CreateUser(ctx context.Context, c face.CollectionKey, u face.Use
 }
 
 // userByID is the query whose row readUser reads: with the collection $1 and the id $2.
-const userByID = "SELECT " + userColumns + `, encoding, vector
+const userByID = "SELECT " + record.UserColumns + `, encoding, vector
 	FROM users LEFT JOIN user_vectors ON user_key = key
 	WHERE users.collection_key = $1 AND user_id = $2 AND ` + thereIs
 
 // noUser maps the error of a missing row, and returns other errors as they are.
 func noUser(err error, id string) error {
 	if errors.Is(err, pgx.ErrNoRows) {
-		return recollect.Errorf(recollect.CodeNotFound, "The user id: %s does not exist", id)
+		return record.NoUserError(id)
 	}
 	return err
 }
@@ -115,7 +89,7 @@ func (s *Store) Users(ctx context.Context, c face.CollectionKey, after string,
 		}
 		query, args = " AND system_id > $3", append(args, [16]byte(id))
 	}
-	users, err := readAll(ctx, s, scanUser, "SELECT "+userColumns+
+	users, err := readAll(ctx, s, scanUser, "SELECT "+record.UserColumns+
 		" FROM users WHERE collection_key = $1 AND "+thereIs+query+" ORDER BY system_id LIMIT $2",
 		args...)
 	if err != nil {
@@ -127,16 +101,12 @@ func (s *Store) Users(ctx context.Context, c face.CollectionKey, after string,
 // UsersByKey implements [face.Store].
 func (s *Store) UsersByKey(ctx context.Context, c face.CollectionKey,
 	keys []face.UserKey) (map[face.UserKey]face.User, error) {
-	users, err := readAll(ctx, s, scanUser, "SELECT "+userColumns+
+	users, err := readAll(ctx, s, scanUser, "SELECT "+record.UserColumns+
 		" FROM users WHERE key = ANY ($2) AND collection_key = $1 AND "+thereIs, c, numbers(keys))
 	if err != nil {
 		return nil, fmt.Errorf("read users: %w", err)
 	}
-	byKey := make(map[face.UserKey]face.User, len(users))
-	for _, u := range users {
-		byKey[u.Key] = u
-	}
-	return byKey, nil
+	return record.ByKey(users, func(u face.User) face.UserKey { return u.Key }), nil
 }
 
 // DeleteUser implements [face.Store]. Foreign keys disassociate the faces and delete the vector.
@@ -222,7 +192,7 @@ func (l *locked) changeMembers(ctx context.Context, user face.UserKey,
 			return err
 		}
 		if n := tag.RowsAffected(); n != int64(len(step.keys)) {
-			return fmt.Errorf("%d of %d faces could change their user", n, len(step.keys))
+			return record.WrongMembersError(n, len(step.keys))
 		}
 	}
 	var left int64
@@ -232,9 +202,8 @@ func (l *locked) changeMembers(ctx context.Context, user face.UserKey,
 	if err != nil {
 		return err
 	}
-	if (left == 0) != (change.Vector == nil) || !record.Finite(change.Vector...) {
-		return fmt.Errorf(
-			"the vector of a user with %d faces is missing, superfluous or not finite", left)
+	if err := record.CheckUserVector(left, change.Vector); err != nil {
+		return err
 	}
 	var vector []byte // NULL
 	if change.Vector != nil {

@@ -52,7 +52,7 @@ func (v Vectors) All(ctx context.Context, c face.CollectionKey,
 			at(position)
 			rows, err := tx.Query(ctx, "SELECT "+v.key+", encoding, vector FROM "+v.table+
 				" WHERE collection_key = $1 AND vector IS NOT NULL", c)
-			return walk(rows, err, func(row pgx.Row) error {
+			return walk(rows, err, func(row record.Row) error {
 				e, err := scanEmbedding(row)
 				if err == nil && !yield(e, nil) {
 					stopped, err = true, errStopped
@@ -72,7 +72,7 @@ func positionOf(ctx context.Context, conn *pgx.Conn, c face.CollectionKey) (face
 	err := conn.QueryRow(ctx, "SELECT version, stamp FROM collections WHERE key = $1", c).Scan(
 		&p.Version, &p.Stamp)
 	if errors.Is(err, pgx.ErrNoRows) {
-		err = errGone()
+		err = record.DeletedCollectionError()
 	}
 	return p, err
 }
@@ -106,7 +106,7 @@ func (v Vectors) since(ctx context.Context, conn *pgx.Conn, c face.CollectionKey
 			FROM collections LEFT JOIN LATERAL (SELECT * FROM `+v.table+`
 				WHERE collection_key = $1 AND seq > $2 ORDER BY seq LIMIT $3) AS changed ON true
 			WHERE collections.key = $1 ORDER BY seq`, c, last, pullPage)
-		err = walk(found, err, func(row pgx.Row) error {
+		err = walk(found, err, func(row record.Row) error {
 			var seq *int64
 			var key *face.VectorKey
 			var encoding *int
@@ -137,7 +137,7 @@ func (v Vectors) since(ctx context.Context, conn *pgx.Conn, c face.CollectionKey
 		case err != nil:
 			return now, err
 		case rows == 0:
-			return now, errGone()
+			return now, record.DeletedCollectionError()
 		}
 	}
 	return now, nil
@@ -166,7 +166,7 @@ func (v Vectors) Now(ctx context.Context, c face.CollectionKey,
 func (v Vectors) Sizes(ctx context.Context,
 	cs []face.CollectionKey) (map[face.CollectionKey]face.VectorSize, error) {
 	sizes := make(map[face.CollectionKey]face.VectorSize)
-	_, err := readAll(ctx, v.store, func(row pgx.Row) (_ struct{}, err error) {
+	_, err := readAll(ctx, v.store, func(row record.Row) (_ struct{}, err error) {
 		var c face.CollectionKey
 		var size face.VectorSize
 		err = row.Scan(&c, &size.Version, &size.Most)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/store/record"
 	"github.com/recollect-dev/recollect/internal/transfer"
 )
 
@@ -37,21 +38,22 @@ func (s *Store) View(ctx context.Context, realm recollect.Realm, id string,
 			return err
 		}
 		v := &view{tx: tx}
-		v.collection, err = scanCollection(tx.QueryRow(ctx, "SELECT "+collectionColumns+
-			" FROM collections WHERE account = $1 AND region = $2 AND id = $3", realm.Account,
+		v.collection, err = record.ScanCollection(tx.QueryRow(ctx,
+			"SELECT "+record.CollectionColumns+
+				" FROM collections WHERE account = $1 AND region = $2 AND id = $3", realm.Account,
 			realm.Region, id))
 		if errors.Is(err, pgx.ErrNoRows) {
-			err = noCollection(id)
+			err = record.NoCollectionError(id)
 		}
 		if err != nil {
 			return err
 		}
 		rows, err := tx.Query(ctx, tagsOf, v.collection.Key)
-		found, err := collect(rows, err, scanTag)
+		found, err := collect(rows, err, record.ScanTag)
 		if err != nil {
 			return err
 		}
-		v.tags = tagMap(found)
+		v.tags = record.TagMap(found)
 		readErr = read(v)
 		return readErr
 	})
@@ -75,7 +77,7 @@ func (v *view) Faces(ctx context.Context, each func(face.Face) error) error {
 	rows, err := v.tx.Query(ctx, "SELECT "+faceColumns+`, encoding, vector
 		FROM faces f JOIN embeddings ON face_key = f.key
 		WHERE f.collection_key = $1 ORDER BY f.key`, v.collection.Key)
-	return walk(rows, err, func(row pgx.Row) error {
+	return walk(rows, err, func(row record.Row) error {
 		f, err := scanFaceVector(row)
 		if err != nil {
 			return err
@@ -86,10 +88,10 @@ func (v *view) Faces(ctx context.Context, each func(face.Face) error) error {
 
 // Users calls each with every user and its vector, nil if it has no faces, in order of key.
 func (v *view) Users(ctx context.Context, each func(face.User) error) error {
-	rows, err := v.tx.Query(ctx, "SELECT "+userColumns+`, encoding, vector
+	rows, err := v.tx.Query(ctx, "SELECT "+record.UserColumns+`, encoding, vector
 		FROM users LEFT JOIN user_vectors ON user_key = key
 		WHERE users.collection_key = $1 ORDER BY key`, v.collection.Key)
-	return walk(rows, err, func(row pgx.Row) error {
+	return walk(rows, err, func(row record.Row) error {
 		u, err := scanUserVector(row)
 		if err != nil {
 			return err

@@ -1,5 +1,5 @@
-// Package record has the form in which stores keep faces and vectors, which is the same in all of
-// them.
+// Package record has what all stores do alike and no database is needed for: the form in which they
+// keep faces and vectors, how rows become values, and the errors of what callers ask for in vain.
 package record
 
 import (
@@ -92,6 +92,18 @@ func NewFace(f face.Face) (Face, error) {
 		*x = stored(*x)
 	}
 	return r, nil
+}
+
+// NewFaces returns the forms of faces, as [NewFace] does.
+func NewFaces(faces []face.Face) ([]Face, error) {
+	records := make([]Face, len(faces))
+	for i, f := range faces {
+		var err error
+		if records[i], err = NewFace(f); err != nil {
+			return nil, fmt.Errorf("face %d: %w", i, err)
+		}
+	}
+	return records, nil
 }
 
 // Finite reports whether all numbers are finite.

@@ -5,28 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/store/record"
 )
-
-const collectionColumns = "key, account, region, id, face_model_version, created_ms, face_count, " +
-	"user_count"
-
-// scanner is what a row of collectionColumns or faceColumns is read from.
-type scanner interface {
-	Scan(...any) error
-}
-
-func scanCollection(row scanner) (face.Collection, error) {
-	var c face.Collection
-	var createdMillis int64
-	err := row.Scan(&c.Key, &c.Realm.Account, &c.Realm.Region, &c.ID, &c.FaceModelVersion,
-		&createdMillis, &c.FaceCount, &c.UserCount)
-	c.CreatedAt = time.UnixMilli(createdMillis).UTC()
-	return c, err
-}
 
 // CreateCollection implements [face.Store].
 func (s *Store) CreateCollection(ctx context.Context, c face.Collection, tags map[string]string,
@@ -34,14 +17,13 @@ func (s *Store) CreateCollection(ctx context.Context, c face.Collection, tags ma
 	var created face.Collection
 	err := s.writer.do(ctx, func(t tx) (err error) {
 		// A name that is taken yields no row.
-		created, err = scanCollection(t.queryRow(
+		created, err = record.ScanCollection(t.queryRow(
 			`INSERT INTO collections (account, region, id, face_model_version, created_ms)
 			VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT (account, region, id) DO NOTHING RETURNING `+collectionColumns,
+			ON CONFLICT (account, region, id) DO NOTHING RETURNING `+record.CollectionColumns,
 			c.Realm.Account, c.Realm.Region, c.ID, c.FaceModelVersion, c.CreatedAt.UnixMilli()))
 		if errors.Is(err, sql.ErrNoRows) {
-			return recollect.Errorf(recollect.CodeAlreadyExists,
-				"The collection id: %s already exists", c.ID)
+			return record.CollectionExistsError(c.ID)
 		}
 		if err != nil {
 			return err
@@ -56,8 +38,7 @@ func (s *Store) CreateCollection(ctx context.Context, c face.Collection, tags ma
 				"OFFSET ?)",
 			c.Realm.Account, c.Realm.Region, maxCollections).Scan(&more)
 		if err == nil && more {
-			err = recollect.Errorf(recollect.CodeQuota,
-				"The account cannot have more than %d collections in this region", maxCollections)
+			err = record.TooManyCollectionsError(maxCollections)
 		}
 		return err
 	})
@@ -70,12 +51,12 @@ func (s *Store) CreateCollection(ctx context.Context, c face.Collection, tags ma
 // Collection implements [face.Store].
 func (s *Store) Collection(ctx context.Context, realm recollect.Realm, id string) (face.Collection,
 	error) {
-	c, err := scanCollection(s.readers.QueryRowContext(ctx,
-		"SELECT "+collectionColumns+" FROM collections WHERE account = ? AND region = ? AND id = "+
-			"?",
+	c, err := record.ScanCollection(s.readers.QueryRowContext(ctx,
+		"SELECT "+record.CollectionColumns+
+			" FROM collections WHERE account = ? AND region = ? AND id = ?",
 		realm.Account, realm.Region, id))
 	if errors.Is(err, sql.ErrNoRows) {
-		err = noCollection(id)
+		err = record.NoCollectionError(id)
 	}
 	if err != nil {
 		return face.Collection{}, fmt.Errorf("read a collection: %w", err)
@@ -90,10 +71,10 @@ func (s *Store) Collections(ctx context.Context, realm recollect.Realm, after st
 		return nil, nil
 	}
 	rows, err := s.readers.QueryContext(ctx,
-		"SELECT "+collectionColumns+
+		"SELECT "+record.CollectionColumns+
 			" FROM collections WHERE account = ? AND region = ? AND id > ? ORDER BY id LIMIT ?",
 		realm.Account, realm.Region, after, limit)
-	collections, err := collect(rows, err, scanCollection)
+	collections, err := collect(rows, err, record.ScanCollection)
 	if err != nil {
 		return nil, fmt.Errorf("list collections: %w", err)
 	}
@@ -118,12 +99,12 @@ func (s *Store) DeleteCollection(ctx context.Context, realm recollect.Realm,
 	id string) (face.Collection, error) {
 	var deleted face.Collection
 	err := s.writer.do(ctx, func(t tx) (err error) {
-		deleted, err = scanCollection(t.queryRow(
+		deleted, err = record.ScanCollection(t.queryRow(
 			"DELETE FROM collections WHERE account = ? AND region = ? AND id = ? RETURNING "+
-				collectionColumns,
+				record.CollectionColumns,
 			realm.Account, realm.Region, id))
 		if errors.Is(err, sql.ErrNoRows) {
-			return noCollection(id)
+			return record.NoCollectionError(id)
 		}
 		if err != nil {
 			return err
@@ -138,32 +119,29 @@ func (s *Store) DeleteCollection(ctx context.Context, realm recollect.Realm,
 	return deleted, nil
 }
 
-func noCollection(id string) error {
-	return recollect.Errorf(recollect.CodeNotFound, "The collection id: %s does not exist", id)
-}
-
 // collect reads all rows of a query, which returned rows and err.
-func collect[T any](rows *sql.Rows, err error, scan func(scanner) (T, error)) ([]T, error) {
+func collect[T any](rows *sql.Rows, err error, scan func(record.Row) (T, error)) ([]T, error) {
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var all []T
-	for rows.Next() {
-		one, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, one)
+	return record.All(rows, scan)
+}
+
+// walk calls each with every row of a query, which returned rows and err.
+func walk(rows *sql.Rows, err error, each func(record.Row) error) error {
+	if err != nil {
+		return err
 	}
-	return all, rows.Err()
+	defer rows.Close()
+	return record.Each(rows, each)
 }
 
 // Realms returns the realms that have collections, in order of account and region.
 func (s *Store) Realms(ctx context.Context) ([]recollect.Realm, error) {
 	rows, err := s.readers.QueryContext(ctx, "SELECT DISTINCT account, region FROM collections "+
 		"WHERE account <> '' ORDER BY account, region")
-	realms, err := collect(rows, err, func(row scanner) (r recollect.Realm, err error) {
+	realms, err := collect(rows, err, func(row record.Row) (r recollect.Realm, err error) {
 		err = row.Scan(&r.Account, &r.Region)
 		return r, err
 	})

@@ -150,8 +150,7 @@ func TestKill(t *testing.T) {
 		there, calls, owner := map[string]bool{}, map[string]int{}, map[string]string{}
 		rows, err := s.readers.QueryContext(t.Context(), "SELECT "+faceColumns+" FROM faces")
 		unknown := 0
-		faces, err := collect(rows, err,
-			func(row scanner) (face.Face, error) { return scanFace(row) })
+		faces, err := collect(rows, err, scanFace)
 		if err != nil {
 			t.Fatal(err)
 		}

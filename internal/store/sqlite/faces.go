@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/recollect-dev/recollect/internal/face"
-	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/record"
 )
 
@@ -22,19 +21,21 @@ const faceColumns = `key, face_id, image_id, coalesce(external_image_id, ''),
 // thereIs holds while the collection with the key :c has not been deleted.
 const thereIs = "EXISTS (SELECT 1 FROM collections WHERE key = :c)"
 
-// scanFace reads a row of faceColumns and then of more columns into more.
-func scanFace(row scanner, more ...any) (face.Face, error) {
-	var f face.Face
-	var id, image uuid.UUID
-	box := &f.BoundingBox
-	err := row.Scan(append([]any{&f.Key, (*blobID)(&id), (*blobID)(&image), &f.ExternalImageID,
-		&box.Left, &box.Top, &box.Width, &box.Height, &f.Confidence, &f.UserID}, more...)...)
-	if err != nil {
-		return face.Face{}, err
-	}
-	f.ID, f.ImageID = id.String(), image.String()
-	return f, nil
+// scanFace reads a row of faceColumns.
+func scanFace(row record.Row) (face.Face, error) { return record.ScanFace(row, blob) }
+
+// scanFaceVector reads a row of faceColumns, an encoding and a vector.
+func scanFaceVector(row record.Row) (face.Face, error) {
+	return record.ScanFaceVector[sql.RawBytes](row, blob)
 }
+
+// scanEmbedding reads a row of a key, an encoding and a vector.
+func scanEmbedding(row record.Row) (face.Embedding, error) {
+	return record.ScanEmbedding[sql.RawBytes](row)
+}
+
+// blob is the [record.IDForm] of ids, which are kept as BLOBs.
+func blob(id *uuid.UUID) any { return (*blobID)(id) }
 
 // blobID scans a UUID from its 16 bytes. (uuid.UUID itself takes a text in a BLOB as well.)
 type blobID uuid.UUID
@@ -52,20 +53,17 @@ func (id *blobID) Scan(value any) error {
 // without. It fails if the vectors of the collection's faces would differ in their dimension.
 func (s *Store) AddFaces(ctx context.Context, c face.CollectionKey, faces []face.Face,
 	maxFaces int64) ([]face.Face, []bool, error) {
-	records := make([]record.Face, len(faces))
-	for i, f := range faces {
-		var err error
-		if records[i], err = record.NewFace(f); err != nil {
-			return nil, nil, fmt.Errorf("add faces: face %d: %w", i, err)
-		}
+	records, err := record.NewFaces(faces)
+	if err != nil {
+		return nil, nil, fmt.Errorf("add faces: %w", err)
 	}
 	kept := make([]face.Face, len(records))
 	isNew := make([]bool, len(records))
-	err := s.writer.do(ctx, func(t tx) error {
+	err = s.writer.do(ctx, func(t tx) error {
 		var count, added int64
 		err := t.queryRow("SELECT face_count FROM collections WHERE key = ?", c).Scan(&count)
 		if errors.Is(err, sql.ErrNoRows) {
-			return recollect.Errorf(recollect.CodeNotFound, "The collection does not exist")
+			return record.DeletedCollectionError()
 		}
 		if err != nil {
 			return err
@@ -88,8 +86,7 @@ func (s *Store) AddFaces(ctx context.Context, c face.CollectionKey, faces []face
 				added++
 			}
 			if isNew[i] && count+added > maxFaces {
-				return recollect.Errorf(recollect.CodeQuota,
-					"The collection cannot hold more than %d faces", maxFaces)
+				return record.TooManyFacesError(maxFaces)
 			}
 		}
 		_, err = t.exec("UPDATE collections SET face_count = face_count + ? WHERE key = ?", added,
@@ -150,7 +147,7 @@ func (s *Store) Faces(ctx context.Context, c face.CollectionKey, filter face.Fac
 		return nil, fmt.Errorf("list faces: %w", err)
 	}
 	rows, err := s.readers.QueryContext(ctx, query, args...)
-	faces, err := collect(rows, err, func(row scanner) (face.Face, error) { return scanFace(row) })
+	faces, err := collect(rows, err, scanFace)
 	if err != nil {
 		return nil, fmt.Errorf("list faces: %w", err)
 	}
@@ -204,22 +201,18 @@ func (s *Store) FacesByKey(ctx context.Context, c face.CollectionKey,
 			" FROM faces WHERE key IN (SELECT value FROM json_each(:keys)) AND collection_key = "+
 			":c AND "+thereIs,
 		sql.Named("keys", toJSON(keys)), sql.Named("c", c))
-	faces, err := collect(rows, err, func(row scanner) (face.Face, error) { return scanFace(row) })
+	faces, err := collect(rows, err, scanFace)
 	if err != nil {
 		return nil, fmt.Errorf("read faces: %w", err)
 	}
-	byKey := make(map[face.FaceKey]face.Face, len(faces))
-	for _, f := range faces {
-		byKey[f.Key] = f
-	}
-	return byKey, nil
+	return record.ByKey(faces, func(f face.Face) face.FaceKey { return f.Key }), nil
 }
 
 // Face implements [face.Store].
 func (s *Store) Face(ctx context.Context, c face.CollectionKey, id string) (face.Face, error) {
 	f, err := s.face(ctx, c, id)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = recollect.Errorf(recollect.CodeNotFound, "faceId was not found in the collection.")
+		err = record.NoFaceError()
 	}
 	if err != nil {
 		return face.Face{}, fmt.Errorf("read a face: %w", err)
@@ -232,17 +225,11 @@ func (s *Store) face(ctx context.Context, c face.CollectionKey, id string) (face
 	if !ok {
 		return face.Face{}, sql.ErrNoRows
 	}
-	var encoding int
-	var vector []byte
-	f, err := scanFace(s.readers.QueryRowContext(ctx, "SELECT "+faceColumns+`, encoding, vector
-		FROM faces JOIN embeddings ON face_key = key
+	// Unlike rows, a single row cannot be scanned into sql.RawBytes.
+	return record.ScanFaceVector[[]byte](s.readers.QueryRowContext(ctx,
+		"SELECT "+faceColumns+`, encoding, vector FROM faces JOIN embeddings ON face_key = key
 		WHERE collection_key = :c AND face_id = :id AND `+thereIs,
-		sql.Named("c", c), sql.Named("id", parsed[:])), &encoding, &vector)
-	if err != nil {
-		return face.Face{}, err
-	}
-	f.Vector, err = record.DecodeVector(encoding, vector)
-	return f, err
+		sql.Named("c", c), sql.Named("id", parsed[:])), blob)
 }
 
 // DeleteFaces implements [face.Store].
@@ -254,15 +241,13 @@ func (s *Store) DeleteFaces(ctx context.Context, c face.CollectionKey, ids []str
 	err = s.writer.do(ctx, func(t tx) (err error) {
 		rows, err := t.query("SELECT "+faceColumns+" FROM faces WHERE user_key IS NOT NULL AND"+
 			named, args...)
-		kept, err = collect(rows, err,
-			func(row scanner) (face.Face, error) { return scanFace(row) })
+		kept, err = collect(rows, err, scanFace)
 		if err != nil {
 			return err
 		}
 		rows, err = t.query("DELETE FROM faces WHERE user_key IS NULL AND"+named+" RETURNING "+
 			faceColumns, args...)
-		deleted, err = collect(rows, err,
-			func(row scanner) (face.Face, error) { return scanFace(row) })
+		deleted, err = collect(rows, err, scanFace)
 		if err != nil {
 			return err
 		}
@@ -274,23 +259,7 @@ func (s *Store) DeleteFaces(ctx context.Context, c face.CollectionKey, ids []str
 		return nil, nil, fmt.Errorf("delete faces: %w", err)
 	}
 	s.wakeSweeper()
-	return inOrder(deleted, ids), inOrder(kept, ids), nil
-}
-
-// inOrder returns the faces in the order of ids, in which some may be unknown or repeated.
-func inOrder(faces []face.Face, ids []string) []face.Face {
-	byID := make(map[string]face.Face, len(faces))
-	for _, f := range faces {
-		byID[f.ID] = f
-	}
-	ordered := make([]face.Face, 0, len(faces))
-	for _, id := range ids {
-		if f, ok := byID[id]; ok {
-			ordered = append(ordered, f)
-			delete(byID, id)
-		}
-	}
-	return ordered
+	return record.InOrder(deleted, ids), record.InOrder(kept, ids), nil
 }
 
 // Embeddings implements [face.Store]. It holds one of the readers' connections while it is read.
@@ -430,14 +399,4 @@ func (s *Store) vectors(ctx context.Context, query string, c face.CollectionKey,
 			yield(face.Embedding{}, fmt.Errorf("read vectors: %w", err))
 		}
 	}
-}
-
-// scanEmbedding reads a key, an encoding and a vector.
-func scanEmbedding(row scanner) (e face.Embedding, err error) {
-	var encoding int
-	var vector sql.RawBytes
-	if err = row.Scan(&e.Key, &encoding, &vector); err == nil {
-		e.Vector, err = record.DecodeVector(encoding, vector)
-	}
-	return e, err
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/store/record"
 	"github.com/recollect-dev/recollect/internal/store/storetest"
 )
 
@@ -359,7 +360,8 @@ func TestQueryPlans(t *testing.T) {
 		"SELECT * FROM faces WHERE collection_key = :c AND " + thereIs +
 			" ORDER BY face_id LIMIT 2": "sqlite_autoindex_faces_1 (collection_key=?)",
 		"SELECT " + faceColumns +
-			" FROM faces WHERE collection_key = :c AND face_id > 1 ORDER BY face_id LIMIT 2": "(collection_key=? AND face_id>?)",
+			" FROM faces WHERE collection_key = :c AND face_id > 1 ORDER BY face_id LIMIT " +
+			"2": "(collection_key=? AND face_id>?)",
 		"SELECT * FROM faces WHERE +collection_key = :c AND " + thereIs +
 			" AND user_key = (SELECT key FROM users WHERE collection_key = :c AND user_id = 'u') " +
 			"AND face_id > 1 ORDER BY face_id": "faces_by_user (user_key=? AND face_id>?)",
@@ -382,7 +384,7 @@ func TestQueryPlans(t *testing.T) {
 	} {
 		rows, err := s.readers.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query,
 			sql.Named("c", 1), "x")
-		plan, err := collect(rows, err, func(row scanner) (string, error) {
+		plan, err := collect(rows, err, func(row record.Row) (string, error) {
 			var id, parent, unused int
 			var detail string
 			err := row.Scan(&id, &parent, &unused, &detail)
@@ -418,7 +420,7 @@ func TestFacesByCallersIDsUseTheirIndex(t *testing.T) {
 				t.Fatal(err)
 			}
 			rows, err := s.readers.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
-			plan, err := collect(rows, err, func(row scanner) (detail string, err error) {
+			plan, err := collect(rows, err, func(row record.Row) (detail string, err error) {
 				var id, parent, unused int
 				err = row.Scan(&id, &parent, &unused, &detail)
 				return detail, err

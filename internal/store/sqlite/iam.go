@@ -5,9 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/store/record"
 )
 
 // Identities is the store of users, access keys and policies, in the same file.
@@ -23,25 +23,10 @@ var (
 // Identities returns the store of users, access keys and policies.
 func (s *Store) Identities() Identities { return Identities{s} }
 
-const identityColumns = "u.account, u.name, u.id, u.created_ms"
-
-func scanIdentity(row scanner) (iam.User, error) {
-	var u iam.User
-	var createdMillis int64
-	err := row.Scan(&u.Account, &u.Name, &u.ID, &createdMillis)
-	u.CreatedAt = time.UnixMilli(createdMillis).UTC()
-	return u, err
-}
-
+// keyColumns are what [record.ScanKey] reads.
 const keyColumns = "k.id, k.account, k.user_name, k.sealed_secret, k.active, k.created_ms"
 
-func scanKey(row scanner) (iam.KeyRecord, error) {
-	var k iam.KeyRecord
-	var createdMillis int64
-	err := row.Scan(&k.ID, &k.Account, &k.UserName, &k.SealedSecret, &k.Active, &createdMillis)
-	k.CreatedAt = time.UnixMilli(createdMillis).UTC()
-	return k, err
-}
+func scanKey(row record.Row) (iam.KeyRecord, error) { return record.ScanKey(row) }
 
 // CreateUser implements [iam.Store].
 func (i Identities) CreateUser(ctx context.Context, u iam.User) error {
@@ -57,8 +42,8 @@ func (i Identities) CreateUser(ctx context.Context, u iam.User) error {
 
 // User implements [iam.Store].
 func (i Identities) User(ctx context.Context, account, name string) (iam.User, error) {
-	u, err := scanIdentity(i.store.readers.QueryRowContext(ctx,
-		"SELECT "+identityColumns+" FROM iam_users u WHERE account = ? AND name = ?",
+	u, err := record.ScanIdentity(i.store.readers.QueryRowContext(ctx,
+		"SELECT "+record.IdentityColumns+" FROM iam_users u WHERE account = ? AND name = ?",
 		account, name))
 	if err != nil {
 		return iam.User{}, fmt.Errorf("read an IAM user: %w", orNotFound(err))
@@ -69,9 +54,9 @@ func (i Identities) User(ctx context.Context, account, name string) (iam.User, e
 // Users implements [iam.Store].
 func (i Identities) Users(ctx context.Context, account string) ([]iam.User, error) {
 	rows, err := i.store.readers.QueryContext(ctx,
-		"SELECT "+identityColumns+
+		"SELECT "+record.IdentityColumns+
 			" FROM iam_users u WHERE account = ?1 OR ?1 = '' ORDER BY account, name", account)
-	users, err := collect(rows, err, scanIdentity)
+	users, err := collect(rows, err, record.ScanIdentity)
 	if err != nil {
 		return nil, fmt.Errorf("list IAM users: %w", err)
 	}
@@ -123,10 +108,7 @@ func (i Identities) UserPolicies(ctx context.Context, account, user string) ([]i
 	rows, err := i.store.readers.QueryContext(ctx,
 		"SELECT name, document FROM iam_user_policies WHERE account = ? AND user_name = ? ORDER "+
 			"BY name", account, user)
-	policies, err := collect(rows, err, func(row scanner) (p iam.PolicyDocument, err error) {
-		err = row.Scan(&p.Name, &p.Document)
-		return p, err
-	})
+	policies, err := collect(rows, err, record.ScanPolicy)
 	if err != nil {
 		return nil, fmt.Errorf("list IAM policies: %w", err)
 	}
@@ -176,20 +158,14 @@ func (i Identities) CreateKey(ctx context.Context, k iam.KeyRecord, limit int) e
 
 // Key implements [iam.Store].
 func (i Identities) Key(ctx context.Context, id string) (iam.KeyRecord, iam.User, error) {
-	var k iam.KeyRecord
-	var u iam.User
-	var keyMillis, userMillis int64
-	err := i.store.readers.QueryRowContext(ctx,
-		"SELECT "+keyColumns+", "+identityColumns+
+	found, err := record.ScanOwnedKey(i.store.readers.QueryRowContext(ctx,
+		"SELECT "+keyColumns+", "+record.IdentityColumns+
 			" FROM iam_access_keys k JOIN iam_users u ON u.account = k.account AND u.name = "+
-			"k.user_name WHERE k.id = ?", id).
-		Scan(&k.ID, &k.Account, &k.UserName, &k.SealedSecret, &k.Active, &keyMillis, &u.Account,
-			&u.Name, &u.ID, &userMillis)
+			"k.user_name WHERE k.id = ?", id))
 	if err != nil {
 		return iam.KeyRecord{}, iam.User{}, fmt.Errorf("read an access key: %w", orNotFound(err))
 	}
-	k.CreatedAt, u.CreatedAt = time.UnixMilli(keyMillis).UTC(), time.UnixMilli(userMillis).UTC()
-	return k, u, nil
+	return found.Key, found.Owner, nil
 }
 
 // Keys implements [iam.Store].

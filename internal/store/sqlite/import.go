@@ -2,22 +2,18 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/mattn/go-sqlite3"
 
 	"github.com/recollect-dev/recollect/internal/face"
-	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/record"
 	"github.com/recollect-dev/recollect/internal/transfer"
 )
-
-// hiddenAccount is that of collections which are being imported. No caller's account is empty.
-const hiddenAccount = ""
 
 // incoming is a collection that is being imported with its faces and users, in any number of parts.
 // It cannot be found until it is published as a whole; one that is not published, for example
@@ -34,10 +30,7 @@ type incoming struct {
 // given. The caller ends it by Publish or Abandon.
 func (s *Store) NewImport(ctx context.Context, c face.Collection, tags map[string]string) (
 	transfer.Import, error) {
-	hidden := c
-	hidden.Realm, hidden.ID = recollect.Realm{Account: hiddenAccount, Region: c.Realm.Region},
-		uuid.NewString()
-	hidden, err := s.CreateCollection(ctx, hidden, tags, 0)
+	hidden, err := s.CreateCollection(ctx, record.Hidden(c), tags, 0)
 	if err != nil {
 		return nil, fmt.Errorf("begin an import: %w", err)
 	}
@@ -48,27 +41,20 @@ func (s *Store) NewImport(ctx context.Context, c face.Collection, tags map[strin
 // faces. CodeConflict if an id is there already, CodeInvalidParameter if the vectors of the import
 // would differ in their dimension.
 func (i *incoming) AddUsers(ctx context.Context, users []face.User) error {
-	var vectors [][]float32
-	for _, u := range users {
-		if u.Vector != nil {
-			vectors = append(vectors, u.Vector)
-		}
+	records, dimension, err := record.ImportedUsers(users, i.dimension)
+	if err != nil {
+		return fmt.Errorf("import users: %w", err)
 	}
-	return i.add(ctx, "users", vectors, func(t tx) error {
-		for _, u := range users {
-			system, ok := record.ParseID(u.SystemID)
-			if !ok {
-				return recollect.Errorf(recollect.CodeInvalidParameter,
-					"A user's system id is not a lower-case UUID")
-			}
+	return i.add(ctx, "users", dimension, func(t tx) error {
+		for _, r := range records {
 			result, err := t.exec(
 				"INSERT INTO users (collection_key, user_id, system_id, created_ms) VALUES (?, ?, "+
 					"?, ?)",
-				i.key, u.ID, system[:], u.CreatedAt.UnixMilli())
+				i.key, r.User.ID, r.SystemID[:], r.User.CreatedAt.UnixMilli())
 			if err != nil {
 				return twice(err)
 			}
-			if u.Vector == nil {
+			if r.Vector == nil {
 				continue
 			}
 			key, err := result.LastInsertId()
@@ -77,7 +63,7 @@ func (i *incoming) AddUsers(ctx context.Context, users []face.User) error {
 			}
 			if _, err := t.exec(
 				"INSERT INTO user_vectors (user_key, encoding, vector) VALUES (?, ?, ?)", key,
-				record.EncodingFloat32, record.EncodeVector(u.Vector)); err != nil {
+				record.EncodingFloat32, r.Vector); err != nil {
 				return err
 			}
 		}
@@ -91,26 +77,23 @@ func (i *incoming) AddUsers(ctx context.Context, users []face.User) error {
 // there already. CodeConflict if an id is there already, CodeInvalidParameter if the vectors of the
 // import would differ in their dimension.
 func (i *incoming) AddFaces(ctx context.Context, faces []face.Face) error {
-	vectors := make([][]float32, len(faces))
-	for n, f := range faces {
-		vectors[n] = f.Vector
+	records, dimension, err := record.ImportedFaces(faces, i.dimension)
+	if err != nil {
+		return fmt.Errorf("import faces: %w", err)
 	}
-	return i.add(ctx, "faces", vectors, func(t tx) error {
-		for _, f := range faces {
-			r, err := record.NewFace(f)
-			if err != nil {
-				return &recollect.Error{Code: recollect.CodeInvalidParameter,
-					Message: "A face is not one that a server keeps", Err: err}
-			}
+	return i.add(ctx, "faces", dimension, func(t tx) error {
+		for _, r := range records {
 			var user any
-			if f.UserID != "" {
+			if r.Face.UserID != "" {
 				var key face.UserKey
 				err := t.queryRow(
 					"UPDATE users SET face_count = face_count + 1 WHERE collection_key = ? AND "+
-						"user_id = ? RETURNING key", i.key, f.UserID).Scan(&key)
+						"user_id = ? RETURNING key", i.key, r.Face.UserID).Scan(&key)
+				if errors.Is(err, sql.ErrNoRows) {
+					return record.NoOwnerError()
+				}
 				if err != nil {
-					return &recollect.Error{Code: recollect.CodeInvalidParameter,
-						Message: "A face belongs to a user who is not there", Err: err}
+					return err
 				}
 				user = key
 			}
@@ -140,18 +123,11 @@ func (i *incoming) AddFaces(ctx context.Context, faces []face.Face) error {
 	})
 }
 
-// add makes a change that brings vectors with it.
-func (i *incoming) add(ctx context.Context, what string, vectors [][]float32,
+// add makes a change that brings vectors of this dimension with it.
+func (i *incoming) add(ctx context.Context, what string, dimension int,
 	change func(tx) error) error {
 	if i.done { // its rows may have been swept, and these would not be
 		return fmt.Errorf("import %s: the import has ended", what)
-	}
-	dimension, err := record.SameDimension(i.dimension, vectors...)
-	if err != nil {
-		return fmt.Errorf("import %s: %w", what, &recollect.Error{
-			Code:    recollect.CodeInvalidParameter,
-			Message: "The vectors of a collection differ in their dimension",
-			Err:     err})
 	}
 	if err := i.store.writer.do(ctx, change); err != nil {
 		return fmt.Errorf("import %s: %w", what, err)
@@ -163,8 +139,7 @@ func (i *incoming) add(ctx context.Context, what string, vectors [][]float32,
 // twice maps the error of a repeated id, and returns other errors as they are.
 func twice(err error) error {
 	if e, ok := errors.AsType[sqlite3.Error](err); ok && strings.HasPrefix(e.Error(), "UNIQUE") {
-		return &recollect.Error{Code: recollect.CodeConflict, Message: "An id is there twice",
-			Err: err}
+		return record.RepeatedIDError(err)
 	}
 	return err
 }
@@ -191,22 +166,18 @@ func (i *incoming) Publish(ctx context.Context, maxCollections int64) (face.Coll
 		case err != nil:
 			return err
 		case exists:
-			return recollect.Errorf(recollect.CodeAlreadyExists,
-				"The collection id: %s already exists", i.goal.ID)
+			return record.CollectionExistsError(i.goal.ID)
 		case many:
-			return recollect.Errorf(recollect.CodeQuota,
-				"The account cannot have more than %d collections in this region", maxCollections)
+			return record.TooManyCollectionsError(maxCollections)
 		case crowded:
-			return recollect.Errorf(recollect.CodeQuota, "A user cannot have more than %d faces",
-				face.MaxFacesPerUser)
+			return record.CrowdedUserError()
 		case wrong:
-			return recollect.Errorf(recollect.CodeInvalidParameter,
-				"A user has faces and no vector, or a vector and no faces")
+			return record.WrongVectorError()
 		}
-		published, err = scanCollection(
+		published, err = record.ScanCollection(
 			t.queryRow(
 				"UPDATE collections SET account = ?, region = ?, id = ? WHERE key = ? RETURNING "+
-					collectionColumns,
+					record.CollectionColumns,
 				realm.Account, realm.Region, i.goal.ID, i.key))
 		return err
 	})
@@ -234,7 +205,7 @@ func (s *Store) wipeHidden(ctx context.Context, which string, args ...any) error
 	err := s.writer.do(ctx, func(t tx) error {
 		rows, err := t.query("DELETE FROM collections WHERE account = '' AND "+which+
 			" RETURNING key", args...)
-		keys, err := collect(rows, err, func(row scanner) (key face.CollectionKey, err error) {
+		keys, err := collect(rows, err, func(row record.Row) (key face.CollectionKey, err error) {
 			err = row.Scan(&key)
 			return key, err
 		})

@@ -7,50 +7,22 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/store/record"
 )
 
 var _ iam.RoleStore = Identities{}
 
-const (
-	roleColumns = "account, name, id, trust_policy, policies, max_session_s, created_ms"
-	selectRole  = "SELECT " + roleColumns + " FROM iam_roles WHERE account = ? AND name = ?"
-)
-
-func scanRole(row scanner) (iam.Role, error) {
-	var r iam.Role
-	var policies string
-	var maxSeconds, createdMillis int64
-	err := row.Scan(&r.Account, &r.Name, &r.ID, &r.TrustPolicy, &policies, &maxSeconds,
-		&createdMillis)
-	if err != nil {
-		return iam.Role{}, err
-	}
-	r.MaxSession = time.Duration(maxSeconds) * time.Second
-	r.CreatedAt = time.UnixMilli(createdMillis).UTC()
-	if err := json.Unmarshal([]byte(policies), &r.Policies); err != nil {
-		return iam.Role{}, fmt.Errorf("decode the policies of role %s: %w", r.Name, err)
-	}
-	return r, nil
-}
-
-func encodePolicies(policies []iam.PolicyDocument) (string, error) {
-	text, err := json.Marshal(policies)
-	if err != nil {
-		return "", fmt.Errorf("encode policies: %w", err)
-	}
-	return string(text), nil
-}
+const selectRole = "SELECT " + record.RoleColumns +
+	" FROM iam_roles WHERE account = ? AND name = ?"
 
 // CreateRole implements [iam.RoleStore].
 func (i Identities) CreateRole(ctx context.Context, r iam.Role) error {
-	policies, err := encodePolicies(r.Policies)
+	policies, err := record.EncodePolicies(r.Policies)
 	if err == nil {
 		err = i.changeOne(ctx, iam.ErrExists,
-			"INSERT INTO iam_roles ("+roleColumns+") VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO "+
-				"NOTHING",
+			"INSERT INTO iam_roles ("+record.RoleColumns+
+				") VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
 			r.Account, r.Name, r.ID, r.TrustPolicy, policies, int64(r.MaxSession/time.Second),
 			r.CreatedAt.UnixMilli())
 	}
@@ -62,7 +34,7 @@ func (i Identities) CreateRole(ctx context.Context, r iam.Role) error {
 
 // Role implements [iam.RoleStore].
 func (i Identities) Role(ctx context.Context, account, name string) (iam.Role, error) {
-	r, err := scanRole(i.store.readers.QueryRowContext(ctx, selectRole, account, name))
+	r, err := record.ScanRole(i.store.readers.QueryRowContext(ctx, selectRole, account, name))
 	if err != nil {
 		return iam.Role{}, fmt.Errorf("read a role: %w", orNotFound(err))
 	}
@@ -72,9 +44,9 @@ func (i Identities) Role(ctx context.Context, account, name string) (iam.Role, e
 // Roles implements [iam.RoleStore].
 func (i Identities) Roles(ctx context.Context, account string) ([]iam.Role, error) {
 	rows, err := i.store.readers.QueryContext(ctx,
-		"SELECT "+roleColumns+
+		"SELECT "+record.RoleColumns+
 			" FROM iam_roles WHERE account = ?1 OR ?1 = '' ORDER BY account, name", account)
-	roles, err := collect(rows, err, scanRole)
+	roles, err := collect(rows, err, record.ScanRole)
 	if err != nil {
 		return nil, fmt.Errorf("list roles: %w", err)
 	}
@@ -85,14 +57,14 @@ func (i Identities) Roles(ctx context.Context, account string) ([]iam.Role, erro
 func (i Identities) UpdateRole(ctx context.Context, account, name string,
 	change func(*iam.Role) error) error {
 	err := i.store.writer.do(ctx, func(t tx) error {
-		r, err := scanRole(t.queryRow(selectRole, account, name))
+		r, err := record.ScanRole(t.queryRow(selectRole, account, name))
 		if err != nil {
 			return orNotFound(err)
 		}
 		if err := change(&r); err != nil {
 			return err
 		}
-		policies, err := encodePolicies(r.Policies)
+		policies, err := record.EncodePolicies(r.Policies)
 		if err != nil {
 			return err
 		}

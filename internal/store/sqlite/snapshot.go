@@ -80,28 +80,24 @@ func (s *Store) View(ctx context.Context, realm recollect.Realm, id string,
 		return fmt.Errorf("view a collection: %w", err)
 	}
 	defer tx.Rollback()
-	v := &view{tx: tx, tags: make(map[string]string)}
-	v.collection, err = scanCollection(tx.QueryRowContext(ctx,
-		"SELECT "+collectionColumns+" FROM collections WHERE account = ? AND region = ? AND id = "+
-			"?",
+	v := &view{tx: tx}
+	v.collection, err = record.ScanCollection(tx.QueryRowContext(ctx,
+		"SELECT "+record.CollectionColumns+
+			" FROM collections WHERE account = ? AND region = ? AND id = ?",
 		realm.Account, realm.Region, id))
 	if errors.Is(err, sql.ErrNoRows) {
-		err = noCollection(id)
+		err = record.NoCollectionError(id)
 	}
 	if err != nil {
 		return fmt.Errorf("view a collection: %w", err)
 	}
 	rows, err := tx.QueryContext(ctx, "SELECT key, value FROM tags WHERE collection_key = ?",
 		v.collection.Key)
-	_, err = collect(rows, err, func(row scanner) (_ struct{}, err error) {
-		var key, value string
-		err = row.Scan(&key, &value)
-		v.tags[key] = value
-		return struct{}{}, err
-	})
+	tags, err := collect(rows, err, record.ScanTag)
 	if err != nil {
 		return fmt.Errorf("view a collection: %w", err)
 	}
+	v.tags = record.TagMap(tags)
 	return markNoSpace(read(v))
 }
 
@@ -116,14 +112,9 @@ func (v *view) Faces(ctx context.Context, each func(face.Face) error) error {
 	rows, err := v.tx.QueryContext(ctx, "SELECT "+faceColumns+
 		`, encoding, vector FROM faces JOIN embeddings ON face_key = key
 		WHERE collection_key = ? ORDER BY key`, v.collection.Key)
-	return walk(rows, err, func(row scanner) error {
-		var encoding int
-		var vector sql.RawBytes
-		f, err := scanFace(row, &encoding, &vector)
+	return walk(rows, err, func(row record.Row) error {
+		f, err := scanFaceVector(row)
 		if err != nil {
-			return err
-		}
-		if f.Vector, err = record.DecodeVector(encoding, vector); err != nil {
 			return err
 		}
 		return each(f)
@@ -132,33 +123,14 @@ func (v *view) Faces(ctx context.Context, each func(face.Face) error) error {
 
 // Users calls each with every user and its vector, nil if it has no faces, in order of key.
 func (v *view) Users(ctx context.Context, each func(face.User) error) error {
-	rows, err := v.tx.QueryContext(ctx, "SELECT "+userColumns+
+	rows, err := v.tx.QueryContext(ctx, "SELECT "+record.UserColumns+
 		`, encoding, vector FROM users LEFT JOIN user_vectors ON user_key = key
 		WHERE collection_key = ? ORDER BY key`, v.collection.Key)
-	return walk(rows, err, func(row scanner) error {
-		var encoding sql.NullInt64
-		var vector []byte
-		u, err := scanUser(row, &encoding, &vector)
-		if err == nil && encoding.Valid {
-			u.Vector, err = record.DecodeVector(int(encoding.Int64), vector)
-		}
+	return walk(rows, err, func(row record.Row) error {
+		u, err := record.ScanUserVector(row, blob)
 		if err != nil {
 			return err
 		}
 		return each(u)
 	})
-}
-
-// walk calls each with every row of a query, which returned rows and err.
-func walk(rows *sql.Rows, err error, each func(scanner) error) error {
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := each(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }

@@ -7,7 +7,7 @@ import (
 	"fmt"
 
 	"github.com/recollect-dev/recollect/internal/face"
-	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/store/record"
 )
 
 // ChangeTags implements [face.Store].
@@ -17,7 +17,7 @@ func (s *Store) ChangeTags(ctx context.Context, c face.CollectionKey, set map[st
 		var one int
 		err := t.queryRow("SELECT 1 FROM collections WHERE key = ?", c).Scan(&one)
 		if errors.Is(err, sql.ErrNoRows) {
-			return recollect.Errorf(recollect.CodeNotFound, "The collection does not exist")
+			return record.DeletedCollectionError()
 		}
 		if err != nil {
 			return err
@@ -61,19 +61,11 @@ func setTags(t tx, c face.CollectionKey, set map[string]string, maxTags int) err
 
 // Tags implements [face.Store].
 func (s *Store) Tags(ctx context.Context, c face.CollectionKey) (map[string]string, error) {
-	type tag struct{ key, value string }
 	rows, err := s.readers.QueryContext(ctx,
 		"SELECT key, value FROM tags WHERE collection_key = :c AND "+thereIs, sql.Named("c", c))
-	found, err := collect(rows, err, func(row scanner) (found tag, err error) {
-		err = row.Scan(&found.key, &found.value)
-		return found, err
-	})
+	found, err := collect(rows, err, record.ScanTag)
 	if err != nil {
 		return nil, fmt.Errorf("read tags: %w", err)
 	}
-	tags := make(map[string]string, len(found))
-	for _, one := range found {
-		tags[one.key] = one.value
-	}
-	return tags, nil
+	return record.TagMap(found), nil
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/recollect-dev/recollect/internal/face"
-	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/record"
 )
 
@@ -38,7 +37,7 @@ func (s *Store) Thumbnail(ctx context.Context, c face.CollectionKey, id string) 
 			sql.Named("c", c), sql.Named("id", parsed[:])).Scan(&jpeg)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
-		err = recollect.Errorf(recollect.CodeNotFound, "There is no thumbnail of this face.")
+		err = record.NoThumbnailError()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read a thumbnail: %w", err)

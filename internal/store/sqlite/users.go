@@ -6,42 +6,27 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/record"
 )
 
-const userColumns = "key, user_id, system_id, created_ms, face_count"
-
-// scanUser reads a row of userColumns and then of more columns into more.
-func scanUser(row scanner, more ...any) (face.User, error) {
-	var u face.User
-	var system uuid.UUID
-	var createdMillis int64
-	if err := row.Scan(append([]any{&u.Key, &u.ID, (*blobID)(&system), &createdMillis,
-		&u.FaceCount}, more...)...); err != nil {
-		return face.User{}, err
-	}
-	u.SystemID, u.CreatedAt = system.String(), time.UnixMilli(createdMillis).UTC()
-	return u, nil
-}
+// scanUser reads a row of [record.UserColumns].
+func scanUser(row record.Row) (face.User, error) { return record.ScanUser(row, blob) }
 
 // CreateUser implements [face.Store].
 func (s *Store) CreateUser(ctx context.Context, c face.CollectionKey, u face.User,
 	once recollect.Once, maxUsers int64) error {
-	system, ok := record.ParseID(u.SystemID)
-	if !ok {
-		return errors.New("create a user: the system id is not a lower-case UUID")
+	system, err := record.SystemIDOf(u)
+	if err != nil {
+		return fmt.Errorf("create a user: %w", err)
 	}
-	_, err := s.doOnce(ctx, once, func(t tx) ([]byte, error) {
+	_, err = s.doOnce(ctx, once, func(t tx) ([]byte, error) {
 		var count int64
 		err := t.queryRow("SELECT user_count FROM collections WHERE key = ?", c).Scan(&count)
 		if errors.Is(err, sql.ErrNoRows) {
-			return nil, recollect.Errorf(recollect.CodeNotFound, "The collection does not exist")
+			return nil, record.DeletedCollectionError()
 		}
 		if err != nil {
 			return nil, err
@@ -58,13 +43,10 @@ func (s *Store) CreateUser(ctx context.Context, c face.CollectionKey, u face.Use
 			return nil, err
 		}
 		if n == 0 {
-			return nil,
-				recollect.Errorf(recollect.CodeConflict, "The user id: %s already exists", u.ID)
+			return nil, record.UserExistsError(u.ID)
 		}
 		if count >= maxUsers {
-			return nil,
-				recollect.Errorf(recollect.CodeQuota,
-					"The collection cannot hold more than %d users", maxUsers)
+			return nil, record.TooManyUsersError(maxUsers)
 		}
 		_, err = t.exec("UPDATE collections SET user_count = user_count + 1 WHERE key = ?", c)
 		return nil, err
@@ -86,20 +68,15 @@ func (s *Store) User(ctx context.Context, c face.CollectionKey, id string) (face
 }
 
 // userByID is the query whose row readUser reads.
-const userByID = "SELECT " + userColumns +
+const userByID = "SELECT " + record.UserColumns +
 	`, encoding, vector FROM users LEFT JOIN user_vectors ON user_key = key
 	WHERE collection_key = :c AND user_id = :id AND ` + thereIs
 
 // readUser reads the row of a user with its vector, if there is one.
-func readUser(row scanner, id string) (face.User, error) {
-	var encoding sql.NullInt64
-	var vector []byte
-	u, err := scanUser(row, &encoding, &vector)
+func readUser(row record.Row, id string) (face.User, error) {
+	u, err := record.ScanUserVector(row, blob)
 	if errors.Is(err, sql.ErrNoRows) {
-		return u, recollect.Errorf(recollect.CodeNotFound, "The user id: %s does not exist", id)
-	}
-	if err == nil && encoding.Valid {
-		u.Vector, err = record.DecodeVector(int(encoding.Int64), vector)
+		err = record.NoUserError(id)
 	}
 	return u, err
 }
@@ -119,11 +96,10 @@ func (s *Store) Users(ctx context.Context, c face.CollectionKey, after string,
 		from = id[:]
 	}
 	rows, err := s.readers.QueryContext(ctx,
-		"SELECT "+userColumns+" FROM users WHERE collection_key = :c AND "+thereIs+
+		"SELECT "+record.UserColumns+" FROM users WHERE collection_key = :c AND "+thereIs+
 			" AND system_id > :from ORDER BY system_id LIMIT :limit",
 		sql.Named("c", c), sql.Named("from", from), sql.Named("limit", limit))
-	users, err := collect(rows, err,
-		func(row scanner) (face.User, error) { return scanUser(row) })
+	users, err := collect(rows, err, scanUser)
 	if err != nil {
 		return nil, fmt.Errorf("list users: %w", err)
 	}
@@ -134,20 +110,15 @@ func (s *Store) Users(ctx context.Context, c face.CollectionKey, after string,
 func (s *Store) UsersByKey(ctx context.Context, c face.CollectionKey,
 	keys []face.UserKey) (map[face.UserKey]face.User, error) {
 	rows, err := s.readers.QueryContext(ctx,
-		"SELECT "+userColumns+
+		"SELECT "+record.UserColumns+
 			" FROM users WHERE key IN (SELECT value FROM json_each(:keys)) AND collection_key = "+
 			":c AND "+thereIs,
 		sql.Named("keys", toJSON(keys)), sql.Named("c", c))
-	users, err := collect(rows, err,
-		func(row scanner) (face.User, error) { return scanUser(row) })
+	users, err := collect(rows, err, scanUser)
 	if err != nil {
 		return nil, fmt.Errorf("read users: %w", err)
 	}
-	byKey := make(map[face.UserKey]face.User, len(users))
-	for _, u := range users {
-		byKey[u.Key] = u
-	}
-	return byKey, nil
+	return record.ByKey(users, func(u face.User) face.UserKey { return u.Key }), nil
 }
 
 // DeleteUser implements [face.Store]. Foreign keys disassociate the faces and delete
@@ -160,8 +131,7 @@ func (s *Store) DeleteUser(ctx context.Context, c face.CollectionKey, id string,
 			thereIs+" RETURNING key",
 			sql.Named("c", c), sql.Named("id", id)).Scan(&deleted)
 		if errors.Is(err, sql.ErrNoRows) {
-			return nil,
-				recollect.Errorf(recollect.CodeNotFound, "The user id: %s does not exist", id)
+			return nil, record.NoUserError(id)
 		}
 		if err != nil {
 			return nil, err
@@ -211,15 +181,7 @@ func readState(t tx, c face.CollectionKey, id string, faceIDs []string) (state f
 		`, encoding, vector FROM faces JOIN embeddings ON face_key = key
 		WHERE collection_key = :c AND face_id IN (SELECT unhex(value, '-') FROM json_each(:ids))`,
 		sql.Named("c", c), sql.Named("ids", parseIDs(faceIDs)))
-	state.Faces, err = collect(rows, err, func(row scanner) (face.Face, error) {
-		var encoding int
-		var vector sql.RawBytes
-		f, err := scanFace(row, &encoding, &vector)
-		if err == nil {
-			f.Vector, err = record.DecodeVector(encoding, vector)
-		}
-		return f, err
-	})
+	state.Faces, err = collect(rows, err, scanFaceVector)
 	if err != nil {
 		return state, err
 	}
@@ -250,7 +212,7 @@ func changeMembers(t tx, c face.CollectionKey, user face.UserKey, change face.Us
 			return err
 		}
 		if n != int64(len(step.keys)) {
-			return fmt.Errorf("%d of %d faces could change their user", n, len(step.keys))
+			return record.WrongMembersError(n, len(step.keys))
 		}
 	}
 	var left int64
@@ -260,9 +222,8 @@ func changeMembers(t tx, c face.CollectionKey, user face.UserKey, change face.Us
 	if err != nil {
 		return err
 	}
-	if (left == 0) != (change.Vector == nil) || !record.Finite(change.Vector...) {
-		return fmt.Errorf(
-			"the vector of a user with %d faces is missing, superfluous or not finite", left)
+	if err := record.CheckUserVector(left, change.Vector); err != nil {
+		return err
 	}
 	if left == 0 {
 		_, err = t.exec("DELETE FROM user_vectors WHERE user_key = ?", user)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/store/record"
 )
 
 // hold keeps the writer busy until the returned function is called, so that what comes meanwhile
@@ -128,7 +129,7 @@ func TestLostTransactionFailsTheGroup(t *testing.T) {
 	}}
 	bad := &change{done: make(chan error, 1), apply: func(t tx) error {
 		t.exec("ROLLBACK") // as SQLite does by itself on some failures of the disk
-		return noCollection("a name of another account")
+		return record.NoCollectionError("a name of another account")
 	}}
 	late := &change{done: make(chan error, 1), apply: good.apply}
 	s.stopSweeps()
