@@ -65,13 +65,9 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	identities, err := a.openIdentities(ctx, store)
+	identities, tokenKey, err := a.openIdentities(ctx, store)
 	if err != nil {
 		return err
-	}
-	tokenKey, err := store.SettingOrCreate(ctx, "pagination-token-key", newSecret)
-	if err != nil {
-		return fmt.Errorf("read the key of pagination tokens: %w", err)
 	}
 	providers, err := a.openProviders()
 	if err != nil {

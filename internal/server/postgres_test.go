@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,16 +23,32 @@ import (
 	"github.com/recollect-dev/recollect/internal/store/postgres/postgrestest"
 )
 
-// startOn runs a server until the test ends, and returns it with a client of its root key.
-func startOn(t *testing.T, cfg Config, log io.Writer) (*App, *rekognition.Client) {
+// needNetworks skips the test if the networks are not installed.
+func needNetworks(t *testing.T) {
 	t.Helper()
 	if _, err := os.Stat(library); err != nil {
 		t.Skip("the networks are not installed: run make networks")
 	}
+}
+
+// startOn runs a server until the test ends, and returns it with a client of its root key.
+func startOn(t *testing.T, cfg Config, log io.Writer) (*App, *rekognition.Client) {
+	t.Helper()
+	needNetworks(t)
 	a, err := Open(t.Context(), cfg, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
+	run(t, a)
+	return a, rekognition.New(rekognition.Options{Region: "us-east-1",
+		BaseEndpoint: aws.String(a.URL), RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider("AKIDAKIDAKIDAKIDAKID",
+			strings.Repeat("s", 40), "")})
+}
+
+// run runs a server until the test ends.
+func run(t *testing.T, a *App) {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	ran := make(chan error, 1)
 	go func() { ran <- a.Run(ctx) }()
@@ -41,10 +58,6 @@ func startOn(t *testing.T, cfg Config, log io.Writer) (*App, *rekognition.Client
 			t.Error(err)
 		}
 	})
-	return a, rekognition.New(rekognition.Options{Region: "us-east-1",
-		BaseEndpoint: aws.String(a.URL), RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider("AKIDAKIDAKIDAKIDAKID",
-			strings.Repeat("s", 40), "")})
 }
 
 // ready returns the status of the health check.
@@ -127,6 +140,103 @@ func TestPasswordIsNotLogged(t *testing.T) {
 	}
 }
 
+// TestServersStartTogether: servers that start at one moment on an empty database, with the master
+// key in a file, have one root key and read each other's pagination tokens. One with another master
+// key does not start.
+func TestServersStartTogether(t *testing.T) {
+	needNetworks(t)
+	database := postgrestest.Start(t)
+	cfg := config(t)
+	cfg.Store = database.NewDatabase(t)
+	cfg.MasterKeyFile = filepath.Join(t.TempDir(), "key")
+	t.Setenv(iam.RootAccessKeyIDEnv, "")
+	t.Setenv(iam.RootSecretAccessKeyEnv, "")
+	write := func(letter string) {
+		t.Helper()
+		if err := os.WriteFile(cfg.MasterKeyFile, []byte("recollect-master-key-1:"+
+			strings.Repeat(letter, 43)+"="), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("A")
+	servers := make([]*App, 3)
+	var starting sync.WaitGroup
+	for i := range servers {
+		cfg := cfg
+		cfg.Data = t.TempDir()
+		starting.Go(func() {
+			a, err := Open(t.Context(), cfg, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			servers[i] = a
+		})
+	}
+	starting.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
+	for _, a := range servers {
+		run(t, a)
+	}
+	var token *string
+	var keys []string
+	for _, a := range servers {
+		key, err := os.ReadFile(a.Credentials)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, string(key))
+		client := clientOf(t, a)
+		if token == nil {
+			for _, id := range []string{"people", "places"} {
+				if _, err := client.CreateCollection(t.Context(),
+					&rekognition.CreateCollectionInput{CollectionId: &id}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			first, err := client.ListCollections(t.Context(),
+				&rekognition.ListCollectionsInput{MaxResults: aws.Int32(1)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			token = first.NextToken
+		}
+		second, err := client.ListCollections(t.Context(),
+			&rekognition.ListCollectionsInput{MaxResults: aws.Int32(1), NextToken: token})
+		if err != nil || len(second.CollectionIds) != 1 || second.CollectionIds[0] != "places" {
+			t.Errorf("the second page: %v, %v", second, err)
+		}
+	}
+	if keys[0] == "" || keys[1] != keys[0] || keys[2] != keys[0] {
+		t.Error("the servers have different root keys")
+	}
+	if n := postgrestest.Number(t, cfg.Store,
+		"SELECT count(*) FROM recollect.iam_root_keys"); n != 1 {
+		t.Errorf("the database has %d root keys", n)
+	}
+
+	write("B")
+	_, err := Open(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	if !errors.Is(err, iam.ErrOtherMasterKey) || !strings.Contains(err.Error(), cfg.MasterKeyFile) {
+		t.Errorf("a server with another master key: %v", err)
+	}
+}
+
+// clientOf is a client with the root key in a server's data folder.
+func clientOf(t *testing.T, a *App) *rekognition.Client {
+	t.Helper()
+	loaded, err := awsconfig.LoadDefaultConfig(t.Context(),
+		awsconfig.WithSharedCredentialsFiles([]string{a.Credentials}),
+		awsconfig.WithSharedConfigFiles(nil), awsconfig.WithRegion("us-east-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rekognition.NewFromConfig(loaded,
+		func(o *rekognition.Options) { o.BaseEndpoint = aws.String(a.URL) })
+}
+
 // TestTwoServersOnPostgres have the same root key and the same collections.
 func TestTwoServersOnPostgres(t *testing.T) {
 	database := postgrestest.Start(t)
@@ -157,14 +267,7 @@ func TestTwoServersOnPostgres(t *testing.T) {
 	}
 	var clients []*rekognition.Client
 	for _, a := range []*App{one, two} {
-		loaded, err := awsconfig.LoadDefaultConfig(t.Context(),
-			awsconfig.WithSharedCredentialsFiles([]string{a.Credentials}),
-			awsconfig.WithSharedConfigFiles(nil), awsconfig.WithRegion("us-east-1"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		clients = append(clients, rekognition.NewFromConfig(loaded,
-			func(o *rekognition.Options) { o.BaseEndpoint = aws.String(a.URL) }))
+		clients = append(clients, clientOf(t, a))
 	}
 	if _, err := clients[0].CreateCollection(t.Context(),
 		&rekognition.CreateCollectionInput{CollectionId: aws.String("people")}); err != nil {

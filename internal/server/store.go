@@ -44,6 +44,9 @@ type record struct {
 	// keys opens the root key, of which file is the credentials file or empty, and the master key.
 	keys func(context.Context) (root iam.AccessKey, file string, sealer *iam.Sealer, err error)
 
+	// tokenKey returns the secret that authenticates pagination tokens.
+	tokenKey func(context.Context, *iam.Sealer) ([]byte, error)
+
 	// indexes opens the indexes of faces and of users.
 	indexes func(context.Context) (faces, users index, err error)
 }
@@ -74,8 +77,8 @@ func openSQLite(ctx context.Context, cfg Config, log *slog.Logger) (*record, err
 	return &record{
 		store:      s,
 		identities: s.Identities(),
-		backup: &transfer.Backup{Store: s, Database: sqlite.DatabaseName, Data: cfg.Data,
-			Program: cfg.Version},
+		backup: &transfer.Backup{Store: s, Database: sqlite.DatabaseName, Program: cfg.Version,
+			MasterKeyFile: filepath.Join(cfg.Data, iam.MasterKeyFile)},
 		keys: func(ctx context.Context) (root iam.AccessKey, file string, sealer *iam.Sealer,
 			err error) {
 			if root, file, err = iam.RootKey(cfg.Data, cfg.Account, os.Getenv); err != nil {
@@ -83,6 +86,9 @@ func openSQLite(ctx context.Context, cfg Config, log *slog.Logger) (*record, err
 			}
 			sealer, err = iam.OpenSealer(ctx, cfg.Data, s.Identities())
 			return root, file, sealer, err
+		},
+		tokenKey: func(ctx context.Context, _ *iam.Sealer) ([]byte, error) {
+			return s.SettingOrCreate(ctx, "pagination-token-key", newSecret)
 		},
 		indexes: func(ctx context.Context) (faces, users index, err error) {
 			identity, err := s.SettingOrCreate(ctx, "index",
@@ -118,20 +124,26 @@ func openPostgres(ctx context.Context, cfg Config, log *slog.Logger) (*record, e
 	if err != nil {
 		return nil, err
 	}
+	masterKey := iam.MasterKeySource{Given: os.Getenv(iam.MasterKeyEnv), File: cfg.MasterKeyFile,
+		Dir: cfg.Data}
 	return &record{
 		store:      s,
 		identities: s.Identities(),
-		backup: &transfer.Backup{Store: s, Database: postgres.SnapshotName, Data: cfg.Data,
-			Program: cfg.Version, MasterKey: os.Getenv(iam.MasterKeyEnv)},
+		backup: &transfer.Backup{Store: s, Database: postgres.SnapshotName, Program: cfg.Version,
+			MasterKey: masterKey.Given, MasterKeyFile: masterKey.Path()},
 		keys: func(ctx context.Context) (root iam.AccessKey, file string, sealer *iam.Sealer,
 			err error) {
-			sealer, err = iam.OpenSharedSealer(ctx, cfg.Data, os.Getenv, s.Identities())
+			sealer, err = iam.OpenSharedSealer(ctx, masterKey, s.Identities())
 			if err != nil {
 				return root, "", nil, err
 			}
 			root, file, err = iam.SharedRootKey(ctx, cfg.Data, cfg.Account, os.Getenv, sealer,
 				s.Identities())
 			return root, file, sealer, err
+		},
+		// Every server makes the same of the master key.
+		tokenKey: func(_ context.Context, sealer *iam.Sealer) ([]byte, error) {
+			return sealer.PageKey(), nil
 		},
 		indexes: func(context.Context) (faces, users index, err error) {
 			// The files of earlier runs are removed: keys in them may have been given anew by a
@@ -171,14 +183,18 @@ func (a *App) openStore(ctx context.Context) (*record, error) {
 	return r, err
 }
 
-// openIdentities reads the root key and the master key.
-func (a *App) openIdentities(ctx context.Context, r *record) (*iam.Service, error) {
+// openIdentities reads the root key, the master key and the key of pagination tokens.
+func (a *App) openIdentities(ctx context.Context, r *record) (identities *iam.Service,
+	tokenKey []byte, err error) {
 	key, credentials, sealer, err := r.keys(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	a.Credentials = credentials
-	return iam.NewService(r.identities, sealer, key), nil
+	if tokenKey, err = r.tokenKey(ctx, sealer); err != nil {
+		return nil, nil, fmt.Errorf("read the key of pagination tokens: %w", err)
+	}
+	return iam.NewService(r.identities, sealer, key), tokenKey, nil
 }
 
 // openIndexes opens the indexes of faces and of users.
