@@ -111,6 +111,7 @@ func (a *App) open(ctx context.Context) error {
 		Rates:       a.cfg.Rates,
 		MaxRequests: a.cfg.MaxRequests,
 		MaxPictures: a.cfg.MaxPictures,
+		SharedRates: store.buckets,
 	})
 	tokens := sts.New(sts.Config{
 		Identities: identities,

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/recollect-dev/recollect/internal/api/admin"
+	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/index/exact"
@@ -43,6 +44,9 @@ type record struct {
 
 	// keys opens the root key, of which file is the credentials file or empty, and the master key.
 	keys func(context.Context) (root iam.AccessKey, file string, sealer *iam.Sealer, err error)
+
+	// buckets are those of rates, if servers share them; nil: each has its own.
+	buckets rekognition.SharedBuckets
 
 	// tokenKey returns the secret that authenticates pagination tokens.
 	tokenKey func(context.Context, *iam.Sealer) ([]byte, error)
@@ -129,6 +133,7 @@ func openPostgres(ctx context.Context, cfg Config, log *slog.Logger) (*record, e
 	return &record{
 		store:      s,
 		identities: s.Identities(),
+		buckets:    s,
 		backup: &transfer.Backup{Store: s, Database: postgres.SnapshotName, Program: cfg.Version,
 			MasterKey: masterKey.Given, MasterKeyFile: masterKey.Path()},
 		keys: func(ctx context.Context) (root iam.AccessKey, file string, sealer *iam.Sealer,
