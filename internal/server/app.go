@@ -16,6 +16,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/console"
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/api/sts"
+	"github.com/recollect-dev/recollect/internal/cluster"
 	"github.com/recollect-dev/recollect/internal/engine/vision"
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
@@ -90,12 +91,16 @@ func (a *App) open(ctx context.Context) error {
 	}
 	service, err := face.NewService(face.Config{
 		Store:      store,
-		Faces:      faces,
-		Users:      users,
+		Faces:      faces.Index,
+		Users:      users.Index,
 		Engines:    asEngines(engines),
 		Limits:     a.cfg.Quotas,
 		Thumbnails: a.cfg.Thumbnails,
 	})
+	if err != nil {
+		return err
+	}
+	members, err := a.join(ctx, store.nodes, faces, users)
 	if err != nil {
 		return err
 	}
@@ -122,7 +127,7 @@ func (a *App) open(ctx context.Context) error {
 		Clients:    a.cfg.Clients,
 	})
 	counted := a.recorder.InFlight(api)
-	routes := a.adminRoutes(store, identities, engines)
+	routes := a.adminRoutes(store, identities, engines, members)
 	a.front.open(store, counted, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if api.IsOwnPath(r.URL.Path) {
 			counted.ServeHTTP(w, r)
@@ -198,8 +203,8 @@ func (a *App) openEngines() ([]*vision.Engine, error) {
 	return engines, nil
 }
 
-func (a *App) adminRoutes(store *record, identities *iam.Service,
-	engines []*vision.Engine) http.Handler {
+func (a *App) adminRoutes(store *record, identities *iam.Service, engines []*vision.Engine,
+	members *cluster.Membership) http.Handler {
 	return admin.New(admin.Config{
 		Store:    store,
 		Backup:   store.backup,
@@ -214,6 +219,7 @@ func (a *App) adminRoutes(store *record, identities *iam.Service,
 		Version:    a.cfg.Version,
 		Models:     modelsOf(engines),
 		Activity:   a.activity,
+		Cluster:    members,
 		Log:        a.log,
 		Thumbnails: a.cfg.Thumbnails,
 	})
