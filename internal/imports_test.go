@@ -63,6 +63,7 @@ var mayImport = map[string][]string{
 		"/internal/api/rekognition", "/internal/api/wire"},
 	"/conformance":               {"/internal/api/wire", "/conformance/compatibility"},
 	"/conformance/compatibility": {"/internal/api/wire"},
+	"/conformance/cluster":       {}, // tests of real servers, from outside
 	// The only one that joins stores, indexes, engines and the APIs.
 	"/internal/server": {"/internal/cluster", "/internal/face", "/internal/recollect",
 		"/internal/iam", "/internal/metrics", "/internal/transfer", "/internal/api/admin",
