@@ -13,9 +13,9 @@ const (
 	// time t all servers together allow at most the burst and the tokens of t + leaseExpiry.
 	leaseExpiry = time.Second
 
-	// leaseRest is how long a server at least waits after the bucket was found empty, if the bucket
-	// does not overflow meanwhile.
-	leaseRest = 50 * time.Millisecond
+	// leaseRest is how long a server waits at least after it has emptied the bucket, if that does
+	// not overflow meanwhile.
+	leaseRest = 100 * time.Millisecond
 )
 
 // lease is a server's part of a bucket that several servers share: tokens that it took in advance,
@@ -49,6 +49,7 @@ func (l *lease) take(ctx context.Context, now time.Time) (bool, error) {
 		return false, ctx.Err()
 	}
 	if l.tokens == 0 || !now.Before(l.expires) {
+		l.tokens = 0
 		if now.Before(l.empty) {
 			return false, nil
 		}
@@ -69,10 +70,12 @@ func (l *lease) renew(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	l.tokens, l.used, l.expires = taken, 0, now.Add(leaseExpiry)
-	if taken == 0 {
+	if taken < want {
 		half := time.Duration(float64(l.rate.Burst) / l.rate.PerSecond / 2 * float64(time.Second))
 		l.empty = now.Add(max(wait, min(leaseRest, half)))
+	}
+	if taken > 0 {
+		l.tokens, l.used, l.expires = taken, 0, now.Add(leaseExpiry)
 	}
 	return nil
 }
