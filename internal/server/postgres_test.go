@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -299,6 +300,20 @@ func TestClusterOfServers(t *testing.T) {
 		}
 	}
 	metrics := metricsOf(t, servers[0])
+	documented, err := os.ReadFile("../../docs/cluster.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range regexp.MustCompile("`(recollect_\\w+)`").FindAllStringSubmatch(
+		string(documented), -1) {
+		found := false
+		for metric := range metrics {
+			found = found || strings.HasPrefix(metric, name[1])
+		}
+		if !found {
+			t.Errorf("the document names %s, which no server shows", name[1])
+		}
+	}
 	for name, least := range map[string]float64{
 		`recollect_index_pulls_total{index="faces"}`:                1,
 		`recollect_index_pulled_vectors_total{index="faces"}`:       0,
