@@ -4,6 +4,7 @@
 CONFORMANCE_VENV := .cache/conformance-python
 
 include conformance/clients/clients.mk
+include conformance/cluster/cluster.mk
 
 .PHONY: conformance conformance-python
 

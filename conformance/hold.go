@@ -13,6 +13,25 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
+// holdAll holds each of the servers behind the balancer, or the only one.
+func (s *server) holdAll(ctx context.Context) (all []net.Conn, err error) {
+	if len(s.nodes) == 0 {
+		conn, err := s.hold(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return []net.Conn{conn}, nil
+	}
+	for _, n := range s.nodes {
+		conn, err := n.hold(ctx)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, conn)
+	}
+	return all, nil
+}
+
 // hold keeps the server busy with a request whose body does not come, until the connection that it
 // returns is closed. It returns once the server waits for that body, so that scenarios of overload
 // do not depend on chance.

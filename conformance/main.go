@@ -6,6 +6,9 @@
 //
 //	go run ./conformance [--clients boto3,cli,js,go,java] [--run regexp] [--table FILE] [--evidence FILE]
 //
+// With --store each server is three that share a PostgreSQL database, behind a load balancer which
+// sends each request to another one.
+//
 // A client is driven by a program of a few hundred lines in conformance/clients, which calls it as
 // anybody would and expects nothing. What is expected is in conformance/scenarios; scenario.go says
 // how they are written, value.go how values are made and match.go how they are compared.
@@ -21,6 +24,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -37,7 +41,8 @@ type options struct {
 	update          bool // the document
 	parallel        int  // clients at a time
 	timeout         time.Duration
-	root            string // of the repository
+	root            string  // of the repository
+	stores          *stores // nil: each server keeps its data itself
 }
 
 func main() {
@@ -64,8 +69,17 @@ func parseOptions(args []string) (options, error) {
 		"leave out the scenarios that need the pictures of the test data")
 	flags.IntVar(&o.parallel, "parallel", 2, "clients at a time")
 	flags.DurationVar(&o.timeout, "timeout", 2*time.Minute, "longest time for an answer")
+	store := flags.String("store", "", "URL of empty PostgreSQL databases, in which %d stands "+
+		"for the number of one, from 1 on: each server is several that share one")
+	nodes := flags.Int("nodes", 3, "with --store, servers that share a database")
 	if err := flags.Parse(args); err != nil {
 		return o, err
+	}
+	if *store != "" {
+		if *nodes < 1 || strings.Count(*store, "%d") != 1 {
+			return o, errors.New("--store needs one %d, and --nodes 1 or more")
+		}
+		o.stores = &stores{pattern: *store, nodes: *nodes}
 	}
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
@@ -196,7 +210,7 @@ func runClient(ctx context.Context, o options, c client, scenarios []scenario, r
 func runGroup(ctx context.Context, o options, c client, scenarios []scenario, r *report,
 	described *bool) (err error) {
 	v := &values{pictures: picturesBeside(o.root), vars: map[string]any{}}
-	s, err := startServer(ctx, o.root, *scenarios[0].Server, v)
+	s, err := startServer(ctx, o.root, *scenarios[0].Server, v, o.stores)
 	if err != nil {
 		return err
 	}

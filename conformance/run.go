@@ -243,11 +243,11 @@ func (r *runner) settings(v *values, configure map[string]any) (map[string]any, 
 
 func (r *runner) hold(ctx context.Context, n int) error {
 	for range n {
-		conn, err := r.server.hold(ctx)
+		conns, err := r.server.holdAll(ctx)
+		r.held = append(r.held, conns...)
 		if err != nil {
 			return err
 		}
-		r.held = append(r.held, conn)
 	}
 	return nil
 }

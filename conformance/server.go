@@ -56,40 +56,42 @@ func (n needs) key() string {
 // key is an access key.
 type accessKey struct{ id, secret string }
 
-// server is the program, running on a data folder of its own.
+// server is the program, running on a data folder of its own, or several that share a database,
+// behind a load balancer.
 type server struct {
 	root    string // of the repository
 	folder  string // of all that the server has
 	address string
 	regions []string
 	keys    map[string]accessKey // by user
-	process *exec.Cmd
+	process *exec.Cmd            // nil if there are several
 	ended   chan struct{}
 	status  error
+
+	shared   []string  // flags of the database that servers share; nil: the folder has the data
+	nodes    []*server // those behind the balancer
+	balancer *balancer // nil: there is one server
 }
 
 // startServer starts bin/recollect of the repository root as the needs say, and returns once it is
-// ready.
-func startServer(ctx context.Context, root string, n needs, values *values) (s *server, err error) {
+// ready. With stores it starts several that share one of them.
+func startServer(ctx context.Context, root string, n needs, values *values, stores *stores) (
+	s *server, err error) {
 	folder, err := os.MkdirTemp("", "recollect-conformance-")
 	if err != nil {
 		return nil, err
 	}
-	s = &server{root: root, folder: folder, regions: n.Regions, keys: map[string]accessKey{},
-		ended: make(chan struct{})}
-	if len(s.regions) == 0 {
-		s.regions = []string{"us-east-1"}
-	}
+	s = newServer(root, folder, n)
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("start a server: %w%s", err, s.logTail()), s.close())
 		}
 	}()
-	args, err := s.arguments(n, values)
-	if err != nil {
-		return s, err
-	}
-	if err := s.start(args); err != nil {
+	if stores == nil {
+		if err := s.start(n, values); err != nil {
+			return s, err
+		}
+	} else if err := s.startNodes(n, values, stores); err != nil {
 		return s, err
 	}
 	if err := s.waitUntilReady(ctx); err != nil {
@@ -101,6 +103,15 @@ func startServer(ctx context.Context, root string, n needs, values *values) (s *
 		}
 	}
 	return s, nil
+}
+
+func newServer(root, folder string, n needs) *server {
+	s := &server{root: root, folder: folder, regions: n.Regions, keys: map[string]accessKey{},
+		ended: make(chan struct{})}
+	if len(s.regions) == 0 {
+		s.regions = []string{"us-east-1"}
+	}
+	return s
 }
 
 // arguments writes the files that the server is to read, and says how it is started.
@@ -127,8 +138,8 @@ func (s *server) arguments(n needs, values *values) ([]string, error) {
 			return nil, err
 		}
 	}
-	args := []string{"serve", "--listen", s.address, "--data", s.data(), "--region",
-		strings.Join(s.regions, ","), "--account", rootAccount, "--s3-root", buckets}
+	args := append([]string{"serve", "--listen", s.address, "--data", s.data(), "--region",
+		strings.Join(s.regions, ","), "--account", rootAccount, "--s3-root", buckets}, s.shared...)
 	for _, name := range slices.Sorted(maps.Keys(n.Flags)) {
 		args = append(args, fmt.Sprintf("--%s=%v", name, n.Flags[name]))
 	}
@@ -146,7 +157,11 @@ func (s *server) arguments(n needs, values *values) ([]string, error) {
 	return args, nil
 }
 
-func (s *server) start(args []string) error {
+func (s *server) start(n needs, values *values) error {
+	args, err := s.arguments(n, values)
+	if err != nil {
+		return err
+	}
 	program := s.program()
 	if _, err := os.Stat(program); err != nil {
 		return fmt.Errorf("run make build first: %w", err)
@@ -172,6 +187,11 @@ func (s *server) start(args []string) error {
 }
 
 func (s *server) waitUntilReady(ctx context.Context) error {
+	for _, n := range s.nodes {
+		if err := n.waitUntilReady(ctx); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	for {
@@ -203,7 +223,7 @@ func (s *server) ready(ctx context.Context) bool {
 
 // createKey makes a user and its key as an operator does, beside the running server.
 func (s *server) createKey(ctx context.Context, name string, u user) (accessKey, error) {
-	args := []string{"keys", "create", name, "--data", s.data()}
+	args := append([]string{"keys", "create", name, "--data", s.data()}, s.shared...)
 	if u.Account != "" {
 		args = append(args, "--account", u.Account)
 	}
@@ -254,8 +274,15 @@ func (s *server) close() error {
 }
 
 func (s *server) stop() error {
+	var faults []error
+	if s.balancer != nil {
+		faults = append(faults, s.balancer.close())
+	}
+	for _, n := range s.nodes {
+		faults = append(faults, n.stop())
+	}
 	if s.process == nil {
-		return nil
+		return errors.Join(faults...)
 	}
 	select {
 	case <-s.ended:
@@ -284,7 +311,13 @@ func (s *server) data() string     { return filepath.Join(s.folder, "data") }
 func (s *server) log() string      { return filepath.Join(s.folder, "log") }
 
 // logTail is the end of the server's log, set off from what stands before it.
-func (s *server) logTail() string {
+func (s *server) logTail() (tails string) {
+	for _, n := range s.nodes {
+		tails += n.logTail()
+	}
+	if len(s.nodes) > 0 {
+		return tails
+	}
 	text, err := os.ReadFile(s.log())
 	if err != nil || len(text) == 0 {
 		return ""

@@ -46,6 +46,9 @@ func backupCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			size, err := writeArchive(ctx, args[0], archive.KindBackup, func(f *os.File) error {
+				if err := at.check(); err != nil {
+					return err
+				}
 				switch {
 				case at.store != "":
 					return backUpDatabase(ctx, f, at)
@@ -66,6 +69,8 @@ func backupCommand() *cobra.Command {
 			"the master key, if "+iam.MasterKeyEnv+" does not have it")
 	cmd.Flags().StringVar(&at.store, "store", "",
 		"URL of a PostgreSQL database to back up, instead of asking a server")
+	cmd.Flags().StringVar(&at.masterKeyFile, masterKeyFlag, "",
+		"with --store, the file that has the master key")
 	return cmd
 }
 
@@ -259,7 +264,7 @@ func backUpFolder(ctx context.Context, f *os.File, data string) (err error) {
 		return err
 	}
 	return writeBackup(ctx, f, transfer.Backup{Store: store, Database: sqlite.DatabaseName,
-		Data: data, Program: programVersion()})
+		Program: programVersion(), MasterKeyFile: filepath.Join(data, iam.MasterKeyFile)})
 }
 
 // backUpDatabase backs up a PostgreSQL database, whether servers run on it or not.
@@ -269,15 +274,16 @@ func backUpDatabase(ctx context.Context, f *os.File, at location) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	if at.data == "" && os.Getenv(iam.MasterKeyEnv) == "" {
-		return fmt.Errorf("name the folder that has the master key with --data, or put the key "+
-			"into the environment as %s", iam.MasterKeyEnv)
+	source := at.masterKey()
+	if source == (iam.MasterKeySource{}) {
+		return fmt.Errorf("name the file that has the master key with --master-key-file, or its "+
+			"folder with --data, or put the key into the environment as %s", iam.MasterKeyEnv)
 	}
-	if _, err := iam.OpenSharedSealer(ctx, at.data, os.Getenv, store.Identities()); err != nil {
+	if _, err := iam.OpenSharedSealer(ctx, source, store.Identities()); err != nil {
 		return err
 	}
 	return writeBackup(ctx, f, transfer.Backup{Store: store, Database: postgres.SnapshotName,
-		Data: at.data, Program: programVersion(), MasterKey: os.Getenv(iam.MasterKeyEnv)})
+		Program: programVersion(), MasterKey: source.Given, MasterKeyFile: source.Path()})
 }
 
 // writeBackup writes a backup to f. The snapshot is made beside that.

@@ -180,24 +180,48 @@ func onIdentities(at *location, run identityCommand) func(*cobra.Command, []stri
 type location struct {
 	store string // URL of a PostgreSQL database; empty: the database is in data
 	data  string // folder, which has the master key
+
+	masterKeyFile string // with store: the file that has the master key instead; or empty
 }
+
+// masterKeyFlag names the file of the master key.
+const masterKeyFlag = "master-key-file"
 
 // addFlags adds the flags of a location.
 func (l *location) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&l.store, "store", "",
 		"URL of the servers' PostgreSQL database (default: the database in --data)")
 	flags.StringVar(&l.data, "data", "data", "folder of the database, and of the master key")
+	flags.StringVar(&l.masterKeyFile, masterKeyFlag, "",
+		"with --store, the file that has the master key (default: master-key in --data)")
+}
+
+// check rejects a location that names a master key which its store does not have.
+func (l *location) check() error {
+	if l.masterKeyFile != "" && l.store == "" {
+		return usageError{errors.New("--master-key-file needs --store")}
+	}
+	return nil
+}
+
+// masterKey says where the master key of the database's servers is.
+func (l *location) masterKey() iam.MasterKeySource {
+	return iam.MasterKeySource{Given: os.Getenv(iam.MasterKeyEnv), File: l.masterKeyFile,
+		Dir: l.data}
 }
 
 // withIdentities opens the identities of a location that is there.
 func withIdentities(ctx context.Context, at location, do func(*iam.Service) error) (err error) {
+	if err := at.check(); err != nil {
+		return err
+	}
 	if at.store != "" {
 		store, err := postgres.Open(ctx, at.store, postgres.Options{Beside: true})
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, store.Close()) }()
-		sealer, err := iam.OpenSharedSealer(ctx, at.data, os.Getenv, store.Identities())
+		sealer, err := iam.OpenSharedSealer(ctx, at.masterKey(), store.Identities())
 		if err != nil {
 			return err
 		}

@@ -40,7 +40,7 @@ func command() *cobra.Command {
 	root.AddCommand(serveCommand(), keysCommand(), rolesCommand(), evalCommand(), backupCommand(),
 		restoreCommand(), exportCommand(), importArchiveCommand(), doctorCommand(),
 		importCommand(), searchCommand(), detectCommand(), compareCommand(), collectionsCommand(),
-		facesCommand(), usersCommand(), modelsCommand(), moveCommand())
+		facesCommand(), usersCommand(), modelsCommand(), moveCommand(), clusterCommand())
 	markRuns(root)
 	return root
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,11 +67,14 @@ func changeMasterKey(ctx context.Context, at location,
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, closeStore()) }()
-	return change(ctx, at.data, secrets)
+	return change(ctx, iam.MasterKeySource{File: at.masterKeyFile, Dir: at.data}.Path(), secrets)
 }
 
 // openAlone opens the secrets of a location that no server runs on.
 func openAlone(ctx context.Context, at location) (iam.SecretStore, func() error, error) {
+	if err := at.check(); err != nil {
+		return nil, nil, err
+	}
 	if at.store == "" {
 		store, err := openData(ctx, at.data, sqlite.Options{})
 		if err != nil {
@@ -80,11 +84,12 @@ func openAlone(ctx context.Context, at location) (iam.SecretStore, func() error,
 	}
 	if os.Getenv(iam.MasterKeyEnv) != "" {
 		return nil, nil, fmt.Errorf("the master key is that of the environment (%s): put it into "+
-			"the file %s of the folder that --data names, which is changed, and give the servers "+
-			"the new one afterwards", iam.MasterKeyEnv, iam.MasterKeyFile)
+			"a file that --master-key-file names, which is changed, and give the servers the new "+
+			"one afterwards", iam.MasterKeyEnv)
 	}
-	if _, err := os.Stat(at.data); err != nil {
-		return nil, nil, fmt.Errorf("there is no such folder (name another with --data): %w", err)
+	if _, err := os.Stat(cmp.Or(at.masterKeyFile, at.data)); err != nil {
+		return nil, nil, fmt.Errorf("there is no master key (name another folder with --data, or "+
+			"the file with --master-key-file): %w", err)
 	}
 	store, err := postgres.Open(ctx, at.store, postgres.Options{Alone: true})
 	if err != nil {

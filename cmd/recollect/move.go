@@ -90,18 +90,11 @@ func moveSecrets(ctx context.Context, source *sqlite.Store, target *postgres.Sto
 		return err
 	}
 	file := func(string) string { return "" } // the folder's, and none of the environment
-	sealer, err := iam.OpenSharedSealer(ctx, from, file, target.Identities())
+	sealer, err := iam.OpenSharedSealer(ctx, iam.MasterKeySource{Dir: from},
+		target.Identities())
 	if err != nil {
 		return err
 	}
-	if _, _, err := iam.SharedRootKey(ctx, from, account, file, sealer,
-		target.Identities()); err != nil {
-		return err
-	}
-	const tokens = "pagination-token-key" // so that pages go on
-	key, ok, err := source.Setting(ctx, tokens)
-	if err == nil && ok {
-		_, err = target.SettingOrCreate(ctx, tokens, func() []byte { return key })
-	}
+	_, _, err = iam.SharedRootKey(ctx, from, account, file, sealer, target.Identities())
 	return err
 }

@@ -36,6 +36,7 @@ type serveConfig struct {
 	Insecure   bool     // Listen may be reached from other machines without TLS
 	Store      string   // URL of a PostgreSQL database; empty: the store is in Data
 	Data       string   // folder of the store, the root key and the master key
+	MasterKey  string   // file of the master key, with Store; empty: in Data or the environment
 	Library    string   // folder of ONNX Runtime and the model packs
 	Device     string   // cpu or cuda
 	Regions    []string // the first one is used where there can be one only
@@ -86,6 +87,13 @@ func (c serveConfig) Validate() error {
 	if c.Store != "" && !strings.HasPrefix(c.Store, "postgres://") &&
 		!strings.HasPrefix(c.Store, "postgresql://") {
 		faults = append(faults, errors.New("--store does not begin with postgres://"))
+	}
+	if c.MasterKey != "" && c.Store == "" {
+		faults = append(faults, errors.New("--master-key-file needs --store"))
+	}
+	if c.MasterKey != "" && os.Getenv(iam.MasterKeyEnv) != "" {
+		faults = append(faults, fmt.Errorf("--master-key-file and %s exclude each other",
+			iam.MasterKeyEnv))
 	}
 	if c.Data == "" {
 		faults = append(faults, errors.New("--data names no folder"))
@@ -200,6 +208,9 @@ func (c *serveConfig) addFlags(flags *pflag.FlagSet) {
 			"password may be in PGPASSWORD or a file that PGPASSFILE names (default: SQLite in "+
 			"--data)")
 	flags.StringVar(&c.Data, "data", "data", "folder of the database and the root key")
+	flags.StringVar(&c.MasterKey, masterKeyFlag, "",
+		"with --store, the file that has the master key of all servers (default: "+
+			iam.MasterKeyFile+" in --data, which the first server makes)")
 	flags.StringVar(&c.Library, "library", defaultLibrary(),
 		"folder of ONNX Runtime and the model packs")
 	flags.StringVar(&c.Device, "device", server.DeviceCPU,
@@ -298,6 +309,7 @@ func (c serveConfig) server() (server.Config, error) {
 		OIDC:       c.OIDC,
 		Thumbnails: c.Thumbnails,
 
+		MasterKeyFile:    c.MasterKey,
 		DeleteThumbnails: c.DeleteThumbnails,
 
 		Clients:     clients,

@@ -13,8 +13,8 @@ var policyFiles embed.FS
 // BuiltinPolicies returns the policies that come with the program, ready to be attached to a user,
 // in order of name:
 //
-//   - administrator: full-access, and the administration of the server: backup, export, import and
-//     the overview
+//   - administrator: full-access, and the administration of the server: backup, export, import, the
+//     overview and the cluster
 //   - full-access: every operation of the face API on everything
 //   - read-only: every operation that changes nothing; unlike AWS's policy of that purpose it
 //     allows DescribeCollection and the operations on users

@@ -20,12 +20,14 @@ import (
 const MasterKeyFile = "master-key"
 
 const (
-	// nextMasterKeyFile holds the new master key while secrets are sealed with it.
-	nextMasterKeyFile  = MasterKeyFile + ".next"
 	masterKeySize      = 32
 	masterKeyPrefix    = "recollect-master-key-1:"      // and base64
 	masterCheckPurpose = "recollect master key check 1" // HKDF's info
 )
+
+// nextMasterKey is the file beside that of a master key which holds a new one while secrets are
+// sealed with that.
+func nextMasterKey(file string) string { return file + ".next" }
 
 // ErrMasterKeyLost says that access keys are in the store whose secrets the master key in the data
 // folder does not open.
@@ -53,15 +55,19 @@ type SecretStore interface {
 // [ErrMasterKeyLost] if the store has secrets and no file has their key. A store from before there
 // were check values gets one if any of its secrets opens.
 func OpenSealer(ctx context.Context, dir string, store SecretStore) (*Sealer, error) {
-	masterKey, err := openMasterKey(ctx, dir, store)
+	return openSealer(ctx, filepath.Join(dir, MasterKeyFile), store)
+}
+
+func openSealer(ctx context.Context, file string, store SecretStore) (*Sealer, error) {
+	masterKey, err := openMasterKey(ctx, file, store)
 	if err != nil {
 		return nil, fmt.Errorf("open the master key: %w", err)
 	}
 	return NewSealer(masterKey)
 }
 
-func openMasterKey(ctx context.Context, dir string, store SecretStore) ([]byte, error) {
-	file, next := filepath.Join(dir, MasterKeyFile), filepath.Join(dir, nextMasterKeyFile)
+func openMasterKey(ctx context.Context, file string, store SecretStore) ([]byte, error) {
+	next := nextMasterKey(file)
 	masterKey, err := readMasterKey(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -130,16 +136,17 @@ func opensAny(masterKey []byte, secrets map[string][]byte) bool {
 	return false
 }
 
-// RotateMasterKey makes a new master key for the data folder dir, seals all secrets with it, and
-// returns how many. No process may have a sealer of the folder, which would go on with the old key.
+// RotateMasterKey makes a new master key in place of the one in a file, seals all secrets with it,
+// and returns how many. No process may have a sealer of the file, which would go on with the old
+// key.
 //
 // The new key is in a file of its own before the store changes, and takes the place of the old one
 // after that. A process that ends in between leaves both files, and the store's check value says to
 // [OpenSealer] which of them is right.
-func RotateMasterKey(ctx context.Context, dir string, store SecretStore) (secrets int, err error) {
-	old, err := OpenSealer(ctx, dir, store)
+func RotateMasterKey(ctx context.Context, file string, store SecretStore) (secrets int, err error) {
+	old, err := openSealer(ctx, file, store)
 	if err == nil {
-		err = replaceMasterKey(ctx, dir, store,
+		err = replaceMasterKey(ctx, file, store,
 			func(sealer *Sealer, id string, sealed []byte) ([]byte, error) {
 				secret, err := old.Open(id, sealed)
 				if err != nil {
@@ -155,16 +162,16 @@ func RotateMasterKey(ctx context.Context, dir string, store SecretStore) (secret
 	return secrets, nil
 }
 
-// ResetMasterKey makes a new master key for the data folder dir in place of one that is lost,
-// deletes the access keys that were sealed with that, and returns how many. It fails if the master
-// key is not lost. It leaves the folder as [RotateMasterKey] does if its process ends.
-func ResetMasterKey(ctx context.Context, dir string, store SecretStore) (deleted int, err error) {
-	_, err = OpenSealer(ctx, dir, store)
+// ResetMasterKey makes a new master key in a file in place of one that is lost, deletes the access
+// keys that were sealed with that, and returns how many. It fails if the master key is not lost. It
+// leaves the files as [RotateMasterKey] does if its process ends.
+func ResetMasterKey(ctx context.Context, file string, store SecretStore) (deleted int, err error) {
+	_, err = openSealer(ctx, file, store)
 	switch {
 	case err == nil:
 		err = errors.New("it is there, and opens the secrets that were sealed with it")
 	case errors.Is(err, ErrMasterKeyLost):
-		err = replaceMasterKey(ctx, dir, store, func(*Sealer, string, []byte) ([]byte, error) {
+		err = replaceMasterKey(ctx, file, store, func(*Sealer, string, []byte) ([]byte, error) {
 			deleted++
 			return nil, nil
 		})
@@ -175,9 +182,9 @@ func ResetMasterKey(ctx context.Context, dir string, store SecretStore) (deleted
 	return deleted, nil
 }
 
-func replaceMasterKey(ctx context.Context, dir string, store SecretStore,
+func replaceMasterKey(ctx context.Context, file string, store SecretStore,
 	reseal func(sealer *Sealer, keyID string, sealed []byte) ([]byte, error)) error {
-	next := filepath.Join(dir, nextMasterKeyFile)
+	next := nextMasterKey(file)
 	masterKey, err := newMasterKey(next)
 	if err != nil {
 		return err
@@ -191,7 +198,7 @@ func replaceMasterKey(ctx context.Context, dir string, store SecretStore,
 	if err != nil {
 		return err // the file stays: the next start finds out whether the commit is on disk
 	}
-	return renamePrivate(next, filepath.Join(dir, MasterKeyFile))
+	return renamePrivate(next, file)
 }
 
 // masterKeyCheck returns a value that identifies a master key and does not reveal it.

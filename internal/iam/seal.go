@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -21,12 +22,14 @@ import (
 type Sealer struct {
 	aead     cipher.AEAD
 	sessions cipher.AEAD
+	pages    []byte
 }
 
 const (
 	// HKDF's info
 	secretKeyPurpose  = "recollect access key secrets 1"
 	sessionKeyPurpose = "recollect session tokens 1"
+	pageKeyPurpose    = "recollect pagination tokens 1"
 
 	sealedVersion = 1
 )
@@ -49,8 +52,16 @@ func NewSealer(masterKey []byte) (*Sealer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the cipher of session tokens: %w", err)
 	}
-	return &Sealer{aead: secrets, sessions: sessions}, nil
+	pages, err := hkdf.Key(sha256.New, masterKey, nil, pageKeyPurpose, 32)
+	if err != nil {
+		return nil, fmt.Errorf("make the key of pagination tokens: %w", err)
+	}
+	return &Sealer{aead: secrets, sessions: sessions, pages: pages}, nil
 }
+
+// PageKey returns a secret of 32 bytes for the MAC of pagination tokens, derived from the master
+// key: all servers with that have the same, and none of them keeps it.
+func (s *Sealer) PageKey() []byte { return bytes.Clone(s.pages) }
 
 // newAEAD returns AES-256-GCM with random nonces, under a key derived for one purpose.
 func newAEAD(masterKey []byte, purpose string) (cipher.AEAD, error) {

@@ -35,30 +35,57 @@ type SharedStore interface {
 		keptSealed []byte, err error)
 }
 
-// OpenSharedSealer returns a sealer with the master key that all servers of a store have: the one
-// that getenv has in [MasterKeyEnv], else the one in the data folder dir. The first server of a
-// store that has neither makes one and writes it to its folder. [ErrOtherMasterKey] if another
-// server's is wanted.
-func OpenSharedSealer(ctx context.Context, dir string, getenv func(string) string,
-	store SharedStore) (*Sealer, error) {
-	masterKey, err := openSharedMasterKey(ctx, dir, getenv, store)
+// MasterKeySource says where a server that shares its store has the master key.
+type MasterKeySource struct {
+	// Given is the line of the key's file, as [MasterKeyEnv] has it. It excludes File.
+	Given string
+
+	// File is the path of a file that has the key, and has to be there.
+	File string
+
+	// Dir is the data folder. Its [MasterKeyFile] has the key if neither Given nor File is set. The
+	// first server of a store makes it there.
+	Dir string
+}
+
+// Path returns the file that has the key, empty if it is given.
+func (s MasterKeySource) Path() string {
+	switch {
+	case s.Given != "":
+		return ""
+	case s.File != "":
+		return s.File
+	}
+	return filepath.Join(s.Dir, MasterKeyFile)
+}
+
+// OpenSharedSealer returns a sealer with the master key that all servers of a store have. The first
+// server of a store that is given none makes one and writes it to its folder. [ErrOtherMasterKey]
+// if another server's is wanted.
+func OpenSharedSealer(ctx context.Context, source MasterKeySource, store SharedStore) (*Sealer,
+	error) {
+	masterKey, err := openSharedMasterKey(ctx, source, store)
 	if err != nil {
 		return nil, fmt.Errorf("open the master key: %w", err)
 	}
 	return NewSealer(masterKey)
 }
 
-func openSharedMasterKey(ctx context.Context, dir string, getenv func(string) string,
-	store SharedStore) ([]byte, error) {
-	file, next := filepath.Join(dir, MasterKeyFile), filepath.Join(dir, nextMasterKeyFile)
-	given := getenv(MasterKeyEnv)
-	if given != "" {
-		masterKey, err := parseMasterKey(strings.TrimSpace(given), MasterKeyEnv)
+func openSharedMasterKey(ctx context.Context, source MasterKeySource, store SharedStore) ([]byte,
+	error) {
+	if source.Given != "" && source.File != "" {
+		return nil, fmt.Errorf("it is given twice: in the environment (%s) and in the file %s",
+			MasterKeyEnv, source.File)
+	}
+	if source.Given != "" {
+		masterKey, err := parseMasterKey(strings.TrimSpace(source.Given), MasterKeyEnv)
 		if err != nil {
 			return nil, err
 		}
 		return masterKey, createCheck(ctx, store, masterKey, MasterKeyEnv)
 	}
+	file := source.Path()
+	next := nextMasterKey(file)
 	masterKey, err := readMasterKey(file)
 	if err == nil {
 		err := createCheck(ctx, store, masterKey, file)
@@ -71,6 +98,10 @@ func openSharedMasterKey(ctx context.Context, dir string, getenv func(string) st
 			return nil, err
 		}
 		return nextKey, renamePrivate(next, file)
+	}
+	if source.File != "" && errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w; make one for all servers with: (umask 077; echo "+
+			"%s$(openssl rand -base64 %d) > %s)", err, masterKeyPrefix, masterKeySize, file)
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -105,8 +136,8 @@ func createCheck(ctx context.Context, store SharedStore, masterKey []byte, sourc
 
 func otherMasterKey(state string) error {
 	return fmt.Errorf("%w: %s; copy the file %s from the data folder of a server that has it, or "+
-		"put its content into the environment as %s", ErrOtherMasterKey, state, MasterKeyFile,
-		MasterKeyEnv)
+		"name the file of all servers with --master-key-file, or put its content into the "+
+		"environment as %s", ErrOtherMasterKey, state, MasterKeyFile, MasterKeyEnv)
 }
 
 // SharedRootKey returns the root key that all servers of a store have: the one of the environment

@@ -16,6 +16,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/console"
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/api/sts"
+	"github.com/recollect-dev/recollect/internal/cluster"
 	"github.com/recollect-dev/recollect/internal/engine/vision"
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
@@ -65,13 +66,9 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	identities, err := a.openIdentities(ctx, store)
+	identities, tokenKey, err := a.openIdentities(ctx, store)
 	if err != nil {
 		return err
-	}
-	tokenKey, err := store.SettingOrCreate(ctx, "pagination-token-key", newSecret)
-	if err != nil {
-		return fmt.Errorf("read the key of pagination tokens: %w", err)
 	}
 	providers, err := a.openProviders()
 	if err != nil {
@@ -94,12 +91,16 @@ func (a *App) open(ctx context.Context) error {
 	}
 	service, err := face.NewService(face.Config{
 		Store:      store,
-		Faces:      faces,
-		Users:      users,
+		Faces:      faces.Index,
+		Users:      users.Index,
 		Engines:    asEngines(engines),
 		Limits:     a.cfg.Quotas,
 		Thumbnails: a.cfg.Thumbnails,
 	})
+	if err != nil {
+		return err
+	}
+	members, err := a.join(ctx, store.nodes, faces, users)
 	if err != nil {
 		return err
 	}
@@ -115,6 +116,7 @@ func (a *App) open(ctx context.Context) error {
 		Rates:       a.cfg.Rates,
 		MaxRequests: a.cfg.MaxRequests,
 		MaxPictures: a.cfg.MaxPictures,
+		SharedRates: store.buckets,
 	})
 	tokens := sts.New(sts.Config{
 		Identities: identities,
@@ -125,7 +127,7 @@ func (a *App) open(ctx context.Context) error {
 		Clients:    a.cfg.Clients,
 	})
 	counted := a.recorder.InFlight(api)
-	routes := a.adminRoutes(store, identities, engines)
+	routes := a.adminRoutes(store, identities, engines, members)
 	a.front.open(store, counted, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if api.IsOwnPath(r.URL.Path) {
 			counted.ServeHTTP(w, r)
@@ -201,8 +203,8 @@ func (a *App) openEngines() ([]*vision.Engine, error) {
 	return engines, nil
 }
 
-func (a *App) adminRoutes(store *record, identities *iam.Service,
-	engines []*vision.Engine) http.Handler {
+func (a *App) adminRoutes(store *record, identities *iam.Service, engines []*vision.Engine,
+	members *cluster.Membership) http.Handler {
 	return admin.New(admin.Config{
 		Store:    store,
 		Backup:   store.backup,
@@ -217,6 +219,7 @@ func (a *App) adminRoutes(store *record, identities *iam.Service,
 		Version:    a.cfg.Version,
 		Models:     modelsOf(engines),
 		Activity:   a.activity,
+		Cluster:    members,
 		Log:        a.log,
 		Thumbnails: a.cfg.Thumbnails,
 	})

@@ -24,6 +24,8 @@ type Config struct {
 	Account  string   // of the root key
 	OIDC     string   // file of OpenID Connect issuers, see [oidc.Load]; empty: none
 
+	MasterKeyFile string // with Store; empty: the environment or Data has the master key
+
 	WebP             bool // pictures are read
 	Thumbnails       bool // are made of indexed faces, and served
 	DeleteThumbnails bool // of earlier runs; excludes Thumbnails

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"github.com/recollect-dev/recollect/internal/api/admin"
+	"github.com/recollect-dev/recollect/internal/api/rekognition"
+	"github.com/recollect-dev/recollect/internal/cluster"
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/index/exact"
@@ -44,6 +46,15 @@ type record struct {
 	// keys opens the root key, of which file is the credentials file or empty, and the master key.
 	keys func(context.Context) (root iam.AccessKey, file string, sealer *iam.Sealer, err error)
 
+	// buckets are those of rates, if servers share them; nil: each has its own.
+	buckets rekognition.SharedBuckets
+
+	// nodes keeps the heartbeats of the servers that share the store; nil: none can.
+	nodes cluster.Store
+
+	// tokenKey returns the secret that authenticates pagination tokens.
+	tokenKey func(context.Context, *iam.Sealer) ([]byte, error)
+
 	// indexes opens the indexes of faces and of users.
 	indexes func(context.Context) (faces, users index, err error)
 }
@@ -52,6 +63,7 @@ type record struct {
 type index struct {
 	face.Index
 	memory *exact.Index
+	shared *shared.Index // that memory is a part of; nil if the store is not shared
 	close  func() error
 }
 
@@ -59,11 +71,12 @@ type index struct {
 const maxUserBytes = exact.DefaultMaxBytes / 4
 
 // openRecord opens the store that the configuration names.
-func openRecord(ctx context.Context, cfg Config, log *slog.Logger) (*record, error) {
-	if cfg.Store == "" {
-		return openSQLite(ctx, cfg, log)
+func (a *App) openRecord(ctx context.Context) (*record, error) {
+	if a.cfg.Store == "" {
+		return openSQLite(ctx, a.cfg, a.log)
 	}
-	return openPostgres(ctx, cfg, log)
+	return openPostgres(ctx, a.cfg, postgres.Options{Logger: a.log,
+		Observe: watchCommits(a.recorder.Registerer())})
 }
 
 func openSQLite(ctx context.Context, cfg Config, log *slog.Logger) (*record, error) {
@@ -74,8 +87,8 @@ func openSQLite(ctx context.Context, cfg Config, log *slog.Logger) (*record, err
 	return &record{
 		store:      s,
 		identities: s.Identities(),
-		backup: &transfer.Backup{Store: s, Database: sqlite.DatabaseName, Data: cfg.Data,
-			Program: cfg.Version},
+		backup: &transfer.Backup{Store: s, Database: sqlite.DatabaseName, Program: cfg.Version,
+			MasterKeyFile: filepath.Join(cfg.Data, iam.MasterKeyFile)},
 		keys: func(ctx context.Context) (root iam.AccessKey, file string, sealer *iam.Sealer,
 			err error) {
 			if root, file, err = iam.RootKey(cfg.Data, cfg.Account, os.Getenv); err != nil {
@@ -83,6 +96,9 @@ func openSQLite(ctx context.Context, cfg Config, log *slog.Logger) (*record, err
 			}
 			sealer, err = iam.OpenSealer(ctx, cfg.Data, s.Identities())
 			return root, file, sealer, err
+		},
+		tokenKey: func(ctx context.Context, _ *iam.Sealer) ([]byte, error) {
+			return s.SettingOrCreate(ctx, "pagination-token-key", newSecret)
 		},
 		indexes: func(ctx context.Context) (faces, users index, err error) {
 			identity, err := s.SettingOrCreate(ctx, "index",
@@ -103,35 +119,43 @@ func openSQLite(ctx context.Context, cfg Config, log *slog.Logger) (*record, err
 			//nolint:contextcheck // the read continues in the background and ends with the index
 			f.Warm() // while networks load, on another core
 			u := exact.New(exact.SourceFunc(s.UserVectors), exact.Options{MaxBytes: maxUserBytes})
-			return index{f, f, f.Close}, index{u, u, u.Close}, nil
+			return index{f, f, nil, f.Close}, index{u, u, nil, u.Close}, nil
 		},
 	}, nil
 }
 
 func indexFolder(cfg Config) string { return filepath.Join(cfg.Data, "index") }
 
-func openPostgres(ctx context.Context, cfg Config, log *slog.Logger) (*record, error) {
+func openPostgres(ctx context.Context, cfg Config, o postgres.Options) (*record, error) {
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, err
 	}
-	s, err := postgres.Open(ctx, cfg.Store, postgres.Options{Logger: log})
+	s, err := postgres.Open(ctx, cfg.Store, o)
 	if err != nil {
 		return nil, err
 	}
+	masterKey := iam.MasterKeySource{Given: os.Getenv(iam.MasterKeyEnv), File: cfg.MasterKeyFile,
+		Dir: cfg.Data}
 	return &record{
 		store:      s,
 		identities: s.Identities(),
-		backup: &transfer.Backup{Store: s, Database: postgres.SnapshotName, Data: cfg.Data,
-			Program: cfg.Version, MasterKey: os.Getenv(iam.MasterKeyEnv)},
+		buckets:    s,
+		nodes:      s,
+		backup: &transfer.Backup{Store: s, Database: postgres.SnapshotName, Program: cfg.Version,
+			MasterKey: masterKey.Given, MasterKeyFile: masterKey.Path()},
 		keys: func(ctx context.Context) (root iam.AccessKey, file string, sealer *iam.Sealer,
 			err error) {
-			sealer, err = iam.OpenSharedSealer(ctx, cfg.Data, os.Getenv, s.Identities())
+			sealer, err = iam.OpenSharedSealer(ctx, masterKey, s.Identities())
 			if err != nil {
 				return root, "", nil, err
 			}
 			root, file, err = iam.SharedRootKey(ctx, cfg.Data, cfg.Account, os.Getenv, sealer,
 				s.Identities())
 			return root, file, sealer, err
+		},
+		// Every server makes the same of the master key.
+		tokenKey: func(_ context.Context, sealer *iam.Sealer) ([]byte, error) {
+			return sealer.PageKey(), nil
 		},
 		indexes: func(context.Context) (faces, users index, err error) {
 			// The files of earlier runs are removed: keys in them may have been given anew by a
@@ -140,9 +164,10 @@ func openPostgres(ctx context.Context, cfg Config, log *slog.Logger) (*record, e
 			if err != nil {
 				return faces, users, err
 			}
-			f := shared.New(s.FaceVectors(), exact.Options{Files: files, Log: log})
-			u := shared.New(s.UserVectorChanges(), exact.Options{MaxBytes: maxUserBytes, Log: log})
-			return index{f, f.Memory(), f.Close}, index{u, u.Memory(), u.Close}, nil
+			f := shared.New(s.FaceVectors(), exact.Options{Files: files, Log: o.Logger})
+			u := shared.New(s.UserVectorChanges(), exact.Options{MaxBytes: maxUserBytes,
+				Log: o.Logger})
+			return index{f, f.Memory(), f, f.Close}, index{u, u.Memory(), u, u.Close}, nil
 		},
 	}, nil
 }
@@ -150,7 +175,7 @@ func openPostgres(ctx context.Context, cfg Config, log *slog.Logger) (*record, e
 // openStore opens the store, and deletes the thumbnails of earlier runs if the configuration says
 // so.
 func (a *App) openStore(ctx context.Context) (*record, error) {
-	r, err := openRecord(ctx, a.cfg, a.log)
+	r, err := a.openRecord(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -171,25 +196,28 @@ func (a *App) openStore(ctx context.Context) (*record, error) {
 	return r, err
 }
 
-// openIdentities reads the root key and the master key.
-func (a *App) openIdentities(ctx context.Context, r *record) (*iam.Service, error) {
+// openIdentities reads the root key, the master key and the key of pagination tokens.
+func (a *App) openIdentities(ctx context.Context, r *record) (identities *iam.Service,
+	tokenKey []byte, err error) {
 	key, credentials, sealer, err := r.keys(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	a.Credentials = credentials
-	return iam.NewService(r.identities, sealer, key), nil
+	if tokenKey, err = r.tokenKey(ctx, sealer); err != nil {
+		return nil, nil, fmt.Errorf("read the key of pagination tokens: %w", err)
+	}
+	return iam.NewService(r.identities, sealer, key), tokenKey, nil
 }
 
 // openIndexes opens the indexes of faces and of users.
-func (a *App) openIndexes(ctx context.Context, r *record) (faces, users face.Index, err error) {
-	f, u, err := r.indexes(ctx)
-	if err != nil {
-		return nil, nil, fmt.Errorf("open the index: %w", err)
+func (a *App) openIndexes(ctx context.Context, r *record) (faces, users index, err error) {
+	if faces, users, err = r.indexes(ctx); err != nil {
+		return faces, users, fmt.Errorf("open the index: %w", err)
 	}
-	a.closers.add("the index of faces", f.close)
-	a.closers.add("the index of users", u.close)
-	watchIndex(a.recorder.Registerer(), "faces", f.memory)
-	watchIndex(a.recorder.Registerer(), "users", u.memory)
-	return f.Index, u.Index, nil
+	a.closers.add("the index of faces", faces.close)
+	a.closers.add("the index of users", users.close)
+	watchIndex(a.recorder.Registerer(), "faces", faces)
+	watchIndex(a.recorder.Registerer(), "users", users)
+	return faces, users, nil
 }

@@ -20,16 +20,15 @@ type Snapshotter interface {
 	Snapshot(ctx context.Context, path string) error
 }
 
-// Backup writes archives of a whole server. All fields but MasterKey are required.
+// Backup writes archives of a whole server. One of MasterKey and MasterKeyFile is required, and all
+// other fields.
 type Backup struct {
 	Store    Snapshotter
 	Database string // name of the snapshot in the archive, and of the store's file in a data folder
-	Data     string // the data folder, which has the master key
 	Program  string // version of the program
 
-	// MasterKey is the content of the master key's file, for a server that does not have it in its
-	// data folder; empty: it is there.
-	MasterKey string
+	MasterKey     string // the content of the master key's file, for a server that has no file
+	MasterKeyFile string // else the path of that
 }
 
 // Write writes an archive of the server to w: its database as of one moment, and the master key,
@@ -48,11 +47,11 @@ func (b *Backup) Write(ctx context.Context, w io.Writer, scratch string) error {
 	if err != nil {
 		return err
 	}
-	if err := addFile(ctx, a, snapshot); err != nil {
+	if err := addFile(ctx, a, b.Database, snapshot); err != nil {
 		return fmt.Errorf("back up: %w", err)
 	}
 	if b.MasterKey == "" {
-		err = addFile(ctx, a, filepath.Join(b.Data, iam.MasterKeyFile))
+		err = addFile(ctx, a, iam.MasterKeyFile, b.MasterKeyFile)
 	} else {
 		err = addText(a, iam.MasterKeyFile, strings.TrimSpace(b.MasterKey)+"\n")
 	}
@@ -62,14 +61,14 @@ func (b *Backup) Write(ctx context.Context, w io.Writer, scratch string) error {
 	return a.Close()
 }
 
-// addFile adds a file under its base name.
-func addFile(ctx context.Context, a *archive.Writer, path string) error {
+// addFile adds the file at a path under a name.
+func addFile(ctx context.Context, a *archive.Writer, name, path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	to, err := a.Create(filepath.Base(path))
+	to, err := a.Create(name)
 	if err != nil {
 		return err
 	}

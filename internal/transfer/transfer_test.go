@@ -95,8 +95,9 @@ func (d *data) importAs(ctx context.Context, id string, packed []byte) (face.Col
 func (d *data) backup(t *testing.T) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	backup := transfer.Backup{Store: d.store, Database: sqlite.DatabaseName, Data: d.dir,
-		Program: "1.2.3"}
+	backup := transfer.Backup{Store: d.store, Database: sqlite.DatabaseName,
+		MasterKeyFile: filepath.Join(d.dir, iam.MasterKeyFile),
+		Program:       "1.2.3"}
 	if err := backup.Write(t.Context(), &b, t.TempDir()); err != nil {
 		t.Fatal(err)
 	}

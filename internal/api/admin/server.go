@@ -1,5 +1,5 @@
-// Package admin serves the operator's routes: the overview of the server, its backup, and the
-// export and import of collections.
+// Package admin serves the operator's routes: the overview of the server, those it shares its store
+// with, its backup, and the export and import of collections.
 //
 // The routes are under /recollect/v1/, beside the face API, and use the same access keys: requests
 // are signed with Signature Version 4 for the service rekognition, and IAM policies decide about
@@ -28,6 +28,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/clientaddr"
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/api/wire"
+	"github.com/recollect-dev/recollect/internal/cluster"
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/recollect"
@@ -44,11 +45,12 @@ const (
 	ExportCollection = "recollect:ExportCollection"
 	ImportCollection = "recollect:ImportCollection"
 	GetThumbnail     = "recollect:GetThumbnail"
+	GetCluster       = "recollect:GetCluster"
 )
 
 // Actions returns all of them, sorted.
 func Actions() []string {
-	return []string{Backup, ExportCollection, GetOverview, GetThumbnail, ImportCollection}
+	return []string{Backup, ExportCollection, GetCluster, GetOverview, GetThumbnail, ImportCollection}
 }
 
 // maxRequests is the limit of requests in flight. Operators and their tools send few.
@@ -104,6 +106,18 @@ type Importer interface {
 		id string) (face.Collection, error)
 }
 
+// Cluster knows the servers that share the store.
+type Cluster interface {
+	// Nodes returns those that there were of late.
+	Nodes(ctx context.Context) ([]cluster.Node, error)
+
+	// Self is the id of this one.
+	Self() string
+
+	// Shared reports whether there can be others.
+	Shared() bool
+}
+
 // Config is what a [Server] needs. All fields are required but Thumbnails.
 type Config struct {
 	Store      Store
@@ -117,6 +131,7 @@ type Config struct {
 	Version    string   // of the program
 	Models     []Model  // the first is the default for new collections
 	Activity   *Activity
+	Cluster    Cluster
 	Log        *slog.Logger
 	Thumbnails bool // are shown to callers with GetThumbnail, and made of faces that are indexed
 
@@ -176,6 +191,7 @@ func New(cfg Config) *Server {
 		"thumbnail": {method: http.MethodGet, action: GetThumbnail, collection: true,
 			run: s.thumbnail},
 		"permissions": {method: http.MethodGet, run: s.permissions},
+		"cluster":     {method: http.MethodGet, action: GetCluster, run: s.cluster},
 	}
 	return s
 }

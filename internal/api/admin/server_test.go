@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -64,8 +65,9 @@ func openIn(t *testing.T, dir string, change ...func(*admin.Config)) *testServer
 	d.identities = iam.NewService(d.store.Identities(), sealer, d.root)
 	cfg := admin.Config{
 		Store: d.store,
-		Backup: &transfer.Backup{Store: d.store, Database: sqlite.DatabaseName, Data: d.dir,
-			Program: "1.2.3"},
+		Backup: &transfer.Backup{Store: d.store, Database: sqlite.DatabaseName,
+			MasterKeyFile: filepath.Join(d.dir, iam.MasterKeyFile),
+			Program:       "1.2.3"},
 		Exporter: &transfer.Exporter{Store: d.store, Program: "1.2.3"},
 		Importer: &transfer.Importer{Store: d.store, Rules: admin.Rules{},
 			Models: []transfer.Model{{Version: "1.0", Dimension: 4}},

@@ -1,6 +1,7 @@
 package rekognition
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -46,51 +47,91 @@ func (r Rates) of(account, operation string) (found Rate, ok bool) {
 	return Rate{}, false
 }
 
+// SharedBuckets are buckets of tokens that several servers share.
+type SharedBuckets interface {
+	// TakeTokens takes up to want tokens, 1 or more, from the bucket of this name, which holds at
+	// most burst tokens and gets perSecond each second. It returns how many it took, and if none,
+	// after how long one will be there.
+	TakeTokens(ctx context.Context, bucket string, perSecond float64, burst, want int) (taken int,
+		wait time.Duration, err error)
+}
+
 // minBuckets is the number of buckets up to which idle ones are not deleted.
 const minBuckets = 1024
 
-// limiter counts calls against [Rates]: a bucket of tokens for each account and operation.
+// limiter counts calls against [Rates]: a bucket of tokens for each account and operation. The
+// buckets are this server's, or shared.
 type limiter struct {
 	rates   Rates
+	shared  SharedBuckets // nil: the buckets are this server's
 	mu      sync.Mutex
-	buckets map[bucketKey]*rate.Limiter
+	buckets map[bucketKey]bucket
 	sweepAt int // number of buckets
 }
 
 type bucketKey struct{ account, operation string }
 
-func newLimiter(rates Rates) *limiter {
-	return &limiter{rates: rates, buckets: make(map[bucketKey]*rate.Limiter), sweepAt: minBuckets}
+// bucket is one that this server has, or its part of one that it shares.
+type bucket interface {
+	// take takes a token, if there is one.
+	take(ctx context.Context, now time.Time) (bool, error)
+
+	// idle reports whether a new one would be equal, or as good.
+	idle(now time.Time) bool
+}
+
+func newLimiter(rates Rates, shared SharedBuckets) *limiter {
+	return &limiter{rates: rates, shared: shared, buckets: make(map[bucketKey]bucket),
+		sweepAt: minBuckets}
 }
 
 // allow takes a token, if there is one. The account and the operation exist, so that requests
-// cannot fill the memory with buckets.
-func (l *limiter) allow(account, operation string, now time.Time) bool {
+// cannot fill the memory with buckets. It fails only if the buckets are shared.
+func (l *limiter) allow(ctx context.Context, account, operation string, now time.Time) (bool,
+	error) {
 	r, ok := l.rates.of(account, operation)
 	if !ok {
-		return true
+		return true, nil
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	key := bucketKey{account, operation}
-	bucket, ok := l.buckets[key]
-	if !ok {
-		l.sweep(now)
-		bucket = rate.NewLimiter(rate.Limit(r.PerSecond), r.Burst)
-		l.buckets[key] = bucket
-	}
-	return bucket.AllowN(now, 1)
+	return l.bucket(bucketKey{account, operation}, r, now).take(ctx, now)
 }
 
-// sweep deletes the buckets that are full, which are equal to new ones, once there are many.
+func (l *limiter) bucket(key bucketKey, r Rate, now time.Time) bucket {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b, ok := l.buckets[key]
+	if !ok {
+		l.sweep(now)
+		if l.shared == nil {
+			b = ownBucket{rate.NewLimiter(rate.Limit(r.PerSecond), r.Burst)}
+		} else {
+			b = newLease(l.shared, key.account+"/"+key.operation, r)
+		}
+		l.buckets[key] = b
+	}
+	return b
+}
+
+// sweep deletes the buckets that are idle once there are many.
 func (l *limiter) sweep(now time.Time) {
 	if len(l.buckets) < l.sweepAt {
 		return
 	}
-	for key, bucket := range l.buckets {
-		if bucket.TokensAt(now) >= float64(bucket.Burst()) {
+	for key, b := range l.buckets {
+		if b.idle(now) {
 			delete(l.buckets, key)
 		}
 	}
 	l.sweepAt = max(minBuckets, 2*len(l.buckets))
+}
+
+// ownBucket is a bucket of this server alone.
+type ownBucket struct{ *rate.Limiter }
+
+func (b ownBucket) take(_ context.Context, now time.Time) (bool, error) {
+	return b.AllowN(now, 1), nil
+}
+
+func (b ownBucket) idle(now time.Time) bool {
+	return b.TokensAt(now) >= float64(b.Burst())
 }

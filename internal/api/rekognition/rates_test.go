@@ -6,6 +6,16 @@ import (
 	"time"
 )
 
+// allowed takes a token.
+func allowed(t testing.TB, l *limiter, account, operation string, now time.Time) bool {
+	t.Helper()
+	ok, err := l.allow(t.Context(), account, operation, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ok
+}
+
 func TestLimiter(t *testing.T) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	l := newLimiter(Rates{
@@ -15,10 +25,10 @@ func TestLimiter(t *testing.T) {
 			"2": {"IndexFaces": {PerSecond: 10, Burst: 10}},
 			"3": {AnyOperation: {PerSecond: 0.5, Burst: 1}},
 		},
-	})
-	allowed := func(account, operation string, after time.Duration) (n int) {
+	}, nil)
+	count := func(account, operation string, after time.Duration) (n int) {
 		for range 20 {
-			if l.allow(account, operation, start.Add(after)) {
+			if allowed(t, l, account, operation, start.Add(after)) {
 				n++
 			}
 		}
@@ -41,12 +51,12 @@ func TestLimiter(t *testing.T) {
 		{"3", "IndexFaces", time.Second, 0},
 		{"3", "IndexFaces", 2 * time.Second, 1},
 	} {
-		if n := allowed(c.account, c.operation, c.after); n != c.want {
+		if n := count(c.account, c.operation, c.after); n != c.want {
 			t.Errorf("account %s may call %s %d times after %v, want %d", c.account, c.operation, n,
 				c.after, c.want)
 		}
 	}
-	if n := newLimiter(Rates{}); !n.allow("1", "ListFaces", start) || len(n.buckets) != 0 {
+	if n := newLimiter(Rates{}, nil); !allowed(t, n, "1", "ListFaces", start) || len(n.buckets) != 0 {
 		t.Error("without rates something is counted")
 	}
 }
@@ -55,13 +65,13 @@ func TestLimiter(t *testing.T) {
 // were; nobody gains by it.
 func TestLimiterForgetsIdleBuckets(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	l := newLimiter(Rates{Operations: map[string]Rate{AnyOperation: {PerSecond: 1, Burst: 1}}})
+	l := newLimiter(Rates{Operations: map[string]Rate{AnyOperation: {PerSecond: 1, Burst: 1}}}, nil)
 	for i := range 100_000 {
 		now = now.Add(10 * time.Millisecond)
-		if !l.allow(fmt.Sprint(i), "ListFaces", now) {
+		if !allowed(t, l, fmt.Sprint(i), "ListFaces", now) {
 			t.Fatalf("account %d has a bucket that is not full", i)
 		}
-		if l.allow(fmt.Sprint(i), "ListFaces", now) {
+		if allowed(t, l, fmt.Sprint(i), "ListFaces", now) {
 			t.Fatalf("account %d has two tokens", i)
 		}
 		if most := 2 * minBuckets; len(l.buckets) > most {
@@ -70,18 +80,19 @@ func TestLimiterForgetsIdleBuckets(t *testing.T) {
 	}
 	// Where all are in use none is forgotten.
 	for i := range 5000 {
-		l.allow(fmt.Sprint("busy", i), "ListFaces", now)
+		allowed(t, l, fmt.Sprint("busy", i), "ListFaces", now)
 	}
 	for i := range 5000 {
-		if l.allow(fmt.Sprint("busy", i), "ListFaces", now) {
+		if allowed(t, l, fmt.Sprint("busy", i), "ListFaces", now) {
 			t.Fatalf("busy account %d got a second token", i)
 		}
 	}
 }
 
 func BenchmarkLimiter(b *testing.B) {
-	l := newLimiter(Rates{Operations: map[string]Rate{AnyOperation: {PerSecond: 1e6, Burst: 1e6}}})
+	l := newLimiter(Rates{Operations: map[string]Rate{AnyOperation: {PerSecond: 1e6, Burst: 1e6}}},
+		nil)
 	for b.Loop() {
-		l.allow("123456789012", "ListFaces", time.Now())
+		allowed(b, l, "123456789012", "ListFaces", time.Now())
 	}
 }

@@ -68,6 +68,8 @@ type Config struct {
 	MaxPictures int
 
 	Clients clientaddr.Resolver // the zero value trusts no proxy
+
+	SharedRates SharedBuckets // nil: each server counts its own calls
 }
 
 // Server answers the API's requests. It is safe for concurrent use.
@@ -101,7 +103,7 @@ func New(cfg Config) *Server {
 		observer:   cfg.Observer,
 		now:        time.Now,
 		admission:  newAdmission(cfg.MaxRequests, cfg.MaxPictures),
-		limiter:    newLimiter(cfg.Rates),
+		limiter:    newLimiter(cfg.Rates, cfg.SharedRates),
 		bodies:     semaphore.NewWeighted(bodyMemory),
 		compressor: newCompressor(),
 	}
@@ -262,8 +264,10 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 	if !known {
 		return nil, unknownOperation(http.StatusBadRequest)
 	}
-	if !isOwn && !s.limiter.allow(x.caller.Principal.Account, op.name, x.start) {
-		return nil, errRateExceeded
+	if !isOwn {
+		if err := s.count(r.Context(), x, op.name); err != nil {
+			return nil, err
+		}
 	}
 	if err := place.settle(r.Context()); err != nil {
 		return nil, err
@@ -286,14 +290,26 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 	if isOwn {
 		// The input says which operation of the API this counts as.
 		op.name = own.countsAs(input)
-		if !s.limiter.allow(x.caller.Principal.Account, op.name, x.start) {
-			return nil, errRateExceeded
+		if err := s.count(r.Context(), x, op.name); err != nil {
+			return nil, err
 		}
 	}
 	if err := s.authorize(r.Context(), x, r, op, input); err != nil {
 		return nil, err
 	}
 	return op.handle(r.Context(), x.caller.Realm, input)
+}
+
+// count counts a call against the rate of its account and operation.
+func (s *Server) count(ctx context.Context, x *exchange, operation string) error {
+	ok, err := s.limiter.allow(ctx, x.caller.Principal.Account, operation, x.start)
+	if err != nil {
+		return fmt.Errorf("count the call: %w", err)
+	}
+	if !ok {
+		return errRateExceeded
+	}
+	return nil
 }
 
 // operationOf finds the operation that the headers name.

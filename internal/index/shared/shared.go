@@ -9,6 +9,7 @@ import (
 	"iter"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/recollect-dev/recollect/internal/face"
@@ -78,6 +79,7 @@ type Index struct {
 	mu          sync.Mutex
 	collections map[face.CollectionKey]*collection
 	tally       Tally
+	lag         atomic.Pointer[Lag]
 }
 
 var _ face.Index = (*Index)(nil)
@@ -107,6 +109,7 @@ func New(source Source, o exact.Options) *Index {
 		x.log = slog.New(slog.DiscardHandler)
 	}
 	x.exact = exact.New(exact.SourceFunc(x.load), o)
+	x.lag.Store(&Lag{At: time.Now()})
 	x.ctx, x.end = context.WithCancel(context.Background())
 	x.tasks.Go(x.warm)
 	return x
@@ -337,7 +340,9 @@ func (x *Index) warmOnce(ctx context.Context) error {
 		}
 	}
 	x.mu.Unlock()
+	lag := Lag{At: time.Now()}
 	if len(loaded) == 0 {
+		x.lag.Store(&lag)
 		return nil
 	}
 	sizes, err := x.source.Sizes(ctx, loaded)
@@ -350,6 +355,7 @@ func (x *Index) warmOnce(ctx context.Context) error {
 		n, _ := x.exact.Vectors(c)
 		k.mu.Lock()
 		behind := size.Version != k.position.Version
+		lag.Vectors += max(0, size.Version-k.position.Version)
 		// What other servers deleted is left in memory until it is found, or is most of it.
 		if !ok || n > 2*int(size.Most)+slack {
 			behind = false
@@ -368,6 +374,7 @@ func (x *Index) warmOnce(ctx context.Context) error {
 			return err
 		}
 	}
+	x.lag.Store(&lag)
 	return nil
 }
 

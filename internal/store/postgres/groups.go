@@ -25,7 +25,8 @@ const groupSize = 64
 // stands in a savepoint of its own, so that one which fails takes no other with it. Each is
 // acknowledged after the commit.
 type groups struct {
-	store *Store
+	store   *Store
+	observe func(changes int) // is called with the size of each group that was committed
 
 	mu      sync.Mutex
 	waiting map[face.CollectionKey][]*change // an entry for each collection with a worker
@@ -118,6 +119,9 @@ func (g *groups) commit(key face.CollectionKey, group []*change) {
 			g.commit(key, []*change{c})
 		}
 		return
+	}
+	if err == nil {
+		g.observe(len(group))
 	}
 	for i, c := range group {
 		if errs[i] == nil {

@@ -1,10 +1,13 @@
 package postgres_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -148,12 +151,8 @@ func again3(try func() error) (err error) {
 func TestNodesStartTogether(t *testing.T) {
 	server := postgrestest.Start(t)
 	url := server.NewDatabase(t)
-	given := func(name string) string {
-		if name == iam.MasterKeyEnv {
-			return "recollect-master-key-1:" + strings.Repeat("A", 43) + "="
-		}
-		return ""
-	}
+	given := iam.MasterKeySource{Given: "recollect-master-key-1:" + strings.Repeat("A", 43) + "="}
+	nothing := func(string) string { return "" }
 	const nodes = 8
 	roots, identities := make([]iam.AccessKey, nodes), make([]string, nodes)
 	var starting sync.WaitGroup
@@ -166,12 +165,12 @@ func TestNodesStartTogether(t *testing.T) {
 			}
 			defer s.Close()
 			dir := t.TempDir()
-			sealer, err := iam.OpenSharedSealer(t.Context(), dir, given, s.Identities())
+			sealer, err := iam.OpenSharedSealer(t.Context(), given, s.Identities())
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			roots[i], _, err = iam.SharedRootKey(t.Context(), dir, "123456789012", given, sealer,
+			roots[i], _, err = iam.SharedRootKey(t.Context(), dir, "123456789012", nothing, sealer,
 				s.Identities())
 			if err != nil {
 				t.Error(err)
@@ -203,7 +202,8 @@ func TestMasterKeyOfNodes(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		sealer, err := iam.OpenSharedSealer(t.Context(), dir, nothing, s.Identities())
+		sealer, err := iam.OpenSharedSealer(t.Context(), iam.MasterKeySource{Dir: dir},
+			s.Identities())
 		if err == nil {
 			_, _, err = iam.SharedRootKey(t.Context(), dir, "123456789012", nothing, sealer,
 				s.Identities())
@@ -226,7 +226,8 @@ func TestMasterKeyOfNodes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := iam.RotateMasterKey(t.Context(), first, s.Identities()); err != nil || n != 1 {
+	if n, err := iam.RotateMasterKey(t.Context(),
+		filepath.Join(first, iam.MasterKeyFile), s.Identities()); err != nil || n != 1 {
 		t.Errorf("%d secrets were sealed anew, %v", n, err)
 	}
 	if err := s.Close(); err != nil {
@@ -234,6 +235,53 @@ func TestMasterKeyOfNodes(t *testing.T) {
 	}
 	if err := open(first); err != nil {
 		t.Errorf("after the rotation: %v", err)
+	}
+}
+
+// TestMasterKeyFile: a file that is named has to be there and to have the key of all nodes, and the
+// error says what to do.
+func TestMasterKeyFile(t *testing.T) {
+	server := postgrestest.Start(t)
+	s := openStore(t, server.NewDatabase(t))
+	file := filepath.Join(t.TempDir(), "key")
+	open := func() (*iam.Sealer, error) {
+		return iam.OpenSharedSealer(t.Context(), iam.MasterKeySource{File: file,
+			Dir: t.TempDir()}, s.Identities())
+	}
+	write := func(letter string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte("recollect-master-key-1:"+
+			strings.Repeat(letter, 43)+"=\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := open(); !errors.Is(err, fs.ErrNotExist) ||
+		!strings.Contains(err.Error(), "openssl rand -base64 32") {
+		t.Errorf("without the file: %v", err)
+	}
+	write("A")
+	first, err := open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := open()
+	if err != nil || !bytes.Equal(first.PageKey(), again.PageKey()) {
+		t.Errorf("a second node has another key of pages, %v", err)
+	}
+	write("B")
+	if _, err := open(); !errors.Is(err, iam.ErrOtherMasterKey) ||
+		!strings.Contains(err.Error(), "--master-key-file") {
+		t.Errorf("with another master key: %v", err)
+	}
+
+	// A rotation changes the file.
+	write("A")
+	if _, err := iam.RotateMasterKey(t.Context(), file, s.Identities()); err != nil {
+		t.Fatal(err)
+	}
+	rotated, err := open()
+	if err != nil || bytes.Equal(first.PageKey(), rotated.PageKey()) {
+		t.Errorf("after the rotation pages have the former key, %v", err)
 	}
 }
 

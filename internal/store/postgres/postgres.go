@@ -66,6 +66,10 @@ type Options struct {
 	// Nothing is done in the background, and the schema must be that of this program.
 	Beside bool
 
+	// Observe is called after each transaction of changes of a collection that was committed, with
+	// their number; nil: it is not. It must not block.
+	Observe func(changes int)
+
 	// Alone opens the store if no server has it open, and keeps others from opening it.
 	Alone bool
 }
@@ -87,6 +91,9 @@ func open(ctx context.Context, url string, o Options) (_ *Store, err error) {
 		return nil, err
 	}
 	s := &Store{log: o.Logger, sweep: make(chan struct{}, 1), node: newNode()}
+	if s.groups.observe = o.Observe; o.Observe == nil {
+		s.groups.observe = func(int) {}
+	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

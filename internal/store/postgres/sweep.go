@@ -54,6 +54,9 @@ func (s *Store) sweepAll(ctx context.Context) {
 				if err := s.wipeAbandoned(ctx); err != nil && ctx.Err() == nil {
 					s.log.Error("wiping imports that ended failed", "error", err)
 				}
+				if err := s.ForgetFullBuckets(ctx); err != nil && ctx.Err() == nil {
+					s.log.Error("cleaning up the rates failed", "error", err)
+				}
 			}
 		case <-wake:
 		case <-ctx.Done():

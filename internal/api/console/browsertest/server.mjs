@@ -49,7 +49,7 @@ export class Server {
 
   /** Ends the server; reopen starts it again at the same address and on the same data. */
   async close() {
-    if (this.process.exitCode !== null) return;
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
     const ended = new Promise((resolve) => this.process.once("exit", resolve));
     this.process.kill("SIGTERM");
     await ended;

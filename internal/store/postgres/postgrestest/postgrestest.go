@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -230,22 +231,48 @@ func (s *Server) BecomeStandby(t testing.TB) {
 	s.Run(t)
 }
 
+// Pause stops all processes of the server where they are, as SIGSTOP does, until Resume or the end
+// of the test.
+func (s *Server) Pause(t testing.TB) {
+	t.Helper()
+	if !s.inUse() {
+		t.Fatal("the PostgreSQL server does not run")
+	}
+	t.Cleanup(s.Resume) // those that are stopped do not notice that the main process has ended
+	s.signal(syscall.SIGSTOP)
+}
+
+// Resume lets the processes that Pause stopped go on.
+func (s *Server) Resume() { s.signal(syscall.SIGCONT) }
+
+func (s *Server) signal(signal syscall.Signal) {
+	for _, pid := range s.processes() {
+		_ = syscall.Kill(pid, signal) // it may have ended
+	}
+}
+
 // inUse reports whether a process of the server is left: one is attached to its shared memory.
-func (s *Server) inUse() bool {
+func (s *Server) inUse() bool { return len(s.processes()) > 0 }
+
+// processes are the ids of the server's processes, the main process first. They work in the folder
+// of the data.
+func (s *Server) processes() (all []int) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
-		return false
+		return nil
 	}
 	for _, e := range entries {
-		if _, err := strconv.Atoi(e.Name()); err != nil {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
 			continue
 		}
 		if dir, err := os.Readlink(filepath.Join("/proc", e.Name(), "cwd")); err == nil &&
 			dir == s.data {
-			return true
+			all = append(all, pid)
 		}
 	}
-	return false
+	slices.Sort(all)
+	return all
 }
 
 // PID is the process id of the server's main process.

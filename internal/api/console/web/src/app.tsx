@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Waiting } from "./parts/notice.tsx";
+import { Cluster } from "./pages/cluster.tsx";
 import { Collection } from "./pages/collection.tsx";
 import { Collections } from "./pages/collections.tsx";
 import { Overview } from "./pages/overview.tsx";
@@ -57,6 +58,7 @@ function pages(session: Session, path: string | undefined): { name: string; titl
   const all = [{ name: "collections", title: "Collections" }];
   if (path === "try" || withPictures.some(session.may)) all.push({ name: "try", title: "Try it" });
   if (session.may("recollect:GetOverview")) all.push({ name: "overview", title: "Overview" });
+  if (session.may("recollect:GetCluster")) all.push({ name: "cluster", title: "Cluster" });
   return all;
 }
 
@@ -106,6 +108,8 @@ function Page({ name, place }: { name: string; place: Place }) {
   switch (name) {
     case "overview":
       return <Overview />;
+    case "cluster":
+      return <Cluster />;
     case "try":
       return <TryIt query={place.query} />;
     default:

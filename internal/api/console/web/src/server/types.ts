@@ -101,3 +101,22 @@ export interface Overview {
   Memory: { ResidentBytes?: number; HeapBytes: number };
   LastHour: (Counts & { Operation: string; Minutes: (Counts & { Start: string })[] })[];
 }
+
+/** A server, as it was at its last heartbeat. */
+export interface ClusterNode {
+  NodeId: string;
+  Host: string;
+  Address: string;
+  Version: string;
+  StartedAt: string;
+  Answering: boolean;
+  Alive: boolean;
+  SecondsSinceHeartbeat: number;
+  Collections: number;
+  Vectors: number;
+  Bytes: number;
+  VectorsBehind: number;
+  SecondsSinceCompared: number;
+}
+
+export interface Cluster { Shared: boolean; Nodes: ClusterNode[] }
