@@ -40,7 +40,7 @@ func command() *cobra.Command {
 	root.AddCommand(serveCommand(), keysCommand(), rolesCommand(), evalCommand(), backupCommand(),
 		restoreCommand(), exportCommand(), importArchiveCommand(), doctorCommand(),
 		importCommand(), searchCommand(), detectCommand(), compareCommand(), collectionsCommand(),
-		facesCommand(), usersCommand(), modelsCommand(), moveCommand())
+		facesCommand(), usersCommand(), duplicatesCommand(), groupCommand(), modelsCommand(), moveCommand())
 	markRuns(root)
 	return root
 }
