@@ -152,7 +152,15 @@ func measure(w io.Writer, engine *vision.Engine, shots []shot) {
 		"two pictures or more.\n\n", time.Now().UTC().Format(time.DateOnly), workload.CPUModel(),
 		runtime.GOMAXPROCS(0), runtime.GOOS, runtime.GOARCH, engine.Version(), len(shots),
 		len(people), several)
-	fmt.Fprint(w, "| method | least similarity | groups | precision | recall | F | V-measure | "+
+	fmt.Fprint(w, "**Precision** is the share of the pairs in one group that are of one person, "+
+		"**recall** the share of the pairs of one person that are in one group; ungrouped faces "+
+		"are groups of their own for the V-measure (Rosenberg and Hirschberg, 2007).\n"+
+		"**Pure** groups have faces of one person alone.\n\n"+
+		"`GroupFaces` is average link with the pairs that reach the threshold; all others count "+
+		"with the threshold's cosine less 0.1.\n"+
+		"In a larger collection more people look alike by chance: with ten times the faces there "+
+		"are a hundred times the pairs, and a threshold whose false match rate is a hundredth is "+
+		"as precise (packs/default/SIMILARITY.md).\n\n| method | least similarity | groups | precision | recall | F | V-measure | "+
 		"pure groups |\n|---|---|---|---|---|---|---|---|\n")
 	for _, m := range methods() {
 		for _, similarity := range []float32{80, 85, 90, 92, 95, 97, 98, 99, 99.3, 99.5} {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 
@@ -17,7 +16,7 @@ type method struct {
 }
 
 func methods() []method {
-	all := []method{
+	return []method{
 		{"connected components", func(n int, edges []face.Edge, e *vision.Engine,
 			s float32) [][]int32 {
 			return components(n, above(edges, e.Cosine(s)))
@@ -26,23 +25,25 @@ func methods() []method {
 			s float32) [][]int32 {
 			return whispers(n, above(edges, e.Cosine(s)))
 		}},
-		{"average link, all pairs above 0.15", func(n int, edges []face.Edge, e *vision.Engine,
+		{"average link of all pairs", func(n int, edges []face.Edge, e *vision.Engine,
 			s float32) [][]int32 {
 			return face.Group(n, edges, e.Cosine(s), 0.05)
 		}},
+		{"GroupFaces, others 0.2 less", func(n int, edges []face.Edge, e *vision.Engine,
+			s float32) [][]int32 {
+			c := e.Cosine(s)
+			return face.Group(n, above(edges, c), c, c-0.2)
+		}},
+		{"GroupFaces, edges from 0.1 less", func(n int, edges []face.Edge, e *vision.Engine,
+			s float32) [][]int32 {
+			c := e.Cosine(s)
+			return face.Group(n, above(edges, c-0.1), c, c-0.2)
+		}},
+		{"**GroupFaces**", func(n int, edges []face.Edge, e *vision.Engine,
+			s float32) [][]int32 {
+			return face.Groups(n, above(edges, e.Cosine(s)), e.Cosine(s))
+		}},
 	}
-	for _, below := range []float32{0, 0.05, 0.1, 0.15} {
-		for _, lack := range []float32{0.1, 0.2} {
-			all = append(all, method{
-				fmt.Sprintf("average link, edges from the cosine less %v, others %v less", below,
-					below+lack),
-				func(n int, edges []face.Edge, e *vision.Engine, s float32) [][]int32 {
-					c := e.Cosine(s)
-					return face.Group(n, above(edges, c-below), c, max(0, c-below-lack))
-				}})
-		}
-	}
-	return all
 }
 
 // components are the connected components.

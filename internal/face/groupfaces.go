@@ -14,25 +14,15 @@ const (
 	maxEdges        = 4_000_000
 )
 
-// How [Service.GroupFaces] uses [Group]. bench/groups measures other values.
-const (
-	// edgesBelow is how much lower than that of the threshold the cosine of an edge may be, so that
-	// the mean of a group counts its less similar pairs.
-	edgesBelow = 0.1
+// missingBelow is how much lower than the threshold the cosine of a pair is taken to be that is
+// less similar. bench/groups measures other values.
+const missingBelow = 0.1
 
-	// missingBelow is how much lower than that of an edge the cosine of other pairs is taken to be.
-	missingBelow = 0.1
-)
-
-// Groups returns the groups of n faces by the edges of their pairs: the method of
-// [Service.GroupFaces]. least is the cosine of its threshold. Edges with a cosine below that of
-// [EdgeCosine] must be left out.
+// Groups returns the groups of n faces by the pairs whose cosine is at least least: the method of
+// [Service.GroupFaces]. It is as good as average link over all pairs, and needs few of them.
 func Groups(n int, edges []Edge, least float32) [][]int32 {
-	return Group(n, edges, least, max(0, EdgeCosine(least)-missingBelow))
+	return Group(n, edges, least, least-missingBelow)
 }
-
-// EdgeCosine is the least cosine of the edges for [Groups].
-func EdgeCosine(least float32) float32 { return max(0, least-edgesBelow) }
 
 // GroupFacesRequest is the request of [Service.GroupFaces].
 type GroupFacesRequest struct {
@@ -80,7 +70,7 @@ func (s *Service) GroupFaces(ctx context.Context, req GroupFacesRequest) (*Group
 		return nil, err
 	}
 	least := engine.Cosine(req.Threshold)
-	edges, err := s.edges(ctx, c, keys, EdgeCosine(least))
+	edges, err := s.edges(ctx, c, keys, least)
 	if err != nil {
 		return nil, err
 	}
