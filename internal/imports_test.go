@@ -81,6 +81,7 @@ var mayImport = map[string][]string{
 		"/internal/engine/reference", "/internal/engine/verification", "/internal/engine/vision",
 		"/internal/source/s3", "/internal/store/postgres", "/internal/store/sqlite"},
 
+	"/recollecttest":          {}, // is a part of users' tests, and starts the program
 	"/conformance/clients/go": {}, // as any user's program
 	"/packaging":              {}, // tests of what is built for release, from outside
 }

@@ -40,7 +40,8 @@ func command() *cobra.Command {
 	root.AddCommand(serveCommand(), keysCommand(), rolesCommand(), evalCommand(), backupCommand(),
 		restoreCommand(), exportCommand(), importArchiveCommand(), doctorCommand(),
 		importCommand(), searchCommand(), detectCommand(), compareCommand(), collectionsCommand(),
-		facesCommand(), usersCommand(), modelsCommand(), moveCommand(), clusterCommand())
+		facesCommand(), usersCommand(), duplicatesCommand(), groupCommand(), modelsCommand(),
+		moveCommand(), clusterCommand())
 	markRuns(root)
 	return root
 }

@@ -197,6 +197,12 @@ func (s *show) object(v any) error {
 	return writeJSON(s.out, v)
 }
 
+// flush writes the rows of CSV so far.
+func (s *show) flush() error {
+	s.csv.Flush()
+	return s.csv.Error()
+}
+
 // note says something beside the table.
 func (s *show) note(text string) {
 	if s.output == outputTable {

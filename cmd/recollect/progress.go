@@ -35,8 +35,11 @@ func newProgress(w io.Writer, what string, total int) *progress {
 }
 
 // step counts one item, and draws at most ten times a second.
-func (p *progress) step() {
-	p.done++
+func (p *progress) step() { p.to(p.done + 1) }
+
+// to sets how many items are done, and draws at most ten times a second.
+func (p *progress) to(done int) {
+	p.done = done
 	now := time.Now()
 	if p.w == nil || p.done < p.total && now.Sub(p.drawn) < time.Second/10 {
 		return

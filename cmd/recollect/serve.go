@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -49,6 +51,11 @@ type serveConfig struct {
 	DeleteThumbnails bool // that earlier runs made
 
 	Formats []string // of pictures, beside JPEG and PNG
+
+	LazyModels bool // the server is ready before the networks are loaded
+
+	Seed             string // a number, for ids that repeat; empty: they are random
+	SeedExistingData bool   // the seed may be for data that is there
 
 	// host:port of unrestricted metrics; empty: on Listen, for this machine
 	Metrics string
@@ -127,6 +134,12 @@ func (c serveConfig) Validate() error {
 		faults = append(faults,
 			errors.New("--max-requests and --max-picture-requests must be 0 or more"))
 	}
+	if _, err := c.seed(); err != nil {
+		faults = append(faults, err)
+	}
+	if c.SeedExistingData && c.Seed == "" {
+		faults = append(faults, errors.New("--seed-existing-data needs --seed"))
+	}
 	faults = append(faults, validFormats(c.Formats))
 	for _, network := range c.TrustedProxies {
 		if _, err := parseNetwork(network); err != nil {
@@ -134,6 +147,19 @@ func (c serveConfig) Validate() error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// seed reads the seed; nil: there is none.
+func (c serveConfig) seed() (*uint64, error) {
+	if c.Seed == "" {
+		return nil, nil
+	}
+	n, err := strconv.ParseUint(c.Seed, 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("--seed %q is not a whole number from 0 to %d", c.Seed,
+			uint64(math.MaxUint64))
+	}
+	return &n, nil
 }
 
 // parseNetwork reads a network such as 10.0.0.0/8, or an address, which is a network of one
@@ -252,6 +278,15 @@ func (c *serveConfig) addFlags(flags *pflag.FlagSet) {
 			"kept and not shown")
 	flags.BoolVar(&c.DeleteThumbnails, "delete-thumbnails", false,
 		"delete the thumbnails that earlier runs made, before the server starts to listen")
+	flags.BoolVar(&c.LazyModels, "lazy-models", false,
+		"be ready before the networks are loaded, for tests: requests that need them wait, and a "+
+			"model pack that does not work is noticed late")
+	flags.StringVar(&c.Seed, "seed", "",
+		"number that makes the ids of faces repeat, for tests: the same requests, one after the "+
+			"other, get the same ids; a data folder that has data is rejected (default: ids are "+
+			"random)")
+	flags.BoolVar(&c.SeedExistingData, "seed-existing-data", false,
+		"allow --seed with a data folder, or a database, that has data")
 	flags.BoolVar(&c.LogJSON, "log-json", false, "write the log as JSON")
 }
 
@@ -293,6 +328,10 @@ func (c serveConfig) server() (server.Config, error) {
 	if err != nil {
 		return server.Config{}, err
 	}
+	seed, err := c.seed()
+	if err != nil {
+		return server.Config{}, err
+	}
 	return server.Config{
 		Version:    programVersion(),
 		Listen:     c.Listen,
@@ -311,6 +350,9 @@ func (c serveConfig) server() (server.Config, error) {
 
 		MasterKeyFile:    c.MasterKey,
 		DeleteThumbnails: c.DeleteThumbnails,
+		LazyModels:       c.LazyModels,
+		Seed:             seed,
+		SeedExistingData: c.SeedExistingData,
 
 		Clients:     clients,
 		Images:      c.s3(),

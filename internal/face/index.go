@@ -1,6 +1,9 @@
 package face
 
-import "context"
+import (
+	"cmp"
+	"context"
+)
 
 // Embedding is the vector of a face or a user, with its key.
 type Embedding struct {
@@ -26,6 +29,12 @@ type Index interface {
 	Search(ctx context.Context, c CollectionKey, query []float32, k int, least float32) ([]Hit,
 		error)
 
+	// Pairs returns pairs of the collection's vectors, in ascending order of their places, without
+	// the memory of all of them: a call compares vectors for seconds at most, and returns what it
+	// found. Calls that each begin after the last place of the one before find every pair of
+	// vectors that were there before the first call and were not changed or removed meanwhile.
+	Pairs(ctx context.Context, c CollectionKey, q PairQuery) (PairPage, error)
+
 	// Drop removes all vectors of a collection.
 	Drop(ctx context.Context, c CollectionKey) error
 }
@@ -34,6 +43,43 @@ type Index interface {
 type Hit struct {
 	Key    VectorKey
 	Cosine float32 // -1 to 1
+}
+
+// PairPlace is the place of a pair of vectors in the order of all pairs: that of the larger key, and
+// for equal ones that of the smaller. So the pairs of a vector that is added come after all others.
+// The place (key, key) is that after all pairs of a key.
+type PairPlace struct {
+	Key   VectorKey
+	Other VectorKey // the smaller
+}
+
+// Compare is negative if p is before q, and positive if it is after q.
+func (p PairPlace) Compare(q PairPlace) int {
+	return cmp.Or(cmp.Compare(p.Key, q.Key), cmp.Compare(p.Other, q.Other))
+}
+
+// PairQuery is a query for pairs of similar vectors.
+type PairQuery struct {
+	After PairPlace // only pairs after it; the zero value: from the first
+	Least float32   // the least cosine of a pair
+	Limit int       // at least 1
+
+	// Only pairs of two of these vectors, in ascending order; nil: of all.
+	Among []VectorKey
+}
+
+// Pair is two vectors and their cosine.
+type Pair struct {
+	PairPlace
+	Cosine float32 // -1 to 1
+}
+
+// PairPage is some of the pairs of a query.
+type PairPage struct {
+	Pairs []Pair    // at most Limit
+	Last  PairPlace // the page has all pairs up to it
+	More  bool      // there may be pairs after it
+	Share float64   // of all comparisons those up to Last, 0 to 1
 }
 
 // Position is a state of a collection's vectors in a store that several servers change. Each change

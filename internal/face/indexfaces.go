@@ -105,12 +105,12 @@ func (s *Service) newFaces(ctx context.Context, photo Photo, details []FaceDetai
 	}
 	faces := make([]Face, len(keep))
 	for i, k := range keep {
-		id, err := uuid.NewRandom()
+		id, err := s.newID()
 		if err != nil {
 			return nil, fmt.Errorf("make a face id: %w", err)
 		}
 		faces[i] = Face{
-			ID:          id.String(),
+			ID:          id,
 			BoundingBox: details[k].BoundingBox,
 			Confidence:  details[k].Confidence,
 			Vector:      vectors[i],

@@ -111,15 +111,7 @@ func (s *Service) queryFace(ctx context.Context, c Collection, id string) (Face,
 // searchFaces returns the faces of c nearest to query, without the face self (0: none).
 func (s *Service) searchFaces(ctx context.Context, c Collection, engine Engine, query []float32,
 	self FaceKey, b bounds) ([]Match, error) {
-	faces := gallery[FaceKey, Face]{
-		index:  s.faceIndex,
-		lookup: s.faces.FacesByKey,
-		// A face's key is never used again, so it can be removed without reading the store again.
-		remove: func(ctx context.Context, c CollectionKey, key FaceKey) error {
-			return s.faceIndex.Remove(ctx, c, VectorKey(key))
-		},
-	}
-	nearest, err := faces.nearest(ctx, c, query, self, engine.Cosine(b.threshold), b.most)
+	nearest, err := s.faceGallery().nearest(ctx, c, query, self, engine.Cosine(b.threshold), b.most)
 	if err != nil {
 		return nil, err
 	}
@@ -128,4 +120,16 @@ func (s *Service) searchFaces(ctx context.Context, c Collection, engine Engine, 
 		matches[i] = Match{Similarity: engine.Similarity(f.cosine), Face: f.value}
 	}
 	return matches, nil
+}
+
+// faceGallery is the gallery of faces.
+func (s *Service) faceGallery() gallery[FaceKey, Face] {
+	return gallery[FaceKey, Face]{
+		index:  s.faceIndex,
+		lookup: s.faces.FacesByKey,
+		// A face's key is never used again, so it can be removed without reading the store again.
+		remove: func(ctx context.Context, c CollectionKey, key FaceKey) error {
+			return s.faceIndex.Remove(ctx, c, VectorKey(key))
+		},
+	}
 }

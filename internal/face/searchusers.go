@@ -134,13 +134,7 @@ func (s *Service) SearchUsersByImage(ctx context.Context,
 // searchUsers returns the users of c nearest to query, without the user self (0: none).
 func (s *Service) searchUsers(ctx context.Context, c Collection, engine Engine, query []float32,
 	self UserKey, b bounds) ([]UserMatch, error) {
-	users := gallery[UserKey, User]{
-		index:  s.userIndex,
-		lookup: s.usersWithFaces,
-		// The user may have a face again meanwhile, so its vector is read again.
-		remove: s.userIndex.update,
-	}
-	nearest, err := users.nearest(ctx, c, query, self, engine.Cosine(b.threshold), b.most)
+	nearest, err := s.userGallery().nearest(ctx, c, query, self, engine.Cosine(b.threshold), b.most)
 	if err != nil {
 		return nil, err
 	}
@@ -149,6 +143,16 @@ func (s *Service) searchUsers(ctx context.Context, c Collection, engine Engine, 
 		matches[i] = UserMatch{Similarity: engine.Similarity(f.cosine), User: f.value}
 	}
 	return matches, nil
+}
+
+// userGallery is the gallery of users.
+func (s *Service) userGallery() gallery[UserKey, User] {
+	return gallery[UserKey, User]{
+		index:  s.userIndex,
+		lookup: s.usersWithFaces,
+		// The user may have a face again meanwhile, so its vector is read again.
+		remove: s.userIndex.update,
+	}
 }
 
 // usersWithFaces returns those of the users with these keys that have a face. A user whose last

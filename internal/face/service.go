@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
@@ -36,7 +38,7 @@ const (
 //
 // The methods are in files by what they act on: collections.go, tags.go, indexfaces.go,
 // listfaces.go, callersids.go, users.go, associatefaces.go, searchfaces.go, searchusers.go,
-// searchpicture.go, and for pictures that belong to no collection detectfaces.go and
+// searchpicture.go, duplicates.go, groupfaces.go, and for pictures that belong to no collection detectfaces.go and
 // comparefaces.go.
 type Service struct {
 	collections CollectionStore
@@ -49,6 +51,10 @@ type Service struct {
 	limits      Limits
 	thumbnails  bool
 	now         func() time.Time
+
+	newID func() (string, error)
+
+	grouping chan struct{} // has an element while faces are grouped
 }
 
 // Config is what a [Service] is made of.
@@ -63,6 +69,10 @@ type Config struct {
 
 	Limits     Limits // the zero value stands for [DefaultLimits]
 	Thumbnails bool   // make a thumbnail of each face that is indexed, and store it with the face
+
+	// NewID makes the ids of faces and the system ids of users: lower-case UUIDs, none twice. It is
+	// safe for concurrent use. nil: they are random.
+	NewID func() (string, error)
 }
 
 // NewService returns a service, or an error if there is no engine or two have the same version.
@@ -73,6 +83,9 @@ func NewService(cfg Config) (*Service, error) {
 	}
 	if cfg.Limits == (Limits{}) {
 		cfg.Limits = DefaultLimits()
+	}
+	if cfg.NewID == nil {
+		cfg.NewID = randomID
 	}
 	return &Service{
 		collections: cfg.Store,
@@ -85,7 +98,14 @@ func NewService(cfg Config) (*Service, error) {
 		limits:      cfg.Limits,
 		thumbnails:  cfg.Thumbnails,
 		now:         time.Now,
+		newID:       cfg.NewID,
+		grouping:    make(chan struct{}, 1),
 	}, nil
+}
+
+func randomID() (string, error) {
+	id, err := uuid.NewRandom()
+	return id.String(), err
 }
 
 // collection returns a collection. CodeNotFound if there is none.

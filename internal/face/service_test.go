@@ -46,10 +46,18 @@ func usersOf(store *sqlite.Store) *exact.Index {
 
 func newService(t *testing.T) *face.Service {
 	t.Helper()
+	s, _ := newServiceWith(t, func(x face.Index) face.Index { return x })
+	return s
+}
+
+// newServiceWith returns a service whose index of faces is wrapped.
+func newServiceWith(t *testing.T, wrap func(face.Index) face.Index) (*face.Service, face.Index) {
+	t.Helper()
 	store := openStore(t)
+	faces := wrap(exact.New(store, exact.Options{}))
 	s, err := face.NewService(face.Config{
 		Store:   store,
-		Faces:   exact.New(store, exact.Options{}),
+		Faces:   faces,
 		Users:   usersOf(store),
 		Engines: []face.Engine{enginetest.Engine("1.0")},
 	})
@@ -59,7 +67,7 @@ func newService(t *testing.T) *face.Service {
 	if _, err := create(t.Context(), s, realm, "people"); err != nil {
 		t.Fatal(err)
 	}
-	return s
+	return s, faces
 }
 
 // create creates a collection.

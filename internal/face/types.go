@@ -53,6 +53,7 @@ type FaceFilter struct {
 	ImageIDs         []string // only faces of these pictures, if not nil
 	ExternalImageIDs []string // only faces with one of these external ids, if not nil
 	UserID           string   // only faces of this user, if not empty
+	WithoutUser      bool     // only faces that belong to no user
 }
 
 // Landmark is a named point of a face. X and Y are ratios of the upright picture's width and

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
@@ -59,11 +57,11 @@ func (s *Service) CreateUser(ctx context.Context, req CreateUserRequest) error {
 	if err != nil {
 		return err
 	}
-	id, err := uuid.NewRandom()
+	id, err := s.newID()
 	if err != nil {
 		return fmt.Errorf("make a user's system id: %w", err)
 	}
-	u := User{ID: req.UserID, SystemID: id.String(), CreatedAt: s.now().Truncate(time.Millisecond)}
+	u := User{ID: req.UserID, SystemID: id, CreatedAt: s.now().Truncate(time.Millisecond)}
 	err = s.users.CreateUser(ctx, c.Key, u, s.once(c, "CreateUser", req.Token, req.UserID),
 		s.limits.UsersPerCollection)
 	if recollect.CodeOf(err) == recollect.CodeConflict {

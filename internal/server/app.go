@@ -45,6 +45,7 @@ type App struct {
 	server   *frontServer
 	recorder *metrics.Recorder
 	activity *admin.Activity
+	loading  *loading // nil: the engines were loaded by Open
 	closers  closers
 	floor    []byte
 }
@@ -62,7 +63,14 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (a *App, err error)
 }
 
 func (a *App) open(ctx context.Context) error {
+	if err := a.cfg.checkSeed(); err != nil {
+		return err
+	}
 	store, err := a.openStore(ctx)
+	if err != nil {
+		return err
+	}
+	newID, err := a.cfg.newIDs(ctx, store)
 	if err != nil {
 		return err
 	}
@@ -85,7 +93,11 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	engines, err := a.openEngines()
+	members, err := a.join(ctx, store.nodes, faces, users)
+	if err != nil {
+		return err
+	}
+	engines, adminRoutes, err := a.enginesAndRoutes(store, identities, members)
 	if err != nil {
 		return err
 	}
@@ -93,14 +105,11 @@ func (a *App) open(ctx context.Context) error {
 		Store:      store,
 		Faces:      faces.Index,
 		Users:      users.Index,
-		Engines:    asEngines(engines),
+		Engines:    engines,
 		Limits:     a.cfg.Quotas,
 		Thumbnails: a.cfg.Thumbnails,
+		NewID:      newID,
 	})
-	if err != nil {
-		return err
-	}
-	members, err := a.join(ctx, store.nodes, faces, users)
 	if err != nil {
 		return err
 	}
@@ -127,13 +136,12 @@ func (a *App) open(ctx context.Context) error {
 		Clients:    a.cfg.Clients,
 	})
 	counted := a.recorder.InFlight(api)
-	routes := a.adminRoutes(store, identities, engines, members)
 	a.front.open(store, counted, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if api.IsOwnPath(r.URL.Path) {
 			counted.ServeHTTP(w, r)
 			return
 		}
-		routes.ServeHTTP(w, r)
+		adminRoutes.ServeHTTP(w, r)
 	}), a.recorder.InFlight(tokens))
 	return nil
 }
@@ -199,8 +207,29 @@ func (a *App) openEngines() ([]*vision.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.closers.add("the engines", func() error { return closeEngines(engines) })
 	return engines, nil
+}
+
+// enginesAndRoutes loads the engines and makes the operator's routes, which describe them. With lazy
+// models both are there at once, and wait for the networks where they need them; a pack that does
+// not load ends the server then.
+func (a *App) enginesAndRoutes(store *record, identities *iam.Service,
+	members *cluster.Membership) ([]face.Engine, http.Handler, error) {
+	if !a.cfg.LazyModels {
+		engines, err := a.openEngines()
+		if err != nil {
+			return nil, nil, err
+		}
+		a.closers.add("the engines", func() error { return closeEngines(engines) })
+		return asEngines(engines), a.adminRoutes(store, identities, engines, members), nil
+	}
+	l := load(a.openEngines)
+	a.closers.add("the engines", l.close)
+	a.loading = l
+	promised, err := l.promised(a.cfg.Library)
+	return promised, l.whenLoaded(func(engines []*vision.Engine) http.Handler {
+		return a.adminRoutes(store, identities, engines, members)
+	}), err
 }
 
 func (a *App) adminRoutes(store *record, identities *iam.Service, engines []*vision.Engine,
@@ -229,9 +258,18 @@ func (a *App) adminRoutes(store *record, identities *iam.Service, engines []*vis
 // flight at the end of the grace period, or if a part could not be closed.
 func (a *App) Run(ctx context.Context) error {
 	defer runtime.KeepAlive(a.floor)
+	failed := make(chan error, 1)
+	if a.loading != nil {
+		go func() {
+			if _, err := a.loading.wait(ctx); err != nil && ctx.Err() == nil {
+				failed <- err
+			}
+		}()
+	}
 	var err error
 	select {
 	case err = <-a.server.served:
+	case err = <-failed:
 	case <-ctx.Done():
 		a.log.Info("stopping", "at_most", a.server.grace)
 	}

@@ -30,6 +30,16 @@ type Config struct {
 	Thumbnails       bool // are made of indexed faces, and served
 	DeleteThumbnails bool // of earlier runs; excludes Thumbnails
 
+	// LazyModels says that the server is ready before the networks are loaded. Requests that need
+	// them wait.
+	LazyModels bool
+
+	// Seed makes the ids of faces and users repeat, for tests: the same requests, one after the
+	// other, get the same ids. nil: ids are random. Data that is there already is rejected unless
+	// SeedExistingData.
+	Seed             *uint64
+	SeedExistingData bool
+
 	Clients     clientaddr.Resolver
 	Images      S3Config
 	Rates       rekognition.Rates

@@ -29,6 +29,7 @@ type store interface {
 	Ping(ctx context.Context) error
 	SettingOrCreate(ctx context.Context, name string, create func() []byte) ([]byte, error)
 	DeleteThumbnails(ctx context.Context) (deleted int64, err error)
+	HighestFaceKey(ctx context.Context) (face.VectorKey, error)
 	Close() error
 }
 

@@ -41,6 +41,13 @@ func (s *Server) ownOperations() []ownOperation {
 		}
 		return "SearchFacesByImage"
 	}
+	duplicatesOf := func(input any) string {
+		in, ok := input.(*wire.FindDuplicatesRequest)
+		if ok && deref(in.SearchFor) == wire.SearchForUsers {
+			return "SearchUsers"
+		}
+		return "SearchFaces"
+	}
 	always := func(name string) func(any) string { return func(any) string { return name } }
 	one := on(collection("CollectionId"))
 	return []ownOperation{
@@ -78,6 +85,21 @@ func (s *Server) ownOperations() []ownOperation {
 				in.CollectionId = &id
 			}),
 			countsAs: always("ListFaces")},
+		// It compares for seconds on all cores, as long as many pictures take.
+		{operation: operation{"FindDuplicates", networks, one, noObjects, bind(s.findDuplicates)},
+			path:     "collections/{id}/duplicates",
+			newInput: func() any { return new(wire.FindDuplicatesRequest) },
+			takeID: takeID(func(in *wire.FindDuplicatesRequest, id string) {
+				in.CollectionId = &id
+			}),
+			countsAs: duplicatesOf},
+		{operation: operation{"GroupFaces", networks, one, noObjects, bind(s.groupFaces)},
+			path:     "collections/{id}/groups",
+			newInput: func() any { return new(wire.GroupFacesRequest) },
+			takeID: takeID(func(in *wire.GroupFacesRequest, id string) {
+				in.CollectionId = &id
+			}),
+			countsAs: always("SearchFaces")},
 	}
 }
 

@@ -23,6 +23,127 @@ var (
 	callersResultsRule = rule{min: 1, max: 4096}
 )
 
+// The values of FindDuplicatesRequest.LeaveOut.
+const (
+	LeaveOutSameUser            = "SAME_USER"
+	LeaveOutSameImage           = "SAME_IMAGE"
+	LeaveOutSameExternalImageId = "SAME_EXTERNAL_IMAGE_ID"
+)
+
+var (
+	leaveOutRule  = rule{min: 0, max: 3}
+	leaveOutsRule = rule{min: noMin, max: noMax, enum: []string{LeaveOutSameUser,
+		LeaveOutSameImage, LeaveOutSameExternalImageId}}
+)
+
+// FindDuplicatesRequest is the input of FindDuplicates.
+type FindDuplicatesRequest struct {
+	// That of the path.
+	CollectionId *string `json:"CollectionId,omitzero"`
+	// FACES or USERS; FACES if absent.
+	SearchFor *string `json:"SearchFor,omitzero"`
+	// 0 to 100; 99 if absent.
+	SimilarityThreshold *Float `json:"SimilarityThreshold,omitzero"`
+	// Pairs of faces that are left out: SAME_USER, SAME_IMAGE, SAME_EXTERNAL_IMAGE_ID.
+	LeaveOut []string `json:"LeaveOut,omitzero"`
+	// 1 to 4096; 4096 if absent.
+	MaxResults *int32 `json:"MaxResults,omitzero"`
+	// At most 255 characters. That of a last page is for the pairs of what was added since.
+	NextToken *string `json:"NextToken,omitzero"`
+}
+
+func (v *FindDuplicatesRequest) reset() { *v = FindDuplicatesRequest{} }
+
+func (v *FindDuplicatesRequest) check(c *checker) {
+	c.required("collectionId", v.CollectionId != nil)
+	c.text("collectionId", v.CollectionId, &collectionIdRule)
+	c.text("searchFor", v.SearchFor, &searchForRule)
+	checkNumber(c, "similarityThreshold", v.SimilarityThreshold, &percentRule)
+	c.texts("leaveOut", v.LeaveOut, &leaveOutRule, &leaveOutsRule)
+	checkNumber(c, "maxResults", v.MaxResults, &callersResultsRule)
+	c.text("nextToken", v.NextToken, &paginationTokenRule)
+}
+
+// FindDuplicatesResponse is the output of FindDuplicates. One of the lists is there; it may be empty
+// although there are more pages.
+type FindDuplicatesResponse struct {
+	FaceModelVersion *string    `json:"FaceModelVersion,omitzero"`
+	FacePairs        []FacePair `json:"FacePairs,omitzero"`
+	UserPairs        []UserPair `json:"UserPairs,omitzero"`
+	// How much of the collection was compared so far, 0 to 100.
+	PercentComplete *Float `json:"PercentComplete,omitzero"`
+	// Absent on the last page.
+	NextToken *string `json:"NextToken,omitzero"`
+	// On the last page alone: the NextToken of a later request for the pairs of what is added next.
+	ResumeToken *string `json:"ResumeToken,omitzero"`
+}
+
+func (v *FindDuplicatesResponse) reset() { *v = FindDuplicatesResponse{} }
+
+var (
+	facesOfAGroupRule = rule{min: 2, max: 100}
+	groupsRule        = rule{min: 1, max: 1000}
+)
+
+// GroupFacesRequest is the input of GroupFaces.
+type GroupFacesRequest struct {
+	// That of the path.
+	CollectionId *string `json:"CollectionId,omitzero"`
+	// 0 to 100; 95 if absent.
+	SimilarityThreshold *Float `json:"SimilarityThreshold,omitzero"`
+	// Least number of faces of a group, 2 to 100; 2 if absent.
+	MinFaces *int32 `json:"MinFaces,omitzero"`
+	// 1 to 1000; 100 if absent.
+	MaxGroups *int32 `json:"MaxGroups,omitzero"`
+}
+
+func (v *GroupFacesRequest) reset() { *v = GroupFacesRequest{} }
+
+func (v *GroupFacesRequest) check(c *checker) {
+	c.required("collectionId", v.CollectionId != nil)
+	c.text("collectionId", v.CollectionId, &collectionIdRule)
+	checkNumber(c, "similarityThreshold", v.SimilarityThreshold, &percentRule)
+	checkNumber(c, "minFaces", v.MinFaces, &facesOfAGroupRule)
+	checkNumber(c, "maxGroups", v.MaxGroups, &groupsRule)
+}
+
+// GroupFacesResponse is the output of GroupFaces.
+type GroupFacesResponse struct {
+	FaceModelVersion *string `json:"FaceModelVersion,omitzero"`
+	// The largest first, at most MaxGroups.
+	Groups []FaceGroup `json:"Groups,omitzero"`
+	// All groups, also those beyond MaxGroups.
+	GroupCount *int32 `json:"GroupCount,omitzero"`
+	// Faces of the collection that belong to no user.
+	FaceCount *int32 `json:"FaceCount,omitzero"`
+	// Of them, those in groups.
+	GroupedFaceCount *int32 `json:"GroupedFaceCount,omitzero"`
+}
+
+func (v *GroupFacesResponse) reset() { *v = GroupFacesResponse{} }
+
+// FaceGroup is faces that are likely to be of one person.
+type FaceGroup struct {
+	// The most typical first, at most 100: as many as a user can have.
+	Faces []Face `json:"Faces,omitzero"`
+	// All faces of the group.
+	FaceCount *int32 `json:"FaceCount,omitzero"`
+}
+
+// FacePair is a pair of similar faces: the one that was added first, and the other.
+type FacePair struct {
+	Similarity *Float `json:"Similarity,omitzero"`
+	Face       *Face  `json:"Face,omitzero"`
+	OtherFace  *Face  `json:"OtherFace,omitzero"`
+}
+
+// UserPair is a pair of similar users: the one that was created first, and the other.
+type UserPair struct {
+	Similarity *Float       `json:"Similarity,omitzero"`
+	User       *MatchedUser `json:"User,omitzero"`
+	OtherUser  *MatchedUser `json:"OtherUser,omitzero"`
+}
+
 // CallersIds are ids of faces as a caller has them: lists of face ids, of image ids or of external
 // image ids, of which one is there.
 type CallersIds struct {

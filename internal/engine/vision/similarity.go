@@ -95,3 +95,16 @@ func fromOrdinal(n int64) float32 {
 	}
 	return math.Float32frombits(uint32(n))
 }
+
+// Scale is the scale of similarities of a model pack, without its networks: that of an [Engine] of
+// the pack.
+type Scale struct{ curve curve }
+
+// NewScale returns the scale of a pack, of which the manifest alone may be loaded.
+func NewScale(p *pack.Pack) Scale { return Scale{newCurve(p.Similarity)} }
+
+// Similarity is [Engine.Similarity].
+func (s Scale) Similarity(cosine float32) float32 { return s.curve.similarity(cosine) }
+
+// Cosine is [Engine.Cosine].
+func (s Scale) Cosine(similarity float32) float32 { return s.curve.cosine(similarity) }

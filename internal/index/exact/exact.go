@@ -77,6 +77,7 @@ type Index struct {
 	tally    Tally
 	loads    chan struct{} // has one element for each running load
 	cores    chan struct{} // has one element for each slab that loads are making
+	joins    chan struct{} // has one element while vectors are compared for pairs
 
 	ctx   context.Context // of the loads; ended by Close
 	end   context.CancelFunc
@@ -130,6 +131,7 @@ func New(source Source, o Options) *Index {
 		log:      o.Log,
 		loads:    make(chan struct{}, runtime.GOMAXPROCS(0)),
 		cores:    make(chan struct{}, runtime.GOMAXPROCS(0)),
+		joins:    make(chan struct{}, 1),
 		entries:  map[face.CollectionKey]*entry{},
 		recent:   list.New(),
 	}
@@ -208,11 +210,41 @@ func (x *Index) Drop(_ context.Context, c face.CollectionKey) error {
 // it returns, and the load continues.
 func (x *Index) Search(ctx context.Context, c face.CollectionKey, query []float32, k int,
 	least float32) ([]face.Hit, error) {
-	hits, err := x.search(ctx, c, query, k, least)
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("search the index: %w", err)
+	}
+	if k <= 0 {
+		return nil, nil
+	}
+	var hits []face.Hit
+	err := x.use(ctx, c, func(g *gallery) (err error) {
+		hits, err = g.search(ctx, query, k, least)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("search the index: %w", err)
 	}
 	return hits, nil
+}
+
+// Pairs implements [face.Index]. One call at a time compares vectors, on all cores; others wait.
+func (x *Index) Pairs(ctx context.Context, c face.CollectionKey, q face.PairQuery) (face.PairPage,
+	error) {
+	select {
+	case x.joins <- struct{}{}:
+		defer func() { <-x.joins }()
+	case <-ctx.Done():
+		return face.PairPage{}, fmt.Errorf("find pairs in the index: %w", ctx.Err())
+	}
+	var page face.PairPage
+	err := x.use(ctx, c, func(g *gallery) (err error) {
+		page, err = g.pairs(ctx, q)
+		return err
+	})
+	if err != nil {
+		return face.PairPage{}, fmt.Errorf("find pairs in the index: %w", err)
+	}
+	return page, nil
 }
 
 // Load waits until a collection is in memory, and begins to read it if nothing has.
@@ -244,42 +276,36 @@ func (x *Index) Vectors(c face.CollectionKey) (n int, ok bool) {
 	return n, true
 }
 
-func (x *Index) search(ctx context.Context, c face.CollectionKey, query []float32, k int,
-	least float32) ([]face.Hit, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if k <= 0 {
-		return nil, nil
-	}
+// use calls f with a collection in memory. It calls f again with the current content if the
+// collection was dropped meanwhile, or if a damaged file was found and repaired.
+func (x *Index) use(ctx context.Context, c face.CollectionKey, f func(*gallery) error) error {
 	for tries := 0; ; tries++ {
-		hits, err := x.try(ctx, c, query, k, least)
+		err := x.try(ctx, c, f)
 		var d *damage
 		if errors.Is(err, errDropped) || errors.As(err, &d) && tries < maxRepairs {
-			continue // with the current content
+			continue
 		}
-		return hits, err
+		return err
 	}
 }
 
-// try searches a collection once. A damaged file that it finds is repaired for the next try.
-func (x *Index) try(ctx context.Context, c face.CollectionKey, query []float32, k int,
-	least float32) ([]face.Hit, error) {
+// try calls f once. A damaged file that it finds is repaired for the next try.
+func (x *Index) try(ctx context.Context, c face.CollectionKey, f func(*gallery) error) error {
 	//nolint:contextcheck // other searches share the read, so it has the index's context
 	e, err := x.acquire(c)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer x.release(e)
 	if err := e.wait(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	hits, err := e.gallery.search(ctx, query, k, least)
+	err = f(&e.gallery)
 	var d *damage
 	if errors.As(err, &d) {
 		x.repair(e, d)
 	}
-	return hits, err
+	return err
 }
 
 // wait waits for the end of an entry's load and returns its error.

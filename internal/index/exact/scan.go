@@ -63,7 +63,7 @@ func (s *slab) scanSlots(t *task, n, base int, w *workspace, later *[]candidate)
 		}
 		return compared, nil
 	}
-	for _, slot := range s.second(t, s.first(t, n, w), base, w, later) {
+	for _, slot := range s.second(t, s.first(t.probe, t.bar(), n, w), base, w, later) {
 		if err := s.compare(t, int(slot)); err != nil {
 			return compared, err
 		}
@@ -72,14 +72,14 @@ func (s *slab) scanSlots(t *task, n, base int, w *workspace, later *[]candidate)
 	return compared, nil
 }
 
-// first returns those of the first n slots that the signs cannot rule out, and writes the sums of
-// all slots.
-func (s *slab) first(t *task, n int, w *workspace) []uint16 {
-	p, c := t.probe, t.probe.coder
+// first returns those of the first n slots that the signs cannot rule out to have at least a cosine,
+// and writes the sums of all slots.
+func (s *slab) first(p *probe, least float32, n int, w *workspace) []uint16 {
+	c := p.coder
 	blocks := (n + blockSlots - 1) / blockSlots
 	sums, masks := w.sums[:blocks*blockSlots], w.masks[:blocks]
 	c.kernels.sums(sums, s.signs, p.tables, c.rows())
-	p.mayReach(masks, sums, s.sign, t.bar())
+	p.mayReach(masks, sums, s.sign, least)
 	if rest := n % blockSlots; rest != 0 {
 		masks[blocks-1] &= 1<<rest - 1
 	}

@@ -132,6 +132,32 @@ func (s *Source) Nearest(c face.CollectionKey, query []float32, k int, least flo
 	return hits[:min(max(k, 0), len(hits))]
 }
 
+// Pairs returns the pairs of a query, all of them, by comparing all vectors.
+func (s *Source) Pairs(c face.CollectionKey, q face.PairQuery) []face.Pair {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	keys := slices.Sorted(maps.Keys(s.collections[c]))
+	if q.Among != nil {
+		keys = slices.DeleteFunc(keys, func(k face.VectorKey) bool {
+			return !slices.Contains(q.Among, k)
+		})
+	}
+	var pairs []face.Pair
+	for i, key := range keys {
+		for _, other := range keys[:i] {
+			at := face.PairPlace{Key: key, Other: other}
+			var dot float32
+			for n, x := range s.collections[c][key] {
+				dot += x * s.collections[c][other][n]
+			}
+			if dot >= q.Least && at.Compare(q.After) > 0 {
+				pairs = append(pairs, face.Pair{PairPlace: at, Cosine: dot})
+			}
+		}
+	}
+	return pairs
+}
+
 // vector returns a random unit vector of numbers ±1/4. The dot products of such vectors are exact
 // in any order of additions, and many are equal.
 func vector(random *rand.Rand) []float32 {
@@ -170,6 +196,8 @@ func RunFollowing(t *testing.T, open func(t *testing.T, source *Source) face.Ind
 		{"Dimension", testDimension},
 		{"NotANumber", testNotANumber},
 		{"Cancelled", testCancelled},
+		{"Pairs", testPairs},
+		{"PairsOfChanges", testPairsOfChanges},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -416,5 +444,103 @@ func testCancelled(t *testing.T, x face.Index, s *Source) {
 		if hits := search(t, x, 1, v, 10, -1); len(hits) != 1 {
 			t.Errorf("the next search: %v", hits)
 		}
+	}
+}
+
+// pairs reads all pages of a query.
+func pairs(t *testing.T, x face.Index, c face.CollectionKey, q face.PairQuery) []face.Pair {
+	t.Helper()
+	var all []face.Pair
+	for {
+		page, err := x.Pairs(t.Context(), c, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page.Pairs) > q.Limit || page.Share < 0 || page.Share > 1 ||
+			page.Last.Compare(q.After) < 0 || page.More && page.Last == q.After {
+			t.Fatalf("after %v: %d pairs, of %d at most, up to %v, more: %v, %v of all", q.After,
+				len(page.Pairs), q.Limit, page.Last, page.More, page.Share)
+		}
+		all = append(all, page.Pairs...)
+		q.After = page.Last
+		if !page.More {
+			return all
+		}
+	}
+}
+
+func testPairs(t *testing.T, x face.Index, s *Source) {
+	random := newRandom(t)
+	if got := pairs(t, x, 1, face.PairQuery{Limit: 10, Least: -1}); len(got) != 0 {
+		t.Errorf("%d pairs in an empty collection", len(got))
+	}
+	var all []face.Embedding
+	for key := range 700 {
+		all = append(all, face.Embedding{Key: face.VectorKey(2*key + 1), Vector: vector(random)})
+	}
+	clear(all[17].Vector)
+	clear(all[19].Vector)
+	all[300].Vector = slices.Clone(all[20].Vector)
+	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	put(t, x, s, 1, all...)
+	put(t, x, s, 2, face.Embedding{Key: 2, Vector: all[3].Vector})
+	var some []face.VectorKey
+	for key := range face.VectorKey(1500) {
+		if random.IntN(3) == 0 {
+			some = append(some, key)
+		}
+	}
+	for _, q := range []face.PairQuery{
+		{Least: 1, Limit: 10}, {Least: 1, Limit: 4096}, {Least: 0.75, Limit: 7},
+		{Least: 0.75, Limit: 100_000}, {Least: 0.5, Limit: 500}, {Least: 0, Limit: 40_000},
+		{Least: -1, Limit: 100_000}, {Least: 2, Limit: 1}, {Least: float32(math.NaN()), Limit: 1},
+		{Least: 0.5, Limit: 50, Among: some}, {Least: 0.5, Limit: 50, Among: []face.VectorKey{}},
+		{Least: 0.5, Limit: 99, After: face.PairPlace{Key: 801, Other: 400}},
+		{Least: 0.5, Limit: 99, After: face.PairPlace{Key: 801, Other: 801}},
+		{Least: 0.5, Limit: 99, After: face.PairPlace{Key: 1399, Other: 1399}},
+	} {
+		got, want := pairs(t, x, 1, q), s.Pairs(1, q)
+		if !slices.Equal(got, want) {
+			t.Errorf("%+v: %d pairs, want %d", q, len(got), len(want))
+		}
+	}
+}
+
+// Pairs of what was added, replaced or removed between two pages are those of the new content.
+func testPairsOfChanges(t *testing.T, x face.Index, s *Source) {
+	random := newRandom(t)
+	same := vector(random)
+	add := func(keys ...face.VectorKey) {
+		var all []face.Embedding
+		for _, key := range keys {
+			all = append(all, face.Embedding{Key: key, Vector: slices.Clone(same)})
+		}
+		put(t, x, s, 1, all...)
+	}
+	add(1, 2, 3, 4)
+	q := face.PairQuery{Least: 0.9, Limit: 2}
+	page, err := x.Pairs(t.Context(), 1, q)
+	if err != nil || len(page.Pairs) != 2 || page.Last != (face.PairPlace{Key: 3, Other: 1}) {
+		t.Fatalf("%+v: %v", page, err)
+	}
+	remove(t, x, s, 1, 2)
+	add(5)
+	q.After = page.Last
+	if got, want := pairs(t, x, 1, q), s.Pairs(1, q); !slices.Equal(got, want) || len(got) != 5 {
+		t.Errorf("after the change: %v, want %v", got, want)
+	}
+	// A place behind all pairs is that of the pairs of what is added next.
+	q.After = face.PairPlace{Key: 5, Other: 5}
+	if got := pairs(t, x, 1, q); len(got) != 0 {
+		t.Errorf("behind the last: %v", got)
+	}
+	add(6)
+	if got := pairs(t, x, 1, q); len(got) != 4 || got[0].Key != 6 {
+		t.Errorf("with the vector that was added: %v", got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := x.Pairs(ctx, 1, q); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
 	}
 }

@@ -205,25 +205,43 @@ const maxTries = 10
 // Search implements [face.Index].
 func (x *Index) Search(ctx context.Context, c face.CollectionKey, query []float32, k int,
 	least float32) ([]face.Hit, error) {
+	if there, err := x.refresh(ctx, c); err != nil || !there {
+		return nil, err
+	}
+	return x.exact.Search(ctx, c, query, k, least)
+}
+
+// Pairs implements [face.Index].
+func (x *Index) Pairs(ctx context.Context, c face.CollectionKey, q face.PairQuery) (face.PairPage,
+	error) {
+	if there, err := x.refresh(ctx, c); err != nil || !there {
+		return face.PairPage{Last: q.After, Share: 1}, err
+	}
+	return x.exact.Pairs(ctx, c, q)
+}
+
+// refresh makes memory have all that was committed to a collection before the call. there is false
+// if the collection was deleted.
+func (x *Index) refresh(ctx context.Context, c face.CollectionKey) (there bool, err error) {
 	for range maxTries {
 		// What is being loaded may have been read before the search came; the update after it is
 		// not.
 		if err := x.exact.Load(ctx, c); err != nil {
-			return nil, err
+			return false, err
 		}
 		err := x.update(ctx, c)
 		if errors.Is(err, errReload) {
 			continue
 		}
 		if isGone(err) {
-			return nil, nil
+			return false, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("bring the index up to date: %w", err)
+			return false, fmt.Errorf("bring the index up to date: %w", err)
 		}
-		return x.exact.Search(ctx, c, query, k, least)
+		return true, nil
 	}
-	return nil, errors.New("the store loses its changes again and again")
+	return false, errors.New("the store loses its changes again and again")
 }
 
 // errReload says that a collection was dropped from memory and has to be loaded again.

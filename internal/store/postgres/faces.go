@@ -64,6 +64,9 @@ func (s *Store) Faces(ctx context.Context, c face.CollectionKey, filter face.Fac
 		and(" AND f.user_key = (SELECT key FROM users WHERE collection_key = $1 AND user_id = $%d)",
 			filter.UserID)
 	}
+	if filter.WithoutUser {
+		query += " AND f.user_key IS NULL"
+	}
 	if filter.After != "" {
 		after, ok := record.ParseID(filter.After)
 		if !ok {

@@ -166,6 +166,9 @@ func facesQuery(c face.CollectionKey, filter face.FaceFilter, limit int) (query 
 			":user)"
 		args = append(args, sql.Named("user", filter.UserID))
 	}
+	if filter.WithoutUser {
+		where += " AND +user_key IS NULL"
+	}
 	if filter.ImageIDs != nil {
 		id = "+face_id"
 		where += " AND image_id IN (SELECT unhex(value, '-') FROM json_each(:images))"

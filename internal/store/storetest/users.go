@@ -236,6 +236,15 @@ func testChangeUser(t *testing.T, s face.Store) {
 		got[faces[2].Key].UserID != "u" || got[faces[3].Key].UserID != "" {
 		t.Errorf("FacesByKey: %v, %v", got, err)
 	}
+	for _, page := range []int{1, 100} {
+		free, err := listAll(ctx, s, c.Key, face.FaceFilter{WithoutUser: true}, page)
+		owned := func(f face.Face) bool {
+			return f.UserID != "" || f.ID == faces[0].ID || f.ID == faces[2].ID || f.ID == faces[5].ID
+		}
+		if err != nil || len(free) != len(faces)-3 || slices.ContainsFunc(free, owned) {
+			t.Errorf("%d faces of no user, want %d: %v, %v", len(free), len(faces)-3, free, err)
+		}
+	}
 	both := face.FaceFilter{UserID: "u", IDs: []string{faces[0].ID, faces[5].ID, faces[1].ID}}
 	if got, err := s.Faces(ctx, c.Key, both, 10); err != nil ||
 		!slices.Equal(ids(got), []string{faces[0].ID}) {

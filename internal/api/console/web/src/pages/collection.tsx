@@ -12,6 +12,7 @@ import { CollectionTags } from "./collectiontags.tsx";
 import { CreateCollection } from "./createcollection.tsx";
 import { DeleteCollection } from "./deletecollection.tsx";
 import { Faces } from "./faces.tsx";
+import { People } from "./people.tsx";
 import { Users } from "./users.tsx";
 
 /** One collection. What is offered is what the key may do to this one. */
@@ -41,7 +42,7 @@ export function Collection({ id, query }: { id: string; query: URLSearchParams }
     );
   }
   const collection = described.value;
-  const offered: [string, string, string][] = [["faces", "Faces", "ListFaces"], ["users", "Users", "ListUsers"], ["details", "Tags", "DescribeCollection"]];
+  const offered: [string, string, string][] = [["faces", "Faces", "ListFaces"], ["people", "People", "SearchFaces"], ["users", "Users", "ListUsers"], ["details", "Tags", "DescribeCollection"]];
   const tabs = offered.filter(([, , operation]) => may?.(operation));
   const user = query.get("user") ?? "";
   const part = tabs.find(([name]) => name === (query.get("part") ?? "faces"))?.[0] ?? tabs[0]?.[0];
@@ -74,6 +75,7 @@ export function Collection({ id, query }: { id: string; query: URLSearchParams }
             {tabs.map(([name, title]) => <a key={name} href={address(["collections", id], { part: name === "faces" ? "" : name })} aria-current={name === part ? "page" : undefined}>{title}</a>)}
           </nav>
           {part === "faces" && <Faces key={user} collection={id} user={user} may={may} onChanged={described.reload} />}
+          {part === "people" && collection && <People collection={id} version={collection.FaceModelVersion} may={may} onChanged={described.reload} />}
           {part === "users" && <Users collection={id} may={may} onChanged={described.reload} />}
           {part === "details" && collection && (
             <>

@@ -45,6 +45,9 @@ export interface SearchPictureAnswer {
   SearchedFaces: { FaceDetail: FaceDetail; FaceMatches?: FaceMatch[]; UserMatches?: UserMatch[] }[];
   UnsearchedFaces: { FaceDetail: FaceDetail; Reasons: string[]; Explanations: string[] }[];
 }
+
+/** Groups of faces that belong to no user, the largest first. The counts are those of all groups and faces. */
+export interface GroupsAnswer { Groups: { Faces: Face[]; FaceCount: number }[]; GroupCount: number; FaceCount: number; GroupedFaceCount: number }
 export interface IndexAnswer {
   FaceRecords: { Face: Face; FaceDetail: FaceDetail }[];
   UnindexedFaces: { Reasons: string[]; FaceDetail: FaceDetail }[];
