@@ -292,7 +292,7 @@ func TestLoadReportsEveryFault(t *testing.T) {
 		text string
 		want []string
 	}{
-		{`{}`, []string{"issuers: names none"}},
+		{`{}`, []string{"issuers: there is none"}},
 		{`{"issuers":[{"issuer":"id","audiences":[],"jwks":""},` +
 			`{"issuer":"https://a","audiences":[""],"jwks":"http://id.example.com/keys"},` +
 			`{"issuer":"https://a","audiences":["a"],"jwks":"ftp://127.0.0.1/keys"}]}`,

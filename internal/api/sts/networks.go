@@ -14,8 +14,7 @@ const (
 	unsignedPerSecond = 20
 	unsignedBurst     = 100
 
-	// minBuckets is the number of buckets up to which idle ones are not deleted, and maxBuckets the
-	// number from which on networks that are new have one together.
+	// Up to minBuckets, idle buckets are not deleted. From maxBuckets on, new networks share one.
 	minBuckets = 1024
 	maxBuckets = 64 << 10
 
@@ -87,8 +86,8 @@ func (n *networks) allow(client netip.Addr, now time.Time) bool {
 	return bucket.AllowN(now, 1)
 }
 
-// sweep deletes the buckets that are full, which are equal to new ones, once there are many. It
-// looks at all of them, and so does that once in a while.
+// sweep deletes the buckets that are full, which are equal to new ones, once there are many. As it
+// looks at all of them, it does so once in betweenSweeps at most.
 func (n *networks) sweep(now time.Time) {
 	if len(n.buckets) < minBuckets || now.Sub(n.swept) < betweenSweeps {
 		return
