@@ -191,6 +191,9 @@ func TestWhoIsLetIn(t *testing.T) {
 	if strings.Contains(d.log.String(), d.root.Secret) {
 		t.Error("the log has a secret")
 	}
+	if !strings.Contains(d.log.String(), "level=WARN") {
+		t.Error("no use of a key without its secret is a warning")
+	}
 }
 
 func TestOverview(t *testing.T) {

@@ -14,20 +14,17 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/recollect-dev/recollect/internal/api/authn"
 	"github.com/recollect-dev/recollect/internal/api/clientaddr"
+	"github.com/recollect-dev/recollect/internal/api/exchange"
 	"github.com/recollect-dev/recollect/internal/api/wire"
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
-	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // Identities finds access keys and authorizes requests.
@@ -127,79 +124,40 @@ func New(cfg Config) *Server {
 	return s
 }
 
-// exchange is one request with what the steps have found out about it.
-type exchange struct {
-	id        string
-	conn      connection
-	start     time.Time
-	keyID     string       // that the request names, whether its signature is valid or not
-	caller    authn.Caller // zero before the signature is verified
-	operation string
-}
-
 // ServeHTTP answers one request and logs it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{id: uuid.NewString(), conn: http.NewResponseController(w),
-		start: s.now()}
-	w.Header().Set("x-amzn-RequestId", x.id)
+	x := exchange.Begin(w.Header(), s.callers.Client(r), s.now())
 	var body []byte
 	err := rejectUnread(r, errSlowDown)
 	if s.admission.requests.TryAcquire(1) {
 		defer s.admission.requests.Release(1)
-		body, err = s.serve(x, w.Header(), r)
+		body, err = s.serve(x, w, r)
 	}
 	status, code := http.StatusOK, ""
 	if err != nil {
 		fault := faultOf(err)
 		status, code, body = fault.status, fault.name, fault.body()
-		if errors.Is(err, errBodyUnread) {
-			CloseConnection(w, r)
+		if errors.Is(err, exchange.ErrUnread) {
+			exchange.CloseConnection(w, r)
 		}
 	}
-	w.Header().Set("Content-Type", wire.MediaType)
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	//nolint:gosec // G705: the body is JSON, and the header says so
-	w.Write(body) // an error means that the client has disconnected
-
-	duration := s.now().Sub(x.start)
+	exchange.Write(w, wire.MediaType, status, body)
+	duration := s.now().Sub(x.Start)
 	s.observer.Observe(Outcome{
-		Operation: x.operation,
+		Operation: x.Operation,
 		Status:    status,
 		Exception: code,
 		Rejected:  errors.Is(err, errSlowDown),
 		Duration:  duration,
 	})
-	attrs := []slog.Attr{
-		slog.String("request_id", x.id),
-		slog.String("address", s.callers.Client(r).Address.String()),
-		slog.String("access_key_id", x.keyID),
-		slog.String("account", x.caller.Principal.Account),
-		slog.String("principal", x.caller.Principal.ARN),
-		slog.String("operation", x.operation),
-		slog.Int("status", status),
-		slog.Duration("duration", duration),
-	}
-	level := slog.LevelInfo
-	if err != nil {
-		attrs = append(attrs, slog.String("error_code", code))
-		if e, ok := errors.AsType[*recollect.Error](err); ok && e.Err != nil {
-			attrs = append(attrs, slog.String("cause", e.Err.Error()))
-		}
-		if x.keyID != "" && x.caller.KeyID == "" {
-			level = slog.LevelWarn // the id of a key was used without its secret
-		}
-		if status >= http.StatusInternalServerError && status != http.StatusNotImplemented {
-			level = slog.LevelError
-			attrs = append(attrs, slog.String("error", err.Error()))
-		}
-	}
-	s.log.LogAttrs(r.Context(), level, "request", attrs...)
+	x.Log(r.Context(), s.log, "request",
+		exchange.Ending{Status: status, Code: code, Err: err, Duration: duration})
 }
 
 // serve takes a request through all steps.
-func (s *Server) serve(x *exchange, header http.Header, r *http.Request) ([]byte, error) {
-	output, err := s.answer(x, r)
+func (s *Server) serve(x *exchange.Exchange, w http.ResponseWriter,
+	r *http.Request) ([]byte, error) {
+	output, err := s.answer(x, w, r)
 	if err != nil {
 		return nil, err
 	}
@@ -207,35 +165,32 @@ func (s *Server) serve(x *exchange, header http.Header, r *http.Request) ([]byte
 	if err != nil {
 		return nil, fmt.Errorf("encode the answer: %w", err)
 	}
-	return s.compressor.compress(header, r, body)
+	return s.compressor.compress(w.Header(), r, body)
 }
 
 // answer takes a request through the steps up to its output.
-func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
+func (s *Server) answer(x *exchange.Exchange, w http.ResponseWriter, r *http.Request) (output any,
+	err error) {
+	defer exchange.Recover(&err)
 	own, isOwn := s.ownOperation(r.URL.Path)
 	if !isOwn && r.URL.Path != "/" || r.Method != http.MethodPost {
 		return nil, unknownOperation(http.StatusNotFound)
 	}
-	claim, err := s.callers.Read(r, x.start)
-	x.keyID = claim.KeyID()
+	claim, err := s.callers.Read(r, x.Start)
+	x.KeyID = claim.KeyID()
 	if err != nil {
-		return nil, unread(err)
+		return nil, exchange.Unread(err)
 	}
 	op, newInput := own.operation, own.newInput
 	described, known := operationOf(r)
 	switch {
 	case isOwn:
-		x.operation, known = op.name, true
+		x.Operation, known = op.name, true
 	case known:
 		newInput = described.NewInput
-		x.operation = described.Name
+		x.Operation = described.Name
 		if op, known = s.operations[described.Name]; !known {
-			return nil, unread(fmt.Errorf("operation %s is not declared", described.Name))
+			return nil, exchange.Unread(fmt.Errorf("operation %s is not declared", described.Name))
 		}
 	}
 	place, err := s.admission.enter(op.cost, r.ContentLength)
@@ -245,24 +200,24 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 	defer place.leave()
 	memory := &budget{pool: s.bodies}
 	defer memory.release()
-	client := s.callers.Client(r).Address
-	upload := s.uploads.begin(r.Body, x.conn, claim.KeyID(), client, place, memory)
+	upload := s.uploads.begin(r.Body, http.NewResponseController(w), x.KeyID, x.Client.Address,
+		place, memory)
 	defer upload.end()
 	body, err := readBody(upload, r.ContentLength, upload)
 	if err != nil {
 		return nil, err
 	}
 	if err := upload.end(); err != nil {
-		return nil, unread(err)
+		return nil, exchange.Unread(err)
 	}
-	if x.caller, err = claim.Verify(r, sha256.Sum256(body)); err != nil {
+	if x.Caller, err = claim.Verify(r, sha256.Sum256(body)); err != nil {
 		return nil, err
 	}
 
 	if !known {
 		return nil, unknownOperation(http.StatusBadRequest)
 	}
-	if !isOwn && !s.limiter.allow(x.caller.Principal.Account, op.name, x.start) {
+	if !isOwn && !s.limiter.allow(x.Caller.Principal.Account, op.name, x.Start) {
 		return nil, errRateExceeded
 	}
 	if err := place.settle(r.Context()); err != nil {
@@ -286,14 +241,14 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 	if isOwn {
 		// The input says which operation of the API this counts as.
 		op.name = own.countsAs(input)
-		if !s.limiter.allow(x.caller.Principal.Account, op.name, x.start) {
+		if !s.limiter.allow(x.Caller.Principal.Account, op.name, x.Start) {
 			return nil, errRateExceeded
 		}
 	}
 	if err := s.authorize(r.Context(), x, r, op, input); err != nil {
 		return nil, err
 	}
-	return op.handle(r.Context(), x.caller.Realm, input)
+	return op.handle(r.Context(), x.Caller.Realm, input)
 }
 
 // operationOf finds the operation that the headers name.
