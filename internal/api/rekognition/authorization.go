@@ -32,7 +32,7 @@ func (s *Server) authorize(
 		}
 		return nil
 	}
-	if err := allowed(op.name, existing); err != nil {
+	if err := allowed(op.countsAs.of(input), existing); err != nil {
 		return err
 	}
 	if tags, _ := requestTags(input); len(tags) > 0 {

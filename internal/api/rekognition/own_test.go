@@ -191,7 +191,8 @@ func TestSearchPicture(t *testing.T) {
 func TestSearchPictureErrors(t *testing.T) {
 	d := openWith(t, enginetest.Engine("1.0"), func(cfg *rekognition.Config) {
 		cfg.Rates.Accounts = map[string]map[string]rekognition.Rate{
-			"210987654321": {"SearchUsersByImage": {PerSecond: 0.001, Burst: 1}}}
+			"210987654321": {"SearchUsersByImage": {PerSecond: 0.001, Burst: 1},
+				"ListFaces": {PerSecond: 0.001, Burst: 1}}}
 	}, func(*httptest.Server) {})
 	d.withPeople(t)
 	one := image(enginetest.Face{Person: 1, Size: 0.5})
@@ -256,6 +257,10 @@ func TestSearchPictureErrors(t *testing.T) {
 	refused("ProvisionedThroughputExceededException", foreign, "collections/people/search",
 		`{"SearchFor":"USERS",`+one+"}")
 	refused("ResourceNotFoundException", foreign, "collections/people/search", "{"+one+"}")
+	// An input that says nothing about that is not read before.
+	refused("ValidationException", foreign, "collections/people/faces/find", "{}")
+	refused("ProvisionedThroughputExceededException", foreign, "collections/people/faces/find",
+		"{}")
 }
 
 // blockedEngine stays in its first call until it may go on.

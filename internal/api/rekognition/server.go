@@ -77,8 +77,8 @@ type Server struct {
 	log        *slog.Logger
 	observer   Observer
 	now        func() time.Time
-	operations map[string]operation
-	own        []ownOperation
+	operations map[string]operation // of the API, by name
+	own        []operation          // Recollect's own
 	admission  *admission
 	limiter    *limiter
 	bodies     *semaphore.Weighted
@@ -110,15 +110,14 @@ func New(cfg Config) *Server {
 		s.images = noImages{}
 	}
 	s.operations = make(map[string]operation)
-	for _, op := range s.declarations() {
-		// A test holds every declaration to check; one that fails it is rejected when it is called.
-		if op.check() == nil {
-			s.operations[op.name] = op
-		}
-	}
-	for _, op := range s.ownOperations() {
-		if op.check() == nil {
+	for _, op := range s.table() {
+		// A test holds every entry to check; one that fails it is rejected when it is called.
+		switch {
+		case op.check() != nil:
+		case op.path != "":
 			s.own = append(s.own, op)
+		default:
+			s.operations[op.name] = op
 		}
 	}
 	return s
@@ -172,8 +171,8 @@ func (s *Server) serve(x *exchange.Exchange, w http.ResponseWriter,
 func (s *Server) answer(x *exchange.Exchange, w http.ResponseWriter, r *http.Request) (output any,
 	err error) {
 	defer exchange.Recover(&err)
-	own, isOwn := s.ownOperation(r.URL.Path)
-	if !isOwn && r.URL.Path != "/" || r.Method != http.MethodPost {
+	op, id, found := s.ownOperation(r.URL.Path)
+	if !found && r.URL.Path != "/" || r.Method != http.MethodPost {
 		return nil, unknownOperation(http.StatusNotFound)
 	}
 	claim, err := s.callers.Read(r, x.Start)
@@ -181,17 +180,12 @@ func (s *Server) answer(x *exchange.Exchange, w http.ResponseWriter, r *http.Req
 	if err != nil {
 		return nil, exchange.Unread(err)
 	}
-	op, newInput := own.operation, own.newInput
-	described, known := operationOf(r)
-	switch {
-	case isOwn:
-		x.Operation, known = op.name, true
-	case known:
-		newInput = described.NewInput
-		x.Operation = described.Name
-		if op, known = s.operations[described.Name]; !known {
-			return nil, exchange.Unread(fmt.Errorf("operation %s is not declared", described.Name))
-		}
+	if !found {
+		op, found, err = s.operationOf(r)
+	}
+	x.Operation = op.name
+	if err != nil {
+		return nil, exchange.Unread(err)
 	}
 	place, err := s.admission.enter(op.cost, r.ContentLength)
 	if err != nil {
@@ -214,10 +208,12 @@ func (s *Server) answer(x *exchange.Exchange, w http.ResponseWriter, r *http.Req
 		return nil, err
 	}
 
-	if !known {
+	if !found {
 		return nil, unknownOperation(http.StatusBadRequest)
 	}
-	if !isOwn && !s.limiter.allow(x.Caller.Principal.Account, op.name, x.Start) {
+	account := x.Caller.Principal.Account
+	counted := op.countsAs.name
+	if counted != "" && !s.limiter.allow(account, counted, x.Start) {
 		return nil, errRateExceeded
 	}
 	if err := place.settle(r.Context()); err != nil {
@@ -228,20 +224,19 @@ func (s *Server) answer(x *exchange.Exchange, w http.ResponseWriter, r *http.Req
 	if body, err = decompressed(r, body, unpacked); err != nil {
 		return nil, err
 	}
-	input := newInput()
+	input := op.newInput()
 	if err := wire.Decode(body, input); err != nil {
 		return nil, err
 	}
-	if isOwn && own.setPath != nil {
-		own.setPath(input)
+	if op.takeID != nil {
+		op.takeID(input, id)
 	}
 	if err := wire.Validate(input); err != nil {
 		return nil, err
 	}
-	if isOwn {
-		// The input says which operation of the API this counts as.
-		op.name = own.countsAs(input)
-		if !s.limiter.allow(x.Caller.Principal.Account, op.name, x.Start) {
+	if counted == "" {
+		counted = op.countsAs.of(input)
+		if !s.limiter.allow(account, counted, x.Start) {
 			return nil, errRateExceeded
 		}
 	}
@@ -251,11 +246,15 @@ func (s *Server) answer(x *exchange.Exchange, w http.ResponseWriter, r *http.Req
 	return op.handle(r.Context(), x.Caller.Realm, input)
 }
 
-// operationOf finds the operation that the headers name.
-func operationOf(r *http.Request) (*wire.Operation, bool) {
+// operationOf finds the operation of the API that the headers name. It is an error, beside the name
+// of the operation, if the model has it and the table does not.
+func (s *Server) operationOf(r *http.Request) (op operation, found bool, err error) {
 	name, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), wire.TargetPrefix+".")
-	if !ok {
-		return nil, false
+	if !ok || !IsOperation(name) {
+		return op, false, nil
 	}
-	return wire.Lookup(name)
+	if op, found = s.operations[name]; !found {
+		op.name, err = name, fmt.Errorf("operation %s is not declared", name)
+	}
+	return op, found, err
 }
