@@ -4,7 +4,8 @@
 // on any client, if a client did not run, or if what the clients saw is not what COMPATIBILITY.md
 // says.
 //
-//	go run ./conformance [--clients boto3,cli,js,go,java] [--run regexp] [--table FILE] [--evidence FILE]
+//	go run ./conformance [--clients boto3,cli,js,go,java] [--run regexp]
+//		[--table FILE] [--evidence FILE]
 //
 // A client is driven by a program of a few hundred lines in conformance/clients, which calls it as
 // anybody would and expects nothing. What is expected is in conformance/scenarios; scenario.go says

@@ -77,7 +77,8 @@ func TestLogHasMore(t *testing.T) {
 	line := logged(t, x, exchange.Ending{Status: 200, Duration: time.Second,
 		Asked: slog.String("path", "export"),
 		More:  []slog.Attr{slog.String("collection", "people")}})
-	if line["collection"] != "people" || line["path"] != "export" || line["operation"] != nil || line["duration"] != float64(time.Second) {
+	if line["collection"] != "people" || line["path"] != "export" || line["operation"] != nil ||
+		line["duration"] != float64(time.Second) {
 		t.Errorf("%v", line)
 	}
 }

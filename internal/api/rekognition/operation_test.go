@@ -11,8 +11,8 @@ import (
 
 var testRealm = recollect.Realm{Account: "123456789012", Region: "us-east-1"}
 
-// Every operation of the model has one entry, Recollect's own have one for each path, and each entry
-// says all that it must.
+// Every operation of the model has one entry, Recollect's own have one for each path, and each
+// entry says all that it must.
 func TestDeclarations(t *testing.T) {
 	var declared, paths []string
 	for _, op := range new(Server).table() {
@@ -158,7 +158,8 @@ func TestObjectsOfInputs(t *testing.T) {
 			TargetImage: &wire.Image{S3Object: b}}, []*wire.S3Object{a, b}},
 		"video": {&wire.StartFaceSearchRequest{Video: &wire.Video{S3Object: a}},
 			[]*wire.S3Object{a}},
-		"manifest": {&wire.StartMediaAnalysisJobRequest{Input: &wire.MediaAnalysisInput{S3Object: b}},
+		"manifest": {&wire.StartMediaAnalysisJobRequest{
+			Input: &wire.MediaAnalysisInput{S3Object: b}},
 			[]*wire.S3Object{b}},
 		"deep": {&wire.CreateDatasetRequest{DatasetSource: &wire.DatasetSource{
 			GroundTruthManifest: &wire.GroundTruthManifest{S3Object: a}}}, []*wire.S3Object{a}},

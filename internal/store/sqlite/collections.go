@@ -11,8 +11,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/store/record"
 )
 
-// What rows are read from. The linter that looks for SQL in variables knows these constants, and not
-// those of another package.
+// What rows are read from. The linter that looks for SQL in variables knows these constants, and
+// not those of another package.
 const (
 	collectionColumns = record.CollectionColumns
 	userColumns       = record.UserColumns
