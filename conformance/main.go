@@ -4,7 +4,8 @@
 // on any client, if a client did not run, or if what the clients saw is not what COMPATIBILITY.md
 // says.
 //
-//	go run ./conformance [--clients boto3,cli,js,go,java] [--run regexp] [--table FILE] [--evidence FILE]
+//	go run ./conformance [--clients boto3,cli,js,go,java] [--run regexp]
+//		[--table FILE] [--evidence FILE]
 //
 // With --store each server is three that share a PostgreSQL database, behind a load balancer which
 // sends each request to another one.

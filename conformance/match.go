@@ -28,9 +28,10 @@ import (
 //	{$each: wanted}            a list, also an empty one, of which every element matches
 //	{$unordered: [wanted]}     a list with these elements in any order
 //	{$contains: wanted}        a list with an element that matches
-//	{$ascending: expression}, {$descending: expression}   a list of at least two whose elements are sorted by what a JMESPath expression
-//	                           (@ for the elements themselves) finds in each
-//	{$distinct: expression}    a list in which the expression finds something else in every element
+//	{$ascending: expression}, {$descending: expression}
+//	                           a list of at least two whose elements are sorted by what a
+//	                           JMESPath expression (@ for the elements themselves) finds in each
+//	{$distinct: expression}    a list in which the expression finds another value in each element
 //	{$not: wanted}             what does not match
 //	{$all: [wanted]}           what matches all of these
 //	{$exact: wanted}           an exact match from here on

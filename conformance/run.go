@@ -341,7 +341,8 @@ func (r *runner) failedCall(v *values, s step, operation *wire.Operation, e serv
 }
 
 // requestID is what the id of every answer looks like.
-var requestID = map[string]any{"$re": "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"}
+var requestID = map[string]any{
+	"$re": "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"}
 
 func (r *runner) succeeded(v *values, s step, operation *wire.Operation, input any,
 	a answer) error {

@@ -129,7 +129,8 @@ func steps(t *testing.T, text string) scenario {
 const (
 	id    = `"requestId": "00000000-0000-4000-8000-000000000000"`
 	found = `{"output": {"CollectionIds": ["a", "b"]}, "status": 200, ` + id + `}`
-	gone  = `{"error": {"code": "ResourceNotFoundException", "message": "gone", "status": 400, "modelled": true, ` + id + `}}`
+	gone  = `{"error": {"code": "ResourceNotFoundException", "message": "gone", "status": 400, ` +
+		`"modelled": true, ` + id + `}}`
 )
 
 func TestSteps(t *testing.T) {
@@ -170,15 +171,21 @@ func TestSteps(t *testing.T) {
 		{"a type for an error that is not declared", `  - {call: DetectFaces, in: {Answer: ` +
 			gone + `}, error: {code: ResourceNotFoundException}}`, "Modelled: wanted false"},
 		{"a refusal",
-			`  - {call: ListFaces, in: {Answer: {"refused": "no"}}, refused_by: [js], error: {code: ValidationException}}`, ""},
+			`  - {call: ListFaces, in: {Answer: {"refused": "no"}}, ` +
+				`refused_by: [js], error: {code: ValidationException}}`,
+			""},
 		{"a refusal by others", `  - {call: ListFaces, in: {Answer: ` + gone +
 			`}, refused_by: [go], error: {code: ResourceNotFoundException}}`, ""},
 		{"a refusal that is not wanted",
-			`  - {call: ListFaces, in: {Answer: {"refused": "no"}}, refused_by: [go], error: {code: ValidationException}}`, `the client refused the input: "no"`},
+			`  - {call: ListFaces, in: {Answer: {"refused": "no"}}, ` +
+				`refused_by: [go], error: {code: ValidationException}}`,
+			`the client refused the input: "no"`},
 		{"a refusal that does not come", `  - {call: ListFaces, in: {Answer: ` + gone +
 			`}, refused_by: [js], error: {code: ResourceNotFoundException}}`, "but it sent it"},
 		{"a failure",
-			`  - {call: ListFaces, in: {Answer: {"failed": "no"}}, error: {code: ResourceNotFoundException}}`, `the client failed: "no"`},
+			`  - {call: ListFaces, in: {Answer: {"failed": "no"}}, ` +
+				`error: {code: ResourceNotFoundException}}`,
+			`the client failed: "no"`},
 		{"no outcome", `  - {call: ListCollections, in: {Answer: {"status": 200}}}`, "0 outcomes"},
 		{"two outcomes",
 			`  - {call: ListCollections, in: {Answer: {"output": {}, "refused": "no"}}}`,
@@ -199,9 +206,13 @@ func TestSteps(t *testing.T) {
 			`}, out: {CollectionIds: {$contains: "${each}"}}}`, ""},
 		{"each but one", `  - {call: ListCollections, each: [a, c], in: {Answer: ` + found +
 			`}, out: {CollectionIds: {$contains: "${each}"}}}`, `for "c":`},
-		{"pages", `  - {paginate: ListCollections, page_size: 2, in: {Answer: {"pages": [{"A": [1, 2], "NextToken": "t"}, {"A": [3], "B": 1}]}}, pages: {A: [2, 1]}, out: {A: [1, 2, 3], B: 1}, exact: true}`, ""},
+		{"pages", `  - {paginate: ListCollections, page_size: 2, ` +
+			`in: {Answer: {"pages": [{"A": [1, 2], "NextToken": "t"}, {"A": [3], "B": 1}]}}, ` +
+			`pages: {A: [2, 1]}, out: {A: [1, 2, 3], B: 1}, exact: true}`, ""},
 		{"other pages",
-			`  - {paginate: ListCollections, page_size: 2, in: {Answer: {"pages": [{"A": [1]}, {"A": [2, 3]}]}}, pages: {A: [2, 1]}}`, "wanted pages with [2 1] A, came [1 2]"},
+			`  - {paginate: ListCollections, page_size: 2, ` +
+				`in: {Answer: {"pages": [{"A": [1]}, {"A": [2, 3]}]}}, pages: {A: [2, 1]}}`,
+			"wanted pages with [2 1] A, came [1 2]"},
 		{"calls at once", `  - {call: ListFaces, concurrent: 3, in: {Answer: {"answers": [` +
 			found + `, ` + gone + `, ` + gone +
 			`]}}, outcomes: {ok: 1, ResourceNotFoundException: 2}, out: {CollectionIds: [a, b]}}`,

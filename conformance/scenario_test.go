@@ -127,30 +127,34 @@ var unprovoked = map[string][]string{
 
 func TestScenarioFaults(t *testing.T) {
 	const head = "scenarios:\n- name: a\n  steps:\n"
-	for text, fault := range map[string]string{
-		head + "  - {call: ListCollections, inn: {}}":                                       "unknown field",
-		head + "  - {call: ListEverything}":                                                 "there is no operation ListEverything",
-		head + "  - {call: ListCollections, paginate: ListCollections}":                     "one of call, paginate",
-		head + "  - {in: {}}":                                                               "one of call, paginate",
-		head + "  - {call: ListCollections, concurrent: 2}":                                 "concurrent calls and outcomes",
-		head + "  - {call: ListCollections, outcomes: {ok: 1}}":                             "concurrent calls and outcomes",
-		head + "  - {paginate: ListCollections, concurrent: 2, outcomes: {ok: 1}}":          "concurrent calls and outcomes",
-		head + "  - {call: ListCollections, error: {code: A}, out: {}}":                     "an error has no output",
-		head + "  - {call: ListCollections, pages: {A: [1]}}":                               "pages are of",
-		head + "  - {call: ListCollections, refused_by: [ruby]}":                            `no client "ruby"`,
-		head + "  - {call: ListCollections, within: soon}":                                  "duration",
-		head + "  - {call: ListCollections, in: {a: 1, a: 2}}":                              "already defined",
-		head + "  - {call: \"${op}\"}":                                                      "no variable ${op}",
-		"scenarios:\n- steps:\n  - {call: ListCollections}":                                 "a name and steps",
-		"scenarios:\n- name: a":                                                             "a name and steps",
-		"scenarios:\n- name: a\n  cases: {b: {op: No}}\n  steps:\n  - {call: \"${op}\"}":    "there is no operation No",
-		"server: {limit: {}}\nscenarios:\n- name: a\n  steps:\n  - {call: ListCollections}": "unknown field",
-		"scenarios:\n- {name: a, tests: []}":                                                "unknown field",
-		"scenarios: [":                                                                      "",
+	for _, c := range []struct{ text, fault string }{
+		{head + "  - {call: ListCollections, inn: {}}", "unknown field"},
+		{head + "  - {call: ListEverything}", "there is no operation ListEverything"},
+		{head + "  - {call: ListCollections, paginate: ListCollections}", "one of call, paginate"},
+		{head + "  - {in: {}}", "one of call, paginate"},
+		{head + "  - {call: ListCollections, concurrent: 2}", "concurrent calls and outcomes"},
+		{head + "  - {call: ListCollections, outcomes: {ok: 1}}", "concurrent calls and outcomes"},
+		{head + "  - {paginate: ListCollections, concurrent: 2, outcomes: {ok: 1}}",
+			"concurrent calls and outcomes"},
+		{head + "  - {call: ListCollections, error: {code: A}, out: {}}", "an error has no output"},
+		{head + "  - {call: ListCollections, pages: {A: [1]}}", "pages are of"},
+		{head + "  - {call: ListCollections, refused_by: [ruby]}", `no client "ruby"`},
+		{head + "  - {call: ListCollections, within: soon}", "duration"},
+		{head + "  - {call: ListCollections, in: {a: 1, a: 2}}", "already defined"},
+		{head + "  - {call: \"${op}\"}", "no variable ${op}"},
+		{"scenarios:\n- steps:\n  - {call: ListCollections}", "a name and steps"},
+		{"scenarios:\n- name: a", "a name and steps"},
+		{"scenarios:\n- name: a\n  cases: {b: {op: No}}\n  steps:\n  - {call: \"${op}\"}",
+			"there is no operation No"},
+		{"server: {limit: {}}\nscenarios:\n- name: a\n  steps:\n  - {call: ListCollections}",
+			"unknown field"},
+		{"scenarios:\n- {name: a, tests: []}", "unknown field"},
+		{"scenarios: [", ""},
 	} {
-		if all, err := parseScenarios([]byte(text)); err == nil ||
-			!strings.Contains(err.Error(), fault) {
-			t.Errorf("%s\nis taken for %d scenarios (%v), want %q", text, len(all), err, fault)
+		if all, err := parseScenarios([]byte(c.text)); err == nil ||
+			!strings.Contains(err.Error(), c.fault) {
+			t.Errorf("%s\nis taken for %d scenarios (%v), want %q", c.text, len(all),
+				err, c.fault)
 		}
 	}
 	twice := fstest.MapFS{

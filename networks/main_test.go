@@ -59,7 +59,8 @@ func TestSources(t *testing.T) {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(requirements)) {
-		if !regexp.MustCompile(`^[a-z-]+==[0-9.]+ --hash=sha256:[0-9a-f]{64}\n$`).MatchString(line) {
+		if !regexp.MustCompile(`^[a-z-]+==[0-9.]+ --hash=sha256:[0-9a-f]{64}\n$`).MatchString(
+			line) {
 			t.Errorf("requirements.txt: %q", line)
 		}
 	}

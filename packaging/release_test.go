@@ -102,8 +102,8 @@ func TestArchiveHasLicences(t *testing.T) {
 	}
 }
 
-// Every file of the library folder is in the bill of materials with its hash, and so are the modules
-// that the program says it was built from.
+// Every file of the library folder is in the bill of materials with its hash, and so are the
+// modules that the program says it was built from.
 func TestBillOfMaterials(t *testing.T) {
 	folder := unpack(t)
 	data, err := os.ReadFile(archive(t) + ".cdx.json")

@@ -143,7 +143,8 @@ func TestManifestSaysWhatWasMeasured(t *testing.T) {
 	}
 	var measured []pack.Calibrated
 	for _, row := range regexp.MustCompile(
-		`(?m)^\| ([\d.]+) \| [\d.]+ \| (\S+) \| \S* ?\| ([\d,]+) \|.*\| ([\d.]+) % \|$`).FindAllStringSubmatch(string(page), -1) {
+		`(?m)^\| ([\d.]+) \| [\d.]+ \| (\S+) \| \S* ?\| ([\d,]+) \|.*\| ([\d.]+) % \|$`).
+		FindAllStringSubmatch(string(page), -1) {
 		matches, _ := strconv.Atoi(strings.ReplaceAll(row[3], ",", ""))
 		similarity, _ := strconv.ParseFloat(row[1], 32)
 		rate, _ := strconv.ParseFloat(row[2], 64)

@@ -25,7 +25,7 @@ type judge struct {
 	wait    func() error
 }
 
-// verdict is what Pillow says of a picture.
+// verdict is what Pillow makes of a picture.
 type verdict struct {
 	Mode          string
 	Width, Height int
@@ -74,15 +74,16 @@ func (j *judge) start(ctx context.Context) error {
 func (j *judge) close() {
 	if j.stop != nil {
 		j.stop()
-		j.wait() // that it was ended is no news
+		j.wait() // its error is that the process was stopped
 		j.stop = nil
 	}
 }
 
-// judge asks for a picture, until ctx is done: then the verdict is an error of the picture's.
+// judge returns Pillow's verdict on a picture. If ctx ends first, the process is stopped, and the
+// verdict is that the picture takes too long.
 func (j *judge) judge(ctx context.Context, path string) (v verdict, err error) {
 	if strings.ContainsAny(path, "\r\n") {
-		return verdict{}, errors.New("a path of two lines")
+		return verdict{}, errors.New("the path has a line break")
 	}
 	if j.stop == nil {
 		if err := j.start(context.WithoutCancel(ctx)); err != nil {

@@ -1,8 +1,10 @@
-"""Writes a line with the versions of Pillow and its libraries. Then it reads paths from standard input, a line each, and
-writes for each a line of JSON and the pixels that Pillow makes of it.
+"""Decodes pictures by Pillow for the command that starts it.
 
-The line has "bytes", the number of bytes that follow: width x height x 3, upright, on white; or "error". A picture is
-as it is: a truncated one is an error.
+It writes a line with the versions of Pillow and its libraries. Then it reads paths from standard
+input, a line each, and writes for each a line of JSON and the pixels.
+
+The line has "bytes", the number of bytes that follow: width x height x 3, upright, on white; or
+"error". A truncated picture is an error.
 """
 
 import json
@@ -23,13 +25,15 @@ def pixels(path):
         upright = ImageOps.exif_transpose(img)
         if mode.startswith("I"):  # 16 bits of grey: the higher 8
             upright = upright.convert("I").point(lambda v: v / 256).convert("L")
-        if upright.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in upright.info and mode in ("P", "L", "RGB", "1"):
+        transparent = "transparency" in upright.info and mode in ("P", "L", "RGB", "1")
+        if transparent or upright.mode in ("LA", "PA", "RGBA", "La", "RGBa"):
             upright = upright.convert("RGBA")
             upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
         return mode, upright.convert("RGB")
 
 out = sys.stdout.buffer
-libraries = ", ".join(f"{name} {features.version(name)}" for name in ("libjpeg_turbo", "zlib", "webp"))
+names = ("libjpeg_turbo", "zlib", "webp")
+libraries = ", ".join(f"{name} {features.version(name)}" for name in names)
 out.write(f"Pillow {Image.__version__} ({libraries})\n".encode())
 for line in sys.stdin:
     try:

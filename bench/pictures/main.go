@@ -1,10 +1,11 @@
 // Command pictures reads every JPEG, PNG and WebP file of folders as the server does and by Pillow,
-// which uses libjpeg-turbo, libpng's format and libwebp, and lists where the two differ: files that
-// Pillow reads and the server does not, and the other way round, other sizes, and other pixels.
+// which uses libjpeg-turbo, zlib and libwebp, and lists the differences: files that only one of the
+// two can read, and files of which they read other sizes or other pixels.
 //
 //	go run ./bench/pictures FOLDER...
 //
-// Python with Pillow is needed. Each file has a time that it may take; none ends the run.
+// Python with Pillow is needed. Each file has a time limit, and one that exceeds it does not end
+// the run.
 package main
 
 import (
@@ -75,7 +76,7 @@ func run(ctx context.Context, o *options) error {
 	return os.WriteFile(o.out, []byte(text), 0o644)
 }
 
-// sweep goes through a folder and those in it.
+// sweep compares the pictures in a folder and in those below it.
 func sweep(ctx context.Context, o *options, j *judge, folder string) (c corpus, err error) {
 	c.name = filepath.Base(folder)
 	err = filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
@@ -105,7 +106,7 @@ func sweep(ctx context.Context, o *options, j *judge, folder string) (c corpus, 
 	return c, err
 }
 
-// kindOf is the format that a file begins like, empty for those that are not looked at.
+// kindOf returns the format that a file has by its first bytes; empty if it is none of the three.
 func kindOf(data []byte) string {
 	switch {
 	case bytes.HasPrefix(data, []byte("\xff\xd8\xff")):
@@ -118,7 +119,7 @@ func kindOf(data []byte) string {
 	return ""
 }
 
-// outcome is what a file shows.
+// outcome is the result of a comparison.
 type outcome int
 
 const (
@@ -128,7 +129,7 @@ const (
 	onlyServer                  // the server reads it, and Pillow does not
 	otherSize                   // both read it, with other sizes
 	otherPixels                 // both read it, with other pixels
-	incomplete                  // the server reads it and finds that some is missing
+	incomplete                  // the server reads it, and finds that a part is missing
 	outcomeCount                // of outcomes
 )
 
@@ -137,15 +138,15 @@ func (o outcome) String() string {
 		"refused by Pillow alone", "other size", "other pixels", "incomplete"}[o]
 }
 
-// file is what was found of one.
+// file is a picture and the result of its comparison.
 type file struct {
 	name, kind string
 	outcome    outcome
-	text       string // more of what is not alike
-	took       time.Duration
+	text       string        // details of a difference
+	took       time.Duration // of the server's decoder
 }
 
-// look reads a file both ways.
+// look reads a file with both decoders, and compares.
 func (f *file) look(ctx context.Context, o *options, j *judge, path string, data []byte) error {
 	own, cancel := context.WithTimeout(ctx, o.timeout)
 	start := time.Now()
@@ -163,7 +164,7 @@ func (f *file) look(ctx context.Context, o *options, j *judge, path string, data
 	return nil
 }
 
-// compare decides what a file shows.
+// compare sets the outcome. most is the mean difference of pixels up to which they are alike.
 func (f *file) compare(img *image.RGBA, complete bool, err error, v verdict, most float64) {
 	if err != nil {
 		cause := err

@@ -80,8 +80,8 @@ func compare(cmd *cobra.Command, api *rekognition.Client, input *rekognition.Com
 	return show.end(err)
 }
 
-// compareFault finds out what the API does not say: which of the pictures it does not take and why,
-// whether there is no face in one of them, or that something else is wrong.
+// compareFault finds out which of the two pictures is at fault, which the API does not say: one
+// that the server rejects, or one without a face. If neither is, it returns the server's error.
 func compareFault(cmd *cobra.Command, api *rekognition.Client, input *rekognition.CompareFacesInput,
 	fault error) error {
 	for i, image := range []*types.Image{input.SourceImage, input.TargetImage} {

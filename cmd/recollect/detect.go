@@ -81,10 +81,10 @@ type attribute struct {
 	name types.Attribute
 	head string
 	csv  string
-	text func(f types.FaceDetail) string // empty if the server did not say
+	text func(f types.FaceDetail) string // empty if the server did not estimate it
 }
 
-// attributesOf are those that are asked for.
+// attributesOf returns the attributes with these names, in the order in which they are shown.
 func attributesOf(names []string) []attribute {
 	all := []attribute{
 		{types.AttributeAgeRange, "AGE", "AgeRange", func(f types.FaceDetail) string {
@@ -97,13 +97,14 @@ func attributesOf(names []string) []attribute {
 			if f.Gender == nil {
 				return ""
 			}
-			return sure(strings.ToLower(string(f.Gender.Value)), f.Gender.Confidence)
+			return withConfidence(strings.ToLower(string(f.Gender.Value)), f.Gender.Confidence)
 		}},
 		{types.AttributeEmotions, "EMOTION", "Emotion", func(f types.FaceDetail) string {
 			if len(f.Emotions) == 0 {
 				return ""
 			}
-			return sure(strings.ToLower(string(f.Emotions[0].Type)), f.Emotions[0].Confidence)
+			first := f.Emotions[0]
+			return withConfidence(strings.ToLower(string(first.Type)), first.Confidence)
 		}},
 		{types.AttributeSmile, "SMILE", "Smile", func(f types.FaceDetail) string {
 			if f.Smile == nil {
@@ -159,7 +160,7 @@ func attributesOf(names []string) []attribute {
 				if f.EyeDirection == nil {
 					return ""
 				}
-				return sure(fmt.Sprintf("yaw %.0f pitch %.0f", *f.EyeDirection.Yaw,
+				return withConfidence(fmt.Sprintf("yaw %.0f pitch %.0f", *f.EyeDirection.Yaw,
 					*f.EyeDirection.Pitch), f.EyeDirection.Confidence)
 			}},
 	}
@@ -171,8 +172,8 @@ func attributesOf(names []string) []attribute {
 	})
 }
 
-// sure writes an estimate with the confidence in it, in percent.
-func sure(text string, confidence *float32) string {
+// withConfidence returns an estimate and the confidence in it, in percent.
+func withConfidence(text string, confidence *float32) string {
 	if confidence == nil {
 		return text
 	}
@@ -181,9 +182,9 @@ func sure(text string, confidence *float32) string {
 
 func yesOrNo(value bool, confidence *float32) string {
 	if value {
-		return sure("yes", confidence)
+		return withConfidence("yes", confidence)
 	}
-	return sure("no", confidence)
+	return withConfidence("no", confidence)
 }
 
 // detector finds the faces of pictures.
@@ -194,7 +195,7 @@ type detector struct {
 	drawing    drawing
 	show       *show
 	faces      int
-	said       map[types.Attribute]bool // attributes that the server knows
+	estimated  map[types.Attribute]bool // whether the server has estimated an attribute of any face
 }
 
 func (d *detector) columns() []column {
@@ -223,7 +224,7 @@ func (d *detector) detect(ctx context.Context, name string, image *types.Image) 
 			*f.Quality.Sharpness, *f.Pose.Yaw, *f.Pose.Pitch, *f.Pose.Roll}
 		for _, a := range d.shown {
 			text := a.text(f)
-			d.know(a.name, text != "")
+			d.noteEstimate(a.name, text != "")
 			cells = append(cells, text)
 		}
 		d.show.row(cells...)
@@ -242,22 +243,23 @@ func (d *detector) detect(ctx context.Context, name string, image *types.Image) 
 	}{name, found})
 }
 
-func (d *detector) know(a types.Attribute, known bool) {
-	if d.said == nil {
-		d.said = map[types.Attribute]bool{}
+// noteEstimate remembers whether the server estimated an attribute of a face.
+func (d *detector) noteEstimate(a types.Attribute, estimated bool) {
+	if d.estimated == nil {
+		d.estimated = map[types.Attribute]bool{}
 	}
-	d.said[a] = d.said[a] || known
+	d.estimated[a] = d.estimated[a] || estimated
 }
 
-// noteMissing says which of the attributes that were asked for the server's networks do not tell.
+// noteMissing lists the attributes that were asked for and that the server estimated of no face.
 func (d *detector) noteMissing() {
 	var missing []string
 	for _, a := range d.shown {
-		if !d.said[a.name] {
+		if !d.estimated[a.name] {
 			missing = append(missing, string(a.name))
 		}
 	}
 	if d.faces > 0 && len(missing) > 0 {
-		d.show.note("the server's networks do not tell " + strings.Join(missing, ", "))
+		d.show.note("the server's networks do not estimate " + strings.Join(missing, ", "))
 	}
 }

@@ -55,7 +55,7 @@ func (d *drawing) Validate(pictures ...string) error {
 type mark struct {
 	box  *types.BoundingBox // in ratios of the upright picture
 	name string
-	dim  bool // not what was looked for
+	dim  bool // drawn in white: it is no match
 }
 
 // write draws marks on a picture, and writes it if the flag was given.
@@ -80,7 +80,7 @@ func (d *drawing) write(picture []byte, marks []mark) error {
 // drawMarks draws all boxes, and then all names, so that no box runs through a name.
 func drawMarks(canvas *image.RGBA, marks []mark) error {
 	bounds := canvas.Bounds()
-	// A name is readable where the picture is shown as large as a window.
+	// Large enough to be read when the whole picture is shown in a window.
 	size := max(11, math.Sqrt(float64(bounds.Dx())*float64(bounds.Dy()))/45)
 	face, err := letters(size)
 	if err != nil {
@@ -113,7 +113,7 @@ func letters(size float64) (font.Face, error) {
 		Hinting: font.HintingFull})
 }
 
-// The colours are those of the console.
+// colourOf returns the colour that the console has for a mark.
 func colourOf(m mark) color.Color {
 	if m.dim {
 		return color.White
@@ -121,7 +121,7 @@ func colourOf(m mark) color.Color {
 	return color.RGBA{0x6c, 0xc1, 0xff, 0xff}
 }
 
-// pixelsOf is a box in pixels of a picture.
+// pixelsOf returns a box in the pixels of a picture with these bounds.
 func pixelsOf(b *types.BoundingBox, of image.Rectangle) image.Rectangle {
 	if b == nil || b.Left == nil || b.Top == nil || b.Width == nil || b.Height == nil {
 		return image.Rectangle{}
@@ -133,7 +133,7 @@ func pixelsOf(b *types.BoundingBox, of image.Rectangle) image.Rectangle {
 		at(*b.Top+*b.Height, of.Dy()))
 }
 
-// outline draws a frame of a width within a rectangle.
+// outline draws a frame along the inside of a rectangle, width pixels wide.
 func outline(canvas draw.Image, r image.Rectangle, width int, c color.Color) {
 	fill := image.NewUniform(c)
 	for _, side := range []image.Rectangle{
@@ -144,7 +144,8 @@ func outline(canvas draw.Image, r image.Rectangle, width int, c color.Color) {
 	}
 }
 
-// writeName writes a mark's name above its box, or within its upper end where the picture ends.
+// writeName writes a mark's name above its box, or into the top of the box if there is no room
+// above.
 func writeName(canvas draw.Image, face font.Face, box image.Rectangle, m mark) {
 	metrics := face.Metrics()
 	height := metrics.Height.Ceil()
@@ -161,8 +162,8 @@ func writeName(canvas draw.Image, face font.Face, box image.Rectangle, m mark) {
 	drawer.DrawString(m.name)
 }
 
-// nameOf is what a face is called on a picture: its user, what the caller's records call it, or the
-// beginning of its id.
+// nameOf returns the name to draw for a face: the id of its user, else its external image id, else
+// the first part of its face id; and the similarity behind it, if there is one.
 func nameOf(user, external, face *string, similarity *float32) string {
 	text := func(s *string) string {
 		if s == nil {

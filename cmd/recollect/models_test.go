@@ -237,9 +237,9 @@ func TestMigrate(t *testing.T) {
 		migrateTo("people-3", "--leave-out")...)
 }
 
-// TestUpgrade starts a server of the default pack on the data of a server of face model version 1.0,
-// whose pack the installer keeps as default-1.0: collections of both answer, and the older one can
-// be moved.
+// TestUpgrade starts a server of the default pack on the data of a server of face model version
+// 1.0, whose pack the installer keeps as default-1.0: collections of both answer, and the older one
+// can be moved.
 func TestUpgrade(t *testing.T) {
 	library := copyLibrary(t)
 	packs := filepath.Join(library, "packs")

@@ -16,18 +16,18 @@ import (
 	"github.com/recollect-dev/recollect/internal/client/bulk"
 )
 
-// What the server takes, and what it looks for.
+// The server's bounds on pictures, and on the faces that it finds.
 const (
-	leastSide      = 80  // pixels of a picture
-	mostMegapixels = 100 // of a picture
-	leastFace      = 40  // pixels of a face in fullPicture and in smaller ones
-	fullPicture    = 1920 * 1080
+	leastSide      = 80          // pixels of a picture
+	mostMegapixels = 100         // of a picture
+	leastFace      = 40          // pixels of a face's side, in a picture of up to fullPicture
+	fullPicture    = 1920 * 1080 // pixels
 )
 
-// refusedError says of a picture that the server did not take which rule it breaks, and what would
-// pass.
+// refusedError is the error of a picture that the server rejected, with the rule that the picture
+// breaks and what the server would accept.
 type refusedError struct {
-	error        // what the server said
+	error        // the server's
 	why   string // a sentence
 }
 
@@ -35,11 +35,11 @@ func (e refusedError) Error() string { return e.error.Error() + ". " + e.why }
 
 func (e refusedError) Unwrap() error { return e.error }
 
-// explained adds to the error of a picture what this program finds wrong with it, if it has the
-// picture and finds anything.
+// explained adds the reason to the server's error about a picture, if this program has the picture
+// and finds the reason.
 func explained(err error, sent *types.Image) error {
 	if sent == nil || len(sent.Bytes) == 0 || !ofPicture(err) ||
-		strings.Contains(err.Error(), ": it is ") { // the server says it itself
+		strings.Contains(err.Error(), ": it is ") { // the server has given the reason
 		return err
 	}
 	if why := fault(sent.Bytes); why != "" {
@@ -48,7 +48,7 @@ func explained(err error, sent *types.Image) error {
 	return err
 }
 
-// fault says what is wrong with a picture; empty if it is not known.
+// fault returns what is wrong with a picture, in sentences; empty if it finds nothing.
 func fault(data []byte) string {
 	size := megabytes(len(data))
 	header, format, err := image.DecodeConfig(bytes.NewReader(data))
@@ -80,7 +80,7 @@ func fault(data []byte) string {
 	return ""
 }
 
-// kind names what data is the beginning of, with an article.
+// kind returns the kind of a file, with an article, by its first bytes.
 func kind(data []byte) string {
 	for _, k := range []struct {
 		at          int
@@ -112,20 +112,20 @@ func megabytes(n int) string {
 	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
 }
 
-// noFaceIn says that there is no face in a picture, and how large one would have to be.
+// noFaceIn returns the message that a picture has no face, and how large one would have to be.
 func noFaceIn(sent *types.Image) string {
 	const none = "there is no face"
 	header, _, err := image.DecodeConfig(bytes.NewReader(sent.Bytes))
 	if err != nil {
 		return none // a picture in S3
 	}
-	// The least face grows with the sides of a picture that is larger than full size.
+	// In a picture larger than fullPicture, the bound grows in proportion to its sides.
 	side := leastFace * max(1, math.Sqrt(float64(header.Width)*float64(header.Height)/fullPicture))
 	return fmt.Sprintf("%s in its %d x %d pixels, in which faces are found from %.0f x %.0f pixels",
 		none, header.Width, header.Height, math.Ceil(side), math.Ceil(side))
 }
 
-// tooLargeError says how large a picture is that is not sent.
+// tooLargeError is the error of a picture that is too large to be sent.
 func tooLargeError(bytes int64) error {
 	return fmt.Errorf("the picture has %s, which is more than %d MiB, the most that the server "+
 		"takes as a file: make it smaller, or put it into S3, from where it takes %d MiB",

@@ -14,8 +14,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/iam"
 )
 
-// rolesCommand manages roles, in the data folder or the database, whether a server runs on it or
-// not.
+// rolesCommand manages roles in the data folder or the database. A server may run on it meanwhile.
 func rolesCommand() *cobra.Command {
 	var at location
 	var account string
@@ -23,7 +22,7 @@ func rolesCommand() *cobra.Command {
 	at.addFlags(cmd.PersistentFlags())
 	cmd.PersistentFlags().StringVar(&account, "account", "123456789012", "account of the roles")
 	configure(cmd)
-	// simple is a command on one role, and nothing but that role.
+	// simple returns a command that changes one role and prints nothing.
 	simple := func(use, short, example string, args cobra.PositionalArgs,
 		do func(context.Context, *iam.Service, []string) error) *cobra.Command {
 		return &cobra.Command{Use: use, Short: short, Example: "  recollect roles " + example,
@@ -84,7 +83,7 @@ func rolesCommand() *cobra.Command {
 				return s.DeleteRolePolicy(ctx, account, args[0], args[1])
 			}),
 		simple("revoke-sessions ROLE",
-			"Reject the sessions of a role that were begun up to now, within a second",
+			"End all sessions that a role has now, within a second",
 			"revoke-sessions camera", cobra.ExactArgs(1),
 			func(ctx context.Context, s *iam.Service, args []string) error {
 				return s.RevokeRoleSessions(ctx, account, args[0])

@@ -16,8 +16,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// mostOfAFace is the largest number of matches of a face that the server returns if it searches for
-// each face.
+// mostOfAFace is the most matches of each face that the server returns from a search with every
+// face of a picture, or in several collections.
 const mostOfAFace = 100
 
 func searchCommand() *cobra.Command {
@@ -28,11 +28,11 @@ func searchCommand() *cobra.Command {
 		Use:   "search IMAGE... --collection COLLECTION",
 		Short: "Search a collection for the faces of a picture",
 		Long: "Search a collection for the largest face of each picture, or with --all for every " +
-			"face: its faces, or with --users its users. " +
-			"Several collections are searched at once, and their matches are in one order.\n\n" +
-			aboutPictures +
+			"face. The search is among the collection's faces, or with --users among its users. " +
+			"Several collections are searched at once, and their matches are listed together, " +
+			"the most similar first.\n\n" + aboutPictures +
 			"\n\nThe exit status is 0 if there is a match for any of the pictures, 1 if there is " +
-			"none or no face, 3 if one could not be searched.",
+			"no match or no face, 3 if a picture could not be searched.",
 		Example: `  recollect search street.jpg --collection people
   recollect search group.jpg --collection people --all --draw group-with-names.png
   recollect search door.jpg --collection staff --collection visitors
@@ -196,7 +196,7 @@ type unsearchedFace struct {
 	Reasons, Explanations []string
 }
 
-// ask searches for every face of a picture. The answer is also returned as it came.
+// ask searches for every face of a picture. It returns the answer, and the JSON of it as it came.
 func (s *searcher) ask(ctx context.Context, image *types.Image) (pictureAnswer, json.RawMessage,
 	error) {
 	request := struct {
@@ -300,8 +300,8 @@ func (s *searcher) pictureObject(name string, answer json.RawMessage) error {
 	return s.show.object(object)
 }
 
-// noFace says why there is no face to search for: there is none, or none that is good enough. The
-// API says no more than that, so with a quality filter the server is asked again.
+// noFace notes why there was no face to search for: the picture has none, or none that is good
+// enough. The API does not distinguish these, so with a quality filter the server is asked again.
 func (s *searcher) noFace(ctx context.Context, name string, image *types.Image) error {
 	why := noFaceIn(image)
 	if s.Quality != "" && s.Quality != "NONE" {
@@ -313,7 +313,7 @@ func (s *searcher) noFace(ctx context.Context, name string, image *types.Image) 
 	return s.show.object(struct{ Picture string }{name})
 }
 
-// unsearched says why no face of a picture was searched for.
+// unsearched returns why no face of a picture was searched for.
 func unsearched(image *types.Image, faces []unsearchedFace) string {
 	if len(faces) == 0 {
 		return noFaceIn(image)

@@ -242,8 +242,8 @@ func TestDetectAttributes(t *testing.T) {
 		t.Errorf("with two attributes: %q", got)
 	}
 	if _, log := run(t, 0, "detect", crew, "--attributes", "BEARD"); !strings.Contains(log,
-		"do not tell BEARD") {
-		t.Errorf("of what the networks do not tell: %q", log)
+		"do not estimate BEARD") {
+		t.Errorf("of what the networks do not estimate: %q", log)
 	}
 	if _, log := run(t, statusUsage, "detect", crew, "--attributes", "HAIR"); !strings.Contains(log,
 		"AGE_RANGE") {

@@ -29,7 +29,8 @@ func TestDocumentAgreesWithTheModel(t *testing.T) {
 	}
 	for name, sentences := range map[string][]string{
 		"COMPATIBILITY.md": {
-			fmt.Sprintf("\nThe %d operations of faces, collections, users and tags are built;", built),
+			fmt.Sprintf("\nThe %d operations of faces, collections, users and tags are built;",
+				built),
 			fmt.Sprintf("\nThe %d lists of families that are not built are ", empty),
 			fmt.Sprintf("\nThe other %d of the service are ", not),
 		},
@@ -163,10 +164,12 @@ func TestCheckModelOfEmptyLists(t *testing.T) {
 			"DescribeProjects: Projects is neither a list of its output nor an error of its"},
 		"a member that is no list": {"`ProjectDescriptions`", "`NextToken`",
 			"DescribeProjects: NextToken is neither"},
-		"another error": {"Policies` | `ResourceNotFoundException`", "Policies` | `ConflictException`",
+		"another error": {"Policies` | `ResourceNotFoundException`",
+			"Policies` | `ConflictException`",
 			"ListProjectPolicies: ConflictException is neither"},
 		"also not built": {"`DetectText`", "`DescribeProjects` `DetectText`",
-			"DescribeProjects: has a table: false, listed as empty: true, listed as not built: true"},
+			"DescribeProjects: has a table: false, listed as empty: true, listed as not " +
+				"built: true"},
 		"no operation": {"`ListProjectPolicies`", "`ListProjects`",
 			"ListProjects: there is no such operation"},
 	} {

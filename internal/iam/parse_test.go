@@ -21,14 +21,21 @@ func TestParseAccepts(t *testing.T) {
 		`{"Statement":[{` + allow + `}]}`,
 		`{"Statement":[{"Sid":"A",` + allow + `},{"Sid":"B",` + allow + `},{"Sid":"",` + allow +
 			`},{"Sid":"",` + allow + `}],"Version":"2008-10-17","Id":"x"}`,
-		one(`"Effect":"Deny","NotAction":["rekognition:List*","*:*"],"NotResource":["arn:aws:rekognition:*:*:collection/a","*"]`),
+		one(`"Effect":"Deny","NotAction":["rekognition:List*","*:*"],` +
+			`"NotResource":["arn:aws:rekognition:*:*:collection/a","*"]`),
 		one(allow + `,"Condition":{}`),
-		one(allow + `,"Condition":{"StringEquals":{"aws:username":["a","b"],"aws:ResourceTag/Cost Center":"1"},"Bool":{"aws:SecureTransport":true},"NumericLessThan":{"aws:EpochTime":1e9}}`),
-		one(allow + `,"Condition":{"Null":{"aws:ResourceTag/x":[true,"false"]},"ForAnyValue:StringLikeIfExists":{"aws:TagKeys":"*"}}`),
-		one(allow + `,"Condition":{"BinaryEquals":{"k:v":"QmluYXJ5"},"IpAddress":{"aws:SourceIp":["203.0.113.0/24","2001:db8::/32","::1","10.0.0.1"]}}`),
-		one(`"Effect":"Allow","Action":"*","Resource":"arn:aws:rekognition:*:*:collection/${aws:username, 'x:y'}-${*}"`),
+		one(allow + `,"Condition":{"StringEquals":{"aws:username":["a","b"],` +
+			`"aws:ResourceTag/Cost Center":"1"},"Bool":{"aws:SecureTransport":true},` +
+			`"NumericLessThan":{"aws:EpochTime":1e9}}`),
+		one(allow + `,"Condition":{"Null":{"aws:ResourceTag/x":[true,"false"]},` +
+			`"ForAnyValue:StringLikeIfExists":{"aws:TagKeys":"*"}}`),
+		one(allow + `,"Condition":{"BinaryEquals":{"k:v":"QmluYXJ5"},` +
+			`"IpAddress":{"aws:SourceIp":["203.0.113.0/24","2001:db8::/32","::1","10.0.0.1"]}}`),
+		one(`"Effect":"Allow","Action":"*",` +
+			`"Resource":"arn:aws:rekognition:*:*:collection/${aws:username, 'x:y'}-${*}"`),
 		// no variables in the older version
-		`{"Statement":{"Effect":"Allow","Action":"*","Resource":"arn:aws:rekognition:*:*:collection/${"}}`,
+		`{"Statement":{"Effect":"Allow","Action":"*",` +
+			`"Resource":"arn:aws:rekognition:*:*:collection/${"}}`,
 		" \n" + one(allow) + strings.Repeat(" ", 10_000) + "\n",
 	} {
 		if _, err := ParsePolicy([]byte(document)); err != nil {
@@ -83,7 +90,9 @@ func TestParseRefuses(t *testing.T) {
 			"ARN"},
 		{one(`"Effect":"Allow","Action":"*","Resource":"arn:aws:rek*:*:*:*"`),
 			"/Statement/Resource", "without wildcards"},
-		{one(`"Effect":"Allow","Action":"*","Resource":"arn:aws:rekognition:*:${aws:PrincipalAccount}:*"`), "/Statement/Resource", "fifth colon"},
+		{one(`"Effect":"Allow","Action":"*",` +
+			`"Resource":"arn:aws:rekognition:*:${aws:PrincipalAccount}:*"`), "/Statement/Resource",
+			"fifth colon"},
 		{one(`"Effect":"Allow","Action":"*","Resource":"arn:aws:rekognition:*:*:${aws:username"`),
 			"/Statement/Resource", "closing brace"},
 		{condition(`[]`), "/Statement/Condition", "object"},
@@ -158,7 +167,9 @@ func TestParseSizeLimitIsExact(t *testing.T) {
 func FuzzParsePolicy(f *testing.F) {
 	f.Add([]byte(one(allow)))
 	f.Add([]byte(one(
-		`"Effect":"Deny","NotAction":"a:b*?","NotResource":"arn:aws:s3:::${aws:username}","Condition":{"ForAllValues:StringLike":{"aws:TagKeys":["*${*}","${a:b,'c'}"]},"DateLessThan":{"aws:CurrentTime":"2026-01-01"}}`)))
+		`"Effect":"Deny","NotAction":"a:b*?","NotResource":"arn:aws:s3:::${aws:username}",` +
+			`"Condition":{"ForAllValues:StringLike":{"aws:TagKeys":["*${*}","${a:b,'c'}"]},` +
+			`"DateLessThan":{"aws:CurrentTime":"2026-01-01"}}`)))
 	f.Add([]byte(`{"Statement":[{"Sid":"x"`))
 	f.Add([]byte(`{"Statement":[[[[[[[[`))
 	r := &Request{Principal: User{Account: "123456789012", Name: "anna"}.Principal(), Action: "a:b",
@@ -224,7 +235,10 @@ func TestAWSManagedPolicies(t *testing.T) {
 			}
 		}
 	}
-	for resource, want := range map[string]Decision{"arn:aws:sns:eu-west-1:123456789012:AmazonRekognitionDone": Allow, "arn:aws:sns:eu-west-1:123456789012:Done": ImplicitDeny} {
+	for resource, want := range map[string]Decision{
+		"arn:aws:sns:eu-west-1:123456789012:AmazonRekognitionDone": Allow,
+		"arn:aws:sns:eu-west-1:123456789012:Done":                  ImplicitDeny,
+	} {
 		if got := Evaluate([]*Policy{role},
 			&Request{Principal: anna.Principal(), Action: "sns:Publish",
 				Resource: resource}); got != want {

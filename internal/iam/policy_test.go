@@ -29,33 +29,62 @@ func TestEvaluate(t *testing.T) {
 		statements []string // a policy each
 		want       Decision
 	}{
-		"no policy":                       {nil, ImplicitDeny},
-		"allowed":                         {[]string{allowAll}, Allow},
-		"deny wins, whatever the order":   {[]string{allowAll, denyAll}, ExplicitDeny},
-		"deny wins, the other order":      {[]string{denyAll, allowAll}, ExplicitDeny},
-		"a deny of other things":          {[]string{allowAll, denyPlain}, Allow},
-		"case of actions does not matter": {[]string{`"Effect":"Allow","Action":"REKOGNITION:indexFACES","Resource":"*"`}, Allow},
-		"wildcards in actions":            {[]string{`"Effect":"Allow","Action":"rekognition:Index????s","Resource":"*"`}, Allow},
-		"another action":                  {[]string{`"Effect":"Allow","Action":"rekognition:List*","Resource":"*"`}, ImplicitDeny},
-		"another service":                 {[]string{`"Effect":"Allow","Action":"s3:*","Resource":"*"`}, ImplicitDeny},
-		"one of several actions":          {[]string{`"Effect":"Allow","Action":["s3:*","rekognition:IndexFaces"],"Resource":"*"`}, Allow},
-		"all actions but this":            {[]string{`"Effect":"Allow","NotAction":["s3:*","rekognition:IndexFaces"],"Resource":"*"`}, ImplicitDeny},
-		"all actions but others":          {[]string{`"Effect":"Allow","NotAction":"iam:*","Resource":"*"`}, Allow},
+		"no policy":                     {nil, ImplicitDeny},
+		"allowed":                       {[]string{allowAll}, Allow},
+		"deny wins, whatever the order": {[]string{allowAll, denyAll}, ExplicitDeny},
+		"deny wins, the other order":    {[]string{denyAll, allowAll}, ExplicitDeny},
+		"a deny of other things":        {[]string{allowAll, denyPlain}, Allow},
+		"case of actions does not matter": {
+			[]string{`"Effect":"Allow","Action":"REKOGNITION:indexFACES","Resource":"*"`}, Allow},
+		"wildcards in actions": {
+			[]string{`"Effect":"Allow","Action":"rekognition:Index????s","Resource":"*"`}, Allow},
+		"another action": {
+			[]string{`"Effect":"Allow","Action":"rekognition:List*","Resource":"*"`}, ImplicitDeny},
+		"another service": {[]string{`"Effect":"Allow","Action":"s3:*","Resource":"*"`},
+			ImplicitDeny},
+		"one of several actions": {
+			[]string{`"Effect":"Allow","Action":["s3:*","rekognition:IndexFaces"],"Resource":"*"`},
+			Allow},
+		"all actions but this": {
+			[]string{
+				`"Effect":"Allow","NotAction":["s3:*","rekognition:IndexFaces"],"Resource":"*"`},
+			ImplicitDeny},
+		"all actions but others": {[]string{`"Effect":"Allow","NotAction":"iam:*","Resource":"*"`},
+			Allow},
 		"the resource": {[]string{`"Effect":"Allow","Action":"*","Resource":"` +
 			peopleARN + `"`}, Allow},
 		"another resource": {[]string{`"Effect":"Allow","Action":"*","Resource":"` +
 			peopleARN + `2"`}, ImplicitDeny},
-		"all resources but this":           {[]string{`"Effect":"Allow","Action":"*","NotResource":["` + peopleARN + `"]`}, ImplicitDeny},
-		"all resources but others":         {[]string{`"Effect":"Allow","Action":"*","NotResource":"` + peopleARN + `2"`}, Allow},
-		"not a resource that is not known": {[]string{`"Effect":"Allow","Action":"*","NotResource":"arn:aws:rekognition:*:*:collection/${aws:ResourceTag/none}"`}, ImplicitDeny},
+		"all resources but this": {
+			[]string{`"Effect":"Allow","Action":"*","NotResource":["` + peopleARN + `"]`},
+			ImplicitDeny},
+		"all resources but others": {
+			[]string{`"Effect":"Allow","Action":"*","NotResource":"` + peopleARN + `2"`}, Allow},
+		"not a resource that is not known": {
+			[]string{
+				`"Effect":"Allow","Action":"*",` +
+					`"NotResource":"arn:aws:rekognition:*:*:collection/${aws:ResourceTag/none}"`},
+			ImplicitDeny},
 		"deny all but what is not known": {[]string{allowAll,
-			`"Effect":"Deny","Action":"*","NotResource":"arn:aws:rekognition:*:*:collection/${aws:ResourceTag/none}"`}, ExplicitDeny},
-		"own resource": {[]string{`"Effect":"Allow","Action":"*","Resource":"arn:aws:rekognition:*:*:collection/${aws:ResourceTag/name}"`}, Allow},
+			`"Effect":"Deny","Action":"*",` +
+				`"NotResource":"arn:aws:rekognition:*:*:collection/${aws:ResourceTag/none}"`},
+			ExplicitDeny},
+		"own resource": {
+			[]string{
+				`"Effect":"Allow","Action":"*",` +
+					`"Resource":"arn:aws:rekognition:*:*:collection/${aws:ResourceTag/name}"`},
+			Allow},
 		"condition holds": {[]string{allowAll +
-			`,"Condition":{"StringEquals":{"aws:username":"anna"},"Bool":{"aws:SecureTransport":"false"}}`}, Allow},
+			`,"Condition":{"StringEquals":{"aws:username":"anna"},` +
+			`"Bool":{"aws:SecureTransport":"false"}}`},
+			Allow},
 		"one condition does not hold": {[]string{allowAll +
-			`,"Condition":{"StringEquals":{"aws:username":"anna"},"Bool":{"aws:SecureTransport":"true"}}`}, ImplicitDeny},
-		"a resource without its last parts": {[]string{`"Effect":"Allow","Action":"*","Resource":"arn:aws:rekognition:us-east-1:*"`}, Allow},
+			`,"Condition":{"StringEquals":{"aws:username":"anna"},` +
+			`"Bool":{"aws:SecureTransport":"true"}}`},
+			ImplicitDeny},
+		"a resource without its last parts": {
+			[]string{`"Effect":"Allow","Action":"*","Resource":"arn:aws:rekognition:us-east-1:*"`},
+			Allow},
 		"deny without the last parts": {[]string{allowAll,
 			`"Effect":"Deny","Action":"*","Resource":"arn:aws:rekognition"`}, ExplicitDeny},
 		"deny all but, without the last parts": {[]string{allowAll,
@@ -169,7 +198,8 @@ func TestConditions(t *testing.T) {
 		{`{"StringNotEquals":{"aws:ResourceTag/Missing":"x"}}`, yes},
 		{`{"StringNotEqualsIfExists":{"aws:ResourceTag/Missing":"x"}}`, yes},
 		{`{"StringEqualsIgnoreCase":{"aws:username":"ANNA"}}`, yes},
-		{`{"StringEqualsIgnoreCase":{"aws:PrincipalArn":"ARN:aws:iam::${aws:PrincipalAccount}:USER/${aws:username}"}}`, yes},
+		{`{"StringEqualsIgnoreCase":{"aws:PrincipalArn":` +
+			`"ARN:aws:iam::${aws:PrincipalAccount}:USER/${aws:username}"}}`, yes},
 		{`{"StringNotEqualsIgnoreCase":{"aws:username":"ANNA"}}`, no},
 		{`{"StringLike":{"aws:username":"a?n*"}}`, yes},
 		{`{"StringNotLike":{"aws:username":"a?n*"}}`, no},
@@ -178,7 +208,8 @@ func TestConditions(t *testing.T) {
 		{`{"StringEquals":{"aws:RequestTag/Team":"Red","aws:ResourceTag/Team":"Blue"}}`, yes},
 		{`{"StringEquals":{"aws:ResourceTag/both":"2"}}`, yes},
 		{`{"StringNotEquals":{"aws:ResourceTag/both":"2"}}`, no},
-		{`{"StringEquals":{"aws:PrincipalAccount":"123456789012","aws:PrincipalType":"User","aws:userid":"AIDAEXAMPLE","aws:RequestedRegion":"us-east-1"}}`, yes},
+		{`{"StringEquals":{"aws:PrincipalAccount":"123456789012","aws:PrincipalType":"User",` +
+			`"aws:userid":"AIDAEXAMPLE","aws:RequestedRegion":"us-east-1"}}`, yes},
 		{`{"StringEquals":{"aws:RequestTag/Team":"${aws:ResourceTag/Team}"}}`, no},
 		{`{"StringEquals":{"aws:username":"${aws:ResourceTag/Missing,'anna'}"}}`, yes},
 
@@ -226,7 +257,8 @@ func TestConditions(t *testing.T) {
 		{`{"NotIpAddress":{"aws:SourceIp":"10.0.0.0/8"}}`, yes},
 
 		{`{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::*:user/a*"}}`, yes},
-		{`{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::${aws:PrincipalAccount}:user/${aws:username}"}}`, yes},
+		{`{"ArnLike":{"aws:PrincipalArn":` +
+			`"arn:aws:iam::${aws:PrincipalAccount}:user/${aws:username}"}}`, yes},
 		{`{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/*"}}`, no},
 		{`{"ArnNotEquals":{"aws:PrincipalArn":"arn:aws:iam::*:role/*"}}`, yes},
 		{`{"ArnNotLike":{"aws:PrincipalArn":["arn:aws:iam::*:role/*","arn:aws:iam::*:user/anna"]}}`,
@@ -293,8 +325,8 @@ func TestDenyIsNoWeakerBeyondColons(t *testing.T) {
 	}
 	for _, deny := range []string{`"Resource":"arn:aws:s3:*:*:photos/*"`,
 		`"NotResource":"arn:aws:s3:*:*:photos/*"`} {
-		policy := mustPolicy(t, `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*",`+
-			deny+`}}`)
+		policy := mustPolicy(t,
+			`{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*",`+deny+`}}`)
 		if got := Evaluate([]*Policy{allow, policy}, request); got != ExplicitDeny {
 			t.Errorf("Deny with %s: %v", deny, got)
 		}

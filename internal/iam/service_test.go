@@ -334,7 +334,10 @@ func TestTagsOfTheResourceAreReadWhenAPolicyAsks(t *testing.T) {
 			true},
 		"a variable of a condition": {all +
 			`,"Condition":{"StringEquals":{"aws:username":"${aws:ResourceTag/Owner}"}}`, 1, true},
-		"a variable of a resource": {`"Effect":"Allow","Action":"*","Resource":"arn:aws:rekognition:*:*:collection/${aws:ResourceTag/Team}"`, 1, false},
+		"a variable of a resource": {
+			`"Effect":"Allow","Action":"*",` +
+				`"Resource":"arn:aws:rekognition:*:*:collection/${aws:ResourceTag/Team}"`,
+			1, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, _ := newService(t)

@@ -214,7 +214,8 @@ func TestWhatEndsSessions(t *testing.T) {
 		"user revoked": {func(iam.AccessKey) error {
 			return s.RevokeUserSessions(ctx, account, "anna")
 		}, "own first second"},
-		"first role replaced":  {func(iam.AccessKey) error { return role("first") }, "first second web"},
+		"first role replaced": {func(iam.AccessKey) error { return role("first") },
+			"first second web"},
 		"second role replaced": {func(iam.AccessKey) error { return role("second") }, "second"},
 		"first role revoked": {func(iam.AccessKey) error {
 			return s.RevokeRoleSessions(ctx, account, "first")
@@ -373,7 +374,8 @@ func TestSessionsThatAreRefused(t *testing.T) {
 		session iam.RoleSession
 		want    error
 	}{
-		"tags":       {iam.RoleSession{Caller: anna, Name: "lobby", Tags: long}, iam.ErrSessionTooLarge},
+		"tags": {iam.RoleSession{Caller: anna, Name: "lobby", Tags: long},
+			iam.ErrSessionTooLarge},
 		"long chain": {iam.RoleSession{Caller: deep, Name: "lobby"}, iam.ErrSessionTooLarge},
 	} {
 		c.session.Role = role

@@ -27,8 +27,9 @@ func TestWhoMayAssumeARole(t *testing.T) {
 		t.Fatal(err)
 	}
 	child := opened(t, s, beginRole(t, s, iam.RoleSession{Role: parent, Caller: caller})).Principal
+	const policy = `{"Statement":{"Effect":"Allow","Action":"rekognition:*","Resource":"*"}}`
 	narrow := opened(t, s, beginRole(t, s, iam.RoleSession{Role: parent, Caller: caller,
-		Policy: `{"Statement":{"Effect":"Allow","Action":"rekognition:*","Resource":"*"}}`})).Principal
+		Policy: policy})).Principal
 	stranger := iam.User{Account: "210987654321", Name: "able"}.Principal()
 
 	const elsewhere = "210987654321"
@@ -47,30 +48,37 @@ func TestWhoMayAssumeARole(t *testing.T) {
 		trust     string
 		want      bool
 	}{
-		"account, with permission":                {able, trust(`{"AWS":"`+account+`"}`, ""), true},
-		"account, without":                        {plain, trust(`{"AWS":"`+account+`"}`, ""), false},
-		"root ARN, with permission":               {able, trust(`{"AWS":"arn:aws:iam::`+account+`:root"}`, ""), true},
-		"named, without permission":               {plain, trust(itself(plain), ""), true},
-		"named, and barred":                       {barred, trust(itself(barred), ""), false},
-		"another is named":                        {able, trust(itself(plain), ""), false},
-		"everybody":                               {plain, trust(`"*"`, ""), true},
-		"everybody of AWS":                        {plain, trust(`{"AWS":"*"}`, ""), true},
-		"everybody, another account":              {stranger, trust(`"*"`, ""), false},
-		"another account alone":                   {stranger, trust(itself(stranger), ""), false},
-		"another account, with permission":        {guest, trust(itself(guest), ""), true},
-		"another account, permission alone":       {guest, trust(itself(stranger), ""), false},
-		"another account as a whole":              {guest, trust(`{"AWS":"`+elsewhere+`"}`, ""), true},
-		"another account as a whole, permissions": {stranger, trust(`{"AWS":"`+elsewhere+`"}`, ""), false},
-		"a provider alone":                        {able, trust(`{"Federated":"id.example.com"}`, ""), false},
-		"a role, by its ARN":                      {child, trust(`{"AWS":"`+parent.ARN()+`"}`, ""), true},
-		"a session, by its ARN":                   {child, trust(itself(child), ""), true},
-		"a role, restricted":                      {narrow, trust(`{"AWS":"`+parent.ARN()+`"}`, ""), false},
-		"condition that holds":                    {plain, trust(itself(plain), `,"Condition":{"StringEquals":{"sts:ExternalId":"42"}}`), true},
-		"condition that does not":                 {plain, trust(itself(plain), `,"Condition":{"StringEquals":{"sts:ExternalId":"43"}}`), false},
-		"condition on the caller":                 {plain, trust(`"*"`, `,"Condition":{"StringEquals":{"aws:username":"plain"}}`), true},
-		"trust policy for another call":           {able, strings.Replace(trust(`"*"`, ""), "sts:AssumeRole*", "sts:TagSession", 1), false},
+		"account, with permission": {able, trust(`{"AWS":"`+account+`"}`, ""), true},
+		"account, without":         {plain, trust(`{"AWS":"`+account+`"}`, ""), false},
+		"root ARN, with permission": {able,
+			trust(`{"AWS":"arn:aws:iam::`+account+`:root"}`, ""), true},
+		"named, without permission":         {plain, trust(itself(plain), ""), true},
+		"named, and barred":                 {barred, trust(itself(barred), ""), false},
+		"another is named":                  {able, trust(itself(plain), ""), false},
+		"everybody":                         {plain, trust(`"*"`, ""), true},
+		"everybody of AWS":                  {plain, trust(`{"AWS":"*"}`, ""), true},
+		"everybody, another account":        {stranger, trust(`"*"`, ""), false},
+		"another account alone":             {stranger, trust(itself(stranger), ""), false},
+		"another account, with permission":  {guest, trust(itself(guest), ""), true},
+		"another account, permission alone": {guest, trust(itself(stranger), ""), false},
+		"another account as a whole":        {guest, trust(`{"AWS":"`+elsewhere+`"}`, ""), true},
+		"another account as a whole, permissions": {stranger, trust(`{"AWS":"`+elsewhere+`"}`, ""),
+			false},
+		"a provider alone":      {able, trust(`{"Federated":"id.example.com"}`, ""), false},
+		"a role, by its ARN":    {child, trust(`{"AWS":"`+parent.ARN()+`"}`, ""), true},
+		"a session, by its ARN": {child, trust(itself(child), ""), true},
+		"a role, restricted":    {narrow, trust(`{"AWS":"`+parent.ARN()+`"}`, ""), false},
+		"condition that holds": {plain,
+			trust(itself(plain), `,"Condition":{"StringEquals":{"sts:ExternalId":"42"}}`), true},
+		"condition that does not": {plain,
+			trust(itself(plain), `,"Condition":{"StringEquals":{"sts:ExternalId":"43"}}`), false},
+		"condition on the caller": {plain,
+			trust(`"*"`, `,"Condition":{"StringEquals":{"aws:username":"plain"}}`), true},
+		"trust policy for another call": {able,
+			strings.Replace(trust(`"*"`, ""), "sts:AssumeRole*", "sts:TagSession", 1), false},
 		"denied beside": {plain, `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"*"},` +
-			`{"Effect":"Deny","Principal":` + itself(plain) + `,"Action":"sts:AssumeRole"}]}`, false},
+			`{"Effect":"Deny","Principal":` + itself(plain) + `,"Action":"sts:AssumeRole"}]}`,
+			false},
 	} {
 		role := mustRole(t, s, "camera", c.trust)
 		got, err := s.AuthorizeRole(t.Context(), &iam.Request{Principal: c.principal,
@@ -144,7 +152,8 @@ func TestTrustPoliciesThatAreRefused(t *testing.T) {
 		{trust(`{"AWS":"*","Federated":"id.example.com"}`, ""), "everybody"},
 		{trust(`"*"`, `,"Resource":"*"`), "a trust policy has none"},
 		{trust(`"*"`, `,"NotPrincipal":{"AWS":"123456789012"}`), "by Principal"},
-		{trust(`"*"`, `,"Sid":"`+strings.Repeat("a", iam.MaxTrustPolicySize)+`"`), "larger than 4096"},
+		{trust(`"*"`, `,"Sid":"`+strings.Repeat("a", iam.MaxTrustPolicySize)+`"`),
+			"larger than 4096"},
 		{`not JSON`, "not JSON"},
 	} {
 		_, err := iam.ParseTrustPolicy([]byte(c.policy))
@@ -169,7 +178,9 @@ func TestRolesThatAreRefused(t *testing.T) {
 		"short":        func(r *iam.Role) { r.MaxSession = iam.LeastMaxSession - 1 },
 		"long":         func(r *iam.Role) { r.MaxSession = iam.MostMaxSession + 1 },
 		"trust policy": func(r *iam.Role) { r.TrustPolicy = "{}" },
-		"policy":       func(r *iam.Role) { r.Policies = []iam.PolicyDocument{{Name: "p", Document: "{}"}} },
+		"policy": func(r *iam.Role) {
+			r.Policies = []iam.PolicyDocument{{Name: "p", Document: "{}"}}
+		},
 	} {
 		r := valid
 		change(&r)

@@ -13,7 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// file is the configuration.
+// file is the form of the configuration.
 type file struct {
 	Issuers []struct {
 		Issuer    string   `json:"issuer"`
@@ -30,9 +30,9 @@ type file struct {
 //	  "jwks": "https://id.example.com/realms/staff/keys"
 //	}]}
 //
-// The issuer is the claim iss of its tokens. The key set, jwks, is an URL with https (or with http
+// The issuer is the claim iss of its tokens. The key set, jwks, is a URL with https (or with http
 // on a loopback address), or a file, in the folder of the configuration if its path is relative. A
-// file has to be there; the keys at an URL are read when the first token arrives. It reports every
+// file has to be there; the keys at a URL are read when the first token arrives. It reports every
 // fault at once.
 func Load(path string) (*Issuers, error) {
 	text, err := os.ReadFile(path)
@@ -66,7 +66,7 @@ func parse(text []byte, dir string) (*Issuers, error) {
 			fault("issuer: %s is configured twice", configured.Issuer)
 		}
 		if len(configured.Audiences) == 0 {
-			fault("audiences: names none")
+			fault("audiences: there is none")
 		}
 		for _, audience := range configured.Audiences {
 			if audience == "" {
@@ -81,7 +81,7 @@ func parse(text []byte, dir string) (*Issuers, error) {
 			provider: providerOf(configured.Issuer), audiences: configured.Audiences, keys: keys}
 	}
 	if len(f.Issuers) == 0 {
-		faults = append(faults, errors.New("issuers: names none"))
+		faults = append(faults, errors.New("issuers: there is none"))
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
@@ -89,14 +89,14 @@ func parse(text []byte, dir string) (*Issuers, error) {
 	return s, nil
 }
 
-// isWebURL reports whether text is an URL with a host, and without a query and a fragment.
+// isWebURL reports whether text is a URL with a host, and without a query and a fragment.
 func isWebURL(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" &&
 		u.User == nil && u.RawQuery == "" && u.Fragment == ""
 }
 
-// isSafe reports whether what an URL answers cannot be changed on its way.
+// isSafe reports whether nobody on the network can change the answers of a URL.
 func isSafe(u *url.URL) bool {
 	if u.Scheme == "https" {
 		return true
@@ -108,7 +108,7 @@ func isSafe(u *url.URL) bool {
 	return u.Hostname() == "localhost" || err == nil && addr.IsLoopback()
 }
 
-// newClient returns a client that is not led from a safe URL to one that is not.
+// newClient returns a client that follows redirections to safe URLs alone.
 func newClient() *http.Client {
 	return &http.Client{
 		Timeout: loadTimeout,

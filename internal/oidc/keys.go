@@ -22,7 +22,7 @@ import (
 const (
 	// freshKeys is how long keys are used without reading them again.
 	freshKeys = time.Hour
-	// usableKeys is how long keys are used that cannot be read again.
+	// usableKeys is how long keys are used if reading them again fails.
 	usableKeys = 24 * time.Hour
 	// betweenLoads is the least time between two reads of a key set.
 	betweenLoads = 30 * time.Second
@@ -47,12 +47,12 @@ type keySet struct {
 	tried  time.Time // the last read
 }
 
-// newKeySet returns the key set at an URL or in a file, which has to be there.
+// newKeySet returns the key set at a URL or in a file, which has to be there.
 func newKeySet(source, dir string, client *http.Client) (*keySet, error) {
 	k := &keySet{lock: make(chan struct{}, 1)}
 	if !strings.Contains(source, "://") {
 		if source == "" {
-			return nil, errors.New("names neither a file nor an URL")
+			return nil, errors.New("names neither a file nor a URL")
 		}
 		if !filepath.IsAbs(source) {
 			source = filepath.Join(dir, source)
@@ -120,7 +120,7 @@ func parseKeys(text []byte) ([]jose.JSONWebKey, error) {
 	var keys []jose.JSONWebKey
 	for _, text := range set.Keys {
 		var key jose.JSONWebKey
-		// A key of a kind that is not known is no fault of the others.
+		// A key of an unknown kind does not make the others unusable.
 		if key.UnmarshalJSON(text) == nil && (key.Use == "" || key.Use == "sig") &&
 			algorithmOf(key) != "" {
 			keys = append(keys, key)
@@ -133,7 +133,7 @@ func parseKeys(text []byte) ([]jose.JSONWebKey, error) {
 	return keys, nil
 }
 
-// algorithmOf is the algorithm that a key is for; empty if it is none of those that are verified.
+// algorithmOf returns the algorithm that a key is for; empty if it is neither RS256 nor ES256.
 func algorithmOf(key jose.JSONWebKey) jose.SignatureAlgorithm {
 	var algorithm jose.SignatureAlgorithm
 	switch public := key.Key.(type) {
@@ -152,7 +152,7 @@ func algorithmOf(key jose.JSONWebKey) jose.SignatureAlgorithm {
 	return algorithm
 }
 
-// find returns the keys that a token with this header may be signed with.
+// find returns the keys that a token with this header may have been signed with.
 func (k *keySet) find(ctx context.Context, header jose.Header, now time.Time) ([]jose.JSONWebKey,
 	error) {
 	select {
@@ -184,7 +184,7 @@ func (k *keySet) reload(ctx context.Context, now time.Time) error {
 		return nil
 	}
 	k.tried = now
-	// The read is for all callers: it does not end with the request of the first.
+	// All callers wait for this read, so it does not end with the request of the first.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 	defer cancel()
 	text, err := k.load(ctx)

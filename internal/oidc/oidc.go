@@ -143,7 +143,7 @@ func (i *issuer) identity(c *claims, now time.Time) (*Identity, error) {
 		return nil, fmt.Errorf("%w: at %s", ErrExpired, c.Expiry.Time().UTC().Format(time.RFC3339))
 	case c.NotBefore != nil && c.NotBefore.Time().After(now.Add(maxSkew)),
 		c.IssuedAt != nil && c.IssuedAt.Time().After(now.Add(maxSkew)):
-		return nil, invalid("it is from the future")
+		return nil, invalid("it is not valid yet")
 	}
 	id := &Identity{Provider: i.provider, Issuer: i.url, Subject: c.Subject,
 		Audiences: c.Audience, Party: c.Party, Methods: c.Methods,
@@ -161,7 +161,7 @@ func (i *issuer) identity(c *claims, now time.Time) (*Identity, error) {
 		id.Tags = map[string]string{}
 		for key, values := range c.Tags.Principal {
 			if len(values) != 1 {
-				return nil, invalid("a tag has not one value")
+				return nil, invalid("a tag has no value or several")
 			}
 			id.Tags[key] = values[0]
 		}
@@ -169,7 +169,7 @@ func (i *issuer) identity(c *claims, now time.Time) (*Identity, error) {
 	return id, nil
 }
 
-// providerOf is how policies name an issuer.
+// providerOf returns the name that policies have for an issuer.
 func providerOf(url string) string {
 	_, name, _ := strings.Cut(url, "://")
 	return name

@@ -189,21 +189,25 @@ func TestVerifyRefuses(t *testing.T) {
 			with(valid(now), "sub", "berta")), ".")[1] + "." + part[2], ErrInvalid},
 		"key of nobody": {rsaSigner(t, "x", 2048).sign(t, valid(now)), ErrInvalid},
 		"another's key": {rsaSigner(t, "r", 2048).sign(t, valid(now)), ErrInvalid},
-		"wrong kind":    {ecSigner(t, "r", elliptic.P256(), jose.ES256).sign(t, valid(now)), ErrInvalid},
-		"ES384":         {ecSigner(t, "e", elliptic.P384(), jose.ES384).sign(t, valid(now)), ErrInvalid},
-		"RS512":         {signer{"r", jose.RS512, r.key}.sign(t, valid(now)), ErrInvalid},
-		"other issuer":  {r.sign(t, with(valid(now), "iss", "https://id.example.com")), ErrInvalid},
-		"no issuer":     {r.sign(t, with(valid(now), "iss", nil)), ErrInvalid},
-		"audience":      {r.sign(t, with(valid(now), "aud", "somebody")), ErrInvalid},
-		"no audience":   {r.sign(t, with(valid(now), "aud", nil)), ErrInvalid},
-		"no subject":    {r.sign(t, with(valid(now), "sub", nil)), ErrInvalid},
-		"long subject":  {r.sign(t, with(valid(now), "sub", strings.Repeat("a", 256))), ErrInvalid},
-		"no end":        {r.sign(t, with(valid(now), "exp", nil)), ErrInvalid},
-		"expired":       {r.sign(t, with(valid(now), "exp", now.Add(-time.Second).Unix())), ErrExpired},
-		"not yet":       {r.sign(t, with(valid(now), "nbf", now.Add(time.Hour).Unix())), ErrInvalid},
-		"future":        {r.sign(t, with(valid(now), "iat", now.Add(time.Hour).Unix())), ErrInvalid},
+		"wrong kind": {ecSigner(t, "r", elliptic.P256(), jose.ES256).sign(t, valid(now)),
+			ErrInvalid},
+		"ES384": {ecSigner(t, "e", elliptic.P384(), jose.ES384).sign(t, valid(now)),
+			ErrInvalid},
+		"RS512":        {signer{"r", jose.RS512, r.key}.sign(t, valid(now)), ErrInvalid},
+		"other issuer": {r.sign(t, with(valid(now), "iss", "https://id.example.com")), ErrInvalid},
+		"no issuer":    {r.sign(t, with(valid(now), "iss", nil)), ErrInvalid},
+		"audience":     {r.sign(t, with(valid(now), "aud", "somebody")), ErrInvalid},
+		"no audience":  {r.sign(t, with(valid(now), "aud", nil)), ErrInvalid},
+		"no subject":   {r.sign(t, with(valid(now), "sub", nil)), ErrInvalid},
+		"long subject": {r.sign(t, with(valid(now), "sub", strings.Repeat("a", 256))), ErrInvalid},
+		"no end":       {r.sign(t, with(valid(now), "exp", nil)), ErrInvalid},
+		"expired": {r.sign(t, with(valid(now), "exp", now.Add(-time.Second).Unix())),
+			ErrExpired},
+		"not yet": {r.sign(t, with(valid(now), "nbf", now.Add(time.Hour).Unix())), ErrInvalid},
+		"future":  {r.sign(t, with(valid(now), "iat", now.Add(time.Hour).Unix())), ErrInvalid},
 		"two values of a tag": {r.sign(t, with(valid(now), "https://aws.amazon.com/tags",
-			map[string]any{"principal_tags": map[string]any{"a": []string{"b", "c"}}})), ErrInvalid},
+			map[string]any{"principal_tags": map[string]any{"a": []string{"b", "c"}}})),
+			ErrInvalid},
 	} {
 		if id, err := s.Verify(t.Context(), c.token); !errors.Is(err, c.want) || id != nil {
 			t.Errorf("%s: %+v, %v, want %v", name, id, err, c.want)
@@ -292,7 +296,7 @@ func TestLoadReportsEveryFault(t *testing.T) {
 		text string
 		want []string
 	}{
-		{`{}`, []string{"issuers: names none"}},
+		{`{}`, []string{"issuers: there is none"}},
 		{`{"issuers":[{"issuer":"id","audiences":[],"jwks":""},` +
 			`{"issuer":"https://a","audiences":[""],"jwks":"http://id.example.com/keys"},` +
 			`{"issuer":"https://a","audiences":["a"],"jwks":"ftp://127.0.0.1/keys"}]}`,

@@ -145,7 +145,8 @@ func TestClientCertificates(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// Go's client would not send a certificate of an authority that the server did not name.
+			// Go's client would not send a certificate of an authority that the server did not
+			// name.
 			cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 				return &certificate, nil
 			}

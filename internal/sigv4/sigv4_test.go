@@ -304,7 +304,8 @@ func TestParse(t *testing.T) {
 	r := readRequest(t, "POST / HTTP/1.1\nHost: localhost\nX-Amz-Date: "+exampleStamp+
 		"\nX-Amz-Security-Token: abc\nX-Amzn-Trace-Id: 1\n"+
 		"Authorization: AWS4-HMAC-SHA256 "+
-		"Signature=00,Other=x,SignedHeaders=host;x-amz-date;x-amz-security-token,\tCredential=k/d/r/s/t")
+		"Signature=00,Other=x,SignedHeaders=host;x-amz-date;x-amz-security-token,"+
+		"\tCredential=k/d/r/s/t")
 	s, err := sigv4.Parse(r)
 	if err != nil {
 		t.Fatal(err)

@@ -31,7 +31,8 @@ func TestReport(t *testing.T) {
 		printed, err    string
 	}{
 		{"unlisted, strict", skippedRun, "", true,
-			"skipped, not on the list: m/a.TestOne: no data", "1 skipped tests are not on the list"},
+			"skipped, not on the list: m/a.TestOne: no data",
+			"1 skipped tests are not on the list"},
 		{"unlisted", skippedRun, "", false, "skipped, not on the list: m/a.TestOne: no data", ""},
 		{"listed", skippedRun, "# a comment\nm/a.TestOne: no data  because", true,
 			"skipped: m/a.TestOne: no data\n1 passed, 0 failed, 1 skipped", ""},
@@ -73,7 +74,8 @@ func TestReport(t *testing.T) {
 }
 
 func TestAListNeedsReasons(t *testing.T) {
-	for _, list := range []string{"m/a.TestOne: no data", "m/a.TestOne: x   ", "m/a.(TestOne: x  reason"} {
+	for _, list := range []string{"m/a.TestOne: no data", "m/a.TestOne: x   ",
+		"m/a.(TestOne: x  reason"} {
 		if _, err := readList(strings.NewReader(list)); err == nil {
 			t.Errorf("%q is accepted", list)
 		}

@@ -20,16 +20,19 @@ func TestRoundTrip(t *testing.T) {
 	}{
 		{rekognition.CreateCollectionInput{}, `{"CollectionId":"c","Tags":{"a":"b","empty":""}}`},
 		{rekognition.IndexFacesInput{},
-			`{"CollectionId":"c","DetectionAttributes":["ALL"],"Image":{"Bytes":{"$blob":"AP8Q"}},"MaxFaces":3,"QualityFilter":"NONE"}`},
+			`{"CollectionId":"c","DetectionAttributes":["ALL"],` +
+				`"Image":{"Bytes":{"$blob":"AP8Q"}},"MaxFaces":3,"QualityFilter":"NONE"}`},
 		{rekognition.SearchFacesInput{},
 			`{"CollectionId":"c","FaceId":"f","FaceMatchThreshold":99.993408203125}`},
 		{rekognition.ListFacesInput{}, `{"CollectionId":"c","FaceIds":[],"MaxResults":0}`},
 		{rekognition.DescribeCollectionOutput{},
 			`{"CreationTimestamp":1569444828.274,"FaceCount":0}`},
 		{rekognition.DetectFacesOutput{},
-			`{"FaceDetails":[{"Emotions":[{"Confidence":7.5,"Type":"CALM"}],"EyesOpen":{"Confidence":0.5,"Value":false}}]}`},
+			`{"FaceDetails":[{"Emotions":[{"Confidence":7.5,"Type":"CALM"}],` +
+				`"EyesOpen":{"Confidence":0.5,"Value":false}}]}`},
 		{rekognition.SearchFacesOutput{},
-			`{"FaceMatches":[{"Face":{"BoundingBox":{"Height":0.24770642817020416}},"Similarity":100}]}`},
+			`{"FaceMatches":[{"Face":{"BoundingBox":{"Height":0.24770642817020416}},` +
+				`"Similarity":100}]}`},
 	} {
 		value, err := decodeInput(reflect.PointerTo(reflect.TypeOf(c.input)), parse(t, c.text))
 		if err != nil {
@@ -75,7 +78,8 @@ func TestDecodeRefusesWhatDoesNotFit(t *testing.T) {
 		`{"DetectionAttributes":[true]}`:      "input.DetectionAttributes[0]: bool does not fit",
 		`{"Image":{"Bytes":"AP8Q"}}`:          "input.Image.Bytes: string does not fit",
 		`{"Image":{"Bytes":{"$blob":"AP8"}}}`: "illegal base64 data",
-		`{"MaxFaces":{"$float":"NaN"}}`:       "input.MaxFaces: map[string]interface {} does not fit",
+		`{"MaxFaces":{"$float":"NaN"}}`: "input.MaxFaces: map[string]interface {} " +
+			"does not fit",
 	} {
 		_, err := decodeInput(reflect.TypeFor[*rekognition.IndexFacesInput](), parse(t, text))
 		if err == nil || !strings.Contains(err.Error(), want) {

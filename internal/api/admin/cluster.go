@@ -38,7 +38,7 @@ type ClusterNode struct {
 }
 
 // cluster returns the servers that share the store.
-func (s *Server) cluster(ctx context.Context, _ *exchange) (any, error) {
+func (s *Server) cluster(ctx context.Context, _ *call) (any, error) {
 	nodes, err := s.Cluster.Nodes(ctx)
 	if err != nil {
 		return nil, err

@@ -52,8 +52,8 @@ type memory struct {
 	HeapBytes     int64 // part of it that Go's heap uses
 }
 
-func (s *Server) overview(ctx context.Context, x *exchange) (any, error) {
-	totals, err := s.Store.Totals(ctx, x.caller.Realm)
+func (s *Server) overview(ctx context.Context, x *call) (any, error) {
+	totals, err := s.Store.Totals(ctx, x.Caller.Realm)
 	if err != nil {
 		return nil, err
 	}
@@ -68,10 +68,10 @@ func (s *Server) overview(ctx context.Context, x *exchange) (any, error) {
 	return &overview{
 		Version:       s.Version,
 		StartedAt:     s.started.UTC().Truncate(time.Millisecond),
-		UptimeSeconds: int64(x.start.Sub(s.started).Seconds()),
+		UptimeSeconds: int64(x.Start.Sub(s.started).Seconds()),
 		Regions:       s.Regions,
-		Region:        x.caller.Realm.Region,
-		Account:       x.caller.Principal.Account,
+		Region:        x.Caller.Realm.Region,
+		Account:       x.Caller.Principal.Account,
 		Models:        s.Models,
 		DefaultModel:  s.Models[0].Version,
 		Collections:   totals.Collections,
@@ -80,7 +80,7 @@ func (s *Server) overview(ctx context.Context, x *exchange) (any, error) {
 		Thumbnails:    thumbnails,
 		Disk:          disk,
 		Memory:        memoryUse(),
-		LastHour:      s.Activity.lastHour(x.start),
+		LastHour:      s.Activity.lastHour(x.Start),
 	}, nil
 }
 
@@ -92,7 +92,7 @@ type qualityFilter struct {
 
 // models returns the loaded models, what similarities mean for each, and what quality filters ask
 // of a face.
-func (s *Server) models(context.Context, *exchange) (any, error) {
+func (s *Server) models(context.Context, *call) (any, error) {
 	var filters []qualityFilter
 	for _, f := range []face.QualityFilter{face.QualityAuto, face.QualityLow, face.QualityMedium,
 		face.QualityHigh} {

@@ -27,9 +27,9 @@ type collectionPermissions struct {
 
 // permissions returns the actions that the caller's policies allow, on the resource * and, if the
 // query names one, on a collection. It needs no permission: a caller could find out by trying.
-func (s *Server) permissions(ctx context.Context, x *exchange) (any, error) {
-	answer := &permissions{Account: x.caller.Principal.Account, Arn: x.caller.Principal.ARN,
-		Root: x.caller.Principal.IsRoot(), Region: x.caller.Realm.Region}
+func (s *Server) permissions(ctx context.Context, x *call) (any, error) {
+	answer := &permissions{Account: x.Caller.Principal.Account, Arn: x.Caller.Principal.ARN,
+		Root: x.Caller.Principal.IsRoot(), Region: x.Caller.Realm.Region}
 	var err error
 	if answer.Allowed, err = s.allowed(ctx, x, "*"); err != nil {
 		return nil, err
@@ -42,12 +42,12 @@ func (s *Server) permissions(ctx context.Context, x *exchange) (any, error) {
 		return nil, err
 	}
 	answer.Collection = &collectionPermissions{CollectionId: id}
-	answer.Collection.Allowed, err = s.allowed(ctx, x, face.CollectionARN(x.caller.Realm, id))
+	answer.Collection.Allowed, err = s.allowed(ctx, x, face.CollectionARN(x.Caller.Realm, id))
 	return answer, err
 }
 
 // allowed returns the actions that the caller's policies allow on a resource.
-func (s *Server) allowed(ctx context.Context, x *exchange, resource string) ([]string, error) {
+func (s *Server) allowed(ctx context.Context, x *call, resource string) ([]string, error) {
 	actions := Actions()
 	for _, operation := range wire.Operations() {
 		actions = append(actions, "rekognition:"+operation.Name)
@@ -68,7 +68,7 @@ func (s *Server) allowed(ctx context.Context, x *exchange, resource string) ([]s
 		request.Action = action
 		err := s.Identities.Authorize(ctx, request)
 		if _, denied := errors.AsType[*iam.DeniedError](err); denied || action == Backup &&
-			x.caller.Principal.Account != s.Account || action == GetThumbnail && !s.Thumbnails {
+			x.Caller.Principal.Account != s.Account || action == GetThumbnail && !s.Thumbnails {
 			continue
 		}
 		if err != nil {

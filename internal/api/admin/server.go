@@ -12,20 +12,18 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/google/uuid"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/recollect-dev/recollect/internal/api/authn"
 	"github.com/recollect-dev/recollect/internal/api/clientaddr"
+	"github.com/recollect-dev/recollect/internal/api/exchange"
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/api/wire"
 	"github.com/recollect-dev/recollect/internal/cluster"
@@ -156,19 +154,16 @@ type route struct {
 	action string
 	// collection says that the parameter collection of the query names the resource.
 	collection bool
-	run        func(ctx context.Context, x *exchange) (answer any, err error)
+	run        func(ctx context.Context, x *call) (answer any, err error)
 }
 
-// exchange is one request with its state. A handler that writes its response itself returns a nil
+// call is one request with its state. A handler that writes its response itself returns a nil
 // answer.
-type exchange struct {
-	id       string
-	start    time.Time
+type call struct {
+	*exchange.Exchange
 	path     string // of the route, behind Prefix; empty before it is found
 	w        http.ResponseWriter
 	r        *http.Request
-	keyID    string            // of the request, whether its signature is valid or not
-	caller   authn.Caller      // zero before the signature is verified
 	bodyHash [sha256.Size]byte // that was signed
 }
 
@@ -198,8 +193,7 @@ func New(cfg Config) *Server {
 
 // ServeHTTP answers one request and logs it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{id: uuid.NewString(), start: s.now(), w: w, r: r}
-	w.Header().Set("x-amzn-RequestId", x.id)
+	x := &call{Exchange: exchange.Begin(w.Header(), s.callers.Client(r), s.now()), w: w, r: r}
 	w.Header().Set("Cache-Control", "no-store")
 	status, exception := http.StatusOK, ""
 	answer, err := s.serve(r.Context(), x)
@@ -212,36 +206,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		status = http.StatusInternalServerError
 	case err != nil:
 		if r.ContentLength != 0 {
-			rekognition.CloseConnection(w, r)
+			exchange.CloseConnection(w, r)
 		}
 		status, exception = rekognition.WriteError(w, err)
 	case answer != nil:
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-		w.Write(body) // an error means that the client has disconnected
+		exchange.Write(w, "application/json", status, body)
 	}
-	level := slog.LevelInfo
-	attrs := []slog.Attr{
-		slog.String("request_id", x.id),
-		slog.String("address", s.callers.Client(r).Address.String()),
-		slog.String("access_key_id", x.keyID),
-		slog.String("account", x.caller.Principal.Account),
-		slog.String("principal", x.caller.Principal.ARN),
-		slog.String("path", x.path),
-		slog.Int("status", status),
-		slog.Duration("duration", s.now().Sub(x.start)),
-	}
+	end := exchange.Ending{Status: status, Code: exception, Err: err,
+		Duration: s.now().Sub(x.Start), Asked: slog.String("path", x.path)}
 	if id := r.URL.Query().Get("collection"); id != "" && x.path != "" {
-		attrs = append(attrs, slog.String("collection", id))
+		end.More = []slog.Attr{slog.String("collection", id)}
 	}
-	if err != nil {
-		attrs = append(attrs, slog.String("error_code", exception))
-		if status >= http.StatusInternalServerError {
-			level = slog.LevelError
-			attrs = append(attrs, slog.String("error", err.Error()))
-		}
-	}
-	s.Log.LogAttrs(r.Context(), level, "administration", attrs...)
+	x.Log(r.Context(), s.Log, "administration", end)
 	if errors.Is(err, errAnswerBegun) {
 		panic(http.ErrAbortHandler) // the client must see an aborted response, not a short one
 	}
@@ -252,12 +228,8 @@ var errAnswerBegun = errors.New("the response had begun")
 
 // serve authenticates and authorizes a request and runs the handler of its route. It sets x.path
 // once the route is found.
-func (s *Server) serve(ctx context.Context, x *exchange) (answer any, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
+func (s *Server) serve(ctx context.Context, x *call) (answer any, err error) {
+	defer exchange.Recover(&err)
 	if !s.requests.TryAcquire(1) {
 		return nil, recollect.Errorf(recollect.CodeThrottled,
 			"Slow down; there are too many requests at once.")
@@ -284,7 +256,7 @@ func (s *Server) serve(ctx context.Context, x *exchange) (answer any, err error)
 			if err != nil {
 				return nil, err
 			}
-			resource = face.CollectionARN(x.caller.Realm, id)
+			resource = face.CollectionARN(x.Caller.Realm, id)
 		}
 		if err := s.Identities.Authorize(ctx,
 			s.authorization(x, do.action, resource)); err != nil {
@@ -299,9 +271,9 @@ func clipped(text string) string { return text[:min(len(text), 100)] }
 
 // authenticate verifies the signature. It trusts the hash of the body in the header: the handler
 // that reads the body compares.
-func (s *Server) authenticate(x *exchange) error {
-	claim, err := s.callers.Read(x.r, x.start)
-	x.keyID = claim.KeyID()
+func (s *Server) authenticate(x *call) error {
+	claim, err := s.callers.Read(x.r, x.Start)
+	x.KeyID = claim.KeyID()
 	if err != nil {
 		return err
 	}
@@ -317,16 +289,16 @@ func (s *Server) authenticate(x *exchange) error {
 		}
 		x.bodyHash = [sha256.Size]byte(hash)
 	}
-	x.caller, err = claim.Verify(x.r, x.bodyHash)
+	x.Caller, err = claim.Verify(x.r, x.bodyHash)
 	return err
 }
 
 // authorization returns the request that policies decide about.
-func (s *Server) authorization(x *exchange, action, resource string) *iam.Request {
-	request := x.caller.PolicyRequest(x.r, action, resource, x.start)
+func (s *Server) authorization(x *call, action, resource string) *iam.Request {
+	request := x.Caller.PolicyRequest(x.r, action, resource, x.Start)
 	if id := x.r.URL.Query().Get("collection"); id != "" && resource != "*" {
 		request.LoadResourceTags = func(ctx context.Context) (map[string]string, error) {
-			c, err := s.Store.Collection(ctx, x.caller.Realm, id)
+			c, err := s.Store.Collection(ctx, x.Caller.Realm, id)
 			if recollect.CodeOf(err) == recollect.CodeNotFound {
 				return nil, nil // the same decision as for a collection without tags
 			}

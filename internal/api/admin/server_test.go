@@ -193,6 +193,9 @@ func TestWhoIsLetIn(t *testing.T) {
 	if strings.Contains(d.log.String(), d.root.Secret) {
 		t.Error("the log has a secret")
 	}
+	if !strings.Contains(d.log.String(), "level=WARN") {
+		t.Error("no use of a key without its secret is a warning")
+	}
 }
 
 func TestOverview(t *testing.T) {
@@ -258,7 +261,8 @@ func TestOverview(t *testing.T) {
 func TestModels(t *testing.T) {
 	d := open(t)
 	status, answer := d.send(t, d.user(t, account, "one", "s3-read"), "GET", "models", nil)
-	const want = `{"Models":[{"Version":"1.0","Calibration":[{"Similarity":80,"FalseMatchRate":0.001,"TrueAcceptRate":0.99}]}],"DefaultModel":"1.0","QualityFilters":[`
+	const want = `{"Models":[{"Version":"1.0","Calibration":[{"Similarity":80,` +
+		`"FalseMatchRate":0.001,"TrueAcceptRate":0.99}]}],"DefaultModel":"1.0","QualityFilters":[`
 	if status != 200 || !strings.HasPrefix(string(answer), want) {
 		t.Errorf("%d %s", status, answer)
 	}
@@ -282,7 +286,8 @@ func TestPermissions(t *testing.T) {
 	d := open(t, func(c *admin.Config) { c.Thumbnails = true })
 	one := d.user(t, account, "one", `{"Version":"2012-10-17","Statement":[
 		{"Effect":"Allow","Action":"rekognition:ListCollections","Resource":"*"},
-		{"Effect":"Allow","Action":["rekognition:ListFaces","recollect:ExportCollection"],"Resource":"arn:aws:rekognition:*:*:collection/mine"}]}`)
+		{"Effect":"Allow","Action":["rekognition:ListFaces","recollect:ExportCollection"],
+			"Resource":"arn:aws:rekognition:*:*:collection/mine"}]}`)
 	allowed := func(key iam.AccessKey, query string) (everywhere, collection []string) {
 		t.Helper()
 		status, answer := d.send(t, key, "GET", "permissions"+query, nil)

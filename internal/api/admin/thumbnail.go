@@ -8,7 +8,7 @@ import (
 )
 
 // thumbnail sends the JPEG thumbnail of a face.
-func (s *Server) thumbnail(ctx context.Context, x *exchange) (any, error) {
+func (s *Server) thumbnail(ctx context.Context, x *call) (any, error) {
 	if !s.Thumbnails {
 		return nil, recollect.Errorf(recollect.CodeNotFound, "This server shows no thumbnails.")
 	}
@@ -16,7 +16,7 @@ func (s *Server) thumbnail(ctx context.Context, x *exchange) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.Store.Collection(ctx, x.caller.Realm, id)
+	c, err := s.Store.Collection(ctx, x.Caller.Realm, id)
 	if err != nil {
 		return nil, err
 	}

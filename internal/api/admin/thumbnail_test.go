@@ -26,7 +26,8 @@ func TestThumbnail(t *testing.T) {
 		t.Fatal(err)
 	}
 	one := d.user(t, account, "one", `{"Version":"2012-10-17","Statement":[
-		{"Effect":"Allow","Action":"recollect:GetThumbnail","Resource":"arn:aws:rekognition:*:*:collection/mine"}]}`)
+		{"Effect":"Allow","Action":"recollect:GetThumbnail",
+			"Resource":"arn:aws:rekognition:*:*:collection/mine"}]}`)
 	path := "thumbnail?collection=mine&face=" + f.ID
 	if status, answer := d.send(t, one, "GET", path, nil); status != http.StatusOK ||
 		string(answer) != string(f.Thumbnail) {

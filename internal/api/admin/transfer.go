@@ -34,7 +34,7 @@ const (
 
 // transfer runs do with a scratch folder within the data folder, and removes the folder
 // afterwards.
-func (s *Server) transfer(x *exchange, do func(scratch string) (any, error)) (answer any,
+func (s *Server) transfer(x *call, do func(scratch string) (any, error)) (answer any,
 	err error) {
 	if !s.transfers.TryAcquire(1) {
 		return nil, recollect.Errorf(recollect.CodeThrottled,
@@ -72,9 +72,9 @@ func (s *Server) removeScratch() {
 }
 
 // backup sends an archive of the whole server.
-func (s *Server) backup(ctx context.Context, x *exchange) (any, error) {
-	if x.caller.Principal.Account != s.Account {
-		return nil, &iam.DeniedError{Principal: x.caller.Principal, Action: Backup, Resource: "*"}
+func (s *Server) backup(ctx context.Context, x *call) (any, error) {
+	if x.Caller.Principal.Account != s.Account {
+		return nil, &iam.DeniedError{Principal: x.Caller.Principal, Action: Backup, Resource: "*"}
 	}
 	return s.transfer(x, func(scratch string) (any, error) {
 		x.w.Header().Set("Content-Type", "application/zip")
@@ -89,7 +89,7 @@ func (s *Server) backup(ctx context.Context, x *exchange) (any, error) {
 
 // export sends an archive of a collection. The archive is written to disk first, so that a slow
 // client does not block checkpoints of the store.
-func (s *Server) export(ctx context.Context, x *exchange) (any, error) {
+func (s *Server) export(ctx context.Context, x *call) (any, error) {
 	id, err := collectionOf(x.r)
 	if err != nil {
 		return nil, err
@@ -101,7 +101,7 @@ func (s *Server) export(ctx context.Context, x *exchange) (any, error) {
 			return nil, err
 		}
 		defer f.Close()
-		if err := s.Exporter.Write(ctx, f, x.caller.Realm, id); err != nil {
+		if err := s.Exporter.Write(ctx, f, x.Caller.Realm, id); err != nil {
 			return nil, err
 		}
 		size, err := f.Seek(0, io.SeekCurrent)
@@ -159,7 +159,7 @@ type importAnswer struct {
 
 // importCollection creates a collection from an archive. The whole archive is written to disk and
 // its hash is verified before any of it is parsed.
-func (s *Server) importCollection(ctx context.Context, x *exchange) (any, error) {
+func (s *Server) importCollection(ctx context.Context, x *call) (any, error) {
 	id, err := collectionOf(x.r)
 	if err != nil {
 		return nil, err
@@ -188,18 +188,18 @@ func (s *Server) importCollection(ctx context.Context, x *exchange) (any, error)
 		if err := control.SetWriteDeadline(time.Time{}); err != nil {
 			return nil, err
 		}
-		c, err := s.Importer.Import(ctx, a, x.caller.Realm, id)
+		c, err := s.Importer.Import(ctx, a, x.Caller.Realm, id)
 		if err != nil {
 			return nil, refusal(err)
 		}
-		return &importAnswer{c.ID, face.CollectionARN(x.caller.Realm, c.ID), c.FaceModelVersion,
+		return &importAnswer{c.ID, face.CollectionARN(x.Caller.Realm, c.ID), c.FaceModelVersion,
 			c.FaceCount, c.UserCount}, control.SetWriteDeadline(time.Now().Add(transferPause))
 	})
 }
 
 // receive writes a request's body of at most limit bytes to f, and compares it with the hash that
 // was signed.
-func receive(x *exchange, f *os.File, limit int64) (size int64, err error) {
+func receive(x *call, f *os.File, limit int64) (size int64, err error) {
 	control := http.NewResponseController(x.w)
 	hash := sha256.New()
 	body := http.MaxBytesReader(x.w, x.r.Body, limit)

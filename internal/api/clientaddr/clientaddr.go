@@ -228,3 +228,17 @@ func isPort(s string) bool {
 	}
 	return ok && 1 <= len(port) && len(port) <= 5 && strings.Trim(port, "0123456789") == ""
 }
+
+// Network returns the network that a client is counted in: the address itself for IPv4, and for
+// IPv6 the /64 that one client usually has. Clients without an address are one network.
+func Network(client netip.Addr) netip.Prefix {
+	bits := client.BitLen()
+	if client.Is6() {
+		bits = 64
+	}
+	network, err := client.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return network
+}

@@ -204,3 +204,19 @@ func FuzzClient(f *testing.F) {
 		}
 	})
 }
+
+func TestNetwork(t *testing.T) {
+	for client, want := range map[string]string{
+		"203.0.113.7":        "203.0.113.7/32",
+		"2001:db8:1:2:3::4":  "2001:db8:1:2::/64",
+		"2001:db8:1:2:ff::4": "2001:db8:1:2::/64",
+		"2001:db8:1:3::4":    "2001:db8:1:3::/64",
+	} {
+		if got := Network(netip.MustParseAddr(client)); got.String() != want {
+			t.Errorf("%s is of %s, want %s", client, got, want)
+		}
+	}
+	if got := Network(netip.Addr{}); got != (netip.Prefix{}) {
+		t.Errorf("no address is of %s", got)
+	}
+}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/semaphore"
+
+	"github.com/recollect-dev/recollect/internal/api/exchange"
 )
 
 // If there are more requests than the server can serve, it serves as many as it can and rejects the
@@ -205,5 +207,5 @@ func rejectUnread(r *http.Request, err error) error {
 	if 0 <= r.ContentLength && r.ContentLength <= drained && r.Header.Get("Expect") == "" {
 		return err
 	}
-	return unread(err)
+	return exchange.Unread(err)
 }

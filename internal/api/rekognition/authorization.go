@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/recollect-dev/recollect/internal/api/exchange"
 	"github.com/recollect-dev/recollect/internal/api/wire"
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
@@ -19,9 +20,9 @@ import (
 // tagging the resource that it creates with tags, and reading each object of S3 that it names. It
 // runs before anything of the resource is revealed.
 func (s *Server) authorize(
-	ctx context.Context, x *exchange, r *http.Request, op operation, input any,
+	ctx context.Context, x *exchange.Exchange, r *http.Request, op operation, input any,
 ) error {
-	existing, created := op.arns(x.caller.Realm, input)
+	existing, created := op.arns(x.Caller.Realm, input)
 	allowed := func(operation string, arns []string) error {
 		for _, arn := range arns {
 			request := s.policyRequest(x, r, operation, arn, input)
@@ -31,7 +32,7 @@ func (s *Server) authorize(
 		}
 		return nil
 	}
-	if err := allowed(op.name, existing); err != nil {
+	if err := allowed(op.countsAs.of(input), existing); err != nil {
 		return err
 	}
 	if tags, _ := requestTags(input); len(tags) > 0 {
@@ -53,10 +54,10 @@ func (s *Server) authorize(
 
 // policyRequest is what policies decide about.
 func (s *Server) policyRequest(
-	x *exchange, r *http.Request, operation, arn string, input any,
+	x *exchange.Exchange, r *http.Request, operation, arn string, input any,
 ) *iam.Request {
-	realm := x.caller.Realm
-	request := x.caller.PolicyRequest(r, "rekognition:"+operation, arn, x.start)
+	realm := x.Caller.Realm
+	request := x.Caller.PolicyRequest(r, "rekognition:"+operation, arn, x.Start)
 	request.RequestTags, _ = requestTags(input)
 	if in, ok := input.(*wire.UntagResourceRequest); ok {
 		request.TagKeys = in.TagKeys
@@ -84,7 +85,7 @@ func (s *Server) policyRequest(
 // service: the rights of the server's own key are not the caller's. A caller that is denied gets
 // the error of an object that cannot be read.
 func (s *Server) authorizeObject(
-	ctx context.Context, x *exchange, r *http.Request, object *wire.S3Object,
+	ctx context.Context, x *exchange.Exchange, r *http.Request, object *wire.S3Object,
 ) error {
 	if object.Bucket == nil || object.Name == nil {
 		return nil // rejected by the handler
@@ -93,8 +94,8 @@ func (s *Server) authorizeObject(
 	if object.Version != nil {
 		action = "s3:GetObjectVersion"
 	}
-	reading := x.caller.PolicyRequest(r, action,
-		"arn:aws:s3:::"+*object.Bucket+"/"+*object.Name, x.start)
+	reading := x.Caller.PolicyRequest(r, action,
+		"arn:aws:s3:::"+*object.Bucket+"/"+*object.Name, x.Start)
 	err := s.identities.Authorize(ctx, reading)
 	if denied, ok := errors.AsType[*iam.DeniedError](err); ok {
 		return noObject(errors.New(denied.Error()))

@@ -95,8 +95,10 @@ func TestPoliciesDecideBeforeAnythingIsRevealed(t *testing.T) {
 			"rekognition:CreateCollection action")
 
 	own := d.user(t, "bob", `{"Version":"2012-10-17","Statement":[
-		{"Effect":"Allow","Action":"rekognition:*","Resource":"arn:aws:rekognition:*:*:collection/bob-*"},
-		{"Effect":"Allow","Action":"rekognition:CreateCollection","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}},
+		{"Effect":"Allow","Action":"rekognition:*",
+			"Resource":"arn:aws:rekognition:*:*:collection/bob-*"},
+		{"Effect":"Allow","Action":"rekognition:CreateCollection","Resource":"*",
+			"Condition":{"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}},
 		{"Effect":"Deny","Action":"rekognition:DeleteCollection","Resource":"*"}]}`)
 	if _, err := own.CreateCollection(ctx,
 		&sdk.CreateCollectionInput{CollectionId: aws.String("bob-1")}); err != nil {
@@ -206,8 +208,10 @@ func TestTagsOfTheResourceDecide(t *testing.T) {
 		}
 	}
 	blue := d.user(t, "blue", `{"Version":"2012-10-17","Statement":[
-		{"Effect":"Allow","Action":"rekognition:*","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/Team":"${aws:username}"}}},
-		{"Effect":"Allow","Action":["rekognition:CreateCollection","rekognition:TagResource"],"Resource":"*","Condition":{"StringEquals":{"aws:RequestTag/Team":"blue"}}}]}`)
+		{"Effect":"Allow","Action":"rekognition:*","Resource":"*",
+			"Condition":{"StringEquals":{"aws:ResourceTag/Team":"${aws:username}"}}},
+		{"Effect":"Allow","Action":["rekognition:CreateCollection","rekognition:TagResource"],
+			"Resource":"*","Condition":{"StringEquals":{"aws:RequestTag/Team":"blue"}}}]}`)
 	describe := func(id string) error {
 		return last(blue.DescribeCollection(ctx, &sdk.DescribeCollectionInput{CollectionId: &id}))
 	}
@@ -252,7 +256,8 @@ func TestTagsOfTheResourceDecide(t *testing.T) {
 func TestTaggingACollectionAtItsCreationIsTagging(t *testing.T) {
 	d, ctx := open(t), t.Context()
 	maker := d.user(t, "maker",
-		`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"rekognition:CreateCollection","Resource":"*"}}`)
+		`{"Version":"2012-10-17","Statement":{"Effect":"Allow",`+
+			`"Action":"rekognition:CreateCollection","Resource":"*"}}`)
 	if _, err := maker.CreateCollection(ctx,
 		&sdk.CreateCollectionInput{CollectionId: aws.String("plain")}); err != nil {
 		t.Error(err)

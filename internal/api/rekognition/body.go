@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sync/semaphore"
+
+	"github.com/recollect-dev/recollect/internal/api/exchange"
 )
 
 const (
@@ -60,7 +62,7 @@ type allowance interface {
 // declares and does not send costs nothing.
 func readBody(from io.Reader, length int64, memory allowance) ([]byte, error) {
 	if length > maxBody {
-		return nil, unread(errTooLarge)
+		return nil, exchange.Unread(errTooLarge)
 	}
 	if length < 0 {
 		return readAll(from, memory)
@@ -90,7 +92,7 @@ func readAll(from io.Reader, memory allowance) ([]byte, error) {
 		body = body[:len(body)+n]
 		switch {
 		case len(body) > maxBody:
-			return nil, unread(errTooLarge)
+			return nil, exchange.Unread(errTooLarge)
 		case errors.Is(err, io.EOF):
 			return body, nil
 		case err != nil:
@@ -108,7 +110,7 @@ func readAll(from io.Reader, memory allowance) ([]byte, error) {
 func grow(body []byte, most int64, memory allowance) ([]byte, error) {
 	size := min(max(2*int64(cap(body)), freeBody), most)
 	if err := memory.reach(size); err != nil {
-		return nil, unread(err)
+		return nil, exchange.Unread(err)
 	}
 	return append(make([]byte, 0, size), body...), nil
 }
@@ -116,12 +118,12 @@ func grow(body []byte, most int64, memory allowance) ([]byte, error) {
 // brokenBody is the error for a body that could not be read to its end.
 func brokenBody(err error) error {
 	if f, ok := errors.AsType[*fault](err); ok {
-		return unread(f)
+		return exchange.Unread(f)
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return unread(errBodyTimeout)
+		return exchange.Unread(errBodyTimeout)
 	}
-	return unread(errBrokenBody)
+	return exchange.Unread(errBrokenBody)
 }
 
 // decompressed is the body that the operation reads. A body that unpacks to more than maxBody bytes
@@ -141,7 +143,7 @@ func decompressed(r *http.Request, body []byte, memory *budget) ([]byte, error) 
 	}
 	unpacked, err := readAll(unpacker, memory)
 	// The body itself has been read: the connection can go on.
-	if err != nil && errors.Is(err, errBodyUnread) {
+	if err != nil && errors.Is(err, exchange.ErrUnread) {
 		err = faultOf(err)
 	}
 	return unpacked, err

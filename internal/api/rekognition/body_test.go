@@ -11,6 +11,8 @@ import (
 	"testing/iotest"
 
 	"golang.org/x/sync/semaphore"
+
+	"github.com/recollect-dev/recollect/internal/api/exchange"
 )
 
 // TestBudget: bodies take no more memory together than there is, and give all of it back.
@@ -41,13 +43,13 @@ func TestBudget(t *testing.T) {
 		t.Fatal(err)
 	}
 	if second, err := read(600<<10, 600<<10); !errors.Is(err, errSlowDown) ||
-		!errors.Is(err, errBodyUnread) {
+		!errors.Is(err, exchange.ErrUnread) {
 		t.Errorf("a body for which there is no room: %v", err)
 	} else {
 		second.release()
 	}
 	growing, err := read(600<<10, -1)
-	if !errors.Is(err, errSlowDown) || !errors.Is(err, errBodyUnread) || growing.taken == 0 {
+	if !errors.Is(err, errSlowDown) || !errors.Is(err, exchange.ErrUnread) || growing.taken == 0 {
 		t.Errorf("a body that grows beyond the room: %v, takes %d", err, growing.taken)
 	}
 	growing.release()

@@ -51,7 +51,8 @@ func TestListsOfWhatIsNotBuilt(t *testing.T) {
 			invalidToken},
 		"a page of no stream processors": {"ListStreamProcessors", `{"MaxResults":0}`, 400,
 			`\{"__type":"ValidationException",.* at 'maxResults' .*`},
-		"jobs": {"ListMediaAnalysisJobs", `{"MaxResults":100}`, 200, `\{"MediaAnalysisJobs":\[\]\}`},
+		"jobs": {"ListMediaAnalysisJobs", `{"MaxResults":100}`, 200,
+			`\{"MediaAnalysisJobs":\[\]\}`},
 		"a further page of jobs": {"ListMediaAnalysisJobs", `{"NextToken":"abc"}`, 400,
 			invalidToken},
 		"a page of no jobs": {"ListMediaAnalysisJobs", `{"MaxResults":0}`, 400,
@@ -123,7 +124,8 @@ func TestListsOfWhatIsNotBuiltAreAuthorized(t *testing.T) {
 				"rekognition:"+action+on+" with an explicit deny in an identity-based policy")
 	}
 	for action, asked := range calls(d.user(t, "reader", `{"Version":"2012-10-17","Statement":{
-		"Effect":"Allow","Action":["rekognition:Describe*","rekognition:List*"],"Resource":"*"}}`)) {
+		"Effect":"Allow","Action":["rekognition:Describe*","rekognition:List*"],
+			"Resource":"*"}}`)) {
 		if asked.resource != "" {
 			wantCode(t, asked.err, "ResourceNotFoundException")
 		} else if asked.err != nil {

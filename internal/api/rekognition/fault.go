@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strconv"
 
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
+	"github.com/recollect-dev/recollect/internal/api/exchange"
 	"github.com/recollect-dev/recollect/internal/api/wire"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/recollect"
@@ -43,12 +43,7 @@ var (
 	errRateExceeded = &fault{status: http.StatusBadRequest,
 		name: "ProvisionedThroughputExceededException", message: "Provisioned rate exceeded",
 		modelled: true}
-
-	// errBodyUnread marks failures after which the connection cannot be used again.
-	errBodyUnread = errors.New("body not read")
 )
-
-func unread(err error) error { return errors.Join(err, errBodyUnread) }
 
 func unknownOperation(status int) *fault {
 	return &fault{status: status, name: "UnknownOperationException"}
@@ -87,23 +82,11 @@ func faultOf(err error) *fault {
 		message: "Internal server error", modelled: true}
 }
 
-// CloseConnection closes the connection of a request whose body may not have been read, after the
-// answer. A stream of HTTP/2 ends alone: the others of its connection go on.
-func CloseConnection(w http.ResponseWriter, r *http.Request) {
-	if r.ProtoMajor < 2 {
-		w.Header().Set("Connection", "close")
-	}
-}
-
 // WriteError answers a request with an error in the form of the API, for handlers beside the API.
 // It returns what was sent.
 func WriteError(w http.ResponseWriter, err error) (status int, exception string) {
 	f := faultOf(err)
-	body := f.body()
-	w.Header().Set("Content-Type", wire.MediaType)
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(f.status)
-	w.Write(body) // an error means that the client has disconnected
+	exchange.Write(w, wire.MediaType, f.status, f.body())
 	return f.status, f.name
 }
 

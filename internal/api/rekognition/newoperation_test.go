@@ -46,14 +46,16 @@ func TestNewOperationIsOneDeclaration(t *testing.T) {
 	}
 
 	nobody := d.user(t, "anna",
-		`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"rekognition:DetectFaces","Resource":"*"}}`)
+		`{"Version":"2012-10-17","Statement":{"Effect":"Allow",`+
+			`"Action":"rekognition:DetectFaces","Resource":"*"}}`)
 	_, err := nobody.DetectLabels(ctx, bytes)
 	wantCode(t, err, "AccessDeniedException")
 
 	// Who may call it and may not read the object learns that the object cannot be read, and no
 	// more.
 	reader := d.user(t, "bob",
-		`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"rekognition:DetectLabels","Resource":"*"}}`)
+		`{"Version":"2012-10-17","Statement":{"Effect":"Allow",`+
+			`"Action":"rekognition:DetectLabels","Resource":"*"}}`)
 	if _, err := reader.DetectLabels(ctx, bytes); err != nil {
 		t.Error(err)
 	}

@@ -13,16 +13,90 @@ import (
 	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
-// operation declares one operation of the API: all that the server needs to admit, authorize and
-// run it. Every field is required, and a declaration that leaves one out is rejected by check,
-// so that an operation cannot be added without its permission. The table of declarations is in
-// operations.go.
-type operation struct {
-	name      string // as in the model
+// declaration has what the server needs to admit, authorize and run an operation. Every field is
+// required.
+type declaration struct {
+	name      string // of the model; of an own operation, that in the log and metrics
 	cost      cost
 	resources []resource // that policies decide about; all must be allowed
 	objects   objects
 	handle    handler
+}
+
+// operation is an entry of the table in operations.go: a declaration, and how requests name the
+// operation and what they count as. An entry that leaves something out is rejected by check, so
+// that an operation cannot be added without its permission.
+type operation struct {
+	declaration
+	newInput func() any
+	countsAs countsAs
+
+	// path is that of an operation which the service does not have, behind [OwnPrefix]. It may have
+	// {id} for one segment, the id of a collection. An operation of the API has none: the header of
+	// a request names it.
+	path string
+	// takeID puts the id in the path into an input; nil if the path has none.
+	takeID func(input any, id string)
+}
+
+// countsAs says which operation of the API a request counts as: its permission is needed, and its
+// rate is counted against. For an operation of the API that is the operation itself. Policies and
+// limits that were written for the API so hold for Recollect's own operations.
+type countsAs struct {
+	name string // empty if the input decides
+	// of names the operation for a valid input.
+	of func(input any) string
+}
+
+// as counts requests as one operation of the API, whatever the input.
+func as(name string) countsAs {
+	return countsAs{name: name, of: func(any) string { return name }}
+}
+
+// asSearch counts a search with a picture as a search of what it searches for.
+var asSearch = countsAs{of: func(input any) string {
+	in, ok := input.(*wire.SearchPictureRequest)
+	if ok && deref(in.SearchFor) == wire.SearchForUsers {
+		return "SearchUsersByImage"
+	}
+	return "SearchFacesByImage"
+}}
+
+// asSearchOfPairs counts a search for duplicates as searches of what it compares.
+var asSearchOfPairs = countsAs{of: func(input any) string {
+	in, ok := input.(*wire.FindDuplicatesRequest)
+	if ok && deref(in.SearchFor) == wire.SearchForUsers {
+		return "SearchUsers"
+	}
+	return "SearchFaces"
+}}
+
+// ofTheModel makes entries of the declarations of the API's operations.
+func ofTheModel(declarations []declaration) []operation {
+	operations := make([]operation, len(declarations))
+	for i, d := range declarations {
+		operations[i] = operation{declaration: d, countsAs: as(d.name)}
+		if described, ok := wire.Lookup(d.name); ok {
+			operations[i].newInput = described.NewInput
+		}
+	}
+	return operations
+}
+
+// own makes the entry of an operation that the service does not have. takeID puts the id in the
+// path into an input; nil if the path has none.
+func own[In any](path string, counts countsAs, takeID func(in *In, id string),
+	d declaration) operation {
+	op := operation{declaration: d, newInput: func() any { return new(In) }, countsAs: counts,
+		path: path}
+	if takeID != nil {
+		op.takeID = func(input any, id string) {
+			if in, ok := input.(*In); ok {
+				takeID(in, id)
+			}
+		}
+	}
+	return op
 }
 
 // handler runs an operation. The input is of the type that the model's operation makes, it is
@@ -113,20 +187,28 @@ func notBuilt(name string) handler {
 	}
 }
 
-// check returns what the declaration leaves out, and where it disagrees with the model.
+// check returns what the entry leaves out, and where it disagrees with the model.
 func (op operation) check() error {
-	described, ok := wire.Lookup(op.name)
-	if !ok {
-		return fmt.Errorf("operation %q is not in the model", op.name)
-	}
-	return op.checkWith(described.NewInput())
-}
-
-// checkWith is check for an operation whose inputs are like this one.
-func (op operation) checkWith(newInput any) error {
 	var faults []error
 	fault := func(text string) {
-		faults = append(faults, fmt.Errorf("operation %s: %s", op.name, text))
+		faults = append(faults, fmt.Errorf("operation %q: %s", op.name, text))
+	}
+	switch inModel := IsOperation(op.name); {
+	case op.path == "" && !inModel:
+		fault("it is not in the model, and has no path")
+	case op.path != "" && inModel:
+		fault("it has a path, and is in the model")
+	}
+	if op.newInput == nil {
+		fault("inputs are not declared")
+		return errors.Join(faults...)
+	}
+	newInput := op.newInput()
+	if (op.takeID != nil) != strings.Contains(op.path, "{id}") {
+		fault("the id in the path is not taken, or is not there")
+	}
+	if op.countsAs.of == nil || !IsOperation(op.countsAs.of(newInput)) {
+		fault("it counts as no operation of the API")
 	}
 	if op.cost == 0 {
 		fault("cost is not declared")

@@ -11,14 +11,22 @@ import (
 
 var testRealm = recollect.Realm{Account: "123456789012", Region: "us-east-1"}
 
-// Every operation of the model has one declaration, and each declaration says all that it must.
+// Every operation of the model has one entry, Recollect's own have one for each path, and each
+// entry says all that it must.
 func TestDeclarations(t *testing.T) {
-	var declared []string
-	for _, op := range new(Server).declarations() {
-		declared = append(declared, op.name)
+	var declared, paths []string
+	for _, op := range new(Server).table() {
+		if op.path == "" {
+			declared = append(declared, op.name)
+		} else {
+			paths = append(paths, op.path)
+		}
 		if err := op.check(); err != nil {
 			t.Error(err)
 		}
+	}
+	if slices.Sort(paths); len(paths) == 0 || len(slices.Compact(paths)) != len(paths) {
+		t.Errorf("own operations have the paths %q", paths)
 	}
 	var model []string
 	for _, op := range wire.Operations() {
@@ -34,7 +42,7 @@ func TestDeclarations(t *testing.T) {
 // A declaration that leaves something out, or says other than the model, is found.
 func TestDeclarationsFailClosed(t *testing.T) {
 	whole := map[string]operation{}
-	for _, op := range new(Server).declarations() {
+	for _, op := range new(Server).table() {
 		whole[op.name] = op
 	}
 	for name, test := range map[string]struct {
@@ -73,6 +81,24 @@ func TestDeclarationsFailClosed(t *testing.T) {
 			"no text member"},
 		"another name": {"ListFaces", func(op *operation) { op.name = "ListFace" },
 			"not in the model"},
+		"an own operation without a path": {"FindFaces", func(op *operation) { op.path = "" },
+			"not in the model"},
+		"a path of an operation of the API": {"ListFaces", func(op *operation) { op.path = "x" },
+			"has a path"},
+		"an id in the path that is not taken": {"FindFaces",
+			func(op *operation) { op.takeID = nil }, "id in the path"},
+		"an id that is not in the path": {"FindFaces",
+			func(op *operation) { op.path = "faces/find" }, "id in the path"},
+		"an own operation without a permission": {"FindFaces",
+			func(op *operation) { op.countsAs = countsAs{} }, "counts as no operation"},
+		"a permission that the API does not have": {"FindFaces",
+			func(op *operation) { op.countsAs = as("FindFaces") }, "counts as no operation"},
+		"an own operation without a cost": {"FindFaces", func(op *operation) { op.cost = 0 },
+			"cost is not declared"},
+		"an own operation without inputs": {"FindFaces",
+			func(op *operation) { op.newInput = nil }, "inputs are not declared"},
+		"an own operation on any collection": {"FindFaces",
+			func(op *operation) { op.resources = anyResource }, "CollectionId names a resource"},
 	} {
 		op := whole[test.operation]
 		test.change(&op)
@@ -85,7 +111,7 @@ func TestDeclarationsFailClosed(t *testing.T) {
 // What policies are asked about is found wherever it is in the input.
 func TestResourcesOfRequests(t *testing.T) {
 	operations := map[string]operation{}
-	for _, op := range new(Server).declarations() {
+	for _, op := range new(Server).table() {
 		operations[op.name] = op
 	}
 	dataset := "arn:aws:rekognition:us-east-1:123456789012:project/p/dataset/train/"
@@ -132,35 +158,14 @@ func TestObjectsOfInputs(t *testing.T) {
 			TargetImage: &wire.Image{S3Object: b}}, []*wire.S3Object{a, b}},
 		"video": {&wire.StartFaceSearchRequest{Video: &wire.Video{S3Object: a}},
 			[]*wire.S3Object{a}},
-		"manifest": {&wire.StartMediaAnalysisJobRequest{Input: &wire.MediaAnalysisInput{S3Object: b}},
+		"manifest": {&wire.StartMediaAnalysisJobRequest{
+			Input: &wire.MediaAnalysisInput{S3Object: b}},
 			[]*wire.S3Object{b}},
 		"deep": {&wire.CreateDatasetRequest{DatasetSource: &wire.DatasetSource{
 			GroundTruthManifest: &wire.GroundTruthManifest{S3Object: a}}}, []*wire.S3Object{a}},
 	} {
 		if got := objectsOf(test.input); !slices.Equal(got, test.want) {
 			t.Errorf("%s: %v", name, got)
-		}
-	}
-}
-
-// Every own operation is declared completely, and stands for operations of the model.
-func TestOwnDeclarations(t *testing.T) {
-	for _, op := range new(Server).ownOperations() {
-		if err := op.check(); err != nil {
-			t.Error(err)
-		}
-		if as := op.countsAs(op.newInput()); as == op.name || !IsOperation(as) {
-			t.Errorf("%s stands for %q", op.name, as)
-		}
-		broken := op
-		broken.cost = 0
-		if broken.check() == nil {
-			t.Errorf("%s without a cost is not found", op.name)
-		}
-		broken = op
-		broken.countsAs = nil
-		if broken.check() == nil {
-			t.Errorf("%s without a permission is not found", op.name)
 		}
 	}
 }

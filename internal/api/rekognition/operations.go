@@ -1,9 +1,53 @@
 package rekognition
 
-// declarations are the operations of the API, all of those in the model. Those that are not built
-// are declared as well, so that policies decide about them before the answer says so.
-func (s *Server) declarations() []operation {
+import "github.com/recollect-dev/recollect/internal/api/wire"
+
+// table has every operation: those of the API, all of which are in the model, and Recollect's own.
+func (s *Server) table() []operation {
+	return append(ofTheModel(s.declarations()), s.ownOperations()...)
+}
+
+// ownOperations are those that the service does not have. Each has a path, and counts as an
+// operation of the API.
+func (s *Server) ownOperations() []operation {
+	inAll := func(in *wire.SearchPictureRequest, id string) { in.CollectionIds = []string{id} }
+	inOne := func(in *wire.FindFacesRequest, id string) { in.CollectionId = &id }
 	return []operation{
+		own[wire.SearchPictureRequest]("search", asSearch, nil, declaration{
+			"SearchPicture", networks, on(collection("CollectionIds")), readsObjects,
+			bind(s.searchPicture)}),
+		own("collections/{id}/search", asSearch, inAll, declaration{
+			"SearchPicture", networks, on(collection("CollectionIds")), readsObjects,
+			bind(s.searchPicture)}),
+		own("collections/{id}/faces/find", as("ListFaces"), inOne, declaration{
+			"FindFaces", store, on(collection("CollectionId")), noObjects,
+			bind(s.findFaces)}),
+		own("collections/{id}/faces/delete", as("DeleteFaces"), inOne, declaration{
+			"DeleteFacesOf", store, on(collection("CollectionId")), noObjects,
+			bind(s.deleteFacesOf)}),
+		own("collections/{id}/faces/reconcile", as("ListFaces"),
+			func(in *wire.ReconcileFacesRequest, id string) { in.CollectionId = &id },
+			declaration{
+				"ReconcileFaces", store, on(collection("CollectionId")), noObjects,
+				bind(s.reconcileFaces)}),
+		// These two compare for seconds on all cores, as long as many pictures take.
+		own("collections/{id}/duplicates", asSearchOfPairs,
+			func(in *wire.FindDuplicatesRequest, id string) { in.CollectionId = &id },
+			declaration{
+				"FindDuplicates", networks, on(collection("CollectionId")), noObjects,
+				bind(s.findDuplicates)}),
+		own("collections/{id}/groups", as("SearchFaces"),
+			func(in *wire.GroupFacesRequest, id string) { in.CollectionId = &id },
+			declaration{
+				"GroupFaces", networks, on(collection("CollectionId")), noObjects,
+				bind(s.groupFaces)}),
+	}
+}
+
+// declarations are the operations of the API. Those that are not built are declared as well, so
+// that policies decide about them before the answer says so.
+func (s *Server) declarations() []declaration {
+	return []declaration{
 		{"AssociateFaces", store, on(collection("CollectionId")), noObjects,
 			bind(s.associateFaces)},
 		{"CompareFaces", networks, anyResource, readsObjects,

@@ -264,7 +264,8 @@ func (d *testServer) fast(r aws.Retryer) *sdk.Client {
 
 func TestSDKsRideOutTheRate(t *testing.T) {
 	rates := func(cfg *rekognition.Config) {
-		cfg.Rates = rekognition.Rates{Operations: map[string]rekognition.Rate{"ListCollections": {PerSecond: 150, Burst: 4}}}
+		cfg.Rates = rekognition.Rates{
+			Operations: map[string]rekognition.Rate{"ListCollections": {PerSecond: 150, Burst: 4}}}
 	}
 	burst := func(client *sdk.Client) (refused int, other error) {
 		var group sync.WaitGroup

@@ -191,7 +191,8 @@ func TestSearchPicture(t *testing.T) {
 func TestSearchPictureErrors(t *testing.T) {
 	d := openWith(t, enginetest.Engine("1.0"), func(cfg *rekognition.Config) {
 		cfg.Rates.Accounts = map[string]map[string]rekognition.Rate{
-			"210987654321": {"SearchUsersByImage": {PerSecond: 0.001, Burst: 1}}}
+			"210987654321": {"SearchUsersByImage": {PerSecond: 0.001, Burst: 1},
+				"ListFaces": {PerSecond: 0.001, Burst: 1}}}
 	}, func(*httptest.Server) {})
 	d.withPeople(t)
 	one := image(enginetest.Face{Person: 1, Size: 0.5})
@@ -223,7 +224,8 @@ func TestSearchPictureErrors(t *testing.T) {
 	refused("InvalidSignatureException", wrong, "collections/people/search", "{"+one+"}")
 
 	// Its right is that to the operation of the API that it stands for, on each collection.
-	const policy = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"rekognition:%s",` +
+	const policy = `{"Version":"2012-10-17","Statement":{"Effect":"Allow",` +
+		`"Action":"rekognition:%s",` +
 		`"Resource":"arn:aws:rekognition:*:*:collection/%s"}}`
 	faces := d.newKey(t, account, "faces", fmt.Sprintf(policy, "SearchFacesByImage", "people"))
 	users := d.newKey(t, account, "users", fmt.Sprintf(policy, "SearchUsersByImage", "*"))
@@ -256,6 +258,10 @@ func TestSearchPictureErrors(t *testing.T) {
 	refused("ProvisionedThroughputExceededException", foreign, "collections/people/search",
 		`{"SearchFor":"USERS",`+one+"}")
 	refused("ResourceNotFoundException", foreign, "collections/people/search", "{"+one+"}")
+	// An input that says nothing about that is not read before.
+	refused("ValidationException", foreign, "collections/people/faces/find", "{}")
+	refused("ProvisionedThroughputExceededException", foreign, "collections/people/faces/find",
+		"{}")
 }
 
 // blockedEngine stays in its first call until it may go on.
@@ -490,8 +496,10 @@ func TestCallersIDsErrors(t *testing.T) {
 	refused("InvalidPaginationTokenException", rootKey, "collections/people/faces/delete",
 		with(`"p1","p2"`))
 
-	reader := d.newKey(t, account, "reader", `{"Version":"2012-10-17","Statement":{"Effect":"Allow",`+
-		`"Action":"rekognition:ListFaces","Resource":"arn:aws:rekognition:*:*:collection/people"}}`)
+	reader := d.newKey(t, account, "reader",
+		`{"Version":"2012-10-17","Statement":{"Effect":"Allow",`+
+			`"Action":"rekognition:ListFaces",`+
+			`"Resource":"arn:aws:rekognition:*:*:collection/people"}}`)
 	for _, path := range []string{"find", "reconcile"} {
 		if status, answer := d.own(t, reader, "collections/people/faces/"+path,
 			one); status != http.StatusOK {
@@ -500,8 +508,9 @@ func TestCallersIDsErrors(t *testing.T) {
 		refused("AccessDeniedException", reader, "collections/visitors/faces/"+path, one)
 	}
 	refused("AccessDeniedException", reader, "collections/people/faces/delete", one)
-	deleter := d.newKey(t, account, "deleter", `{"Version":"2012-10-17","Statement":{"Effect":"Allow",`+
-		`"Action":"rekognition:DeleteFaces","Resource":"*"}}`)
+	deleter := d.newKey(t, account, "deleter",
+		`{"Version":"2012-10-17","Statement":{"Effect":"Allow",`+
+			`"Action":"rekognition:DeleteFaces","Resource":"*"}}`)
 	refused("AccessDeniedException", deleter, "collections/people/faces/find", one)
 	if status, answer := d.own(t, deleter, "collections/people/faces/delete",
 		one); status != http.StatusOK || !strings.Contains(answer, `"ExternalImageId":"p1"`) {

@@ -14,20 +14,17 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/recollect-dev/recollect/internal/api/authn"
 	"github.com/recollect-dev/recollect/internal/api/clientaddr"
+	"github.com/recollect-dev/recollect/internal/api/exchange"
 	"github.com/recollect-dev/recollect/internal/api/wire"
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
-	"github.com/recollect-dev/recollect/internal/recollect"
 )
 
 // Identities finds access keys and authorizes requests.
@@ -82,8 +79,8 @@ type Server struct {
 	log        *slog.Logger
 	observer   Observer
 	now        func() time.Time
-	operations map[string]operation
-	own        []ownOperation
+	operations map[string]operation // of the API, by name
+	own        []operation          // Recollect's own
 	admission  *admission
 	limiter    *limiter
 	bodies     *semaphore.Weighted
@@ -115,93 +112,53 @@ func New(cfg Config) *Server {
 		s.images = noImages{}
 	}
 	s.operations = make(map[string]operation)
-	for _, op := range s.declarations() {
-		// A test holds every declaration to check; one that fails it is rejected when it is called.
-		if op.check() == nil {
-			s.operations[op.name] = op
-		}
-	}
-	for _, op := range s.ownOperations() {
-		if op.check() == nil {
+	for _, op := range s.table() {
+		// A test holds every entry to check; one that fails it is rejected when it is called.
+		switch {
+		case op.check() != nil:
+		case op.path != "":
 			s.own = append(s.own, op)
+		default:
+			s.operations[op.name] = op
 		}
 	}
 	return s
 }
 
-// exchange is one request with what the steps have found out about it.
-type exchange struct {
-	id        string
-	conn      connection
-	start     time.Time
-	keyID     string       // that the request names, whether its signature is valid or not
-	caller    authn.Caller // zero before the signature is verified
-	operation string
-}
-
 // ServeHTTP answers one request and logs it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{id: uuid.NewString(), conn: http.NewResponseController(w),
-		start: s.now()}
-	w.Header().Set("x-amzn-RequestId", x.id)
+	x := exchange.Begin(w.Header(), s.callers.Client(r), s.now())
 	var body []byte
 	err := rejectUnread(r, errSlowDown)
 	if s.admission.requests.TryAcquire(1) {
 		defer s.admission.requests.Release(1)
-		body, err = s.serve(x, w.Header(), r)
+		body, err = s.serve(x, w, r)
 	}
 	status, code := http.StatusOK, ""
 	if err != nil {
 		fault := faultOf(err)
 		status, code, body = fault.status, fault.name, fault.body()
-		if errors.Is(err, errBodyUnread) {
-			CloseConnection(w, r)
+		if errors.Is(err, exchange.ErrUnread) {
+			exchange.CloseConnection(w, r)
 		}
 	}
-	w.Header().Set("Content-Type", wire.MediaType)
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	//nolint:gosec // G705: the body is JSON, and the header says so
-	w.Write(body) // an error means that the client has disconnected
-
-	duration := s.now().Sub(x.start)
+	exchange.Write(w, wire.MediaType, status, body)
+	duration := s.now().Sub(x.Start)
 	s.observer.Observe(Outcome{
-		Operation: x.operation,
+		Operation: x.Operation,
 		Status:    status,
 		Exception: code,
 		Rejected:  errors.Is(err, errSlowDown),
 		Duration:  duration,
 	})
-	attrs := []slog.Attr{
-		slog.String("request_id", x.id),
-		slog.String("address", s.callers.Client(r).Address.String()),
-		slog.String("access_key_id", x.keyID),
-		slog.String("account", x.caller.Principal.Account),
-		slog.String("principal", x.caller.Principal.ARN),
-		slog.String("operation", x.operation),
-		slog.Int("status", status),
-		slog.Duration("duration", duration),
-	}
-	level := slog.LevelInfo
-	if err != nil {
-		attrs = append(attrs, slog.String("error_code", code))
-		if e, ok := errors.AsType[*recollect.Error](err); ok && e.Err != nil {
-			attrs = append(attrs, slog.String("cause", e.Err.Error()))
-		}
-		if x.keyID != "" && x.caller.KeyID == "" {
-			level = slog.LevelWarn // the id of a key was used without its secret
-		}
-		if status >= http.StatusInternalServerError && status != http.StatusNotImplemented {
-			level = slog.LevelError
-			attrs = append(attrs, slog.String("error", err.Error()))
-		}
-	}
-	s.log.LogAttrs(r.Context(), level, "request", attrs...)
+	x.Log(r.Context(), s.log, "request",
+		exchange.Ending{Status: status, Code: code, Err: err, Duration: duration})
 }
 
 // serve takes a request through all steps.
-func (s *Server) serve(x *exchange, header http.Header, r *http.Request) ([]byte, error) {
-	output, err := s.answer(x, r)
+func (s *Server) serve(x *exchange.Exchange, w http.ResponseWriter,
+	r *http.Request) ([]byte, error) {
+	output, err := s.answer(x, w, r)
 	if err != nil {
 		return nil, err
 	}
@@ -209,36 +166,28 @@ func (s *Server) serve(x *exchange, header http.Header, r *http.Request) ([]byte
 	if err != nil {
 		return nil, fmt.Errorf("encode the answer: %w", err)
 	}
-	return s.compressor.compress(header, r, body)
+	return s.compressor.compress(w.Header(), r, body)
 }
 
 // answer takes a request through the steps up to its output.
-func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	own, isOwn := s.ownOperation(r.URL.Path)
-	if !isOwn && r.URL.Path != "/" || r.Method != http.MethodPost {
+func (s *Server) answer(x *exchange.Exchange, w http.ResponseWriter, r *http.Request) (output any,
+	err error) {
+	defer exchange.Recover(&err)
+	op, id, found := s.ownOperation(r.URL.Path)
+	if !found && r.URL.Path != "/" || r.Method != http.MethodPost {
 		return nil, unknownOperation(http.StatusNotFound)
 	}
-	claim, err := s.callers.Read(r, x.start)
-	x.keyID = claim.KeyID()
+	claim, err := s.callers.Read(r, x.Start)
+	x.KeyID = claim.KeyID()
 	if err != nil {
-		return nil, unread(err)
+		return nil, exchange.Unread(err)
 	}
-	op, newInput := own.operation, own.newInput
-	described, known := operationOf(r)
-	switch {
-	case isOwn:
-		x.operation, known = op.name, true
-	case known:
-		newInput = described.NewInput
-		x.operation = described.Name
-		if op, known = s.operations[described.Name]; !known {
-			return nil, unread(fmt.Errorf("operation %s is not declared", described.Name))
-		}
+	if !found {
+		op, found, err = s.operationOf(r)
+	}
+	x.Operation = op.name
+	if err != nil {
+		return nil, exchange.Unread(err)
 	}
 	place, err := s.admission.enter(op.cost, r.ContentLength)
 	if err != nil {
@@ -247,25 +196,25 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 	defer place.leave()
 	memory := &budget{pool: s.bodies}
 	defer memory.release()
-	client := s.callers.Client(r).Address
-	upload := s.uploads.begin(r.Body, x.conn, claim.KeyID(), client, place, memory)
+	upload := s.uploads.begin(r.Body, http.NewResponseController(w), x.KeyID, x.Client.Address,
+		place, memory)
 	defer upload.end()
 	body, err := readBody(upload, r.ContentLength, upload)
 	if err != nil {
 		return nil, err
 	}
 	if err := upload.end(); err != nil {
-		return nil, unread(err)
+		return nil, exchange.Unread(err)
 	}
-	if x.caller, err = claim.Verify(r, sha256.Sum256(body)); err != nil {
+	if x.Caller, err = claim.Verify(r, sha256.Sum256(body)); err != nil {
 		return nil, err
 	}
 
-	if !known {
+	if !found {
 		return nil, unknownOperation(http.StatusBadRequest)
 	}
-	if !isOwn {
-		if err := s.count(r.Context(), x, op.name); err != nil {
+	if counted := op.countsAs.name; counted != "" {
+		if err := s.count(r.Context(), x, counted); err != nil {
 			return nil, err
 		}
 	}
@@ -277,32 +226,30 @@ func (s *Server) answer(x *exchange, r *http.Request) (output any, err error) {
 	if body, err = decompressed(r, body, unpacked); err != nil {
 		return nil, err
 	}
-	input := newInput()
+	input := op.newInput()
 	if err := wire.Decode(body, input); err != nil {
 		return nil, err
 	}
-	if isOwn && own.setPath != nil {
-		own.setPath(input)
+	if op.takeID != nil {
+		op.takeID(input, id)
 	}
 	if err := wire.Validate(input); err != nil {
 		return nil, err
 	}
-	if isOwn {
-		// The input says which operation of the API this counts as.
-		op.name = own.countsAs(input)
-		if err := s.count(r.Context(), x, op.name); err != nil {
+	if op.countsAs.name == "" {
+		if err := s.count(r.Context(), x, op.countsAs.of(input)); err != nil {
 			return nil, err
 		}
 	}
 	if err := s.authorize(r.Context(), x, r, op, input); err != nil {
 		return nil, err
 	}
-	return op.handle(r.Context(), x.caller.Realm, input)
+	return op.handle(r.Context(), x.Caller.Realm, input)
 }
 
 // count counts a call against the rate of its account and operation.
-func (s *Server) count(ctx context.Context, x *exchange, operation string) error {
-	ok, err := s.limiter.allow(ctx, x.caller.Principal.Account, operation, x.start)
+func (s *Server) count(ctx context.Context, x *exchange.Exchange, operation string) error {
+	ok, err := s.limiter.allow(ctx, x.Caller.Principal.Account, operation, x.Start)
 	if err != nil {
 		return fmt.Errorf("count the call: %w", err)
 	}
@@ -312,11 +259,15 @@ func (s *Server) count(ctx context.Context, x *exchange, operation string) error
 	return nil
 }
 
-// operationOf finds the operation that the headers name.
-func operationOf(r *http.Request) (*wire.Operation, bool) {
+// operationOf finds the operation of the API that the headers name. It is an error, beside the name
+// of the operation, if the model has it and the table does not.
+func (s *Server) operationOf(r *http.Request) (op operation, found bool, err error) {
 	name, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), wire.TargetPrefix+".")
-	if !ok {
-		return nil, false
+	if !ok || !IsOperation(name) {
+		return op, false, nil
 	}
-	return wire.Lookup(name)
+	if op, found = s.operations[name]; !found {
+		op.name, err = name, fmt.Errorf("operation %s is not declared", name)
+	}
+	return op, found, err
 }

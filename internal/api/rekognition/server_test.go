@@ -385,9 +385,11 @@ func TestErrorsOnTheWire(t *testing.T) {
 			`{"__type":"ResourceNotFoundException","Code":"ResourceNotFoundException","Logref":"` +
 				uuid + `","Message":"The collection id: x does not exist"}`},
 		"a constraint": {"DeleteCollection", `{"CollectionId":"x y"}`, nil, 400,
-			`{"__type":"ValidationException","message":"1 validation error detected: Value 'x y' at 'collectionId' failed to satisfy constraint: .*"}`},
+			`{"__type":"ValidationException","message":"1 validation error detected: Value 'x y' ` +
+				`at 'collectionId' failed to satisfy constraint: .*"}`},
 		"a missing member": {"DeleteCollection", `{}`, nil, 400,
-			`{"__type":"ValidationException","message":"1 validation error detected: Value null at 'collectionId' failed to satisfy constraint: Member must not be null"}`},
+			`{"__type":"ValidationException","message":"1 validation error detected: Value null ` +
+				`at 'collectionId' failed to satisfy constraint: Member must not be null"}`},
 		"no JSON": {"ListCollections", `{`, nil, 400,
 			`{"__type":"SerializationException".*}`},
 		"wrong type": {"ListCollections", `{"MaxResults":"many"}`, nil, 400,
@@ -397,7 +399,8 @@ func TestErrorsOnTheWire(t *testing.T) {
 		"an empty body": {"ListCollections", "", nil, 200,
 			`{"CollectionIds":\[\],"FaceModelVersions":\[\]}`},
 		"an empty body, a missing member": {"DeleteCollection", "", nil, 400,
-			`{"__type":"ValidationException","message":"1 validation error detected: Value null at 'collectionId' failed to satisfy constraint: Member must not be null"}`},
+			`{"__type":"ValidationException","message":"1 validation error detected: Value null ` +
+				`at 'collectionId' failed to satisfy constraint: Member must not be null"}`},
 		"no image given":  {"DetectFaces", `{"Image":{}}`, nil, 400, noImage},
 		"no object given": {"DetectFaces", `{"Image":{"S3Object":{}}}`, nil, 400, noImage},
 		"an object without a bucket": {"DetectFaces", `{"Image":{"S3Object":{"Name":"x"}}}`, nil,
@@ -411,7 +414,8 @@ func TestErrorsOnTheWire(t *testing.T) {
 			`{"__type":"InvalidParameterException",.*"Message":"Request has invalid parameters"}`},
 		"an image in S3": {"DetectFaces", `{"Image":{"S3Object":{"Bucket":"bucket","Name":"x"}}}`,
 			nil, 400,
-			`{"__type":"InvalidS3ObjectException",.*"Message":"Unable to get object metadata from S3. Check object key, region and/or access permissions."}`},
+			`{"__type":"InvalidS3ObjectException",.*"Message":"Unable to get object metadata ` +
+				`from S3. Check object key, region and/or access permissions."}`},
 		"not an image": {"DetectFaces", `{"Image":{"Bytes":"bm8="}}`, nil, 400,
 			`{"__type":"InvalidImageFormatException",.*"Message":"Request has invalid image format"}`},
 		"a picture without faces": {"IndexFaces", `{"CollectionId":"x","Image":{"Bytes":"W10="}}`,
@@ -430,9 +434,11 @@ func TestErrorsOnTheWire(t *testing.T) {
 			`{"__type":"UnknownOperationException"}`},
 		"no signature": {"ListCollections", `{}`,
 			func(r *http.Request) { r.Header.Del("Authorization") }, 400,
-			`{"__type":"MissingAuthenticationTokenException","message":"Missing Authentication Token"}`},
+			`{"__type":"MissingAuthenticationTokenException","message":"Missing Authentication ` +
+				`Token"}`},
 		"unknown key": {"ListCollections", `{}`, replace(keyID, "AKIDEXAMPLE00001"), 400,
-			`{"__type":"UnrecognizedClientException","message":"The security token included in the request is invalid."}`},
+			`{"__type":"UnrecognizedClientException","message":"The security token included in ` +
+				`the request is invalid."}`},
 		"other region": {"ListCollections", `{}`, replace("us-east-1", "eu-west-1"), 400,
 			`{"__type":"InvalidSignatureException","message":".*"}`},
 		"a token": {"ListCollections", `{}`,

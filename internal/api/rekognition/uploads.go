@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/recollect-dev/recollect/internal/api/clientaddr"
 )
 
 // The signature of a request cannot be verified before its body has arrived, and the id of an
@@ -34,19 +36,6 @@ const (
 type origin struct {
 	keyID   string
 	network netip.Prefix
-}
-
-// networkOf is the address itself for IPv4, and for IPv6 the /64 that one client usually has.
-func networkOf(client netip.Addr) netip.Prefix {
-	bits := client.BitLen()
-	if client.Is6() {
-		bits = 64
-	}
-	network, err := client.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{} // clients without an address are one origin
-	}
-	return network
 }
 
 // uploads are the bodies that are being read. It is safe for concurrent use.
@@ -90,7 +79,7 @@ type upload struct {
 // called. Bodies of theirs that are too many are stopped.
 func (s *uploads) begin(body io.Reader, conn connection, keyID string, client netip.Addr,
 	place *place, memory *budget) *upload {
-	u := &upload{in: s, origins: [2]origin{{keyID: keyID}, {network: networkOf(client)}},
+	u := &upload{in: s, origins: [2]origin{{keyID: keyID}, {network: clientaddr.Network(client)}},
 		body: body, conn: conn, place: place, memory: memory}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -120,9 +120,10 @@ func TestIdleBodiesOfHTTP2(t *testing.T) {
 			"X-Amz-Date":   {now.Format("20060102T150405Z")},
 			"X-Amz-Target": {"RekognitionService.ListCollections"},
 			"Content-Type": {"application/x-amz-json-1.1"},
-			"Authorization": {fmt.Sprintf("AWS4-HMAC-SHA256 Credential=%s/%s/us-east-1/rekognition/"+
-				"aws4_request, SignedHeaders=host;x-amz-date;x-amz-target, Signature=%s", keyID,
-				now.Format("20060102"), strings.Repeat("0", 64))},
+			"Authorization": {
+				fmt.Sprintf("AWS4-HMAC-SHA256 Credential=%s/%s/us-east-1/rekognition/"+
+					"aws4_request, SignedHeaders=host;x-amz-date;x-amz-target, Signature=%s", keyID,
+					now.Format("20060102"), strings.Repeat("0", 64))},
 		}
 		go func() {
 			resp, err := client.Do(r)

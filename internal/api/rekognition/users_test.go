@@ -263,7 +263,9 @@ func TestUsersOnTheWire(t *testing.T) {
 		{"CreateUser", `{"CollectionId":"people","UserId":"a",` + token + `}`, 200, `{}`},
 		{"CreateUser", `{"CollectionId":"people","UserId":"a",` + token + `}`, 200, `{}`},
 		{"CreateUser", `{"CollectionId":"people","UserId":"b",` + token + `}`, 400,
-			`{"__type":"IdempotentParameterMismatchException","Code":"IdempotentParameterMismatchException",.*"Message":"The ClientRequestToken: token-1 you have supplied is already in use."}`},
+			`{"__type":"IdempotentParameterMismatchException",` +
+				`"Code":"IdempotentParameterMismatchException",.*"Message":"The ` +
+				`ClientRequestToken: token-1 you have supplied is already in use."}`},
 		{"CreateUser", `{"CollectionId":"people","UserId":"a"}`, 400,
 			`{"__type":"ConflictException",.*"Message":"The user id: a already exists"}`},
 		{"CreateUser", `{"CollectionId":"people","UserId":"a b"}`, 400,
@@ -294,7 +296,9 @@ func TestUsersOnTheWire(t *testing.T) {
 		{"ListUsers", `{"CollectionId":"people"}`, 200,
 			`{"Users":\[{"UserId":"a","UserStatus":"ACTIVE"}\]}`},
 		{"SearchUsers", `{"CollectionId":"people","FaceId":"` + faces[0] + `"}`, 200,
-			`{"UserMatches":\[{"Similarity":(100.0|99.9\d*),"User":{"UserId":"a","UserStatus":"ACTIVE"}}\],"FaceModelVersion":"1.0","SearchedFace":{"FaceId":"` + faces[0] + `"}}`},
+			`{"UserMatches":\[{"Similarity":(100.0|99.9\d*),"User":{"UserId":"a",` +
+				`"UserStatus":"ACTIVE"}}\],"FaceModelVersion":"1.0","SearchedFace":{"FaceId":"` +
+				faces[0] + `"}}`},
 		{"DeleteFaces", `{"CollectionId":"people","FaceIds":["` + faces[0] + `"]}`, 200,
 			`{"DeletedFaces":\[\],"UnsuccessfulFaceDeletions":\[{"FaceId":"` + faces[0] +
 				`","UserId":"a","Reasons":\["ASSOCIATED_TO_AN_EXISTING_USER"\]}\]}`},

@@ -75,7 +75,9 @@ func TestAssumeRoleRefuses(t *testing.T) {
 	d.role(t, "external", trusting(`{"AWS":"`+account+`"}`, `"sts:AssumeRole"`,
 		`,"Condition":{"StringEquals":{"sts:ExternalId":"42"}}`))
 	plain := d.user(t, "plain")
-	arn := func(name string) *string { return aws.String("arn:aws:iam::" + account + ":role/" + name) }
+	arn := func(name string) *string {
+		return aws.String("arn:aws:iam::" + account + ":role/" + name)
+	}
 	tag := func(key, value string) types.Tag { return types.Tag{Key: &key, Value: &value} }
 	many := make([]types.Tag, 51)
 	for i := range many {

@@ -37,17 +37,7 @@ var (
 		"Service is unable to handle request."}
 	errInternal = &fault{http.StatusInternalServerError, "InternalFailure",
 		"The request processing has failed because of an unknown error, exception or failure."}
-
-	// errUnread marks failures after which the connection cannot be used again.
-	errUnread = &unreadError{}
 )
-
-// unreadError marks an error of a request whose body may not have been read.
-type unreadError struct{}
-
-func (*unreadError) Error() string { return "body not read" }
-
-func unread(err error) error { return errors.Join(err, errUnread) }
 
 func errNoOperation(name string) *fault {
 	return &fault{http.StatusBadRequest, "InvalidAction",

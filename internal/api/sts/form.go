@@ -29,7 +29,8 @@ func formOf(r *http.Request, body []byte) (form, error) {
 	return parseForm(r.URL.RawQuery)
 }
 
-// parseForm reads a form-encoded text. A parameter that comes twice is refused.
+// parseForm reads a form-encoded text. A parameter that is there twice is
+// rejected.
 func parseForm(text string) (form, error) {
 	if strings.Count(text, "&") >= maxParameters {
 		return nil, errMalformed
@@ -51,8 +52,8 @@ func (f form) text(name string) string { return url.Values(f).Get(name) }
 
 func (f form) has(name string) bool { return f.text(name) != "" }
 
-// list returns the members of a list, in order of their numbers, as forms of what stands behind the
-// number. A member that is a text has the name "".
+// list returns the members of a list, in order of their numbers. Each is a form of the fields that
+// the names have behind its number; a member that is a text has one field, with the name "".
 func (f form) list(name string) ([]form, error) {
 	byNumber := map[int]form{}
 	for key, values := range f {
@@ -108,7 +109,7 @@ func (c *checks) text(value, member string, least, most int, pattern *regexp.Reg
 	n := utf8.RuneCountInString(value)
 	shown := quoted(value)
 	if member == "webIdentityToken" || member == "policy" {
-		shown = "***" // no secret, and nothing long, is returned
+		shown = "***" // secret, or long
 	}
 	switch {
 	case n < least:

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/recollect-dev/recollect/internal/api/clientaddr"
 )
 
 const (
@@ -14,8 +16,7 @@ const (
 	unsignedPerSecond = 20
 	unsignedBurst     = 100
 
-	// minBuckets is the number of buckets up to which idle ones are not deleted, and maxBuckets the
-	// number from which on networks that are new have one together.
+	// Up to minBuckets, idle buckets are not deleted. From maxBuckets on, new networks share one.
 	minBuckets = 1024
 	maxBuckets = 64 << 10
 
@@ -39,23 +40,10 @@ func newNetworks() *networks {
 
 func newBucket() *rate.Limiter { return rate.NewLimiter(unsignedPerSecond, unsignedBurst) }
 
-// networkOf is the address itself for IPv4, and for IPv6 the /64 that one client usually has.
-func networkOf(client netip.Addr) netip.Prefix {
-	bits := client.BitLen()
-	if client.Is6() {
-		bits = 64
-	}
-	network, err := client.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{} // clients without an address are one network
-	}
-	return network
-}
-
 // enter counts a body that is being read until leave is called. It is not ok if the network has too
 // many.
 func (n *networks) enter(client netip.Addr) (leave func(), ok bool) {
-	network := networkOf(client)
+	network := clientaddr.Network(client)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.bodies[network] >= maxOfNetwork {
@@ -73,7 +61,7 @@ func (n *networks) enter(client netip.Addr) (leave func(), ok bool) {
 
 // allow counts a request without a signature, and reports whether its network may send it.
 func (n *networks) allow(client netip.Addr, now time.Time) bool {
-	network := networkOf(client)
+	network := clientaddr.Network(client)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	bucket := n.buckets[network]
@@ -87,8 +75,8 @@ func (n *networks) allow(client netip.Addr, now time.Time) bool {
 	return bucket.AllowN(now, 1)
 }
 
-// sweep deletes the buckets that are full, which are equal to new ones, once there are many. It
-// looks at all of them, and so does that once in a while.
+// sweep deletes the buckets that are full, which are equal to new ones, once there are many. As it
+// looks at all of them, it does so once in betweenSweeps at most.
 func (n *networks) sweep(now time.Time) {
 	if len(n.buckets) < minBuckets || now.Sub(n.swept) < betweenSweeps {
 		return

@@ -86,7 +86,7 @@ func (s *Server) getSessionToken(ctx context.Context, c *call) (any, error) {
 	return &sessionToken{Credentials: credentialsOf(key)}, nil
 }
 
-// withoutMFA rejects the code of a device: there are none.
+// withoutMFA rejects the code of an MFA device, since users have none.
 func withoutMFA(f form) error {
 	if f.has("SerialNumber") || f.has("TokenCode") {
 		return accessDenied("MultiFactorAuthentication failed with invalid MFA one time pass code.")
@@ -206,8 +206,8 @@ func (s *Server) assumeRoleWithWebIdentity(ctx context.Context, c *call) (any, e
 		PackedPolicySize: packed}, nil
 }
 
-// begin authorizes a request for a role and begins the session. packed is how many percent of the
-// space for policy and tags the session takes.
+// begin authorizes a request for a role and begins the session. packed is the share of the space
+// for policy and tags that the session takes, in percent.
 func (s *Server) begin(ctx context.Context, request *iam.Request, input *roleInput,
 	session iam.RoleSession, inherited map[string]string, chained bool) (key iam.TemporaryKey,
 	packed int, err error) {
@@ -333,7 +333,7 @@ func (input *roleInput) readTags(f form) error {
 var errTagTwice = &fault{400, "InvalidParameterValue",
 	"Duplicate tag keys found. Please note that Tag keys are case insensitive."}
 
-// hasKey reports whether there is a tag with this key, of which the case does not matter.
+// hasKey reports whether there is a tag with this key, in upper or lower case.
 func hasKey(tags map[string]string, key string) bool {
 	for k := range tags {
 		if strings.EqualFold(k, key) {
@@ -343,8 +343,8 @@ func hasKey(tags map[string]string, key string) bool {
 	return false
 }
 
-// checkedTags returns the tags of a session if they, and the keys of those that later sessions
-// inherit, are valid.
+// checkedTags returns the tags of a session if they are valid, and so are the keys of those that
+// later sessions inherit.
 func checkedTags(tags map[string]string, transitive []string) (map[string]string, error) {
 	var v checks
 	if len(tags) > iam.MaxSessionTags {

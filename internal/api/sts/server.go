@@ -15,15 +15,12 @@ import (
 	"crypto/sha256"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"mime"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -32,6 +29,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/api/authn"
 	"github.com/recollect-dev/recollect/internal/api/clientaddr"
+	"github.com/recollect-dev/recollect/internal/api/exchange"
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/oidc"
@@ -115,15 +113,6 @@ type call struct {
 	caller authn.Caller // without a signature it has only the client
 }
 
-// exchange is one request with what the steps have found out about it.
-type exchange struct {
-	id        string
-	start     time.Time
-	keyID     string       // that the request names, whether its signature is valid or not
-	caller    authn.Caller // zero before the signature is verified
-	operation string
-}
-
 // New returns a server.
 func New(cfg Config) *Server {
 	regions := slices.Clone(cfg.Regions)
@@ -176,98 +165,67 @@ func Unavailable(w http.ResponseWriter) {
 
 // ServeHTTP answers one request and logs it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{id: uuid.NewString(), start: s.now()}
-	w.Header().Set("x-amzn-RequestId", x.id)
+	x := exchange.Begin(w.Header(), s.callers.Client(r), s.now())
 	w.Header().Set("Cache-Control", "no-store")
 	result, err := s.serve(w, r, x)
 	status, code := http.StatusOK, ""
 	if err != nil {
 		f := faultOf(err)
 		status, code = f.status, f.code
-		if errors.Is(err, errUnread) {
-			rekognition.CloseConnection(w, r)
+		if errors.Is(err, exchange.ErrUnread) {
+			exchange.CloseConnection(w, r)
 		}
-		writeXML(w, status, f.envelope(x.id))
+		writeXML(w, status, f.envelope(x.ID))
 	} else {
 		writeXML(w, status, &answer{
-			XMLName:   xml.Name{Space: namespace, Local: x.operation + "Response"},
+			XMLName:   xml.Name{Space: namespace, Local: x.Operation + "Response"},
 			Result:    result,
-			RequestID: x.id,
+			RequestID: x.ID,
 		})
 	}
-	duration := s.now().Sub(x.start)
+	duration := s.now().Sub(x.Start)
 	if s.Observer != nil {
-		s.Observer.Observe(rekognition.Outcome{Operation: x.operation, Status: status,
+		s.Observer.Observe(rekognition.Outcome{Operation: x.Operation, Status: status,
 			Exception: code, Rejected: errors.Is(err, errThrottled), Duration: duration})
 	}
-	s.log(r, x, status, code, duration, err)
-}
-
-func (s *Server) log(r *http.Request, x *exchange, status int, code string,
-	duration time.Duration, err error) {
-	attrs := []slog.Attr{
-		slog.String("request_id", x.id),
-		slog.String("address", s.callers.Client(r).Address.String()),
-		slog.String("access_key_id", x.keyID),
-		slog.String("account", x.caller.Principal.Account),
-		slog.String("principal", x.caller.Principal.ARN),
-		slog.String("operation", x.operation),
-		slog.Int("status", status),
-		slog.Duration("duration", duration),
+	end := exchange.Ending{Status: status, Code: code, Err: err, Duration: duration}
+	if errors.Is(err, oidc.ErrUnreachable) {
+		end.Failure, end.Cause = true, err
 	}
-	level := slog.LevelInfo
-	if err != nil {
-		attrs = append(attrs, slog.String("error_code", code))
-		if x.keyID != "" && x.caller.KeyID == "" {
-			level = slog.LevelWarn // the id of a key was used without its secret
-		}
-		if errors.Is(err, oidc.ErrUnreachable) {
-			level = slog.LevelError
-			attrs = append(attrs, slog.String("cause", err.Error()))
-		}
-		if status >= http.StatusInternalServerError {
-			level = slog.LevelError
-			attrs = append(attrs, slog.String("error", err.Error()))
-		}
-	}
-	s.Log.LogAttrs(r.Context(), level, "sts", attrs...)
+	x.Log(r.Context(), s.Log, "sts", end)
 }
 
 // serve takes a request through all steps.
-func (s *Server) serve(w http.ResponseWriter, r *http.Request, x *exchange) (result any,
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, x *exchange.Exchange) (result any,
 	err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
+	defer exchange.Recover(&err)
 	if !s.requests.TryAcquire(1) {
-		return nil, unread(errThrottled)
+		return nil, exchange.Unread(errThrottled)
 	}
 	defer s.requests.Release(1)
 	if r.URL.Path != "/" || r.Method != http.MethodPost && r.Method != http.MethodGet {
-		return nil, unread(errNoOperation(""))
+		return nil, exchange.Unread(errNoOperation(""))
 	}
-	c := &call{r: r, at: x.start, caller: authn.Caller{Client: s.callers.Client(r)}}
+	c := &call{r: r, at: x.Start, caller: authn.Caller{Client: x.Client}}
 	var claim *authn.Claim
 	if r.Header.Get("Authorization") != "" {
-		claim, err = s.callers.Read(r, x.start)
-		x.keyID = claim.KeyID()
+		claim, err = s.callers.Read(r, x.Start)
+		x.KeyID = claim.KeyID()
 		if err != nil {
-			return nil, unread(err)
+			return nil, exchange.Unread(err)
 		}
-	} else if !s.networks.allow(c.caller.Client.Address, x.start) {
-		return nil, unread(errThrottled)
+	} else if !s.networks.allow(c.caller.Client.Address, x.Start) {
+		return nil, exchange.Unread(errThrottled)
 	}
 	body, err := s.readBody(w, r, c.caller.Client)
 	if err != nil {
 		return nil, err
 	}
 	if claim != nil {
-		if x.caller, err = claim.Verify(r, sha256.Sum256(body)); err != nil {
+		if x.Caller, err = claim.Verify(r, sha256.Sum256(body)); err != nil {
 			return nil, err
 		}
-		c.caller = x.caller
+		c.caller = x.Caller
 	}
 	if c.form, err = formOf(r, body); err != nil {
 		return nil, err
@@ -283,7 +241,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, x *exchange) (res
 	case c.form.text("Version") != version:
 		return nil, errNoVersion(c.form.text("Version"))
 	}
-	x.operation = name
+	x.Operation = name
 	return op.run(r.Context(), c)
 }
 
@@ -292,11 +250,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, x *exchange) (res
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request,
 	client authn.Client) ([]byte, error) {
 	if r.ContentLength > maxBody {
-		return nil, unread(errTooLarge)
+		return nil, exchange.Unread(errTooLarge)
 	}
 	leave, ok := s.networks.enter(client.Address)
 	if !ok {
-		return nil, unread(errThrottled)
+		return nil, exchange.Unread(errThrottled)
 	}
 	defer leave()
 	conn := http.NewResponseController(w)
@@ -305,13 +263,13 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request,
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	_ = conn.SetReadDeadline(time.Time{})
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return nil, unread(errTooLarge)
+		return nil, exchange.Unread(errTooLarge)
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return nil, unread(errBodyTimeout)
+		return nil, exchange.Unread(errBodyTimeout)
 	}
 	if err != nil {
-		return nil, unread(errBrokenBody)
+		return nil, exchange.Unread(errBrokenBody)
 	}
 	return body, nil
 }
@@ -330,8 +288,5 @@ func writeXML(w http.ResponseWriter, status int, value any) {
 		status = http.StatusInternalServerError
 		b.Reset()
 	}
-	w.Header().Set("Content-Type", "text/xml")
-	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
-	w.WriteHeader(status)
-	w.Write(b.Bytes()) // an error means that the client has disconnected
+	exchange.Write(w, "text/xml", status, b.Bytes())
 }

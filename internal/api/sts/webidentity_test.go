@@ -90,7 +90,8 @@ func TestAssumeRoleWithWebIdentityRefuses(t *testing.T) {
 		role, token   string
 		code, message string
 	}{
-		"subject":        {"camera", d.webToken(t, set("sub", "pod:b")), "AccessDenied", notAuthorized},
+		"subject": {"camera", d.webToken(t, set("sub", "pod:b")), "AccessDenied",
+			notAuthorized},
 		"no such role":   {"nobody", d.webToken(t, unchanged), "AccessDenied", notAuthorized},
 		"role of people": {"people", d.webToken(t, unchanged), "AccessDenied", notAuthorized},
 		"tags": {"untagged", d.webToken(t, set("https://aws.amazon.com/tags", map[string]any{
@@ -99,11 +100,14 @@ func TestAssumeRoleWithWebIdentityRefuses(t *testing.T) {
 		"audience": {"camera", d.webToken(t, set("aud", "x")), "InvalidIdentityToken", "audience"},
 		"issuer": {"camera", d.webToken(t, set("iss", "https://x")), "InvalidIdentityToken",
 			"no OpenID Connect provider"},
-		"expired":         {"camera", d.webToken(t, set("exp", 1)), "ExpiredTokenException", "expired"},
-		"another's key":   {"camera", other.webToken(t, unchanged), "InvalidIdentityToken", "no key"},
+		"expired": {"camera", d.webToken(t, set("exp", 1)), "ExpiredTokenException",
+			"expired"},
+		"another's key": {"camera", other.webToken(t, unchanged), "InvalidIdentityToken",
+			"no key"},
 		"no token at all": {"camera", "a.b.c", "InvalidIdentityToken", ""},
 		"short":           {"camera", "abc", "ValidationError", "webIdentityToken"},
-		"long":            {"camera", strings.Repeat("a", 20001), "ValidationError", "webIdentityToken"},
+		"long": {"camera", strings.Repeat("a", 20001), "ValidationError",
+			"webIdentityToken"},
 	} {
 		_, err := d.anonymous().AssumeRoleWithWebIdentity(t.Context(),
 			&sdk.AssumeRoleWithWebIdentityInput{

@@ -244,7 +244,8 @@ func TestEncode(t *testing.T) {
 			Similarity: new(wire.Float(100)),
 			Face: &wire.Face{BoundingBox: &wire.BoundingBox{Left: new(
 				wire.Float(0.24770642817020416))}, Confidence: new(wire.Float(99.993408203125))},
-		}}}, `{"FaceMatches":[{"Similarity":100.0,"Face":{"BoundingBox":{"Left":0.24770642817020416},"Confidence":99.993408203125}}]}`},
+		}}}, `{"FaceMatches":[{"Similarity":100.0,` +
+			`"Face":{"BoundingBox":{"Left":0.24770642817020416},"Confidence":99.993408203125}}]}`},
 		{"integer and timestamp", &wire.DescribeCollectionResponse{
 			FaceCount:         new(int64(3)),
 			CreationTimestamp: new(wire.Timestamp(time.UnixMilli(1569444828274))),

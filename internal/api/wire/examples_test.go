@@ -58,16 +58,20 @@ func TestExamples(t *testing.T) {
 // notOnTheWire are the examples that show a value as the CLI takes or prints it, not as it is in a
 // body, and the error that they rightly get.
 var notOnTheWire = map[string]string{
-	"getmediaanalysisjob-1697650068124 output":                                                  timestampAsText,
-	"listmediaanalysisjobs-1697650653077 output":                                                timestampAsText,
-	"listprojectpolicies-1658202290173 output":                                                  timestampAsText,
-	"to-describe-an-amazon-rekognition-custom-labels-dataset-1690827075604 output":              timestampAsText,
-	"to-describe-an-amazon-rekognition-custom-labels-project-1690400952376 output":              timestampAsText,
-	"to-describes-an-amazon-rekognition-custom-labels-model-1690558265950 output":               timestampAsText,
-	"to-add-dataset-entries-to-an-amazon-rekognition-custom-labels-dataset-1690816977073 input": "STRING_VALUE cannot be converted to Blob: it is not base64",
+	"getmediaanalysisjob-1697650068124 output":                                    timestampAsText,
+	"listmediaanalysisjobs-1697650653077 output":                                  timestampAsText,
+	"listprojectpolicies-1658202290173 output":                                    timestampAsText,
+	customLabels + "dataset-1690827075604 output":                                 timestampAsText,
+	customLabels + "project-1690400952376 output":                                 timestampAsText,
+	"to-describes-an-amazon-rekognition-custom-labels-model-1690558265950 output": timestampAsText,
+	"to-add-dataset-entries-to-an-amazon-rekognition-custom-labels-dataset-1690816977073 " +
+		"input": "STRING_VALUE cannot be converted to Blob: it is not base64",
 }
 
-const timestampAsText = "STRING_VALUE cannot be converted to Timestamp"
+const (
+	customLabels    = "to-describe-an-amazon-rekognition-custom-labels-"
+	timestampAsText = "STRING_VALUE cannot be converted to Timestamp"
+)
 
 func comparison(t *testing.T, what string, body []byte, into any) {
 	t.Helper()

@@ -17,12 +17,14 @@ import (
 func FuzzDecode(f *testing.F) {
 	for i, body := range []string{
 		`{}`, `null`, `[]`, `"x"`, `{"CollectionId":"c","FaceIds":["a"],"MaxResults":5.0}`,
-		`{"Image":{"Bytes":"AAAA"},"Image":{"S3Object":{"Bucket":"b","Name":"n"}},"Attributes":["ALL"]}`,
+		`{"Image":{"Bytes":"AAAA"},"Image":{"S3Object":{"Bucket":"b","Name":"n"}},` +
+			`"Attributes":["ALL"]}`,
 		`{"Tags":{"a":"1","b":null}}`, `{"Tags":{"a":"1","a":"\u00e9"}}`,
 		`{"FaceMatchThreshold":1e-4,"MaxFaces":-0.5e1}`,
 		`{"CreationTimestamp":1.533422155042E9,"FaceCount":9223372036854775807}`,
 		`{"Datasets":[{"Arn":"arn"},{}]}`, `{"DataSharingPreference":{"OptIn":true},"X":[[[{}]]]}`,
-		`{"Filters":{"WordFilter":{"MinConfidence":50},"RegionsOfInterest":[{"Polygon":[{"X":0.1,"Y":1e-9}]}]}}`,
+		`{"Filters":{"WordFilter":{"MinConfidence":50},` +
+			`"RegionsOfInterest":[{"Polygon":[{"X":0.1,"Y":1e-9}]}]}}`,
 		`{"FaceMatches":[{"Similarity":100.0,"Face":{"BoundingBox":{"Left":-0.0}}}]}`,
 		`{"FaceMatchThreshold":"NaN"}`, `{"SimilarityThreshold":"-Infinity"}`,
 		`{"Image":{"Bytes":"\/\/8=\n"}}`, `{"CollectionId":"\ud83d"}`, `{"MaxResults":1e99999}`,

@@ -67,7 +67,8 @@ var samples = map[string]sample{
 	`(^arn:([a-z\d-]+):kinesis:([a-z\d-]+):\d{12}:.+$)`: {"arn:aws:kinesis:us-east-1:123456789012:",
 		"s",
 		"arn:aws:kinesis:us-east-1:123456789012:"},
-	`(^arn:([a-z\d-]+):kinesisvideo:([a-z\d-]+):\d{12}:.+$)`: {"arn:aws:kinesisvideo:us-east-1:123456789012:", "s",
+	`(^arn:([a-z\d-]+):kinesisvideo:([a-z\d-]+):\d{12}:.+$)`: {
+		"arn:aws:kinesisvideo:us-east-1:123456789012:", "s",
 		"arn:aws:kinesisvideo:us-east-1:123456789012:"},
 	`(^arn:[a-z\d-]+:rekognition:[a-z\d-]+:\d{12}:project\/[a-zA-Z0-9_.\-]{1,255}\/[0-9]+$)`: {
 		"arn:aws:rekognition:us-east-1:123456789012:project/p/", "1",

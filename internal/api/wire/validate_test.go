@@ -39,15 +39,17 @@ func TestValidate(t *testing.T) {
 		{"missing structure", &wire.DetectFacesRequest{},
 			"Value null at 'image' failed to satisfy constraint: Member must not be null"},
 		{"pattern", &wire.CreateCollectionRequest{CollectionId: new("my faces")},
-			`Value 'my faces' at 'collectionId' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.\-]+`},
+			`Value 'my faces' at 'collectionId' failed to satisfy constraint: Member must ` +
+				`satisfy regular expression pattern: [a-zA-Z0-9_.\-]+`},
 		{"pattern with a line break at the end",
 			&wire.CreateCollectionRequest{CollectionId: new("faces\n")},
 			"Value 'faces\n' at 'collectionId' failed to satisfy constraint: " +
 				`Member must satisfy regular expression pattern: [a-zA-Z0-9_.\-]+`},
 		{"empty", &wire.DescribeCollectionRequest{CollectionId: new("")},
-			`Value '' at 'collectionId' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.\-]+; ` +
-				"Value '' at 'collectionId' failed to satisfy constraint: Member must have length " +
-				"greater than or equal to 1"},
+			`Value '' at 'collectionId' failed to satisfy constraint: Member must satisfy ` +
+				`regular expression pattern: [a-zA-Z0-9_.\-]+; ` +
+				"Value '' at 'collectionId' failed to satisfy constraint: Member must have " +
+				"length greater than or equal to 1"},
 		{"too long", &wire.DescribeCollectionRequest{CollectionId: new(strings.Repeat("c", 256))},
 			"Value '" + strings.Repeat("c", 256) +
 				"' at 'collectionId' failed to satisfy constraint: Member must have length less " +
@@ -57,35 +59,36 @@ func TestValidate(t *testing.T) {
 				"satisfy constraint: Member must have length greater than or equal to 1"},
 		{"blob too long", &wire.DetectTextRequest{Image: &wire.Image{Bytes: make([]byte, 7843602)}},
 			"Value 'java.nio.HeapByteBuffer[pos=0 lim=7843602 cap=7843602]' at 'image.bytes' " +
-				"failed to satisfy constraint: Member must have length less than or equal to 5242880"},
+				"failed to satisfy constraint: Member must have length less than or equal to " +
+				"5242880"},
 		{"integer too large",
 			&wire.ListFacesRequest{CollectionId: new("c"), MaxResults: new(int32(4097))},
 			"Value '4097' at 'maxResults' failed to satisfy constraint: Member must have value " +
 				"less than or equal to 4096"},
 		{"integer too small",
 			&wire.IndexFacesRequest{CollectionId: new("c"), Image: image, MaxFaces: new(int32(0))},
-			"Value '0' at 'maxFaces' failed to satisfy constraint: Member must have value greater " +
-				"than or equal to 1"},
+			"Value '0' at 'maxFaces' failed to satisfy constraint: Member must have value " +
+				"greater than or equal to 1"},
 		{"integer zero", &wire.ListFacesRequest{CollectionId: new("c"), MaxResults: new(int32(0))},
 			""},
 		{"float too large",
 			&wire.SearchFacesByImageRequest{CollectionId: new("c"), Image: image,
 				FaceMatchThreshold: new(wire.Float(100.1))},
-			"Value '100.1' at 'faceMatchThreshold' failed to satisfy constraint: Member must have " +
-				"value less than or equal to 100"},
+			"Value '100.1' at 'faceMatchThreshold' failed to satisfy constraint: Member must " +
+				"have value less than or equal to 100"},
 		{"float too small",
 			&wire.CompareFacesRequest{SourceImage: image, TargetImage: image,
 				SimilarityThreshold: new(wire.Float(-1))},
-			"Value '-1.0' at 'similarityThreshold' failed to satisfy constraint: Member must have " +
-				"value greater than or equal to 0"},
+			"Value '-1.0' at 'similarityThreshold' failed to satisfy constraint: Member must " +
+				"have value greater than or equal to 0"},
 		{"float that is not a number",
 			&wire.SearchFacesRequest{CollectionId: new("c"),
 				FaceId:             new("01234567-89ab-cdef-0123-456789abcdef"),
 				FaceMatchThreshold: new(wire.Float(math.NaN()))},
 			"Value 'NaN' at 'faceMatchThreshold' failed to satisfy constraint: Member must have " +
 				"value less than or equal to 100; " +
-				"Value 'NaN' at 'faceMatchThreshold' failed to satisfy constraint: Member must have " +
-				"value greater than or equal to 0"},
+				"Value 'NaN' at 'faceMatchThreshold' failed to satisfy constraint: Member must " +
+				"have value greater than or equal to 0"},
 		{"infinite float",
 			&wire.CompareFacesRequest{SourceImage: image, TargetImage: image,
 				SimilarityThreshold: new(wire.Float(math.Inf(1)))},
@@ -94,8 +97,8 @@ func TestValidate(t *testing.T) {
 		{"infinite float below",
 			&wire.CompareFacesRequest{SourceImage: image, TargetImage: image,
 				SimilarityThreshold: new(wire.Float(math.Inf(-1)))},
-			"Value '-Infinity' at 'similarityThreshold' failed to satisfy constraint: Member must " +
-				"have value greater than or equal to 0"},
+			"Value '-Infinity' at 'similarityThreshold' failed to satisfy constraint: Member " +
+				"must have value greater than or equal to 0"},
 		{"float without bounds that is not a number",
 			&wire.DetectTextRequest{Image: image, Filters: &wire.DetectTextFilters{
 				RegionsOfInterest: []wire.RegionOfInterest{{BoundingBox: &wire.BoundingBox{
@@ -125,13 +128,14 @@ func TestValidate(t *testing.T) {
 			&wire.DescribeProjectsRequest{ProjectNames: []string{""}},
 			"Value '[]' at 'projectNames' failed to satisfy constraint: Member must satisfy " +
 				"constraint: [Member must have length less than or equal to 255, " +
-				`Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [a-zA-Z0-9_.\-]+]`},
+				`Member must have length greater than or equal to 1, Member must satisfy ` +
+				`regular expression pattern: [a-zA-Z0-9_.\-]+]`},
 		{"list of an enumeration",
 			&wire.DetectFacesRequest{Image: image, Attributes: []string{"ALL", "HAT"}},
-			"Value '[ALL, HAT]' at 'attributes' failed to satisfy constraint: Member must satisfy " +
-				"constraint: [Member must satisfy enum value set: " +
-				"[DEFAULT, ALL, AGE_RANGE, BEARD, EMOTIONS, EYE_DIRECTION, EYEGLASSES, EYES_OPEN, " +
-				"GENDER, MOUTH_OPEN, MUSTACHE, FACE_OCCLUDED, SMILE, SUNGLASSES]]"},
+			"Value '[ALL, HAT]' at 'attributes' failed to satisfy constraint: Member must " +
+				"satisfy constraint: [Member must satisfy enum value set: " +
+				"[DEFAULT, ALL, AGE_RANGE, BEARD, EMOTIONS, EYE_DIRECTION, EYEGLASSES, " +
+				"EYES_OPEN, GENDER, MOUTH_OPEN, MUSTACHE, FACE_OCCLUDED, SMILE, SUNGLASSES]]"},
 		{"structures in a list",
 			&wire.DistributeDatasetEntriesRequest{Datasets: []wire.DistributeDataset{
 				{Arn: new("arn:aws:rekognition:us-east-1:123456789012:project/p/dataset/test/1")},
@@ -146,12 +150,14 @@ func TestValidate(t *testing.T) {
 		{"map keys and values",
 			&wire.TagResourceRequest{ResourceArn: new(strings.Repeat("a", 20)),
 				Tags: map[string]string{"b": "#", "aws:a": "x"}},
-			"Value '{aws:a=x, b=#}' at 'tags' failed to satisfy constraint: Map keys must satisfy " +
-				"constraint: [Member must have length less than or equal to 128, " +
-				`Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: ^(?!aws:)[\p{L}\p{Z}\p{N}_.:/=+\-@]*$]; ` +
+			"Value '{aws:a=x, b=#}' at 'tags' failed to satisfy constraint: Map keys must " +
+				"satisfy constraint: [Member must have length less than or equal to 128, " +
+				`Member must have length greater than or equal to 1, Member must satisfy ` +
+				`regular expression pattern: ^(?!aws:)[\p{L}\p{Z}\p{N}_.:/=+\-@]*$]; ` +
 				"Value '{aws:a=x, b=#}' at 'tags' failed to satisfy constraint: Map value must " +
 				"satisfy constraint: [Member must have length less than or equal to 256, " +
-				`Member must have length greater than or equal to 0, Member must satisfy regular expression pattern: ^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$]`},
+				`Member must have length greater than or equal to 0, Member must satisfy ` +
+				`regular expression pattern: ^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$]`},
 		{"forbidden prefix in another case",
 			&wire.CreateCollectionRequest{CollectionId: new("c"),
 				Tags: map[string]string{"AWS:a": "", "xaws:": ""}}, ""},
@@ -161,7 +167,8 @@ func TestValidate(t *testing.T) {
 		{"members in the model's order",
 			&wire.AssociateFacesRequest{UserMatchThreshold: new(wire.Float(101)), UserId: new(" ")},
 			"Value null at 'collectionId' failed to satisfy constraint: Member must not be null; " +
-				`Value ' ' at 'userId' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.\-:]+; ` +
+				`Value ' ' at 'userId' failed to satisfy constraint: Member must satisfy ` +
+				`regular expression pattern: [a-zA-Z0-9_.\-:]+; ` +
 				"Value null at 'faceIds' failed to satisfy constraint: Member must not be null; " +
 				"Value '101.0' at 'userMatchThreshold' failed to satisfy constraint: Member must " +
 				"have value less than or equal to 100"},

@@ -202,7 +202,8 @@ func TestAddRefuses(t *testing.T) {
 func TestFetch(t *testing.T) {
 	dir := t.TempDir()
 	packs := pack.OpenLibrary(dir)
-	if err := os.CopyFS(packs.Folder("default"), os.DirFS(candidate(t, "default", "1.0"))); err != nil {
+	if err := os.CopyFS(packs.Folder("default"),
+		os.DirFS(candidate(t, "default", "1.0"))); err != nil {
 		t.Fatal(err)
 	}
 	if missing, err := packs.Missing("default"); err != nil || len(missing) != 0 {

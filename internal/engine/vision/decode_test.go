@@ -253,8 +253,8 @@ func TestDecodeRefuses(t *testing.T) {
 			recollect.CodeInvalidImageFormat},
 		"81 megapixels of lies": {wrongSizeJPEG(t, "progressive.jpg", 9_000, 9_000),
 			recollect.CodeInvalidImageFormat},
-		"81 megapixels of arithmetic lies": {bytes.Replace(wrongSizeJPEG(t, "baseline420.jpg", 9_000,
-			9_000)[:1000], []byte("\xff\xc0"), []byte("\xff\xc9"), 1),
+		"81 megapixels of arithmetic lies": {bytes.Replace(wrongSizeJPEG(t, "baseline420.jpg",
+			9_000, 9_000)[:1000], []byte("\xff\xc0"), []byte("\xff\xc9"), 1),
 			recollect.CodeInvalidImageFormat},
 		"more scans than sense": {enlarge(manyScans), recollect.CodeInvalidImageFormat},
 	} {

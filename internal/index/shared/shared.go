@@ -25,10 +25,11 @@ type Source interface {
 		at func(face.Position)) iter.Seq2[face.Embedding, error]
 
 	// Since returns the position of a collection and calls each with the vectors that were added or
-	// changed after an earlier one; Vector is nil for one that is not there any more, unless its
-	// key was deleted. A key may come more than once: the last time counts. If the store does not
-	// hold that position (see [face.Position.Holds]), each is not called. CodeNotFound if the
-	// collection was deleted.
+	// changed after an earlier position. Vector is nil if the vector was removed and its key was
+	// kept, as that of a user who has no faces any more; deleted keys are not reported. A key may
+	// be reported more than once: the last time counts. If the store does not hold the earlier
+	// position (see [face.Position.Holds]), each is not called. CodeNotFound if the collection was
+	// deleted.
 	Since(ctx context.Context, c face.CollectionKey, earlier face.Position,
 		each func(face.Embedding) error) (face.Position, error)
 
@@ -42,29 +43,29 @@ type Source interface {
 		cs []face.CollectionKey) (map[face.CollectionKey]face.VectorSize, error)
 }
 
-// isGone reports whether an error says that a collection was deleted.
-func isGone(err error) bool { return recollect.CodeOf(err) == recollect.CodeNotFound }
+// isDeleted reports whether an error says that a collection was deleted.
+func isDeleted(err error) bool { return recollect.CodeOf(err) == recollect.CodeNotFound }
 
-// The limits of times.
+// Durations.
 const (
 	// pullTimeout is how long bringing a collection up to date may take.
 	pullTimeout = time.Minute
 
-	// warmInterval is how often collections in memory are brought up to date that nobody searches,
-	// so that their next search has little to read.
+	// warmInterval is how often all collections in memory are brought up to date, so that their
+	// next search has little to read.
 	warmInterval = time.Second
 )
 
 // Index searches collections exactly, as [exact.Index] does, and sees every vector that any server
 // has committed before the search began.
 //
-// Before a search it reads the position of the collection in the store, and the vectors that came
-// since the position that it has. The store guarantees that whoever reads a version can read all
-// vectors up to it. Searches that wait at the same moment share a reading; one that began before a
-// search came does not count for it.
+// Before a search it reads the position of the collection in the store, and the vectors that were
+// changed after the position that it has. The store guarantees that whoever reads a version can
+// read all vectors up to it. Searches that wait at the same moment share a reading. A search never
+// uses a reading that began before the search.
 //
-// What is in memory changes under a collection's lock alone, by what was read under that lock, so
-// that nothing older ever replaces something newer. Add does nothing, since the next search reads
+// A collection in memory is changed only under its lock, and only by what was read under that lock,
+// so that older vectors never replace newer ones. Add does nothing, since the next search reads
 // what was added, and Remove reads what the store has now. A vector whose key was deleted stays
 // until a search finds it and the caller removes it.
 type Index struct {
@@ -151,7 +152,7 @@ func (x *Index) load(ctx context.Context, c face.CollectionKey) iter.Seq2[face.E
 	return x.source.All(ctx, c, func(p face.Position) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		if k.dropped == dropped { // else a later load has memory
+		if k.dropped == dropped { // otherwise a later load has filled memory
 			k.position = p
 		}
 	})
@@ -170,12 +171,12 @@ func (x *Index) Remove(ctx context.Context, c face.CollectionKey, keys ...face.V
 	defer k.mu.Unlock()
 	now, vectors, err := x.source.Now(ctx, c, keys)
 	switch {
-	case isGone(err):
+	case isDeleted(err):
 		return x.drop(ctx, c, k)
 	case err != nil:
 		return fmt.Errorf("read what the store has of removed vectors: %w", err)
 	case now.History != k.position.History:
-		return nil // the next search reads what changes that means
+		return nil // the next search loads the collection again
 	}
 	if err := x.exact.Remove(ctx, c, keys...); err != nil {
 		return err
@@ -224,8 +225,8 @@ func (x *Index) Pairs(ctx context.Context, c face.CollectionKey, q face.PairQuer
 // if the collection was deleted.
 func (x *Index) refresh(ctx context.Context, c face.CollectionKey) (there bool, err error) {
 	for range maxTries {
-		// What is being loaded may have been read before the search came; the update after it is
-		// not.
+		// A load that is under way may have read the store before the search came. The update after
+		// it has not.
 		if err := x.exact.Load(ctx, c); err != nil {
 			return false, err
 		}
@@ -233,7 +234,7 @@ func (x *Index) refresh(ctx context.Context, c face.CollectionKey) (there bool, 
 		if errors.Is(err, errReload) {
 			continue
 		}
-		if isGone(err) {
+		if isDeleted(err) {
 			return false, nil
 		}
 		if err != nil {
@@ -241,7 +242,7 @@ func (x *Index) refresh(ctx context.Context, c face.CollectionKey) (there bool, 
 		}
 		return true, nil
 	}
-	return false, errors.New("the store loses its changes again and again")
+	return false, errors.New("the store keeps losing changes")
 }
 
 // errReload says that a collection was dropped from memory and has to be loaded again.
@@ -273,7 +274,7 @@ func (x *Index) run(c face.CollectionKey, k *collection, r *reading) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.joining.Lock()
-	k.next = nil // who comes now needs another
+	k.next = nil // searches that come now need another
 	k.joining.Unlock()
 	ctx, cancel := context.WithTimeout(x.ctx, pullTimeout)
 	defer cancel()
@@ -286,7 +287,7 @@ const pullBatch = 1024
 // pull reads what came since the position of a collection; k.mu is held.
 func (x *Index) pull(ctx context.Context, c face.CollectionKey, k *collection) error {
 	if _, ok := x.exact.Vectors(c); !ok {
-		return nil // what is loaded from now on has all
+		return nil // a load that begins now reads all
 	}
 	changed := make(map[face.VectorKey][]float32) // nil: the vector is not there any more
 	apply := func() error {
@@ -316,7 +317,7 @@ func (x *Index) pull(ctx context.Context, c face.CollectionKey, k *collection) e
 		applyErr = apply()
 	}
 	switch {
-	case isGone(err):
+	case isDeleted(err):
 		return errors.Join(err, x.drop(ctx, c, k))
 	case applyErr != nil:
 		// All old vectors were deleted, and the new ones have another dimension.
@@ -374,7 +375,8 @@ func (x *Index) warmOnce(ctx context.Context) error {
 		k.mu.Lock()
 		behind := size.Version != k.position.Version
 		lag.Vectors += max(0, size.Version-k.position.Version)
-		// What other servers deleted is left in memory until it is found, or is most of it.
+		// Vectors that other servers deleted stay in memory until searches find them, or until they
+		// are more than the others.
 		if !ok || n > 2*int(size.Most)+slack {
 			behind = false
 			err = x.drop(ctx, c, k)
@@ -388,7 +390,7 @@ func (x *Index) warmOnce(ctx context.Context) error {
 		if behind {
 			err = x.update(ctx, c)
 		}
-		if err != nil && !errors.Is(err, errReload) && !isGone(err) {
+		if err != nil && !errors.Is(err, errReload) && !isDeleted(err) {
 			return err
 		}
 	}
@@ -396,6 +398,5 @@ func (x *Index) warmOnce(ctx context.Context) error {
 	return nil
 }
 
-// slack is how many vectors that were deleted a collection may have in memory, beside as many as
-// are there.
+// slack is how many more deleted vectors than others a collection in memory may have.
 const slack = 4096

@@ -45,7 +45,7 @@ type sight struct {
 	box        recollect.BoundingBox
 }
 
-// sightOf is that of a face with an external id.
+// sightOf returns the sight of a face. It is not ok for a face without an external image id.
 func sightOf(r record.Face) (sight, bool) {
 	if r.ExternalID == nil {
 		return sight{}, false

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// requestTimeout is how long one call of the store may take, but for those that read whole
-	// collections.
+	// requestTimeout is how long one call of the store may take. Calls that read whole collections
+	// have no limit.
 	requestTimeout = 20 * time.Second
 
 	connectTimeout = 5 * time.Second
@@ -41,7 +41,7 @@ const historyKey = "recollect.history"
 func parseURL(text string) (*pgxpool.Config, error) {
 	cfg, err := pgxpool.ParseConfig(text)
 	if err != nil {
-		// The innermost reason alone: others have the text.
+		// Only the innermost error: the outer ones quote the URL.
 		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err
 		} else if e, ok := errors.AsType[*pgconn.ParseConfigError](err); ok {
@@ -100,13 +100,13 @@ func checkConnection(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// historyOf is that of a connection which passed [checkConnection].
+// historyOf returns the history that [checkConnection] noted for a connection.
 func historyOf(conn *pgx.Conn) string {
 	history, _ := conn.PgConn().CustomData()[historyKey].(string)
 	return history
 }
 
-// tries is how often a call is tried whose connection was lost, or that was to be repeated.
+// tries is the most attempts of a call whose connection was lost, or that has to be repeated.
 const tries = 3
 
 // read calls do with a connection, and again with another if that was lost.
@@ -191,7 +191,7 @@ func (s *Store) transact(ctx context.Context, do func(context.Context, pgx.Tx) e
 				return err
 			}
 			committing = true
-			// Its outcome is waited for, also if the caller has gone.
+			// The outcome is waited for, even if the caller has disconnected.
 			return tx.Commit(context.WithoutCancel(ctx))
 		})
 		if lost && committing {

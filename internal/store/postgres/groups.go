@@ -38,11 +38,11 @@ type groups struct {
 type change struct {
 	add   *addition
 	apply func(context.Context, *locked) error
-	taken atomic.Bool // by the worker, or by a caller that gives up; the first one has it
+	taken atomic.Bool // by the worker, or by a caller that stops waiting, whichever comes first
 	done  chan error  // holds one
 }
 
-// stop rejects new changes and waits for those that have begun or wait.
+// stop rejects new changes and waits until the others are made.
 func (g *groups) stop() {
 	g.mu.Lock()
 	g.stopped = true
@@ -111,7 +111,7 @@ func (g *groups) work(key face.CollectionKey) {
 }
 
 // commit makes the changes of a group in one transaction and sends each caller the outcome of its
-// own. If the database rejects what one of them has, each is made alone.
+// own. If the database rejects the data of one, each is made in a transaction of its own.
 func (g *groups) commit(key face.CollectionKey, group []*change) {
 	errs, err := g.try(key, group)
 	if len(group) > 1 && isRejected(err) {
@@ -137,8 +137,8 @@ func isRejected(err error) bool {
 	return ok && (strings.HasPrefix(e.Code, "22") || strings.HasPrefix(e.Code, "23"))
 }
 
-// try makes the changes of a group in one transaction. errs[i] is that of a change which was undone
-// alone; err is that of all others.
+// try makes the changes of a group in one transaction. errs[i] is the error of a change that was
+// undone by itself; err is the error of all others.
 func (g *groups) try(key face.CollectionKey, group []*change) (errs []error, err error) {
 	ctx, cancel := background(requestTimeout)
 	defer cancel()
@@ -162,8 +162,8 @@ func (g *groups) try(key face.CollectionKey, group []*change) (errs []error, err
 	return errs, err
 }
 
-// locked is a collection whose row is locked by the transaction that is open on conn. What it has
-// is written back before the commit.
+// locked is a collection whose row is locked by the transaction that is open on conn. Its state is
+// written back before the commit.
 type locked struct {
 	conn       *pgx.Conn
 	key        face.CollectionKey
@@ -207,7 +207,7 @@ func (l *locked) run(ctx context.Context, group []*change, errs []error) error {
 		return err
 	}
 	begin := l.state
-	last := new(pgx.Batch) // goes with the commit
+	last := new(pgx.Batch) // is sent with the commit
 	if len(additions) > 0 {
 		rows := l.decide(additions, before)
 		for n, i := range which {
@@ -270,7 +270,7 @@ func (l *locked) apply(ctx context.Context, c *change, savepoint bool) (failed, 
 		}
 		l.state = begin
 		if l.conn.IsClosed() || mayRepeat(failed) {
-			return nil, failed // and the transaction with it
+			return nil, failed // the transaction has failed as well
 		}
 		if !savepoint && errors.Is(failed, errRepeat) {
 			return nil, failed

@@ -144,7 +144,7 @@ func (i *incoming) add(ctx context.Context, what string, dimension int,
 	err := i.store.groups.do(ctx, i.key, &change{
 		apply: func(ctx context.Context, l *locked) error {
 			if !l.found {
-				return errors.New("the import was given up")
+				return errors.New("the import was abandoned")
 			}
 			l.dimension = dimension
 			return apply(ctx, l)
@@ -200,7 +200,7 @@ func (i *incoming) Publish(ctx context.Context, maxCollections int64) (face.Coll
 			return record.CollectionExistsError(i.goal.ID)
 		}
 		if errors.Is(err, pgx.ErrNoRows) {
-			return errors.New("the import was given up")
+			return errors.New("the import was abandoned")
 		}
 		if err != nil {
 			return err

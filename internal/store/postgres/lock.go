@@ -17,11 +17,11 @@ const (
 	lockServer    = 2 // shared by all servers; or held by one that is to be alone
 
 	lockRealm  = lockClass + 1 // and a hash of the realm, whose collections are counted
-	lockImport = lockClass + 2 // and the number of a node: it is at work
+	lockImport = lockClass + 2 // and the number of a node, which holds it while it runs
 )
 
-// holder holds the advisory locks of a node on a connection of its own. If that is lost, the locks
-// are, and the node must not go on before it has them again.
+// holder holds the advisory locks of a node on a connection of its own. If the connection is lost,
+// so are the locks, and the node must not go on before it has taken them again.
 type holder struct {
 	cfg   *pgx.ConnConfig
 	node  int32
@@ -37,8 +37,8 @@ type holder struct {
 // lockInterval is how often a node makes sure that it holds its locks.
 const lockInterval = 2 * time.Second
 
-// hold takes the locks of a node. [ErrInUse] if the node is to be alone, or another is, and there
-// is another.
+// hold takes the locks of a node. [ErrInUse] if another server has the database open and one of the
+// two is to be alone.
 func hold(ctx context.Context, cfg *pgx.ConnConfig, node int32, alone bool) (*holder, error) {
 	h := &holder{cfg: cfg, node: node, alone: alone}
 	if err := h.take(ctx); err != nil {
@@ -79,7 +79,7 @@ func (h *holder) take(ctx context.Context) error {
 	return nil
 }
 
-// keep asks again and again whether the connection is there, and makes another if it is not.
+// keep checks the connection once in lockInterval, and replaces it if it is lost.
 func (h *holder) keep(ctx context.Context) {
 	for {
 		select {
@@ -114,7 +114,7 @@ func (h *holder) held() error {
 	return h.err
 }
 
-// close gives the locks back.
+// close releases the locks.
 func (h *holder) close() error {
 	h.stop()
 	h.done.Wait()

@@ -93,8 +93,8 @@ func TestLostCommits(t *testing.T) {
 	}
 }
 
-// TestLostConnections: what reads much does not fail because a connection was lost while nobody used
-// it.
+// TestLostConnections: what reads much does not fail because a connection was lost while nobody
+// used it.
 func TestLostConnections(t *testing.T) {
 	ctx := t.Context()
 	server := postgrestest.Start(t)

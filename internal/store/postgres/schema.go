@@ -21,7 +21,7 @@ var migrations embed.FS
 
 // migrate brings the database to the newest schema, or leaves it as it was. Nodes that start at
 // the same moment do it one after the other. With beside it changes nothing, and fails if the
-// schema is another one: nodes of another version may be at work.
+// schema is another one: nodes of another version may be running.
 func migrate(ctx context.Context, conn *pgx.Conn, beside bool) error {
 	newest, err := newestVersion()
 	if err != nil {

@@ -44,7 +44,7 @@ func (v Vectors) All(ctx context.Context, c face.CollectionKey,
 			}
 			position, err := positionOf(ctx, conn, c)
 			if recollect.CodeOf(err) == recollect.CodeNotFound {
-				return nil // it holds nothing
+				return nil // it has no vectors
 			}
 			if err != nil {
 				return err
@@ -80,8 +80,8 @@ func positionOf(ctx context.Context, conn *pgx.Conn, c face.CollectionKey) (face
 // pullPage is how many changed vectors one statement reads: few enough for its time limit.
 const pullPage = 8192
 
-// Since implements the source of an index. Each page is read with the version of its moment: those
-// that come later have higher positions than all of the page.
+// Since implements the source of an index. Each page is read together with the version at that
+// moment: vectors that change later have higher positions than all of the page.
 func (v Vectors) Since(ctx context.Context, c face.CollectionKey, earlier face.Position,
 	each func(face.Embedding) error) (now face.Position, err error) {
 	err = v.store.again(ctx, func() (bool, error) {

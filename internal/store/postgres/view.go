@@ -32,7 +32,7 @@ func (s *Store) View(ctx context.Context, realm recollect.Realm, id string,
 			return err
 		}
 		defer tx.Rollback(context.WithoutCancel(ctx))
-		// What reads it may be a slow client.
+		// The reader may be a slow client.
 		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0; "+
 			"SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
 			return err

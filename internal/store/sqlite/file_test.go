@@ -324,7 +324,8 @@ func wantIntact(t testing.TB, s *Store) {
 		t.Errorf("integrity check: %s, %v", verdict, err)
 	}
 	if n := s.number(t,
-		"SELECT count(*) FROM faces LEFT JOIN embeddings ON face_key = key WHERE face_key IS NULL"); n != 0 {
+		"SELECT count(*) FROM faces LEFT JOIN embeddings ON face_key = key WHERE "+
+			"face_key IS NULL"); n != 0 {
 		t.Errorf("%d faces have no embedding", n)
 	}
 	if n := s.number(t,
@@ -360,8 +361,8 @@ func TestQueryPlans(t *testing.T) {
 		"SELECT * FROM faces WHERE collection_key = :c AND " + thereIs +
 			" ORDER BY face_id LIMIT 2": "sqlite_autoindex_faces_1 (collection_key=?)",
 		"SELECT " + faceColumns +
-			" FROM faces WHERE collection_key = :c AND face_id > 1 ORDER BY face_id LIMIT " +
-			"2": "(collection_key=? AND face_id>?)",
+			" FROM faces WHERE collection_key = :c AND face_id > 1 ORDER BY face_id " +
+			"LIMIT 2": "(collection_key=? AND face_id>?)",
 		"SELECT * FROM faces WHERE +collection_key = :c AND " + thereIs +
 			" AND user_key = (SELECT key FROM users WHERE collection_key = :c AND user_id = 'u') " +
 			"AND face_id > 1 ORDER BY face_id": "faces_by_user (user_key=? AND face_id>?)",
@@ -372,7 +373,8 @@ func TestQueryPlans(t *testing.T) {
 		"DELETE FROM users WHERE collection_key = :c AND user_id = 'u'": "faces_by_user",
 		"DELETE FROM answers WHERE rowid IN (SELECT rowid FROM answers WHERE expires_ms <= 1 " +
 			"ORDER BY expires_ms LIMIT 4)": "answers_by_expiry",
-		"SELECT * FROM faces WHERE collection_key = 1 AND image_id = 2 AND external_image_id = ?": "faces_by_image",
+		"SELECT * FROM faces WHERE collection_key = 1 AND image_id = 2 AND " +
+			"external_image_id = ?": "faces_by_image",
 		"SELECT face_key, vector FROM faces JOIN embeddings ON face_key = key WHERE " +
 			"collection_key = :c ORDER BY key": "faces_by_collection",
 		"DELETE FROM faces WHERE key IN (SELECT key FROM faces WHERE collection_key = 1 ORDER BY " +

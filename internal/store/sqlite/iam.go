@@ -43,7 +43,7 @@ func (i Identities) CreateUser(ctx context.Context, u iam.User) error {
 // User implements [iam.Store].
 func (i Identities) User(ctx context.Context, account, name string) (iam.User, error) {
 	u, err := record.ScanIdentity(i.store.readers.QueryRowContext(ctx,
-		"SELECT "+record.IdentityColumns+" FROM iam_users u WHERE account = ? AND name = ?",
+		"SELECT "+identityColumns+" FROM iam_users u WHERE account = ? AND name = ?",
 		account, name))
 	if err != nil {
 		return iam.User{}, fmt.Errorf("read an IAM user: %w", orNotFound(err))
@@ -54,7 +54,7 @@ func (i Identities) User(ctx context.Context, account, name string) (iam.User, e
 // Users implements [iam.Store].
 func (i Identities) Users(ctx context.Context, account string) ([]iam.User, error) {
 	rows, err := i.store.readers.QueryContext(ctx,
-		"SELECT "+record.IdentityColumns+
+		"SELECT "+identityColumns+
 			" FROM iam_users u WHERE account = ?1 OR ?1 = '' ORDER BY account, name", account)
 	users, err := collect(rows, err, record.ScanIdentity)
 	if err != nil {
@@ -159,7 +159,7 @@ func (i Identities) CreateKey(ctx context.Context, k iam.KeyRecord, limit int) e
 // Key implements [iam.Store].
 func (i Identities) Key(ctx context.Context, id string) (iam.KeyRecord, iam.User, error) {
 	found, err := record.ScanOwnedKey(i.store.readers.QueryRowContext(ctx,
-		"SELECT "+keyColumns+", "+record.IdentityColumns+
+		"SELECT "+keyColumns+", "+identityColumns+
 			" FROM iam_access_keys k JOIN iam_users u ON u.account = k.account AND u.name = "+
 			"k.user_name WHERE k.id = ?", id))
 	if err != nil {

@@ -177,7 +177,7 @@ func (i *incoming) Publish(ctx context.Context, maxCollections int64) (face.Coll
 		published, err = record.ScanCollection(
 			t.queryRow(
 				"UPDATE collections SET account = ?, region = ?, id = ? WHERE key = ? RETURNING "+
-					record.CollectionColumns,
+					collectionColumns,
 				realm.Account, realm.Region, i.goal.ID, i.key))
 		return err
 	})

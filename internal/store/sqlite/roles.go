@@ -13,7 +13,7 @@ import (
 
 var _ iam.RoleStore = Identities{}
 
-const selectRole = "SELECT " + record.RoleColumns +
+const selectRole = "SELECT " + roleColumns +
 	" FROM iam_roles WHERE account = ? AND name = ?"
 
 // CreateRole implements [iam.RoleStore].
@@ -21,7 +21,7 @@ func (i Identities) CreateRole(ctx context.Context, r iam.Role) error {
 	policies, err := record.EncodePolicies(r.Policies)
 	if err == nil {
 		err = i.changeOne(ctx, iam.ErrExists,
-			"INSERT INTO iam_roles ("+record.RoleColumns+
+			"INSERT INTO iam_roles ("+roleColumns+
 				") VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
 			r.Account, r.Name, r.ID, r.TrustPolicy, policies, int64(r.MaxSession/time.Second),
 			r.CreatedAt.UnixMilli())
@@ -44,7 +44,7 @@ func (i Identities) Role(ctx context.Context, account, name string) (iam.Role, e
 // Roles implements [iam.RoleStore].
 func (i Identities) Roles(ctx context.Context, account string) ([]iam.Role, error) {
 	rows, err := i.store.readers.QueryContext(ctx,
-		"SELECT "+record.RoleColumns+
+		"SELECT "+roleColumns+
 			" FROM iam_roles WHERE account = ?1 OR ?1 = '' ORDER BY account, name", account)
 	roles, err := collect(rows, err, record.ScanRole)
 	if err != nil {

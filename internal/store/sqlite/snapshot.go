@@ -82,7 +82,7 @@ func (s *Store) View(ctx context.Context, realm recollect.Realm, id string,
 	defer tx.Rollback()
 	v := &view{tx: tx}
 	v.collection, err = record.ScanCollection(tx.QueryRowContext(ctx,
-		"SELECT "+record.CollectionColumns+
+		"SELECT "+collectionColumns+
 			" FROM collections WHERE account = ? AND region = ? AND id = ?",
 		realm.Account, realm.Region, id))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -123,7 +123,7 @@ func (v *view) Faces(ctx context.Context, each func(face.Face) error) error {
 
 // Users calls each with every user and its vector, nil if it has no faces, in order of key.
 func (v *view) Users(ctx context.Context, each func(face.User) error) error {
-	rows, err := v.tx.QueryContext(ctx, "SELECT "+record.UserColumns+
+	rows, err := v.tx.QueryContext(ctx, "SELECT "+userColumns+
 		`, encoding, vector FROM users LEFT JOIN user_vectors ON user_key = key
 		WHERE collection_key = ? ORDER BY key`, v.collection.Key)
 	return walk(rows, err, func(row record.Row) error {

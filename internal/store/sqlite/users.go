@@ -68,7 +68,7 @@ func (s *Store) User(ctx context.Context, c face.CollectionKey, id string) (face
 }
 
 // userByID is the query whose row readUser reads.
-const userByID = "SELECT " + record.UserColumns +
+const userByID = "SELECT " + userColumns +
 	`, encoding, vector FROM users LEFT JOIN user_vectors ON user_key = key
 	WHERE collection_key = :c AND user_id = :id AND ` + thereIs
 
@@ -96,7 +96,7 @@ func (s *Store) Users(ctx context.Context, c face.CollectionKey, after string,
 		from = id[:]
 	}
 	rows, err := s.readers.QueryContext(ctx,
-		"SELECT "+record.UserColumns+" FROM users WHERE collection_key = :c AND "+thereIs+
+		"SELECT "+userColumns+" FROM users WHERE collection_key = :c AND "+thereIs+
 			" AND system_id > :from ORDER BY system_id LIMIT :limit",
 		sql.Named("c", c), sql.Named("from", from), sql.Named("limit", limit))
 	users, err := collect(rows, err, scanUser)
@@ -110,7 +110,7 @@ func (s *Store) Users(ctx context.Context, c face.CollectionKey, after string,
 func (s *Store) UsersByKey(ctx context.Context, c face.CollectionKey,
 	keys []face.UserKey) (map[face.UserKey]face.User, error) {
 	rows, err := s.readers.QueryContext(ctx,
-		"SELECT "+record.UserColumns+
+		"SELECT "+userColumns+
 			" FROM users WHERE key IN (SELECT value FROM json_each(:keys)) AND collection_key = "+
 			":c AND "+thereIs,
 		sql.Named("keys", toJSON(keys)), sql.Named("c", c))

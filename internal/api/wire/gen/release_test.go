@@ -108,7 +108,8 @@ func TestRunRefuses(t *testing.T) {
 		want     string
 	}{
 		"another version is kept": {folderWith(t, "1.2.4", "1.2.3", modelBefore), nil,
-			`botocore 1.2.4 is pinned, and the model of version "1.2.3" is kept: run make generate`},
+			`botocore 1.2.4 is pinned, and the model of version "1.2.3" is kept: ` +
+				`run make generate`},
 		"none is kept": {folderWith(t, "1.2.4", "", ""), nil,
 			`botocore 1.2.4 is pinned, and the model of version "" is kept: run make generate`},
 		"no network": {folderWith(t, "1.2.4", "1.2.3", modelBefore),
