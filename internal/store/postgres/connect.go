@@ -149,6 +149,21 @@ func (s *Store) long(ctx context.Context, do func(*pgx.Conn) error) error {
 	return markNoSpace(failed)
 }
 
+// beginMoment begins a transaction that reads as of one moment. It has no limit of its time: its
+// reader may be a slow client.
+func beginMoment(ctx context.Context, conn *pgx.Conn) (pgx.Tx, error) {
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead,
+		AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0; "+
+		"SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
+		return nil, errors.Join(err, tx.Rollback(context.WithoutCancel(ctx)))
+	}
+	return tx, nil
+}
+
 // with calls do with a connection and reports whether it was lost meanwhile.
 func (s *Store) with(ctx context.Context, do func(*pgx.Conn) error) (lost bool, err error) {
 	conn, err := s.pool.Acquire(ctx)

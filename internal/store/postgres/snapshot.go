@@ -58,16 +58,11 @@ func (s *Store) Snapshot(ctx context.Context, path string) (err error) {
 }
 
 func writeSnapshot(ctx context.Context, conn *pgx.Conn, w io.Writer) error {
-	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead,
-		AccessMode: pgx.ReadOnly})
+	tx, err := beginMoment(ctx, conn)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback(context.WithoutCancel(ctx))
-	if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0; "+
-		"SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
-		return err
-	}
 	var m manifest
 	if m.SchemaVersion, err = readVersion(ctx, tx); err != nil {
 		return err

@@ -33,15 +33,11 @@ func (v Vectors) All(ctx context.Context, c face.CollectionKey,
 	return func(yield func(face.Embedding, error) bool) {
 		stopped := false
 		err := v.store.long(ctx, func(conn *pgx.Conn) error {
-			tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead,
-				AccessMode: pgx.ReadOnly})
+			tx, err := beginMoment(ctx, conn)
 			if err != nil {
 				return err
 			}
 			defer tx.Rollback(context.WithoutCancel(ctx))
-			if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
-				return err
-			}
 			position, err := positionOf(ctx, conn, c)
 			if recollect.CodeOf(err) == recollect.CodeNotFound {
 				return nil // it has no vectors

@@ -26,17 +26,11 @@ func (s *Store) View(ctx context.Context, realm recollect.Realm, id string,
 	read func(transfer.View) error) error {
 	var readErr error
 	err := s.long(ctx, func(conn *pgx.Conn) error {
-		tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead,
-			AccessMode: pgx.ReadOnly})
+		tx, err := beginMoment(ctx, conn)
 		if err != nil {
 			return err
 		}
 		defer tx.Rollback(context.WithoutCancel(ctx))
-		// The reader may be a slow client.
-		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0; "+
-			"SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
-			return err
-		}
 		v := &view{tx: tx}
 		v.collection, err = record.ScanCollection(tx.QueryRow(ctx,
 			"SELECT "+record.CollectionColumns+
