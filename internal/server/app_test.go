@@ -54,8 +54,9 @@ func TestOpenClosesWhatItOpened(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
-		"the address is in use":   {func(c *Config) { c.Listen = taken.Addr().String() }, "in use"},
-		"the metrics' address is": {func(c *Config) { c.Metrics = taken.Addr().String() }, "in use"},
+		"the address is in use": {func(c *Config) { c.Listen = taken.Addr().String() }, "in use"},
+		"the metrics' address is": {func(c *Config) { c.Metrics = taken.Addr().String() },
+			"in use"},
 		"there is no source": {func(c *Config) { c.Images.Root = "/nowhere" },
 			"source of pictures"},
 		"there are no networks": {func(c *Config) { c.Library = c.Data }, "make networks"},

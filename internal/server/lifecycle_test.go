@@ -66,7 +66,8 @@ func startApp(t *testing.T, e *events, grace, cancelled time.Duration, h http.Ha
 	a := &App{log: log, front: newFront(log, http.NotFoundHandler(), nil)}
 	a.front.open(pinger{}, h, http.NotFoundHandler(), http.NotFoundHandler())
 	var err error
-	if a.server, err = startFront(t.Context(), "127.0.0.1:0", a.front, nil, false, log); err != nil {
+	if a.server, err = startFront(t.Context(), "127.0.0.1:0", a.front, nil, false,
+		log); err != nil {
 		t.Fatal(err)
 	}
 	a.server.grace, a.server.cancelled = grace, cancelled

@@ -29,7 +29,8 @@ func tlsServer(t *testing.T, a *certtest.Authority, clientCA bool,
 	log io.Writer) (*frontServer, TLSConfig) {
 	t.Helper()
 	dir := t.TempDir()
-	files := TLSConfig{Certificate: filepath.Join(dir, "tls.crt"), Key: filepath.Join(dir, "tls.key")}
+	files := TLSConfig{Certificate: filepath.Join(dir, "tls.crt"),
+		Key: filepath.Join(dir, "tls.key")}
 	certificate, key := a.Issue(t, "first", time.Now().Add(time.Hour))
 	write(t, files.Certificate, certificate)
 	write(t, files.Key, key)
@@ -167,7 +168,9 @@ func TestClientCertificates(t *testing.T) {
 	if err := get(a); err != nil {
 		t.Errorf("a certificate of the authority is rejected: %v", err)
 	}
-	for name, issuer := range map[string]*certtest.Authority{"no certificate": nil, "another's": other} {
+	for name, issuer := range map[string]*certtest.Authority{
+		"no certificate": nil, "another's": other,
+	} {
 		if err := get(issuer); err == nil {
 			t.Errorf("%s is accepted", name)
 		}
@@ -180,10 +183,11 @@ func TestUnusableCertificates(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	write(t, empty, nil)
 	for name, c := range map[string]TLSConfig{
-		"a missing file":        {Certificate: "/nowhere", Key: files.Key},
-		"the key twice":         {Certificate: files.Key, Key: files.Key},
-		"a file without a CA":   {Certificate: files.Certificate, Key: files.Key, ClientCA: empty},
-		"a missing file of CAs": {Certificate: files.Certificate, Key: files.Key, ClientCA: "/nowhere"},
+		"a missing file":      {Certificate: "/nowhere", Key: files.Key},
+		"the key twice":       {Certificate: files.Key, Key: files.Key},
+		"a file without a CA": {Certificate: files.Certificate, Key: files.Key, ClientCA: empty},
+		"a missing file of CAs": {Certificate: files.Certificate, Key: files.Key,
+			ClientCA: "/nowhere"},
 	} {
 		if _, err := openCertificates(c, slog.New(slog.DiscardHandler)); err == nil {
 			t.Errorf("%s is accepted", name)
