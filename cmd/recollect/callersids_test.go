@@ -122,13 +122,17 @@ func TestFacesByCallersIDs(t *testing.T) {
 		{statusUsage, "--by", []string{"reconcile", "people", ids, "--by", "name"}},
 		{statusFailed, "no such file", []string{"reconcile", "people", ids + "x"}},
 		{statusUsage, "named by their ids", []string{"delete", "people"}},
-		{statusUsage, "named by their ids", []string{"delete", "people", image, "--image-id", image}},
-		{statusUsage, "image-id", []string{"list", "people", "--image-id", image, "--user", "anna"}},
-		{statusFailed, "ValidationException", []string{"list", "people", "--external-image-id", "a b"}},
-		{statusFailed, "ResourceNotFoundException", []string{"list", "absent", "--image-id", image}},
+		{statusUsage, "named by their ids",
+			[]string{"delete", "people", image, "--image-id", image}},
+		{statusUsage, "image-id",
+			[]string{"list", "people", "--image-id", image, "--user", "anna"}},
+		{statusFailed, "ValidationException",
+			[]string{"list", "people", "--external-image-id", "a b"}},
+		{statusFailed, "ResourceNotFoundException",
+			[]string{"list", "absent", "--image-id", image}},
 	} {
-		if _, log := run(t, c.status, append([]string{"faces"}, c.args...)...); !strings.Contains(log,
-			c.want) {
+		_, log := run(t, c.status, append([]string{"faces"}, c.args...)...)
+		if !strings.Contains(log, c.want) {
 			t.Errorf("%v: %s, want %s", c.args, log, c.want)
 		}
 	}

@@ -111,7 +111,8 @@ func TestCommands(t *testing.T) {
 		"people")
 	is(statusFailed, `more than 5 MiB`, "search", large, "--collection", "people")
 	is(statusFailed,
-		`(?s)truncated.jpg: InvalidImageFormatException.*anna:1.jpg.*1 of 2 pictures failed|anna:1.jpg(?s).*truncated.jpg: InvalidImageFormatException.*1 of 2 pictures failed`,
+		`(?s)truncated.jpg: InvalidImageFormatException.*anna:1.jpg.*1 of 2 pictures failed|`+
+			`anna:1.jpg(?s).*truncated.jpg: InvalidImageFormatException.*1 of 2 pictures failed`,
 		"search", broken, again, "--collection", "people")
 	found := jsonLines(t,
 		is(0, ``, "search", again, nobody, "--collection", "people", "--output", "json"))

@@ -264,7 +264,8 @@ func TestProgressFits(t *testing.T) {
 	}
 	p := progress{what: "pictures", width: 80, total: 1000, done: 500}
 	if got, want := p.line(50*time.Second),
-		"pictures [###################...................] 500 of 1000, 10.0/s, 50s left"; got != want {
+		"pictures [###################...................] 500 of 1000, "+
+			"10.0/s, 50s left"; got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }

@@ -411,7 +411,8 @@ func TestImportBuckets(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 	rows, _ := readRows(t, filepath.Join(dir, "report.csv"))
-	if row := rows["AJ_Cook/AJ_Cook_0001.jpg"]; row["external_image_id"] != "AJ_Cook:AJ_Cook_0001.jpg" {
+	row := rows["AJ_Cook/AJ_Cook_0001.jpg"]
+	if row["external_image_id"] != "AJ_Cook:AJ_Cook_0001.jpg" {
 		t.Errorf("the rows are %v", rows)
 	}
 	if _, err := imported(t, "s3://absent/", "--collection", "people", "--s3-root", root,

@@ -57,7 +57,8 @@ func TestKeysBesideAServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	match := regexp.MustCompile(
-		`^\[default\]\naws_access_key_id = (\w{20})\naws_secret_access_key = (\S{40})\n$`).FindStringSubmatch(out)
+		`^\[default\]\naws_access_key_id = (\w{20})\naws_secret_access_key = (\S{40})\n$`).
+		FindStringSubmatch(out)
 	if match == nil {
 		t.Fatalf("create printed %d bytes of another format", len(out))
 	}
@@ -78,7 +79,8 @@ func TestKeysBesideAServer(t *testing.T) {
 
 	policy := filepath.Join(dir, "camera.json")
 	if err := os.WriteFile(policy,
-		[]byte(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"rekognition:Create*","Resource":"*"}}`), 0o600); err != nil {
+		[]byte(`{"Version":"2012-10-17","Statement":{"Effect":"Allow",`+
+			`"Action":"rekognition:Create*","Resource":"*"}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := recollectKeys(t, "create", "anna", "--policy", policy, "--data", dir); err != nil {

@@ -71,8 +71,10 @@ func TestLimitsReportsEveryFault(t *testing.T) {
 			"SearchFaces": {"perSecond": 2e6, "per_second": 1},
 			"listFaces": 5
 		},
-		"accounts": {"anna": {"rates": []}, "123456789012": {"quotas": {}, "rates": {"Nothing": {"perSecond": 1}}}},
-		"quotas": {"collectionsPerRealm": 0, "facesPerCollection": -1, "facesPerUser": 101, "tagsPerResource": 201, "usersPerCollection": null, "faces": 1},
+		"accounts": {"anna": {"rates": []}, "123456789012": {"quotas": {},
+			"rates": {"Nothing": {"perSecond": 1}}}},
+		"quotas": {"collectionsPerRealm": 0, "facesPerCollection": -1, "facesPerUser": 101,
+			"tagsPerResource": 201, "usersPerCollection": null, "faces": 1},
 		"rate": {}
 	}`))
 	if err == nil {
@@ -116,7 +118,9 @@ func TestLimitsReportsEveryFault(t *testing.T) {
 }
 
 func FuzzLimits(f *testing.F) {
-	f.Add(`{"rates":{"*":{"perSecond":50,"burst":100}},"accounts":{"123456789012":{"rates":{"IndexFaces":{"perSecond":1}}}},"quotas":{"facesPerUser":5}}`)
+	f.Add(`{"rates":{"*":{"perSecond":50,"burst":100}},` +
+		`"accounts":{"123456789012":{"rates":{"IndexFaces":{"perSecond":1}}}},` +
+		`"quotas":{"facesPerUser":5}}`)
 	f.Add(`{"rates":{"*":{"perSecond":1e999}},"quotas":[]}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		l, err := parseLimits([]byte(text))

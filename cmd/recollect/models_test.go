@@ -136,7 +136,8 @@ func TestModels(t *testing.T) {
 
 	// A server does not start without the face model of its default, or with an altered pack.
 	writeFile(t, filepath.Join(library, "packs", "yunet", "fr_pose.onnx"), []byte("altered"))
-	is(statusNo, `(?s)default works.*yunet does not work.*fr_pose.onnx|(?s)yunet does not work.*fr_pose.onnx.*1 of 2`, "models", "verify")
+	is(statusNo, `(?s)default works.*yunet does not work.*fr_pose.onnx|`+
+		`(?s)yunet does not work.*fr_pose.onnx.*1 of 2`, "models", "verify")
 	is(statusFailed, `(?s)yunet.*fr_pose.onnx`, "serve", "--data", data, "--library", library,
 		"--listen", "127.0.0.1:0")
 }

@@ -44,8 +44,8 @@ func run(t *testing.T, status int, args ...string) (out, log string) {
 	t.Helper()
 	out, log, got := program(t, args...)
 	if got != status {
-		t.Fatalf("recollect %s: status %d, want %d:\n%s%s", strings.Join(args, " "), got, status, out,
-			log)
+		t.Fatalf("recollect %s: status %d, want %d:\n%s%s", strings.Join(args, " "), got, status,
+			out, log)
 	}
 	return out, log
 }
@@ -86,7 +86,8 @@ func TestSearchAll(t *testing.T) {
 		fmt.Sscan(row["Left"], &left)
 		fmt.Sscan(f["Left"], &want)
 		if f == nil || row["Picture"] != crew || row["FaceNumber"] != fmt.Sprint(i+1) ||
-			row["Similarity"] != "100" || row["ExternalImageId"] != "five-people-around-a-table.jpg" ||
+			row["Similarity"] != "100" ||
+			row["ExternalImageId"] != "five-people-around-a-table.jpg" ||
 			left-want > 1e-3 || want-left > 1e-3 {
 			t.Errorf("row %d is %v, of the face %v", i, row, f)
 		}
@@ -158,7 +159,8 @@ func TestSearchAll(t *testing.T) {
 			t.Errorf("%v: %s, want %s", args, log, fault)
 		}
 	}
-	if _, log := run(t, statusFailed, "search", crew, "--collection", "absent", "--all"); !strings.Contains(log, "ResourceNotFoundException") {
+	if _, log := run(t, statusFailed, "search", crew, "--collection", "absent",
+		"--all"); !strings.Contains(log, "ResourceNotFoundException") {
 		t.Errorf("an absent collection: %s", log)
 	}
 }
@@ -278,17 +280,23 @@ func TestDetectAttributes(t *testing.T) {
 func TestOutputIsTheSameEverywhere(t *testing.T) {
 	crew, _ := withGroup(t)
 	run(t, 0, "collections", "create", "empty")
-	for want, args := range map[string][]string{
-		"CollectionId,FaceModelVersion\n":                                          {"collections", "list"},
-		"FaceId,ExternalImageId,UserId,Confidence,Left,Top,Width,Height,ImageId\n": {"faces", "list", "empty"},
-		"UserId,UserStatus\n":                                                      {"users", "list", "empty"},
-		"Name,FaceModelVersion,Default,Licence,Source\n":                           {"models", "list", "--library", "../../lib/recollect"},
-		"Similarity,Left,Top,Width,Height\n":                                       {"compare", crew, crew},
-		"CollectionId,FaceCount,UserCount,FaceModelVersion,CreationTimestamp,":     {"collections", "describe", "empty"},
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"collections", "list"}, "CollectionId,FaceModelVersion\n"},
+		{[]string{"faces", "list", "empty"},
+			"FaceId,ExternalImageId,UserId,Confidence,Left,Top,Width,Height,ImageId\n"},
+		{[]string{"users", "list", "empty"}, "UserId,UserStatus\n"},
+		{[]string{"models", "list", "--library", "../../lib/recollect"},
+			"Name,FaceModelVersion,Default,Licence,Source\n"},
+		{[]string{"compare", crew, crew}, "Similarity,Left,Top,Width,Height\n"},
+		{[]string{"collections", "describe", "empty"},
+			"CollectionId,FaceCount,UserCount,FaceModelVersion,CreationTimestamp,"},
 	} {
-		out, _ := run(t, 0, append(args, "--output", "csv")...)
-		if !strings.HasPrefix(out, want) {
-			t.Errorf("%v: %q, want %q", args, out, want)
+		out, _ := run(t, 0, append(c.args, "--output", "csv")...)
+		if !strings.HasPrefix(out, c.want) {
+			t.Errorf("%v: %q, want %q", c.args, out, c.want)
 		}
 	}
 }
@@ -330,8 +338,8 @@ func TestRefusedPictures(t *testing.T) {
 			[]string{"search", small, "--collection", "crew"}},
 		{"It is a PNG of 79 x 200 pixels, and each side needs 80 or more.",
 			[]string{"search", small, "--collection", "crew", "--all"}},
-		{"It is a PNG of 20000 x 5001 pixels, which are 100 megapixels, and the server takes 100. " +
-			"Make it smaller: 19998 x 5000 would pass.", []string{"detect", huge}},
+		{"It is a PNG of 20000 x 5001 pixels, which are 100 megapixels, and the server " +
+			"takes 100. Make it smaller: 19998 x 5000 would pass.", []string{"detect", huge}},
 		{"that is damaged: its pixels cannot be read", []string{"detect", cut}},
 		{small + ": InvalidParameterException: Request has invalid parameters. It is a PNG of 79",
 			[]string{"compare", crew, small}},
@@ -345,7 +353,8 @@ func TestRefusedPictures(t *testing.T) {
 		{"search", grey, "--collection", "crew", "--all"},
 		{"search", grey, "--collection", "crew", "--users"}} {
 		if _, log := run(t, statusNo, args...); !strings.Contains(log,
-			"there is no face in its 4000 x 3000 pixels, in which faces are found from 97 x 97 pixels") {
+			"there is no face in its 4000 x 3000 pixels, in which faces are found from "+
+				"97 x 97 pixels") {
 			t.Errorf("%v: %s", args, log)
 		}
 	}

@@ -31,8 +31,10 @@ func TestGreetingSaysWhatToPaste(t *testing.T) {
 	greet(&env, cfg, "http://127.0.0.1:7180", "")
 	for _, want := range []string{
 		"http://127.0.0.1:7180",
-		`AWS_SHARED_CREDENTIALS_FILE="/srv/data/credentials" aws rekognition list-collections --endpoint-url http://127.0.0.1:7180 --region eu-west-1 --profile default`,
-		`client = boto3.Session(profile_name="default").client("rekognition", endpoint_url="http://127.0.0.1:7180", region_name="eu-west-1")`,
+		`AWS_SHARED_CREDENTIALS_FILE="/srv/data/credentials" aws rekognition ` +
+			`list-collections --endpoint-url http://127.0.0.1:7180 --region eu-west-1 --profile default`,
+		`client = boto3.Session(profile_name="default").client("rekognition", ` +
+			`endpoint_url="http://127.0.0.1:7180", region_name="eu-west-1")`,
 		`os.environ["AWS_SHARED_CREDENTIALS_FILE"] = "/srv/data/credentials"`,
 		"client.list_collections()",
 	} {

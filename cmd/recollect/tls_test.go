@@ -36,7 +36,8 @@ func TestServeByTLS(t *testing.T) {
 		}
 	}
 	t.Setenv("AWS_CA_BUNDLE", "")
-	if out, err := recollectProgram(t, append([]string{"collections", "list"}, client...)...); err == nil ||
+	if out, err := recollectProgram(t,
+		append([]string{"collections", "list"}, client...)...); err == nil ||
 		!strings.Contains(err.Error(), "certificate") {
 		t.Errorf("an unknown authority: %v: %s", err, out)
 	}
