@@ -208,8 +208,7 @@ func run(cmd *exec.Cmd) (url string, stop func() error, err error) {
 			return err
 		case <-time.After(within):
 			_ = cmd.Process.Kill()
-			_ = <-ended // it was killed
-			return fmt.Errorf("it did not end within %v:\n%s", within, said)
+			return errors.Join(fmt.Errorf("it did not end within %v:\n%s", within, said), <-ended)
 		}
 	}
 	select {

@@ -18,7 +18,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -46,11 +45,11 @@ func run(version, archive, source, out string) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", archive, err)
 	}
-	if err := os.MkdirAll(out, 0o755); err != nil {
+	if err := os.MkdirAll(out, 0o750); err != nil {
 		return err
 	}
-	for _, make := range []func(string, []file, string, string) (string, error){wheel, npm} {
-		name, err := make(version, release, source, out)
+	for _, write := range []func(string, []file, string, string) (string, error){wheel, npm} {
+		name, err := write(version, release, source, out)
 		if err != nil {
 			return err
 		}
@@ -129,23 +128,20 @@ func isLicence(name string) bool { return !isProgram(name) }
 
 // readFolder returns the files of a folder, without what programs leave there.
 func readFolder(folder string) (files []file, err error) {
-	err = filepath.WalkDir(folder, func(name string, entry fs.DirEntry, err error) error {
+	system := os.DirFS(folder)
+	err = fs.WalkDir(system, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		if entry.IsDir() {
 			if slices.Contains([]string{"node_modules", "__pycache__", "test", "tests", "bundled"},
 				entry.Name()) {
-				return filepath.SkipDir
+				return fs.SkipDir
 			}
 			return nil
 		}
-		data, err := os.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		relative, err := filepath.Rel(folder, name)
-		files = append(files, file{name: filepath.ToSlash(relative), data: data})
+		data, err := fs.ReadFile(system, name)
+		files = append(files, file{name: name, data: data})
 		return err
 	})
 	return files, err
@@ -154,8 +150,8 @@ func readFolder(folder string) (files []file, err error) {
 // described is a version as git describes it: that of a tag, the commits since then, the commit.
 var described = regexp.MustCompile(`^(\d+\.\d+\.\d+)(?:-(\d+)-g([0-9a-f]+))?(-dirty)?$`)
 
-// pythonVersion is a version as PEP 440 has it: 1.2.0-5-gabc1234 is 1.2.1.dev5+gabc1234, since it is
-// after 1.2.0 and before the next.
+// pythonVersion is a version as PEP 440 has it: 1.2.0-5-gabc1234 is 1.2.1.dev5+gabc1234, since it
+// is after 1.2.0 and before the next.
 func pythonVersion(version string) (string, error) {
 	m := described.FindStringSubmatch(version)
 	if m == nil {

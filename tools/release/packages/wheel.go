@@ -13,9 +13,7 @@ import (
 	"time"
 )
 
-// metadata is that of the wheel, before its description. [Core metadata specifications]
-//
-// [Core metadata specifications]: https://packaging.python.org/en/latest/specifications/core-metadata/
+// metadata is that of the wheel, before its description, in the form of Python's core metadata.
 const metadata = `Metadata-Version: 2.4
 Name: pytest-recollect
 Version: %s
@@ -53,7 +51,8 @@ func wheel(version string, release []file, source, out string) (string, error) {
 	tag := "py3-none-manylinux_" + libc + "_x86_64"
 	files = append(files, under(info+"licenses", release, isLicence)...)
 	files = append(files,
-		file{name: info + "METADATA", data: []byte(fmt.Sprintf(metadata, version) + string(readme))},
+		file{name: info + "METADATA",
+			data: []byte(fmt.Sprintf(metadata, version) + string(readme))},
 		file{name: info + "WHEEL", data: []byte("Wheel-Version: 1.0\nGenerator: recollect\n" +
 			"Root-Is-Purelib: false\nTag: " + tag + "\n")},
 		file{name: info + "entry_points.txt",
