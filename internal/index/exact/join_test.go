@@ -84,7 +84,7 @@ func TestPairsFromFiles(t *testing.T) {
 	if got := joined(t, x, least, 4096); !slices.Equal(got, want) {
 		t.Errorf("with a damaged file: %d pairs, want %d", len(got), len(want))
 	}
-	if l.log.count("damaged") != 1 {
+	if l.log.count("found a damaged file") != 1 {
 		t.Errorf("the log has %s", l.log.text.String())
 	}
 	for _, k := range available() {
