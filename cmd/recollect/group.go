@@ -18,8 +18,8 @@ func groupCommand() *cobra.Command {
 	cmd := serverCommand("group COLLECTION",
 		"Group the faces of a collection that belong to no user by person",
 		"Group the faces of a collection that belong to no user by person. The largest groups "+
-			"come first, with the most typical face of each first; of a group 100 faces are shown, "+
-			"as many as a user can have. The same faces give the same groups.\n\n"+
+			"come first, with the most typical face of each first; of a group 100 faces are "+
+			"shown, as many as a user can have. The same faces give the same groups.\n\n"+
 			"With --create-users each group that is shown becomes a user, named after its first "+
 			"face. Look at the groups first: a group may have faces of two people, or two groups "+
 			"faces of one.\n\n"+
