@@ -1,5 +1,5 @@
-// Package recollecttest starts a Recollect server for a test: on a free port of this machine, with a
-// fresh data folder, and ends it with the test. Any AWS SDK can be its client.
+// Package recollecttest starts a Recollect server for a test: on a free port of this machine, with
+// a fresh data folder, and ends it with the test. Any AWS SDK can be its client.
 //
 //	func TestSearch(t *testing.T) {
 //		server := recollecttest.Start(t)
@@ -7,9 +7,9 @@
 //		...
 //	}
 //
-// The program is the one that [Program] or RECOLLECT_PROGRAM names, else the recollect of PATH, else
-// one that is built from this module's source, which needs cgo, and the networks in RECOLLECT_LIBRARY
-// or in lib/recollect of the module.
+// The program is the one that [Program] or RECOLLECT_PROGRAM names, else the recollect of PATH,
+// else one that is built from this module's source, which needs cgo, and the networks in
+// RECOLLECT_LIBRARY or in lib/recollect of the module.
 package recollecttest
 
 import (
@@ -208,8 +208,7 @@ func run(cmd *exec.Cmd) (url string, stop func() error, err error) {
 			return err
 		case <-time.After(within):
 			_ = cmd.Process.Kill()
-			<-ended
-			return fmt.Errorf("it did not end within %v:\n%s", within, said)
+			return errors.Join(fmt.Errorf("it did not end within %v:\n%s", within, said), <-ended)
 		}
 	}
 	select {

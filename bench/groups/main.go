@@ -160,8 +160,8 @@ func measure(w io.Writer, engine *vision.Engine, shots []shot) {
 		"with the threshold's cosine less 0.1.\n"+
 		"In a larger collection more people look alike by chance: with ten times the faces there "+
 		"are a hundred times the pairs, and a threshold whose false match rate is a hundredth is "+
-		"as precise (packs/default/SIMILARITY.md).\n\n| method | least similarity | groups | precision | recall | F | V-measure | "+
-		"pure groups |\n|---|---|---|---|---|---|---|---|\n")
+		"as precise (packs/default/SIMILARITY.md).\n\n| method | least similarity | groups | "+
+		"precision | recall | F | V-measure | pure groups |\n|---|---|---|---|---|---|---|---|\n")
 	for _, m := range methods() {
 		for _, similarity := range []float32{80, 85, 90, 92, 95, 97, 98, 99, 99.3, 99.5} {
 			groups := m.group(len(shots), edges, engine, similarity)

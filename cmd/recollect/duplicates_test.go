@@ -6,18 +6,20 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/recollect-dev/recollect/internal/store/postgres/postgrestest"
 )
 
 // withTwins starts a server with one picture of five people twice in the collection people, under
 // two names, and a picture of four others.
-func withTwins(t *testing.T) {
+func withTwins(t *testing.T, settings ...func(*serveConfig)) {
 	t.Helper()
 	dir := t.TempDir()
 	for name, picture := range map[string]string{"a.jpg": "cf_014_5.jpg", "b.jpg": "cf_014_5.jpg",
 		"four.jpg": "cf_012_4.jpg"} {
 		copyFile(t, filepath.Join(group, picture), filepath.Join(dir, "people", name))
 	}
-	startServer(t, filepath.Join(dir, "data"))
+	startServer(t, filepath.Join(dir, "data"), settings...)
 	run(t, 0, "import", filepath.Join(dir, "people"), "--collection", "people", "--create",
 		"--quality-filter", "NONE", "--report", filepath.Join(dir, "report.csv"))
 }
@@ -170,5 +172,42 @@ func TestGroup(t *testing.T) {
 			c.want) {
 			t.Errorf("%v: %s, want %s", c.args, log, c.want)
 		}
+	}
+}
+
+// TestDuplicatesOnPostgres: pairs and groups are the same on a server that shares a database, with
+// what is added and deleted meanwhile.
+func TestDuplicatesOnPostgres(t *testing.T) {
+	url := postgrestest.Start(t).NewDatabase(t)
+	withTwins(t, func(cfg *serveConfig) { cfg.Store = url })
+	all := []string{"duplicates", "people", "--output", "csv"}
+	out, log := run(t, 0, all...)
+	rows := csvRows(t, out)
+	if len(rows) != 5 {
+		t.Fatalf("%d pairs, want 5: %v", len(rows), rows)
+	}
+	token := regexp.MustCompile(`--after (\S+)`).FindStringSubmatch(log)
+	if token == nil {
+		t.Fatalf("no token: %s", log)
+	}
+	again := filepath.Join(t.TempDir(), "again")
+	copyFile(t, filepath.Join(group, "cf_014_5.jpg"), filepath.Join(again, "c.jpg"))
+	run(t, 0, "import", again, "--collection", "people", "--quality-filter", "NONE", "--report",
+		filepath.Join(t.TempDir(), "report.csv"))
+	// Each of the five new faces is the same as two that were there.
+	added := csvRows(t, first(run(t, 0, append(all, "--after", token[1])...)))
+	if ids := columnOf(added, "OtherExternalImageId"); len(ids) != 10 || ids[0] != "c.jpg" ||
+		ids[9] != "c.jpg" {
+		t.Errorf("of what was added: %v", added)
+	}
+	groups := csvRows(t, first(run(t, 0, "group", "people", "--output", "csv")))
+	if sizes := columnOf(groups, "FaceCount"); len(sizes) != 15 || sizes[0] != "3" ||
+		sizes[14] != "3" {
+		t.Errorf("groups: %v", groups)
+	}
+	run(t, 0, "faces", "delete", "people", "--external-image-id", "a.jpg")
+	left := csvRows(t, first(run(t, 0, all...)))
+	if ids := columnOf(left, "ExternalImageId"); len(ids) != 5 || ids[0] != "b.jpg" {
+		t.Errorf("without what was deleted: %v", left)
 	}
 }

@@ -17,9 +17,9 @@ func groupCommand() *cobra.Command {
 	var g grouper
 	cmd := serverCommand("group COLLECTION",
 		"Group the faces of a collection that belong to no user by person",
-		"Group the faces of a collection that belong to no user by person. The largest groups come "+
-			"first, with the most typical face of each first; of a group 100 faces are shown, as "+
-			"many as a user can have. The same faces give the same groups.\n\n"+
+		"Group the faces of a collection that belong to no user by person. The largest groups "+
+			"come first, with the most typical face of each first; of a group 100 faces are "+
+			"shown, as many as a user can have. The same faces give the same groups.\n\n"+
 			"With --create-users each group that is shown becomes a user, named after its first "+
 			"face. Look at the groups first: a group may have faces of two people, or two groups "+
 			"faces of one.\n\n"+
@@ -79,7 +79,7 @@ func (g *grouper) Validate() error {
 		faults = append(faults, errors.New("--max-groups must be 1 to 1000"))
 	}
 	if !userPrefix.MatchString(g.Prefix) {
-		faults = append(faults, errors.New("--prefix must be 1 to 92 of a-z A-Z 0-9 _ . - :"))
+		faults = append(faults, errors.New("--prefix must be 1 to 92 of a-z A-Z 0-9 : . - _"))
 	}
 	return errors.Join(faults...)
 }

@@ -45,9 +45,9 @@ type Hit struct {
 	Cosine float32 // -1 to 1
 }
 
-// PairPlace is the place of a pair of vectors in the order of all pairs: that of the larger key, and
-// for equal ones that of the smaller. So the pairs of a vector that is added come after all others.
-// The place (key, key) is that after all pairs of a key.
+// PairPlace is the place of a pair of vectors in the order of all pairs: that of the larger key,
+// and for equal ones that of the smaller. So the pairs of a vector that is added come after all
+// others. The place (key, key) is that after all pairs of a key.
 type PairPlace struct {
 	Key   VectorKey
 	Other VectorKey // the smaller

@@ -38,8 +38,8 @@ const (
 //
 // The methods are in files by what they act on: collections.go, tags.go, indexfaces.go,
 // listfaces.go, callersids.go, users.go, associatefaces.go, searchfaces.go, searchusers.go,
-// searchpicture.go, duplicates.go, groupfaces.go, and for pictures that belong to no collection detectfaces.go and
-// comparefaces.go.
+// searchpicture.go, duplicates.go, groupfaces.go, and for pictures that belong to no collection
+// detectfaces.go and comparefaces.go.
 type Service struct {
 	collections CollectionStore
 	faces       FaceStore

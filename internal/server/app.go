@@ -210,9 +210,9 @@ func (a *App) openEngines() ([]*vision.Engine, error) {
 	return engines, nil
 }
 
-// enginesAndRoutes loads the engines and makes the operator's routes, which describe them. With lazy
-// models both are there at once, and wait for the networks where they need them; a pack that does
-// not load ends the server then.
+// enginesAndRoutes loads the engines and makes the operator's routes, which describe them. With
+// lazy models both are there at once, and wait for the networks where they need them; a pack that
+// does not load ends the server then.
 func (a *App) enginesAndRoutes(store *record, identities *iam.Service,
 	members *cluster.Membership) ([]face.Engine, http.Handler, error) {
 	if !a.cfg.LazyModels {

@@ -17,8 +17,8 @@ import (
 )
 
 // errSeedData rejects a seed for data that is there already.
-var errSeedData = errors.New("--seed is for tests, and the data folder has data already: ids that " +
-	"repeat are of no use there. Name another folder, or give --seed-existing-data as well")
+var errSeedData = errors.New("--seed is for tests, and the data folder has data already: name " +
+	"another folder, or give --seed-existing-data as well")
 
 // checkSeed returns an error if ids that repeat were asked for where there is data already.
 func (c Config) checkSeed() error {

@@ -79,7 +79,7 @@ func leftOut(names []string) (set face.LeftOut) {
 	for name, one := range map[string]face.LeftOut{
 		wire.LeaveOutSameUser:            face.LeaveOutSameUser,
 		wire.LeaveOutSameImage:           face.LeaveOutSameImage,
-		wire.LeaveOutSameExternalImageId: face.LeaveOutSameExternalImageID,
+		wire.LeaveOutSameExternalImageID: face.LeaveOutSameExternalImageID,
 	} {
 		if slices.Contains(names, name) {
 			set |= one

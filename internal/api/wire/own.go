@@ -27,13 +27,13 @@ var (
 const (
 	LeaveOutSameUser            = "SAME_USER"
 	LeaveOutSameImage           = "SAME_IMAGE"
-	LeaveOutSameExternalImageId = "SAME_EXTERNAL_IMAGE_ID"
+	LeaveOutSameExternalImageID = "SAME_EXTERNAL_IMAGE_ID"
 )
 
 var (
 	leaveOutRule  = rule{min: 0, max: 3}
 	leaveOutsRule = rule{min: noMin, max: noMax, enum: []string{LeaveOutSameUser,
-		LeaveOutSameImage, LeaveOutSameExternalImageId}}
+		LeaveOutSameImage, LeaveOutSameExternalImageID}}
 )
 
 // FindDuplicatesRequest is the input of FindDuplicates.
@@ -64,8 +64,8 @@ func (v *FindDuplicatesRequest) check(c *checker) {
 	c.text("nextToken", v.NextToken, &paginationTokenRule)
 }
 
-// FindDuplicatesResponse is the output of FindDuplicates. One of the lists is there; it may be empty
-// although there are more pages.
+// FindDuplicatesResponse is the output of FindDuplicates. One of the lists is there; it may be
+// empty although there are more pages.
 type FindDuplicatesResponse struct {
 	FaceModelVersion *string    `json:"FaceModelVersion,omitzero"`
 	FacePairs        []FacePair `json:"FacePairs,omitzero"`

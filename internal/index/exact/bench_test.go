@@ -165,3 +165,38 @@ func BenchmarkSums(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkPairs compares all vectors with each other.
+func BenchmarkPairs(b *testing.B) {
+	const n = 32 * slabSlots
+	random := rand.New(rand.NewPCG(1, 1))
+	vectors := faceLike(random, n, 512)
+	for _, k := range available() {
+		var g gallery
+		g.begin(newCoders(k), new(Tally), nil)
+		for i, v := range vectors {
+			if err := g.add([]face.Embedding{{Key: face.VectorKey(i + 1), Vector: v}}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		for _, least := range []float32{0.4, 0.55} {
+			b.Run(fmt.Sprintf("%s/least=%v", k.name, least), func(b *testing.B) {
+				pairs := 0
+				for range b.N {
+					q := face.PairQuery{Least: least, Limit: 1 << 20}
+					for more := true; more; {
+						page, err := g.pairs(b.Context(), q)
+						if err != nil {
+							b.Fatal(err)
+						}
+						pairs += len(page.Pairs)
+						q.After, more = page.Last, page.More
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(n*(n-1)/2),
+					"ns/comparison")
+				b.ReportMetric(float64(pairs)/float64(b.N), "pairs")
+			})
+		}
+	}
+}

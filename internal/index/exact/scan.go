@@ -72,8 +72,8 @@ func (s *slab) scanSlots(t *task, n, base int, w *workspace, later *[]candidate)
 	return compared, nil
 }
 
-// first returns those of the first n slots that the signs cannot rule out to have at least a cosine,
-// and writes the sums of all slots.
+// first returns those of the first n slots whose cosine may be at least least as far as the signs
+// tell, and writes the sums of all slots.
 func (s *slab) first(p *probe, least float32, n int, w *workspace) []uint16 {
 	c := p.coder
 	blocks := (n + blockSlots - 1) / blockSlots

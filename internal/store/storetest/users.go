@@ -239,7 +239,8 @@ func testChangeUser(t *testing.T, s face.Store) {
 	for _, page := range []int{1, 100} {
 		free, err := listAll(ctx, s, c.Key, face.FaceFilter{WithoutUser: true}, page)
 		owned := func(f face.Face) bool {
-			return f.UserID != "" || f.ID == faces[0].ID || f.ID == faces[2].ID || f.ID == faces[5].ID
+			return f.UserID != "" ||
+				slices.Contains([]string{faces[0].ID, faces[2].ID, faces[5].ID}, f.ID)
 		}
 		if err != nil || len(free) != len(faces)-3 || slices.ContainsFunc(free, owned) {
 			t.Errorf("%d faces of no user, want %d: %v, %v", len(free), len(faces)-3, free, err)

@@ -1,0 +1,1 @@
+export default { test: { globalSetup: "recollect-test/vitest", testTimeout: 60_000 } };
