@@ -165,8 +165,12 @@ func (e *Engine) Detect(ctx context.Context, data []byte, want face.Attributes) 
 	}
 	defer release() // the photo keeps the faces' crops, not the picture
 	stop()
+	return e.photo(ctx, p, want)
+}
 
-	stop = e.clock(StageDetect)
+// photo finds and describes the faces of a picture.
+func (e *Engine) photo(ctx context.Context, p *picture, want face.Attributes) (face.Photo, error) {
+	stop := e.clock(StageDetect)
 	found, err := e.find(ctx, p)
 	if err != nil {
 		return nil, fmt.Errorf("detecting faces: %w", err)
