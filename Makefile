@@ -49,7 +49,7 @@ skips:
 
 # What takes minutes, and many more with the race detector on, runs after the rest without it.
 SLOW := LFW|DetectCrowd|DetectHuge|CodesOfShortVectors
-test-go: networks console versitygw postgres skips
+test-go: networks ffmpeg console versitygw postgres skips
 	@bash -o pipefail -c '{ $(GO) test -json -race -short -timeout 20m ./... && \
 		$(GO) test -json -timeout 20m -run "$(SLOW)" ./internal/engine/vision ./internal/index/exact && \
 		$(GO) test -C tools -json ./... ; } | tee $(RESULTS)/go.json | $(SKIPS) -show LFW'

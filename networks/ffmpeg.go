@@ -27,8 +27,9 @@ func ffmpegs() map[string]program {
 func installFFmpeg(ctx context.Context, root string) (err error) {
 	wanted, ok := ffmpegs()[runtime.GOOS+"/"+runtime.GOARCH]
 	if !ok {
-		return fmt.Errorf("there is no FFmpeg to install for %s/%s: use the system's",
-			runtime.GOOS, runtime.GOARCH)
+		fmt.Printf("There is no FFmpeg to install for %s/%s: use the system's\n", runtime.GOOS,
+			runtime.GOARCH)
+		return nil
 	}
 	to := filepath.Join(root, "lib", "ffmpeg", "ffmpeg")
 	if data, err := os.ReadFile(to); err == nil && wanted.is(data) {

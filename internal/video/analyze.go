@@ -146,6 +146,8 @@ func (a *Analyzer) run(ctx context.Context, o *origin, p *probed, r *run) (err e
 	return r.finish(ctx)
 }
 
+const unreadable = "The video cannot be read: it is damaged, or in an unsupported format."
+
 // damaged returns the error of a decoder that ended with one. FFmpeg reports what it could not
 // decode by its status, also where most frames are fine: what there was counts then.
 func damaged(err error, taken int64) error {
@@ -153,12 +155,12 @@ func damaged(err error, taken int64) error {
 	switch {
 	case err == nil:
 		return nil
+	case ok && exit.late:
+		return invalid("Decoding the video takes too long.", err)
 	case ok && exit.byItself() && taken > 0:
 		return nil
 	case ok && exit.byItself():
-		return invalid("The video cannot be read: it is damaged, or in an unsupported format.", err)
-	case ok && exit.outOfTime():
-		return invalid("Decoding the video takes too long.", err)
+		return invalid(unreadable, err)
 	}
 	return err
 }

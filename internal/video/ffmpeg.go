@@ -29,6 +29,8 @@ type limits struct {
 	threads int           // of FFmpeg's decoder
 	probe   time.Duration // from the start to the first frame
 	stall   time.Duration // without a frame, and without a byte that FFmpeg read
+
+	noLandlock bool // as on an older kernel, for tests
 }
 
 // The limits of each video. A frame of 8192 x 4320 pixels is decoded.
@@ -140,7 +142,7 @@ func (f *FFmpeg) ask(ctx context.Context, args ...string) (string, error) {
 // confine returns the sandbox for a port and a time of the processor.
 func (f *FFmpeg) confine(port uint16, cpu time.Duration) confinement {
 	return confinement{Program: f.path, Port: port, Memory: f.limits.memory,
-		CPU: uint64(cpu/time.Second) + 1}
+		CPU: uint64(cpu/time.Second) + 1, NoLandlock: f.limits.noLandlock}
 }
 
 // quiet are the arguments that every run has.

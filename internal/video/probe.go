@@ -57,11 +57,11 @@ func (f *FFmpeg) refuse(err error, about string) error {
 		switch {
 		case strings.Contains(line, "matches no streams"):
 			return invalid("The file has no video.", err)
-		case strings.Contains(line, "Picture size") && strings.Contains(line, "is invalid"):
+		case strings.Contains(line, "Picture size") && strings.Contains(line, "max pixel count"):
 			return invalid("The frames of the video are too large.", err)
 		}
 	}
-	return invalid("The video cannot be read: it is damaged, or in an unsupported format.", err)
+	return invalid(unreadable, err)
 }
 
 func tooLarge(width, height int) error {

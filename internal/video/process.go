@@ -17,9 +17,10 @@ import (
 
 // process is a running FFmpeg.
 type process struct {
-	out    *os.File // its standard output
-	times  *os.File // its descriptor 3
-	log    *journal // its standard error
+	out    *os.File      // its standard output
+	times  *os.File      // its descriptor 3
+	log    *journal      // its standard error
+	most   time.Duration // time of the processor that it may take
 	cancel context.CancelFunc
 	ended  chan struct{} // closed once err is set
 	err    error         // of the exit
@@ -41,7 +42,7 @@ func start(ctx context.Context, c confinement, args []string) (*process, error) 
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	p := &process{out: out, times: times, log: new(journal), cancel: cancel,
-		ended: make(chan struct{})}
+		ended: make(chan struct{}), most: time.Duration(c.CPU) * time.Second}
 	cmd := exec.CommandContext(ctx, path)
 	cmd.Args, cmd.Env, cmd.Dir = argv, []string{}, "/"
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = outEnd, p.log, []*os.File{timesEnd}
@@ -78,13 +79,18 @@ func (p *process) wait() error {
 	if p.err == nil {
 		return nil
 	}
-	return exited{p.err, p.log.last()}
+	e := exited{err: p.err, text: p.log.last()}
+	if exit, ok := errors.AsType[*exec.ExitError](p.err); ok {
+		e.late = exit.UserTime()+exit.SystemTime() >= p.most
+	}
+	return e
 }
 
 // exited is the error of a process that ended with one.
 type exited struct {
 	err  error
 	text string // what it wrote last
+	late bool   // it took all the time of the processor that it had
 }
 
 func (e exited) Error() string {
@@ -96,25 +102,10 @@ func (e exited) Error() string {
 
 func (e exited) Unwrap() error { return e.err }
 
-// status returns how the process ended.
-func (e exited) status() (s syscall.WaitStatus, ok bool) {
-	if exit, ok := errors.AsType[*exec.ExitError](e.err); ok {
-		s, ok = exit.Sys().(syscall.WaitStatus)
-		return s, ok
-	}
-	return s, false
-}
-
 // byItself tells whether FFmpeg ended on its own, by what it found in the video.
 func (e exited) byItself() bool {
-	s, ok := e.status()
-	return ok && s.Exited() && !strings.Contains(e.text, sandboxFault)
-}
-
-// outOfTime tells whether it took more time of the processor than it may.
-func (e exited) outOfTime() bool {
-	s, ok := e.status()
-	return ok && s.Signaled() && s.Signal() == syscall.SIGXCPU
+	exit, ok := errors.AsType[*exec.ExitError](e.err)
+	return ok && exit.Exited() && !strings.Contains(e.text, sandboxFault)
 }
 
 // maxOutput limits what is read as text, in bytes.

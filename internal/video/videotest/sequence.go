@@ -160,7 +160,7 @@ func (s *Sequence) Draw(seconds float64) *image.RGBA {
 			scale * cos, -scale * sin, p.X - scale*(cos*hx-sin*hy),
 			scale * sin, scale * cos, p.Y - scale*(sin*hx+cos*hy),
 		}
-		draw.BiLinear.Transform(frame, turn, shot.Picture, shot.Picture.Rect, draw.Over, nil)
+		draw.ApproxBiLinear.Transform(frame, turn, shot.Picture, shot.Picture.Rect, draw.Over, nil)
 	}
 	return frame
 }
