@@ -292,13 +292,13 @@ func (x *tracklet) cosine(m *moment) (highest float32, ok bool) {
 // embed computes the vectors of moments that have none, and lets their photos go.
 func embed(ctx context.Context, moments []*moment) error {
 	for len(moments) > 0 {
-		photo := moments[0].photo
+		at, photo := moments[0].at, moments[0].photo // one photo a moment
 		var faces []int
 		var together, others []*moment
 		for _, m := range moments {
 			switch {
 			case m.vector != nil:
-			case m.photo != photo:
+			case m.at != at:
 				others = append(others, m)
 			case !slices.Contains(together, m):
 				together, faces = append(together, m), append(faces, m.face)
