@@ -2,14 +2,12 @@ package video
 
 import "math"
 
-// never is the cost of a pair that must not be assigned.
-const never = 1e6
-
 // assign returns for each row of a matrix of costs the column that it gets, or -1, so that the sum
-// of the costs is least (the Hungarian method with potentials: Kuhn, 1955; Jonker and Volgenant,
-// 1987, for augmenting along shortest paths). Every row has the same number of columns. Pairs whose
-// cost is never or more are not assigned. It takes time in proportion to rows² times columns.
-func assign(costs [][]float64) []int {
+// of the costs is least, where a row without a column costs none (the Hungarian method with
+// potentials: Kuhn, 1955; Jonker and Volgenant, 1987, for augmenting along shortest paths). Every
+// row has the same number of columns. Pairs that cost as much as none are not assigned. It takes
+// time in proportion to rows² times columns.
+func assign(costs [][]float64, none float64) []int {
 	rows := len(costs)
 	if rows == 0 {
 		return nil
@@ -21,11 +19,11 @@ func assign(costs [][]float64) []int {
 	cost := func(i, j int) float64 {
 		switch {
 		case j < width:
-			return math.Min(costs[i][j], 2*never)
+			return math.Min(costs[i][j], 2*none)
 		case j == width+i:
-			return never
+			return none
 		}
-		return 2 * never
+		return 2 * none
 	}
 	// Counted from 1; row and column 0 are the beginning of each path.
 	rowPotential, columnPotential := make([]float64, rows+1), make([]float64, columns+1)
@@ -72,7 +70,7 @@ func assign(costs [][]float64) []int {
 		assigned[i] = -1
 	}
 	for j := 1; j <= width; j++ {
-		if i := rowOf[j]; i != 0 && costs[i-1][j-1] < never {
+		if i := rowOf[j]; i != 0 && costs[i-1][j-1] < none {
 			assigned[i-1] = j - 1
 		}
 	}

@@ -32,6 +32,10 @@ const (
 	// which it is no pattern that looks like a face.
 	sure = 85
 
+	// passing is the number of moments up to which a face that is there in part only, and is not
+	// recognized, is nobody new: half a face looks like another person's.
+	passing = 2
+
 	// maxPeople are compared with a new tracklet, the latest.
 	maxPeople = 10000
 )
@@ -56,6 +60,10 @@ func (c *cast) decide(ctx context.Context, x *tracklet) error {
 			x.person.add(x)
 			return nil
 		}
+	}
+	if x.partly && x.times <= passing {
+		x.person = nobody()
+		return nil
 	}
 	x.person = &person{index: int64(len(c.people))}
 	c.people = append(c.people, x.person)

@@ -60,6 +60,11 @@ const (
 	// doubt is the difference of costs below which another pair could be the right one.
 	doubt = 0.5
 
+	// unlikely is the cost from which on a face is rather that of a new track, and never that of a
+	// pair which is out of the question.
+	unlikely = 0.75
+	never    = 10
+
 	// appearance is the weight of the embeddings beside the place.
 	appearance = 0.7
 )
@@ -72,6 +77,8 @@ type tracklet struct {
 	seenAs  recollect.BoundingBox
 	moments []moment // the best ones, the best first
 	surest  float32  // highest confidence
+	times   int      // that it was seen
+	partly  bool     // once at the edge of the frame, or with another face over or under it
 
 	person *person // nil until it is decided
 }
@@ -129,6 +136,8 @@ func (t *tracker) add(ctx context.Context, at time.Duration, cut bool, photo fac
 		}
 		all[i].seen, all[i].seenAs = at, box
 		all[i].surest = max(all[i].surest, faces[i].Confidence)
+		all[i].times++
+		all[i].partly = all[i].partly || partly(faces, i)
 		all[i].keep(seen[i])
 	}
 	for i, x := range all {
@@ -138,6 +147,25 @@ func (t *tracker) add(ctx context.Context, at time.Duration, cut bool, photo fac
 	}
 	return all, nil
 }
+
+// partly tells whether a face may be there in part only: at the edge of the frame, or where another
+// one is.
+func partly(faces []face.FaceDetail, i int) bool {
+	b := faces[i].BoundingBox
+	if b.Left < margin || b.Top < margin || b.Left+b.Width > 1-margin ||
+		b.Top+b.Height > 1-margin {
+		return true
+	}
+	for j := range faces {
+		if j != i && b.IntersectionOverUnion(faces[j].BoundingBox) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// margin is a distance from the edge of the frame, as a share of its sides.
+const margin = 0.01
 
 // predict moves all tracklets to a time.
 func (t *tracker) predict(at time.Duration) {
@@ -180,7 +208,7 @@ func (t *tracker) assign(ctx context.Context, cut bool, seen []moment,
 			return nil, err
 		}
 	}
-	return assign(costs), nil
+	return assign(costs, unlikely), nil
 }
 
 // distance returns the cost of a box as the next one of a tracklet by their places: 0 to 1, or

@@ -25,6 +25,7 @@ type Score struct {
 
 const (
 	mostly    = 0.8 // share of a head that is seen: then it has to be found
+	partly    = 0.5 // the same: then its track counts
 	agreement = 0.5 // intersection over union, more
 )
 
@@ -48,6 +49,9 @@ func Judge(s *Sequence, frames []videoface.Frame) *Score {
 			used[face] = true
 			track, actor := f.Faces[face].Track, seen[i].Actor
 			score.count(track, actor)
+			if seen[i].Visible < partly {
+				continue // it can be the face of who is in front
+			}
 			if before, ok := last[actor]; ok && before != track {
 				score.Switches++
 			}
