@@ -79,6 +79,7 @@ type tracklet struct {
 	surest  float32  // highest confidence
 	times   int      // that it was seen
 	partly  bool     // once at the edge of the frame, or with another face over or under it
+	unsure  bool     // whether it was assigned to by places that do not decide, and not compared since
 
 	person *person // nil until it is decided
 }
@@ -121,16 +122,21 @@ func (t *tracker) add(ctx context.Context, at time.Duration, cut bool, photo fac
 	for i := range faces {
 		seen[i] = moment{at: at, worth: worth(&faces[i]), photo: photo, face: i}
 	}
-	assigned, err := t.assign(ctx, cut, seen, faces)
+	costs := t.places(cut, faces)
+	unsure, err := t.compare(ctx, cut, seen, costs)
 	if err != nil {
 		return nil, err
 	}
+	assigned := assign(costs, unlikely)
 	all := make([]*tracklet, len(faces))
 	for i := range faces {
 		box := faces[i].BoundingBox
 		if assigned[i] >= 0 {
 			all[i] = t.active[assigned[i]]
 			all[i].motion.see(box, t.aspect)
+			if unsure, compared := unsure[pair{i, assigned[i]}]; compared {
+				all[i].unsure = unsure
+			}
 		} else {
 			all[i] = &tracklet{motion: newMotion(box, t.aspect), born: at}
 		}
@@ -188,27 +194,26 @@ func (t *tracker) end(all bool) []*tracklet {
 	return ended
 }
 
-// assign returns the index of each face's tracklet, -1 for a new one.
-func (t *tracker) assign(ctx context.Context, cut bool, seen []moment,
-	faces []face.FaceDetail) ([]int, error) {
+// pair is a face of a moment and an active tracklet.
+type pair struct{ face, tracklet int }
+
+// places returns the cost of each face as the next one of each tracklet by their places.
+func (t *tracker) places(cut bool, faces []face.FaceDetail) [][]float64 {
 	costs := make([][]float64, len(faces))
 	for i := range faces {
 		costs[i] = make([]float64, len(t.active))
 		for j, x := range t.active {
-			costs[i][j] = t.distance(x, faces[i].BoundingBox)
-			if cut && t.bounds != nil {
-				costs[i][j] = 1 // from everywhere
-			} else if cut {
+			switch {
+			case !cut:
+				costs[i][j] = t.distance(x, faces[i].BoundingBox)
+			case t.bounds != nil:
+				costs[i][j] = 1 // after a cut a face can be everywhere
+			default:
 				costs[i][j] = never
 			}
 		}
 	}
-	if t.bounds != nil {
-		if err := t.compare(ctx, cut, seen, costs); err != nil {
-			return nil, err
-		}
-	}
-	return assign(costs, unlikely), nil
+	return costs
 }
 
 // distance returns the cost of a box as the next one of a tracklet by their places: 0 to 1, or
@@ -228,41 +233,45 @@ func (t *tracker) distance(x *tracklet, box recollect.BoundingBox) float64 {
 	return (1 - common + away/(maxDistance*mean)) / 2
 }
 
-// compare adds embeddings to the costs of pairs that their places do not decide.
-func (t *tracker) compare(ctx context.Context, cut bool, seen []moment, costs [][]float64) error {
-	type pair struct{ face, tracklet int }
-	var pairs []pair
+// compare adds embeddings to the costs of pairs that their places do not decide. It returns these,
+// and which of them it could not compare, because a face is not good enough.
+func (t *tracker) compare(ctx context.Context, cut bool, seen []moment, costs [][]float64) (
+	unsure map[pair]bool, err error) {
+	if t.bounds == nil {
+		return nil, nil
+	}
+	unsure = map[pair]bool{}
+	var wanted []*moment
 	for i := range costs {
-		for j := range costs[i] {
-			if costs[i][j] < never && (cut || t.active[j].seen < t.before ||
-				costs[i][j] > certain || contested(costs, i, j)) {
-				pairs = append(pairs, pair{i, j})
+		for j, x := range t.active {
+			if !(costs[i][j] < never && (cut || x.unsure || x.seen < t.before ||
+				costs[i][j] > certain || contested(costs, i, j))) {
+				continue
+			}
+			unsure[pair{i, j}] = true
+			if len(x.moments) > 0 && seen[i].worth > 0 {
+				wanted = append(wanted, &seen[i], &x.moments[0])
 			}
 		}
 	}
-	var wanted []*moment
-	for _, p := range pairs {
-		if x := t.active[p.tracklet]; len(x.moments) > 0 && seen[p.face].worth > 0 {
-			wanted = append(wanted, &seen[p.face], &x.moments[0])
-		}
-	}
 	if err := embed(ctx, wanted); err != nil {
-		return err
+		return nil, err
 	}
-	for _, p := range pairs {
-		cost := &costs[p.face][p.tracklet]
-		cosine, ok := t.active[p.tracklet].cosine(&seen[p.face])
+	for p := range unsure {
+		x, cost := t.active[p.tracklet], &costs[p.face][p.tracklet]
+		cosine, ok := x.cosine(&seen[p.face])
 		switch {
-		case !ok && cut:
+		case !ok && (cut || x.seen < t.before && *cost > certain):
 			*cost = never
 		case !ok: // the place alone
 		case cosine < t.bounds.differ || cut && cosine < t.bounds.accept:
 			*cost = never
 		default:
+			unsure[p] = false
 			*cost = (1-appearance)**cost + appearance*(1-float64(cosine))
 		}
 	}
-	return nil
+	return unsure, nil
 }
 
 // contested tells whether another face could be the tracklet's, or another tracklet the face's, at
