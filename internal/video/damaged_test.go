@@ -399,7 +399,8 @@ func TestBrokenSource(t *testing.T) {
 			leavesNothing(t, func() {
 				_, err := NewAnalyzer(f, []Engine{newBlobEngine()}, Options{}).Analyze(t.Context(),
 					brokenInput{large, from, fault}, videoface.Options{}, new(results))
-				if !errors.Is(err, fault) || recollect.CodeOf(err) != recollect.CodeInvalidS3Object {
+				if !errors.Is(err, fault) ||
+					recollect.CodeOf(err) != recollect.CodeInvalidS3Object {
 					t.Errorf("got %v", err)
 				}
 			})

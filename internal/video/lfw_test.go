@@ -36,7 +36,8 @@ func newVision(t testing.TB) *vision.Engine {
 }
 
 // newCrowd makes a sequence of people of LFW.
-func newCrowd(t testing.TB, e *vision.Engine, people int, frame videotest.Sequence) *videotest.Crowd {
+func newCrowd(t testing.TB, e *vision.Engine, people int,
+	frame videotest.Sequence) *videotest.Crowd {
 	t.Helper()
 	folder := filepath.Join(shared, "lfw", "images")
 	if _, err := videotest.People(folder, 2); err != nil {

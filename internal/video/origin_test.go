@@ -3,6 +3,7 @@ package video
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -106,7 +107,7 @@ func TestSourceIsBounded(t *testing.T) {
 			t.Fatalf("%d blocks are kept", kept)
 		}
 	}
-	if n, err := s.ReadAt(p, in.Size()-10); n != 10 || err != io.EOF {
+	if n, err := s.ReadAt(p, in.Size()-10); n != 10 || !errors.Is(err, io.EOF) {
 		t.Errorf("%d bytes at the end, %v", n, err)
 	}
 }

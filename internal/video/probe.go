@@ -126,8 +126,8 @@ func (f *FFmpeg) describe(header, about string) (*probed, error) {
 
 // stream reads the description of a stream, such as
 //
-//	Stream #0:0[0x1](und): Video: h264 (High) (avc1 / 0x31637661), yuv420p(tv, bt709, progressive),
-//	1920x1080 [SAR 1:1 DAR 16:9], 4000 kb/s, 29.97 fps, 29.97 tbr, 30k tbn (default)
+//	Stream #0:0[0x1](und): Video: h264 (High) (avc1 / 0x31637661), yuv420p(tv, bt709,
+//	progressive), 1920x1080 [SAR 1:1 DAR 16:9], 4000 kb/s, 29.97 fps, 29.97 tbr, 30k tbn (default)
 func (p *probed) stream(about, index string) {
 	for line := range strings.Lines(about) {
 		rest, ok := strings.CutPrefix(line, "[info]   Stream #0:"+index)

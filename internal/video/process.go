@@ -43,7 +43,7 @@ func start(ctx context.Context, c confinement, args []string) (*process, error) 
 	ctx, cancel := context.WithCancel(ctx)
 	p := &process{out: out, times: times, log: new(journal), cancel: cancel,
 		ended: make(chan struct{}), most: time.Duration(c.CPU) * time.Second}
-	cmd := exec.CommandContext(ctx, path)
+	cmd := exec.CommandContext(ctx, path) //nolint:gosec // G204: the path is this program's own
 	cmd.Args, cmd.Env, cmd.Dir = argv, []string{}, "/"
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = outEnd, p.log, []*os.File{timesEnd}
 	cmd.SysProcAttr = attributes()

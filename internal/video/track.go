@@ -57,8 +57,8 @@ const (
 	// certain is the cost of a place up to which it is not doubted.
 	certain = 0.25
 
-	// doubt is the difference of costs below which another pair could be the right one.
-	doubt = 0.5
+	// doubt is the difference of costs from which on another pair is not the right one.
+	doubt = 0.3
 
 	// unlikely is the cost from which on a face is rather that of a new track, and never that of a
 	// pair which is out of the question.
@@ -79,7 +79,7 @@ type tracklet struct {
 	surest  float32  // highest confidence
 	times   int      // that it was seen
 	partly  bool     // once at the edge of the frame, or with another face over or under it
-	unsure  bool     // whether it was assigned to by places that do not decide, and not compared since
+	unsure  bool     // places that do not decide made it what it is, and it was not compared since
 
 	person *person // nil until it is decided
 }
@@ -240,12 +240,14 @@ func (t *tracker) compare(ctx context.Context, cut bool, seen []moment, costs []
 	if t.bounds == nil {
 		return nil, nil
 	}
+	if !cut {
+		t.settle(costs)
+	}
 	unsure = map[pair]bool{}
 	var wanted []*moment
 	for i := range costs {
 		for j, x := range t.active {
-			if !(costs[i][j] < never && (cut || x.unsure || x.seen < t.before ||
-				costs[i][j] > certain || contested(costs, i, j))) {
+			if costs[i][j] >= never || !cut && t.settled(costs, i, j) {
 				continue
 			}
 			unsure[pair{i, j}] = true
@@ -274,20 +276,45 @@ func (t *tracker) compare(ctx context.Context, cut bool, seen []moment, costs []
 	return unsure, nil
 }
 
-// contested tells whether another face could be the tracklet's, or another tracklet the face's, at
-// about the cost of the pair.
-func contested(costs [][]float64, i, j int) bool {
+// settle leaves faces and tracklets whose places decide out of all other pairs.
+func (t *tracker) settle(costs [][]float64) {
+	var pairs []pair
+	for i := range costs {
+		for j := range costs[i] {
+			if t.settled(costs, i, j) {
+				pairs = append(pairs, pair{i, j})
+			}
+		}
+	}
+	for _, p := range pairs {
+		for i := range costs {
+			for j := range costs[i] {
+				if (i == p.face) != (j == p.tracklet) {
+					costs[i][j] = never
+				}
+			}
+		}
+	}
+}
+
+// settled tells whether the places of a pair decide: it is near, was seen in the moment before, and
+// neither has another one at about this cost.
+func (t *tracker) settled(costs [][]float64, i, j int) bool {
+	x, cost := t.active[j], costs[i][j]
+	if cost > certain || x.unsure || x.seen < t.before {
+		return false
+	}
 	for other := range costs {
-		if other != i && costs[other][j] < costs[i][j]+doubt {
-			return true
+		if other != i && costs[other][j] < cost+doubt {
+			return false
 		}
 	}
 	for other := range costs[i] {
-		if other != j && costs[i][other] < costs[i][j]+doubt {
-			return true
+		if other != j && costs[i][other] < cost+doubt {
+			return false
 		}
 	}
-	return false
+	return true
 }
 
 // keep keeps a moment if it is one of the best.

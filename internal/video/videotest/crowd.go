@@ -56,7 +56,7 @@ func Shots(ctx context.Context, engine face.Engine, p Person, most int) (shots [
 			return nil, "", fmt.Errorf("%s: %w", path, err)
 		}
 		faces := photo.Faces()
-		if len(faces) != 1 || faces[0].Confidence < clear {
+		if len(faces) != 1 || faces[0].Confidence < certain {
 			continue
 		}
 		if len(shots) == most {
@@ -73,8 +73,8 @@ func Shots(ctx context.Context, engine face.Engine, p Person, most int) (shots [
 	return nil, "", fmt.Errorf("%s has too few pictures of one face alone", p.Name)
 }
 
-// clear is the confidence of a face that is used.
-const clear = 99
+// certain is the confidence of a face that is used.
+const certain = 99
 
 // Crowd is a sequence of people who wander across the frame in front of a picture.
 type Crowd struct {

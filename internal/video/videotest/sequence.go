@@ -171,6 +171,7 @@ func (s *Sequence) Encode(ctx context.Context, ffmpeg, file string, args ...stri
 	command := append([]string{"-hide_banner", "-loglevel", "error", "-nostdin", "-f", "rawvideo",
 		"-pix_fmt", "rgba", "-s", fmt.Sprintf("%dx%d", s.Width, s.Height), "-r",
 		strconv.Itoa(s.Rate), "-i", "pipe:0"}, args...)
+	//nolint:gosec // G204: the caller is a test or a benchmark
 	cmd := exec.CommandContext(ctx, ffmpeg, append(command, "-y", file)...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
