@@ -8,12 +8,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/pprof"
 	"strings"
 	"time"
 
@@ -26,6 +28,7 @@ import (
 
 type options struct {
 	library, ffmpeg, pictures, ground, keep, out string
+	profile                                      string
 	seconds                                      float64
 	people, strangers, shots, jobs               int
 }
@@ -51,6 +54,8 @@ func main() {
 		"pictures of each: whoever comes back into the frame does with the next one")
 	flag.IntVar(&o.strangers, "strangers", 500, "other people in the collection")
 	flag.IntVar(&o.jobs, "jobs", 2, "videos that are analysed at once; 0: only one after another")
+	flag.StringVar(&o.profile, "cpuprofile", "",
+		"file for a CPU profile of the analysis; empty: none")
 	flag.Parse()
 	if err := run(context.Background(), o); err != nil {
 		fmt.Fprintln(os.Stderr, "video:", err)
@@ -118,6 +123,11 @@ func report(ctx context.Context, o options, analyzer *video.Analyzer, engine *vi
 	before := engine.NetworkRuns()
 	var found kept
 	analysis, err := measure(func() error {
+		stop, err := profile(o.profile)
+		if err != nil {
+			return err
+		}
+		defer stop()
 		return found.analyze(ctx, analyzer, file, engine.Version())
 	})
 	if err != nil {
@@ -163,6 +173,8 @@ func report(ctx context.Context, o options, analyzer *video.Analyzer, engine *vi
 		"Networks ran %v times: detection, confirmation, landmarks, pose, embedding and "+
 		"attributes.\n", (decoding.wall+networks.wall).Seconds()/analysis.wall.Seconds(),
 		(decoding.cpu+networks.cpu).Seconds()/analysis.cpu.Seconds(), runs)
+	fmt.Fprintf(w, "Of the processors' time of the analysis %.1f seconds are FFmpeg's.\n",
+		analysis.childCPU.Seconds())
 	fmt.Fprintf(w, "The process had at most %d MB resident, and FFmpeg %d MB.\n",
 		analysis.memory>>20, analysis.childMemory>>20)
 	if o.jobs > 0 {
@@ -188,6 +200,24 @@ func report(ctx context.Context, o options, analyzer *video.Analyzer, engine *vi
 		return nil
 	}
 	return os.WriteFile(o.out, []byte(text.String()), 0o644)
+}
+
+// profile begins to write a CPU profile of this process, if there is a file for it.
+func profile(file string) (stop func(), err error) {
+	if file == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		f.Close()
+	}, nil
 }
 
 // together analyses several videos at once.

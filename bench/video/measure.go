@@ -21,8 +21,9 @@ import (
 // cost is what something takes.
 type cost struct {
 	wall, cpu   time.Duration // cpu: with that of child processes
-	memory      int64         // bytes, of this process, at most
-	childMemory int64         // bytes, of any child process so far, at most
+	childCPU    time.Duration
+	memory      int64 // bytes, of this process, at most
+	childMemory int64 // bytes, of any child process so far, at most
 }
 
 func measure(run func() error) (cost, error) {
@@ -40,7 +41,8 @@ func measure(run func() error) (cost, error) {
 	if err != nil {
 		return cost{}, err
 	}
-	c.cpu += timeOf(after) - timeOf(children)
+	c.childCPU = timeOf(after) - timeOf(children)
+	c.cpu += c.childCPU
 	c.childMemory = after.Maxrss << 10
 	c.memory, err = workload.PeakMemory(os.Getpid())
 	return c, err

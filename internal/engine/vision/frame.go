@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"image"
 
-	"github.com/recollect-dev/recollect/internal/engine/onnx"
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
@@ -17,6 +16,9 @@ const frameMemory = 1
 // DetectFrame detects the faces of a picture that is decoded already, as a frame of a video is:
 // chroma of half the size in both directions, full range, ITU-R BT.601, as in JPEG. The picture may
 // be smaller than one of Detect. Its pixels are not changed, and not used after the call.
+//
+// Frames come one after another, and what counts is how many there are in a second: each run of a
+// network has one core, as if many callers came at once.
 func (e *Engine) DetectFrame(ctx context.Context, frame *image.YCbCr, want face.Attributes) (
 	face.Photo, error) {
 	width, height := frame.Rect.Dx(), frame.Rect.Dy()
@@ -26,7 +28,6 @@ func (e *Engine) DetectFrame(ctx context.Context, frame *image.YCbCr, want face.
 	case width < 1 || height < 1 || width*height > maxPixels:
 		return nil, fmt.Errorf("a frame has %d x %d pixels", width, height)
 	}
-	ctx = onnx.OneCaller(ctx)
 	release, err := e.options.Memory.take(ctx, frameMemory*int64(width)*int64(height))
 	if err != nil {
 		return nil, err
