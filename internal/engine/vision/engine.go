@@ -165,11 +165,15 @@ func (e *Engine) Detect(ctx context.Context, data []byte, want face.Attributes) 
 	}
 	defer release() // the photo keeps the faces' crops, not the picture
 	stop()
-	return e.photo(ctx, p, want)
+	photo, err := e.photo(ctx, p, want)
+	if err != nil {
+		return nil, err
+	}
+	return photo, nil
 }
 
 // photo finds and describes the faces of a picture.
-func (e *Engine) photo(ctx context.Context, p *picture, want face.Attributes) (face.Photo, error) {
+func (e *Engine) photo(ctx context.Context, p *picture, want face.Attributes) (*photo, error) {
 	stop := e.clock(StageDetect)
 	found, err := e.find(ctx, p)
 	if err != nil {
@@ -336,6 +340,7 @@ type photo struct {
 	engine *Engine
 	faces  []face.FaceDetail
 	crops  []crop // of each face
+	behind bool   // nobody waits for its vectors
 }
 
 func (p *photo) Faces() []face.FaceDetail { return slices.Clone(p.faces) }
@@ -347,6 +352,9 @@ func (p *photo) Embed(ctx context.Context, faces ...int) ([][]float32, error) {
 		}
 	}
 	ctx = onnx.OneCaller(ctx)
+	if p.behind {
+		ctx = onnx.Background(ctx)
+	}
 	vectors := make([][]float32, len(faces))
 	err := each(ctx, len(faces), p.engine.cores, func(ctx context.Context, i int) (err error) {
 		defer p.engine.clock(StageEmbed)()

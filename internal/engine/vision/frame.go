@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 
+	"github.com/recollect-dev/recollect/internal/engine/onnx"
 	"github.com/recollect-dev/recollect/internal/face"
 )
 
@@ -17,8 +18,8 @@ const frameMemory = 1
 // chroma of half the size in both directions, full range, ITU-R BT.601, as in JPEG. The picture may
 // be smaller than one of Detect. Its pixels are not changed, and not used after the call.
 //
-// Frames come one after another, and what counts is how many there are in a second: each run of a
-// network has one core, as if many callers came at once.
+// Nobody waits for a single frame: its runs of networks are in the background, also those of the
+// photo's Embed (see [onnx.Background]).
 func (e *Engine) DetectFrame(ctx context.Context, frame *image.YCbCr, want face.Attributes) (
 	face.Photo, error) {
 	width, height := frame.Rect.Dx(), frame.Rect.Dy()
@@ -35,5 +36,10 @@ func (e *Engine) DetectFrame(ctx context.Context, frame *image.YCbCr, want face.
 	defer release()
 	p := fromYCbCr(frame)
 	defer e.decoder.lend(p)()
-	return e.photo(ctx, p, want)
+	found, err := e.photo(onnx.Background(ctx), p, want)
+	if err != nil {
+		return nil, err
+	}
+	found.behind = true
+	return found, nil
 }
