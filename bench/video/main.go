@@ -34,7 +34,7 @@ type options struct {
 }
 
 func main() {
-	video.Main()
+	sandbox := video.Main()
 	var o options
 	flag.StringVar(&o.library, "library", filepath.Join("lib", "recollect"),
 		"folder of ONNX Runtime and the model packs")
@@ -57,13 +57,13 @@ func main() {
 	flag.StringVar(&o.profile, "cpuprofile", "",
 		"file for a CPU profile of the analysis; empty: none")
 	flag.Parse()
-	if err := run(context.Background(), o); err != nil {
+	if err := run(context.Background(), sandbox, o); err != nil {
 		fmt.Fprintln(os.Stderr, "video:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, o options) error {
+func run(ctx context.Context, sandbox video.Sandbox, o options) error {
 	_, engine, err := workload.OpenEngine(o.library, vision.Options{})
 	if err != nil {
 		return err
@@ -73,7 +73,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	ffmpeg, err := video.Open(ctx, path, runtime.NumCPU())
+	ffmpeg, err := video.Open(ctx, sandbox, path, runtime.NumCPU())
 	if err != nil {
 		return err
 	}

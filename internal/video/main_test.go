@@ -19,9 +19,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	Main() // the tests' own program becomes FFmpeg, as the server's does
+	sandbox = Main() // the tests' own program becomes FFmpeg, as the server's does
 	os.Exit(m.Run())
 }
+
+var sandbox Sandbox
 
 const library = "../../lib/recollect"
 
@@ -37,7 +39,7 @@ func ffmpegPath(t testing.TB) string {
 
 func openFFmpeg(t testing.TB) *FFmpeg {
 	t.Helper()
-	f, err := Open(t.Context(), ffmpegPath(t), 2)
+	f, err := Open(t.Context(), sandbox, ffmpegPath(t), 2)
 	if err != nil {
 		t.Fatal(err)
 	}

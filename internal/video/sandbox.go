@@ -11,5 +11,9 @@ type confinement struct {
 	NoLandlock bool
 }
 
+// Sandbox says that this program becomes FFmpeg when it is started to, since its main function
+// called [Main]. The zero value says that it does not.
+type Sandbox struct{ made bool }
+
 // sandboxFault begins the line of a process that could not become FFmpeg.
 const sandboxFault = "sandbox: "

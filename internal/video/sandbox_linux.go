@@ -34,12 +34,13 @@ func sandboxed(c confinement, args []string) (path string, argv []string, err er
 // Main becomes FFmpeg in a sandbox if this process was started to, and does not return then.
 // Otherwise it returns at once. The main function of each program that decodes videos calls it
 // before anything else.
-func Main() {
+func Main() Sandbox {
 	if len(os.Args) < 2 || os.Args[0] != sandboxName {
-		return
+		return Sandbox{made: true}
 	}
 	fmt.Fprintf(os.Stderr, "%s%v\n", sandboxFault, enter(os.Args[1], os.Args[2:]))
 	os.Exit(1)
+	return Sandbox{}
 }
 
 // enter sets the limits and executes FFmpeg. It returns only if that fails.

@@ -204,8 +204,13 @@ func TestOpen(t *testing.T) {
 	if _, err = Find("/nowhere/ffmpeg", ""); !errors.Is(err, ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := Open(t.Context(), "/bin/echo", 1); err == nil ||
+	if _, err := Open(t.Context(), sandbox, "/bin/echo", 1); err == nil ||
 		!strings.Contains(err.Error(), "not FFmpeg") {
+		t.Errorf("got %v", err)
+	}
+	// A program that does not call Main is not started again.
+	if _, err := Open(t.Context(), Sandbox{}, "/bin/echo", 1); err == nil ||
+		!strings.Contains(err.Error(), "no sandbox") {
 		t.Errorf("got %v", err)
 	}
 }
