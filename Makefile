@@ -51,7 +51,7 @@ skips:
 SLOW := LFW|DetectCrowd|DetectHuge|CodesOfShortVectors
 test-go: networks ffmpeg console versitygw postgres skips
 	@bash -o pipefail -c '{ $(GO) test -json -race -short -timeout 20m ./... && \
-		$(GO) test -json -timeout 20m -run "$(SLOW)" ./internal/engine/vision ./internal/index/exact && \
+		$(GO) test -json -timeout 20m -run "$(SLOW)" ./internal/engine/vision ./internal/index/exact ./internal/video && \
 		$(GO) test -C tools -json ./... ; } | tee $(RESULTS)/go.json | $(SKIPS) -show LFW'
 
 # Every fuzz target for FUZZTIME, FUZZ_JOBS of them at once with a worker each.

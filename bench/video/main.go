@@ -160,7 +160,8 @@ func report(ctx context.Context, o options, analyzer *video.Analyzer, engine *vi
 	fmt.Fprint(w, "## Time\n\n"+
 		"Bare decoding is `ffmpeg -i FILE -f null -`, with as many threads. Bare networks are "+
 		"the runs that the analysis made, without other processing, on all cores. The ratio is "+
-		"what both take together by what the analysis takes.\n\n"+
+		"what both take together by what the analysis takes. On a machine that does other work "+
+		"besides, the processors' time alone compares.\n\n"+
 		"| | seconds | times real time | seconds of processors |\n|---|---|---|---|\n")
 	row := func(name string, c cost) {
 		fmt.Fprintf(w, "| %s | %.1f | %.1f | %.1f |\n", name, c.wall.Seconds(),

@@ -69,8 +69,8 @@ func Find(named, library string) (string, error) {
 }
 
 // Open tries an FFmpeg: it decodes a picture that it made itself, in its sandbox, so that a build
-// that cannot do what videos need is known at once. The sandbox is what [Main] returned. Threads are
-// those of each decoder.
+// that cannot do what videos need is known at once. The sandbox is what [Main] returned. Threads
+// are those of each decoder.
 func Open(ctx context.Context, sandbox Sandbox, path string, threads int) (*FFmpeg, error) {
 	if !sandbox.made {
 		// Started again, it would do what it does at any start.

@@ -55,6 +55,9 @@ func newCrowd(t testing.TB, e *vision.Engine, people int,
 // they are, each as one track, and nobody else is. `make bench-video` does it for twelve people in
 // two minutes.
 func TestLFWCrowd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes half a minute")
+	}
 	e := newVision(t)
 	f := openFFmpeg(t)
 	c := newCrowd(t, e, 5, videotest.Sequence{Width: 1280, Height: 720, Rate: 25, Seconds: 10})
