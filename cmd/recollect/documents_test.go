@@ -112,7 +112,7 @@ func runDocument(t *testing.T, found []block, bin, library string, serve bool) {
 		strings.ReplaceAll(script.String(), "127.0.0.1:7180", address))
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
-		"RECOLLECT_LISTEN=" + address, "RECOLLECT_LIBRARY=" + library,
+		"RECOLLECT_LISTEN=" + address, "RECOLLECT_LIBRARY=" + library, "RECOLLECT_AUDIT_LOG=audit",
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER="}
 	cmd.WaitDelay = 10 * time.Second
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -41,7 +41,7 @@ func command() *cobra.Command {
 		restoreCommand(), exportCommand(), importArchiveCommand(), doctorCommand(),
 		importCommand(), searchCommand(), detectCommand(), compareCommand(), collectionsCommand(),
 		facesCommand(), usersCommand(), duplicatesCommand(), groupCommand(), modelsCommand(),
-		moveCommand(), clusterCommand())
+		moveCommand(), clusterCommand(), auditCommand())
 	markRuns(root)
 	return root
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/console"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/server"
+	"github.com/recollect-dev/recollect/internal/tracing"
 )
 
 // The environment variables that hold the credentials for the S3 endpoint.
@@ -65,6 +66,9 @@ type serveConfig struct {
 
 	MaxRequests        int // 0: the default
 	MaxPictureRequests int
+
+	Audit auditFlags
+	OTLP  string // URL of the collector of traces; empty: none
 
 	S3Root        string // folder whose subfolders are buckets
 	S3Endpoint    string // URL
@@ -140,7 +144,12 @@ func (c serveConfig) Validate() error {
 	if c.SeedExistingData && c.Seed == "" {
 		faults = append(faults, errors.New("--seed-existing-data needs --seed"))
 	}
-	faults = append(faults, validFormats(c.Formats))
+	faults = append(faults, validFormats(c.Formats), c.Audit.validate(c.S3Endpoint))
+	if c.OTLP != "" {
+		if err := tracing.CheckEndpoint(c.OTLP); err != nil {
+			faults = append(faults, fmt.Errorf("--otlp-endpoint: %w", err))
+		}
+	}
 	for _, network := range c.TrustedProxies {
 		if _, err := parseNetwork(network); err != nil {
 			faults = append(faults, fmt.Errorf("--trusted-proxies: %w", err))
@@ -287,6 +296,10 @@ func (c *serveConfig) addFlags(flags *pflag.FlagSet) {
 			"random)")
 	flags.BoolVar(&c.SeedExistingData, "seed-existing-data", false,
 		"allow --seed with a data folder, or a database, that has data")
+	c.Audit.addFlags(flags)
+	flags.StringVar(&c.OTLP, "otlp-endpoint", "",
+		"URL of an OpenTelemetry collector that gets a trace of each request by OTLP over HTTP, "+
+			"such as http://127.0.0.1:4318 (default: none)")
 	flags.BoolVar(&c.LogJSON, "log-json", false, "write the log as JSON")
 }
 
@@ -332,6 +345,10 @@ func (c serveConfig) server() (server.Config, error) {
 	if err != nil {
 		return server.Config{}, err
 	}
+	records, err := c.Audit.server()
+	if err != nil {
+		return server.Config{}, err
+	}
 	return server.Config{
 		Version:    programVersion(),
 		Listen:     c.Listen,
@@ -353,6 +370,9 @@ func (c serveConfig) server() (server.Config, error) {
 		LazyModels:       c.LazyModels,
 		Seed:             seed,
 		SeedExistingData: c.SeedExistingData,
+
+		Audit: records,
+		OTLP:  c.OTLP,
 
 		Clients:     clients,
 		Images:      c.s3(),

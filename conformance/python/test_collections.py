@@ -237,3 +237,16 @@ def test_walk_among_changes(server, client):
             client.delete_collection(CollectionId=name)
     assert not failures
     assert walks >= 5 and next(changes) >= 50
+
+
+def test_retention(client, collection):
+    arn = f"arn:aws:rekognition:{REGION}:{ACCOUNT}:collection/{collection}"
+    tag = lambda days: {"recollect:retention-days": days}
+    client.tag_resource(ResourceArn=arn, Tags=tag("30"))
+    for days in ("0", "thirty", "36501"):
+        with pytest.raises(client.exceptions.InvalidParameterException, match="whole number of days"):
+            client.tag_resource(ResourceArn=arn, Tags=tag(days))
+        with pytest.raises(client.exceptions.InvalidParameterException, match="whole number of days"):
+            client.create_collection(CollectionId=collection + "-other", Tags=tag(days))
+    assert client.list_tags_for_resource(ResourceArn=arn)["Tags"] == tag("30")
+    assert collection + "-other" not in client.list_collections()["CollectionIds"]

@@ -34,11 +34,15 @@ type CreateCollectionResult struct {
 
 // CreateCollection creates an empty collection that uses the current face model. CodeAlreadyExists
 // if the realm has a collection of that id; CodeQuota if the realm has as many collections as its
-// limit, or if these are too many tags.
+// limit, or if these are too many tags; CodeInvalidParameter for a [RetentionTag] that is no number
+// of days.
 func (s *Service) CreateCollection(ctx context.Context,
 	req CreateCollectionRequest) (*CreateCollectionResult, error) {
 	if most := s.limits.TagsPerResource; len(req.Tags) > most {
 		return nil, TooManyTagsError(most)
+	}
+	if err := checkRetention(req.Tags); err != nil {
+		return nil, err
 	}
 	c, err := s.collections.CreateCollection(ctx, Collection{
 		Realm:            req.Realm,

@@ -38,13 +38,14 @@ const (
 //
 // The methods are in files by what they act on: collections.go, tags.go, indexfaces.go,
 // listfaces.go, callersids.go, users.go, associatefaces.go, searchfaces.go, searchusers.go,
-// searchpicture.go, duplicates.go, groupfaces.go, and for pictures that belong to no collection
-// detectfaces.go and comparefaces.go.
+// searchpicture.go, duplicates.go, groupfaces.go, retention.go, and for pictures that belong to no
+// collection detectfaces.go and comparefaces.go.
 type Service struct {
 	collections CollectionStore
 	faces       FaceStore
 	users       UserStore
 	tags        TagStore
+	retention   RetentionStore
 	faceIndex   Index
 	userIndex   *userIndex
 	engines     engines
@@ -92,6 +93,7 @@ func NewService(cfg Config) (*Service, error) {
 		faces:       cfg.Store,
 		users:       cfg.Store,
 		tags:        cfg.Store,
+		retention:   cfg.Store,
 		faceIndex:   cfg.Faces,
 		userIndex:   &userIndex{Index: cfg.Users, store: cfg.Store},
 		engines:     engines,

@@ -17,6 +17,7 @@ type Store interface {
 	FaceStore
 	UserStore
 	TagStore
+	RetentionStore
 }
 
 // CollectionStore keeps collections.

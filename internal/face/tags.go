@@ -15,8 +15,11 @@ type TagCollectionRequest struct {
 
 // TagCollection sets tags of a collection. A tag that it has under the same key is replaced.
 // CodeNotFound if there is no such collection; CodeQuota, and nothing changes, if it would have too
-// many tags.
+// many tags; CodeInvalidParameter for a [RetentionTag] that is no number of days.
 func (s *Service) TagCollection(ctx context.Context, req TagCollectionRequest) error {
+	if err := checkRetention(req.Tags); err != nil {
+		return err
+	}
 	c, err := s.collection(ctx, req.Realm, req.CollectionID)
 	if err != nil {
 		return err

@@ -13,15 +13,18 @@ import (
 	"time"
 
 	"github.com/recollect-dev/recollect/internal/api/admin"
+	"github.com/recollect-dev/recollect/internal/api/authn"
 	"github.com/recollect-dev/recollect/internal/api/console"
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/api/sts"
+	"github.com/recollect-dev/recollect/internal/api/trail"
 	"github.com/recollect-dev/recollect/internal/cluster"
 	"github.com/recollect-dev/recollect/internal/engine/vision"
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/metrics"
 	"github.com/recollect-dev/recollect/internal/oidc"
+	"github.com/recollect-dev/recollect/internal/tracing"
 	"github.com/recollect-dev/recollect/internal/transfer"
 )
 
@@ -47,6 +50,8 @@ type App struct {
 	activity *admin.Activity
 	loading  *loading // nil: the engines were loaded by Open
 	closers  closers
+	guard    *authn.Guard // against guessed secrets
+	trail    *trail.Trail // to the audit log; nil: there is none
 	floor    []byte
 }
 
@@ -64,6 +69,14 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (a *App, err error)
 
 func (a *App) open(ctx context.Context) error {
 	if err := a.cfg.checkSeed(); err != nil {
+		return err
+	}
+	var err error
+	if a.trail, err = a.openAudit(ctx); err != nil {
+		return err
+	}
+	traces, err := a.openTraces(ctx)
+	if err != nil {
 		return err
 	}
 	store, err := a.openStore(ctx)
@@ -97,15 +110,17 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.guard = authn.NewGuard(a.log)
+	watchGuard(a.recorder.Registerer(), a.guard)
 	engines, adminRoutes, err := a.enginesAndRoutes(store, identities, members)
 	if err != nil {
 		return err
 	}
 	service, err := face.NewService(face.Config{
-		Store:      store,
-		Faces:      faces.Index,
-		Users:      users.Index,
-		Engines:    engines,
+		Store:      traces.Store(store),
+		Faces:      traces.Index(faces.Index),
+		Users:      traces.Index(users.Index),
+		Engines:    traces.Engines(engines),
 		Limits:     a.cfg.Quotas,
 		Thumbnails: a.cfg.Thumbnails,
 		NewID:      newID,
@@ -113,6 +128,7 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.startRetention(ctx, service)
 	api := rekognition.New(rekognition.Config{
 		Service:     service,
 		Identities:  identities,
@@ -126,6 +142,8 @@ func (a *App) open(ctx context.Context) error {
 		MaxRequests: a.cfg.MaxRequests,
 		MaxPictures: a.cfg.MaxPictures,
 		SharedRates: store.buckets,
+		Guard:       a.guard,
+		Trail:       a.trail,
 	})
 	tokens := sts.New(sts.Config{
 		Identities: identities,
@@ -134,16 +152,33 @@ func (a *App) open(ctx context.Context) error {
 		Log:        a.log,
 		Observer:   observers{a.recorder, a.activity},
 		Clients:    a.cfg.Clients,
+		Guard:      a.guard,
+		Trail:      a.trail,
 	})
-	counted := a.recorder.InFlight(api)
+	counted := traces.Handler(a.recorder.InFlight(api))
+	adminRoutes = traces.Handler(adminRoutes)
 	a.front.open(store, counted, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if api.IsOwnPath(r.URL.Path) {
 			counted.ServeHTTP(w, r)
 			return
 		}
 		adminRoutes.ServeHTTP(w, r)
-	}), a.recorder.InFlight(tokens))
+	}), traces.Handler(a.recorder.InFlight(tokens)))
 	return nil
+}
+
+// openTraces begins to send traces; nil if there is no collector.
+func (a *App) openTraces(ctx context.Context) (*tracing.Tracing, error) {
+	if a.cfg.OTLP == "" {
+		return nil, nil
+	}
+	traces, err := tracing.Open(ctx, tracing.Config{Endpoint: a.cfg.OTLP,
+		Version: a.cfg.Version, Log: a.log})
+	if err != nil {
+		return nil, err
+	}
+	a.closers.add("the traces", traces.Close)
+	return traces, nil
 }
 
 // openProviders reads the issuers of identity tokens; nil if none are configured.
@@ -242,6 +277,8 @@ func (a *App) adminRoutes(store *record, identities *iam.Service, engines []*vis
 			Models: importable(engines), Limits: a.cfg.Quotas},
 		Identities: identities,
 		Clients:    a.cfg.Clients,
+		Guard:      a.guard,
+		Trail:      a.trail,
 		Regions:    a.cfg.Regions,
 		Account:    a.cfg.Account,
 		Data:       a.cfg.Data,

@@ -40,6 +40,9 @@ type Config struct {
 	Seed             *uint64
 	SeedExistingData bool
 
+	Audit Audit
+	OTLP  string // URL of the collector of traces; empty: none
+
 	Clients     clientaddr.Resolver
 	Images      S3Config
 	Rates       rekognition.Rates

@@ -21,6 +21,17 @@ type S3Config struct {
 	VirtualHost     bool // the bucket is a part of the host's name
 }
 
+// client is the configuration of a client of the endpoint.
+func (cfg S3Config) client() s3.Config {
+	return s3.Config{
+		Endpoint:        cfg.Endpoint,
+		Region:          cfg.Region,
+		AccessKeyID:     cfg.AccessKeyID,
+		SecretAccessKey: cfg.SecretAccessKey,
+		PathStyle:       !cfg.VirtualHost,
+	}
+}
+
 // objects is a source of S3 objects.
 type objects interface {
 	Get(ctx context.Context, bucket, name, version string, maxBytes int64) ([]byte, error)
@@ -41,13 +52,7 @@ func OpenImages(cfg S3Config) (rekognition.Images, error) {
 		}
 		return images{folder}, nil
 	case cfg.Endpoint != "":
-		client, err := s3.NewClient(s3.Config{
-			Endpoint:        cfg.Endpoint,
-			Region:          cfg.Region,
-			AccessKeyID:     cfg.AccessKeyID,
-			SecretAccessKey: cfg.SecretAccessKey,
-			PathStyle:       !cfg.VirtualHost,
-		})
+		client, err := s3.NewClient(cfg.client())
 		if err != nil {
 			return nil, err
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/recollect-dev/recollect/internal/api/authn"
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 )
 
@@ -21,6 +22,24 @@ type observers []rekognition.Observer
 func (o observers) Observe(outcome rekognition.Outcome) {
 	for _, one := range o {
 		one.Observe(outcome)
+	}
+}
+
+// watchGuard registers metrics of failed signatures.
+func watchGuard(registry prometheus.Registerer, g *authn.Guard) {
+	counter := func(name, help, label, value string, count func() int64) {
+		registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name,
+			Help: help, ConstLabels: prometheus.Labels{label: value}},
+			func() float64 { return float64(count()) }))
+	}
+	for _, r := range authn.Reasons() {
+		counter("recollect_signatures_failed_total", "Requests whose signature failed.", "reason",
+			r.String(), func() int64 { return g.Failures(r) })
+	}
+	for _, l := range authn.Limits() {
+		counter("recollect_signatures_refused_total", "Requests whose signature was not looked "+
+			"at, because too many had failed.", "limit", l.String(),
+			func() int64 { return g.Refused(l) })
 	}
 }
 

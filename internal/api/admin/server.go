@@ -25,11 +25,13 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/clientaddr"
 	"github.com/recollect-dev/recollect/internal/api/exchange"
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
+	"github.com/recollect-dev/recollect/internal/api/trail"
 	"github.com/recollect-dev/recollect/internal/api/wire"
 	"github.com/recollect-dev/recollect/internal/cluster"
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/tracing"
 	"github.com/recollect-dev/recollect/internal/transfer/archive"
 )
 
@@ -134,6 +136,8 @@ type Config struct {
 	Thumbnails bool // are shown to callers with GetThumbnail, and made of faces that are indexed
 
 	Clients clientaddr.Resolver // the zero value trusts no proxy
+	Guard   *authn.Guard        // nil: failed signatures are not limited
+	Trail   *trail.Trail        // nil: there is no audit log
 }
 
 // Server is the handler of the routes. It is safe for concurrent use.
@@ -165,6 +169,7 @@ type call struct {
 	w        http.ResponseWriter
 	r        *http.Request
 	bodyHash [sha256.Size]byte // that was signed
+	resource string            // that policies decided about; empty before they did
 }
 
 // New returns a server, and removes the scratch folders that an earlier process left in the data
@@ -173,7 +178,8 @@ func New(cfg Config) *Server {
 	s := &Server{Config: cfg, now: time.Now, started: time.Now(),
 		requests:  semaphore.NewWeighted(maxRequests),
 		transfers: semaphore.NewWeighted(maxTransfers)}
-	s.callers = authn.New(cfg.Identities, wire.SigningName, cfg.Regions, cfg.Clients)
+	s.callers = authn.New(cfg.Identities, wire.SigningName, cfg.Regions, cfg.Clients).
+		Guarded(cfg.Guard)
 	s.removeScratch()
 	s.routes = map[string]route{
 		"overview": {method: http.MethodGet, action: GetOverview, run: s.overview},
@@ -197,6 +203,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	status, exception := http.StatusOK, ""
 	answer, err := s.serve(r.Context(), x)
+	err = s.record(r.Context(), x, answer, err)
 	var body []byte
 	if err == nil && answer != nil {
 		body, err = json.Marshal(answer)
@@ -212,6 +219,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case answer != nil:
 		exchange.Write(w, "application/json", status, body)
 	}
+	tracing.Name(r.Context(), "Recollect", x.path, exception)
 	end := exchange.Ending{Status: status, Code: exception, Err: err,
 		Duration: s.now().Sub(x.Start), Asked: slog.String("path", x.path)}
 	if id := r.URL.Query().Get("collection"); id != "" && x.path != "" {
@@ -258,10 +266,15 @@ func (s *Server) serve(ctx context.Context, x *call) (answer any, err error) {
 			}
 			resource = face.CollectionARN(x.Caller.Realm, id)
 		}
+		x.resource = resource
 		if err := s.Identities.Authorize(ctx,
 			s.authorization(x, do.action, resource)); err != nil {
 			return nil, err
 		}
+	}
+	// Some routes begin their response themselves.
+	if err := s.Trail.Begin(ctx, s.callOf(x)); err != nil {
+		return nil, err
 	}
 	return do.run(ctx, x)
 }

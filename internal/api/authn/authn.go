@@ -35,12 +35,20 @@ type Authenticator struct {
 	service string
 	regions []string
 	clients clientaddr.Resolver
+	guard   *Guard
 }
 
 // New returns an authenticator of signatures for this service (the name in a signature's scope) and
 // any of the regions, of which there is at least one. Clients finds the client of a request.
 func New(keys Keys, service string, regions []string, clients clientaddr.Resolver) *Authenticator {
 	return &Authenticator{keys: keys, service: service, regions: regions, clients: clients}
+}
+
+// Guarded limits failed signatures by the guard, which several authenticators may share; the nil
+// guard limits nothing. It returns a, and is called before a is used.
+func (a *Authenticator) Guarded(g *Guard) *Authenticator {
+	a.guard = g
+	return a
 }
 
 // Client is the network client that sent a request. The zero value is none.
@@ -62,19 +70,28 @@ type Claim struct {
 	key       iam.AccessKey
 	scope     sigv4.Scope
 	at        time.Time
+	guard     *Guard
 }
 
 // Read reads a request's signature from its headers alone and finds the key that it names. It costs
 // one lookup, and the decryption of a session token if there is one, so that a request without a
-// known key is rejected before its body is read. A [*sigv4.Error] is the client's fault; any other
-// error is the server's. With an error, the claim is nil, or only its KeyID may be used.
+// known key is rejected before its body is read. A [*sigv4.Error] is the client's fault, and after
+// too many of them the error is [ErrTooManyFailures]; any other error is the server's. With an
+// error, the claim is nil, or only its KeyID may be used.
 func (a *Authenticator) Read(r *http.Request, at time.Time) (*Claim, error) {
 	signature, err := sigv4.Parse(r)
 	if err != nil {
 		return nil, err
 	}
-	claim := &Claim{signature: signature, client: a.Client(r), scope: a.scope(signature), at: at}
+	claim := &Claim{signature: signature, client: a.Client(r), scope: a.scope(signature), at: at,
+		guard: a.guard}
+	if err := a.guard.allow(claim.attempt()); err != nil {
+		return claim, err
+	}
 	if claim.key, err = a.key(r.Context(), signature); err != nil {
+		if e, ok := errors.AsType[*sigv4.Error](err); ok && e.Type == sigv4.UnrecognizedClient {
+			a.guard.fail(UnknownKey, claim.attempt())
+		}
 		return claim, err
 	}
 	return claim, signature.CheckScope(claim.scope, at)
@@ -122,12 +139,23 @@ func (c *Claim) KeyID() string {
 	return c.signature.AccessKeyID
 }
 
+func (c *Claim) attempt() attempt {
+	return attempt{client: c.client.Address, keyID: c.KeyID(),
+		temporary: c.signature.SessionToken != "", at: c.at}
+}
+
 // Verify checks the signature against the SHA-256 of the body and returns the caller. A
-// [*sigv4.Error] if the signature is not valid.
+// [*sigv4.Error] if the signature is not valid, [ErrTooManyFailures].
 func (c *Claim) Verify(r *http.Request, bodySHA256 [sha256.Size]byte) (Caller, error) {
-	if err := c.signature.Verify(r, bodySHA256, c.key.Secret, c.scope, c.at); err != nil {
+	// Many requests can have come this far while none had failed.
+	if err := c.guard.allow(c.attempt()); err != nil {
 		return Caller{}, err
 	}
+	if err := c.signature.Verify(r, bodySHA256, c.key.Secret, c.scope, c.at); err != nil {
+		c.guard.fail(WrongSignature, c.attempt())
+		return Caller{}, err
+	}
+	c.guard.succeed(c.attempt())
 	return Caller{
 		Principal: c.key.Principal,
 		KeyID:     c.key.ID,

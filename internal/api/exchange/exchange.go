@@ -27,6 +27,10 @@ type Exchange struct {
 	KeyID     string       // that the request names, whether its signature is valid or not
 	Caller    authn.Caller // zero before the signature is verified
 	Operation string       // empty before it is known, or if the request has none
+
+	// for the record of the audit log; nil before the step that finds it
+	Input, Output any
+	Resources     []string // ARNs
 }
 
 // Begin returns the exchange of a request that came from this client at this time, and puts its ID

@@ -23,6 +23,7 @@ func (s *Server) authorize(
 	ctx context.Context, x *exchange.Exchange, r *http.Request, op operation, input any,
 ) error {
 	existing, created := op.arns(x.Caller.Realm, input)
+	x.Resources = slices.Concat(existing, created)
 	allowed := func(operation string, arns []string) error {
 		for _, arn := range arns {
 			request := s.policyRequest(x, r, operation, arn, input)

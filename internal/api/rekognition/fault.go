@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
+	"github.com/recollect-dev/recollect/internal/api/authn"
 	"github.com/recollect-dev/recollect/internal/api/exchange"
 	"github.com/recollect-dev/recollect/internal/api/wire"
 	"github.com/recollect-dev/recollect/internal/iam"
@@ -54,6 +55,9 @@ func faultOf(err error) *fault {
 	if f, ok := errors.AsType[*fault](err); ok {
 		return f
 	}
+	if errors.Is(err, authn.ErrTooManyFailures) {
+		return errSlowDown
+	}
 	if e, ok := errors.AsType[*sigv4.Error](err); ok {
 		return &fault{status: http.StatusBadRequest, name: e.Type, message: e.Message}
 	}
@@ -88,6 +92,12 @@ func WriteError(w http.ResponseWriter, err error) (status int, exception string)
 	f := faultOf(err)
 	exchange.Write(w, wire.MediaType, f.status, f.body())
 	return f.status, f.name
+}
+
+// ErrorOf returns what a client is told of an error.
+func ErrorOf(err error) (exception, message string) {
+	f := faultOf(err)
+	return f.name, f.message
 }
 
 func statusOf(c recollect.Code) int {

@@ -22,9 +22,11 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/authn"
 	"github.com/recollect-dev/recollect/internal/api/clientaddr"
 	"github.com/recollect-dev/recollect/internal/api/exchange"
+	"github.com/recollect-dev/recollect/internal/api/trail"
 	"github.com/recollect-dev/recollect/internal/api/wire"
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/tracing"
 )
 
 // Identities finds access keys and authorizes requests.
@@ -65,6 +67,8 @@ type Config struct {
 	MaxPictures int
 
 	Clients clientaddr.Resolver // the zero value trusts no proxy
+	Guard   *authn.Guard        // nil: failed signatures are not limited
+	Trail   *trail.Trail        // nil: there is no audit log
 
 	SharedRates SharedBuckets // nil: each server counts its own calls
 }
@@ -86,6 +90,7 @@ type Server struct {
 	bodies     *semaphore.Weighted
 	uploads    *uploads
 	compressor *compressor
+	trail      *trail.Trail
 }
 
 // New returns a server.
@@ -94,7 +99,8 @@ func New(cfg Config) *Server {
 		service:    cfg.Service,
 		identities: cfg.Identities,
 		images:     cfg.Images,
-		callers:    authn.New(cfg.Identities, wire.SigningName, cfg.Regions, cfg.Clients),
+		callers: authn.New(cfg.Identities, wire.SigningName, cfg.Regions, cfg.Clients).
+			Guarded(cfg.Guard),
 		tokens:     tokens{key: cfg.TokenKey},
 		log:        cfg.Log,
 		observer:   cfg.Observer,
@@ -103,6 +109,7 @@ func New(cfg Config) *Server {
 		limiter:    newLimiter(cfg.Rates, cfg.SharedRates),
 		bodies:     semaphore.NewWeighted(bodyMemory),
 		compressor: newCompressor(),
+		trail:      cfg.Trail,
 	}
 	s.uploads = newUploads(s.admission.maxRequests, bodyMemory)
 	if s.observer == nil {
@@ -134,6 +141,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer s.admission.requests.Release(1)
 		body, err = s.serve(x, w, r)
 	}
+	err = s.record(w.Header(), x, r, err)
 	status, code := http.StatusOK, ""
 	if err != nil {
 		fault := faultOf(err)
@@ -143,6 +151,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	exchange.Write(w, wire.MediaType, status, body)
+	tracing.Name(r.Context(), wire.TargetPrefix, x.Operation, code)
 	duration := s.now().Sub(x.Start)
 	s.observer.Observe(Outcome{
 		Operation: x.Operation,
@@ -158,10 +167,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve takes a request through all steps.
 func (s *Server) serve(x *exchange.Exchange, w http.ResponseWriter,
 	r *http.Request) ([]byte, error) {
-	output, err := s.answer(x, w, r)
+	stages := tracing.NewStages(r.Context())
+	defer stages.End()
+	output, err := s.answer(x, w, r, stages)
 	if err != nil {
 		return nil, err
 	}
+	stages.Next("encode the answer")
 	body, err := wire.Encode(output)
 	if err != nil {
 		return nil, fmt.Errorf("encode the answer: %w", err)
@@ -170,13 +182,14 @@ func (s *Server) serve(x *exchange.Exchange, w http.ResponseWriter,
 }
 
 // answer takes a request through the steps up to its output.
-func (s *Server) answer(x *exchange.Exchange, w http.ResponseWriter, r *http.Request) (output any,
-	err error) {
+func (s *Server) answer(x *exchange.Exchange, w http.ResponseWriter, r *http.Request,
+	stages *tracing.Stages) (output any, err error) {
 	defer exchange.Recover(&err)
 	op, id, found := s.ownOperation(r.URL.Path)
 	if !found && r.URL.Path != "/" || r.Method != http.MethodPost {
 		return nil, unknownOperation(http.StatusNotFound)
 	}
+	stages.Next("read the signature")
 	claim, err := s.callers.Read(r, x.Start)
 	x.KeyID = claim.KeyID()
 	if err != nil {
@@ -189,6 +202,7 @@ func (s *Server) answer(x *exchange.Exchange, w http.ResponseWriter, r *http.Req
 	if err != nil {
 		return nil, exchange.Unread(err)
 	}
+	stages.Next("read the body")
 	place, err := s.admission.enter(op.cost, r.ContentLength)
 	if err != nil {
 		return nil, rejectUnread(r, err)
@@ -206,6 +220,7 @@ func (s *Server) answer(x *exchange.Exchange, w http.ResponseWriter, r *http.Req
 	if err := upload.end(); err != nil {
 		return nil, exchange.Unread(err)
 	}
+	stages.Next("verify the signature")
 	if x.Caller, err = claim.Verify(r, sha256.Sum256(body)); err != nil {
 		return nil, err
 	}
@@ -221,6 +236,7 @@ func (s *Server) answer(x *exchange.Exchange, w http.ResponseWriter, r *http.Req
 	if err := place.settle(r.Context()); err != nil {
 		return nil, err
 	}
+	stages.Next("decode the input")
 	unpacked := &budget{pool: s.bodies}
 	defer unpacked.release()
 	if body, err = decompressed(r, body, unpacked); err != nil {
@@ -233,6 +249,7 @@ func (s *Server) answer(x *exchange.Exchange, w http.ResponseWriter, r *http.Req
 	if op.takeID != nil {
 		op.takeID(input, id)
 	}
+	x.Input = input
 	if err := wire.Validate(input); err != nil {
 		return nil, err
 	}
@@ -241,10 +258,14 @@ func (s *Server) answer(x *exchange.Exchange, w http.ResponseWriter, r *http.Req
 			return nil, err
 		}
 	}
-	if err := s.authorize(r.Context(), x, r, op, input); err != nil {
+	if err := s.authorize(stages.Next("authorize"), x, r, op, input); err != nil {
 		return nil, err
 	}
-	return op.handle(r.Context(), x.Caller.Realm, input)
+	if err := s.recordIntent(x, r); err != nil {
+		return nil, err
+	}
+	x.Output, err = op.handle(stages.Next("run the operation"), x.Caller.Realm, input)
+	return x.Output, err
 }
 
 // count counts a call against the rate of its account and operation.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/recollect-dev/recollect/internal/api/authn"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/oidc"
 	"github.com/recollect-dev/recollect/internal/sigv4"
@@ -72,6 +73,8 @@ func faultOf(err error) *fault {
 		return &fault{http.StatusBadRequest, "MalformedPolicyDocument", e.Error()}
 	}
 	switch {
+	case errors.Is(err, authn.ErrTooManyFailures):
+		return errThrottled
 	case errors.Is(err, oidc.ErrExpired):
 		return &fault{http.StatusBadRequest, "ExpiredTokenException", err.Error()}
 	case errors.Is(err, oidc.ErrUnreachable):

@@ -169,6 +169,7 @@ func (s *Server) assumeRoleWithWebIdentity(ctx context.Context, c *call) (any, e
 	if err != nil {
 		return nil, err
 	}
+	c.identity = id
 	if len(input.tags) > 0 {
 		return nil, validation("the tags of a web identity's session are in its token")
 	}

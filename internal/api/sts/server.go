@@ -31,8 +31,10 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/clientaddr"
 	"github.com/recollect-dev/recollect/internal/api/exchange"
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
+	"github.com/recollect-dev/recollect/internal/api/trail"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/oidc"
+	"github.com/recollect-dev/recollect/internal/tracing"
 )
 
 const (
@@ -87,6 +89,8 @@ type Config struct {
 
 	Observer rekognition.Observer // nil: none
 	Clients  clientaddr.Resolver  // the zero value trusts no proxy
+	Guard    *authn.Guard         // nil: failed signatures are not limited
+	Trail    *trail.Trail         // nil: there is no audit log
 }
 
 // Server answers the requests. It is safe for concurrent use.
@@ -111,6 +115,8 @@ type call struct {
 	at     time.Time
 	form   form
 	caller authn.Caller // without a signature it has only the client
+
+	identity *oidc.Identity // of the token, once it is verified; nil: none
 }
 
 // New returns a server.
@@ -121,7 +127,7 @@ func New(cfg Config) *Server {
 	}
 	s := &Server{
 		Config:   cfg,
-		callers:  authn.New(cfg.Identities, signingName, regions, cfg.Clients),
+		callers:  authn.New(cfg.Identities, signingName, regions, cfg.Clients).Guarded(cfg.Guard),
 		requests: semaphore.NewWeighted(maxRequests),
 		networks: newNetworks(),
 		now:      time.Now,
@@ -167,7 +173,9 @@ func Unavailable(w http.ResponseWriter) {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := exchange.Begin(w.Header(), s.callers.Client(r), s.now())
 	w.Header().Set("Cache-Control", "no-store")
-	result, err := s.serve(w, r, x)
+	c := &call{r: r, at: x.Start, caller: authn.Caller{Client: x.Client}}
+	result, err := s.serve(w, r, x, c)
+	err = s.record(r, x, c, result, err)
 	status, code := http.StatusOK, ""
 	if err != nil {
 		f := faultOf(err)
@@ -183,6 +191,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			RequestID: x.ID,
 		})
 	}
+	tracing.Name(r.Context(), "SecurityTokenService", x.Operation, code)
 	duration := s.now().Sub(x.Start)
 	if s.Observer != nil {
 		s.Observer.Observe(rekognition.Outcome{Operation: x.Operation, Status: status,
@@ -196,8 +205,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // serve takes a request through all steps.
-func (s *Server) serve(w http.ResponseWriter, r *http.Request, x *exchange.Exchange) (result any,
-	err error) {
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, x *exchange.Exchange,
+	c *call) (result any, err error) {
 	defer exchange.Recover(&err)
 	if !s.requests.TryAcquire(1) {
 		return nil, exchange.Unread(errThrottled)
@@ -206,7 +215,6 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, x *exchange.Excha
 	if r.URL.Path != "/" || r.Method != http.MethodPost && r.Method != http.MethodGet {
 		return nil, exchange.Unread(errNoOperation(""))
 	}
-	c := &call{r: r, at: x.Start, caller: authn.Caller{Client: x.Client}}
 	var claim *authn.Claim
 	if r.Header.Get("Authorization") != "" {
 		claim, err = s.callers.Read(r, x.Start)

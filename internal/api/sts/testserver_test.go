@@ -24,8 +24,10 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/recollect-dev/recollect/internal/api/authn"
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/api/sts"
+	"github.com/recollect-dev/recollect/internal/api/trail"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/oidc"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
@@ -77,6 +79,8 @@ type testServer struct {
 	key        *ecdsa.PrivateKey // of the identity provider
 	log        *buffer
 	outcomes   *outcomes
+	guard      *authn.Guard
+	records    *records
 }
 
 func open(t testing.TB) *testServer {
@@ -91,7 +95,8 @@ func open(t testing.TB) *testServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &testServer{log: new(buffer), outcomes: new(outcomes)}
+	d := &testServer{log: new(buffer), outcomes: new(outcomes),
+		guard: authn.NewGuard(slog.New(slog.DiscardHandler)), records: new(records)}
 	d.root = iam.AccessKey{ID: "AKIAROOT000000000000", Secret: "the secret of the root",
 		Principal: iam.Principal{Account: account, ARN: "arn:aws:iam::" + account + ":root",
 			UserID: account}}
@@ -123,6 +128,8 @@ func open(t testing.TB) *testServer {
 		Regions:    []string{"eu-west-1"},
 		Log:        slog.New(slog.NewJSONHandler(d.log, nil)),
 		Observer:   d.outcomes,
+		Guard:      d.guard,
+		Trail:      trail.New(d.records, "eu-west-1"),
 	}))
 	t.Cleanup(server.Close)
 	d.url = server.URL

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -211,6 +212,28 @@ func (c *Client) get(ctx context.Context, bucket, key, version string, maxBytes 
 		size = *output.ContentLength
 	}
 	return readAll(output.Body, size, maxBytes)
+}
+
+// putTimeout is how long Put may take, its attempts included.
+const putTimeout = 15 * time.Minute
+
+// Put creates an object, or replaces it, with the content, which is read from its begin.
+func (c *Client) Put(ctx context.Context, bucket, key string, content io.ReadSeeker) error {
+	if err := checkName(bucket, key); err != nil {
+		return err
+	}
+	limited, cancel := context.WithTimeout(ctx, putTimeout)
+	defer cancel()
+	_, err := c.api.PutObject(limited,
+		&s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: content})
+	if err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return fmt.Errorf("store object %q of bucket %q: %w", key, bucket,
+			classifyResponseError(err))
+	}
+	return nil
 }
 
 // List calls each for the objects of a bucket whose keys begin with a prefix, in ascending order of

@@ -189,3 +189,33 @@ func get(c *Client, bucket, key, version string) error {
 	_, err := c.Get(context.Background(), bucket, key, version, 15<<20)
 	return err
 }
+
+// What was put is what is read, and a second put replaces the first.
+func TestPut(t *testing.T) {
+	url := startGateway(t)
+	cfg := Config{Endpoint: url, Region: "eu-west-1", AccessKeyID: gatewayKey,
+		SecretAccessKey: gatewaySecret, PathStyle: true}
+	c := newClient(t, cfg)
+	if _, err := c.api.CreateBucket(t.Context(),
+		&s3.CreateBucketInput{Bucket: aws.String("records")}); err != nil {
+		t.Fatal(err)
+	}
+	for _, content := range []string{"one", "", strings.Repeat("two", 1<<20)} {
+		if err := c.Put(t.Context(), "records", "audit/a.jsonl",
+			strings.NewReader(content)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.Get(t.Context(), "records", "audit/a.jsonl", "", 10<<20)
+		if err != nil || string(got) != content {
+			t.Errorf("%d bytes of %d, %v", len(got), len(content), err)
+		}
+	}
+	cfg.SecretAccessKey = "another"
+	if err := newClient(t, cfg).Put(t.Context(), "records", "a",
+		strings.NewReader("x")); !errors.Is(err, ErrDenied) {
+		t.Errorf("with a wrong secret: %v", err)
+	}
+	if err := c.Put(t.Context(), "records", "../a", strings.NewReader("x")); err == nil {
+		t.Error("a key with two dots was accepted")
+	}
+}

@@ -16,6 +16,19 @@ func ScanCollection(row Row) (face.Collection, error) {
 	return c, err
 }
 
+// ScanTaggedCollection reads a row of [CollectionColumns] and of the value of a tag.
+func ScanTaggedCollection(row Row) (t face.TaggedCollection, err error) {
+	t.Collection, err = ScanCollection(scanMore(func(columns ...any) error {
+		return row.Scan(append(columns, &t.Value)...)
+	}))
+	return t, err
+}
+
+// scanMore is a row of which more columns are read.
+type scanMore func(columns ...any) error
+
+func (scan scanMore) Scan(columns ...any) error { return scan(columns...) }
+
 // Tag is a tag of a collection.
 type Tag struct{ Key, Value string }
 

@@ -84,6 +84,11 @@ func Run(t *testing.T, open func(t *testing.T) face.Store) {
 			{"TagsQuota", testTagsQuota},
 			{"TagsOfDeletedCollection", testTagsOfDeletedCollection},
 		}},
+		{"Retention", []test{
+			{"CollectionsWithTag", testCollectionsWithTag},
+			{"FacesUpTo", testFacesUpTo},
+			{"Settings", testSettings},
+		}},
 		{"Together", []test{
 			{"Cancelled", testCancelled},
 			{"ConcurrentWritersAndReaders", testConcurrentWritersAndReaders},

@@ -1,0 +1,8 @@
+package authn
+
+// Size is how many networks, keys and keys in networks are kept.
+func (g *Guard) Size() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.networks.of) + len(g.keys.of) + len(g.proven)
+}
