@@ -171,7 +171,8 @@ func Name(ctx context.Context, service, operation, exception string) {
 	}
 }
 
-// Stages are the spans of the stages of a request, one after the other. The zero value is ready to use.
+// Stages are the spans of the stages of a request, one after the other. The zero value is ready to
+// use.
 type Stages struct{ span trace.Span }
 
 // Next ends a stage, if there is one, and begins the next of the request whose span is in ctx.
