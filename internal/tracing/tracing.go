@@ -171,20 +171,15 @@ func Name(ctx context.Context, service, operation, exception string) {
 	}
 }
 
-// Stages are the spans of the stages of a request, one after the other. The zero value makes none.
-type Stages struct {
-	request context.Context
-	span    trace.Span
-}
+// Stages are the spans of the stages of a request, one after the other. The zero value is ready to
+// use.
+type Stages struct{ span trace.Span }
 
-// NewStages returns the stages of the request whose span is in ctx.
-func NewStages(ctx context.Context) *Stages { return &Stages{request: ctx} }
-
-// Next ends a stage, if there is one, and begins the next. Spans that are made with the context
-// which it returns are within the stage.
-func (s *Stages) Next(name string) context.Context {
+// Next ends a stage, if there is one, and begins the next of the request whose span is in ctx.
+// Spans that are made with the context which it returns are within the stage.
+func (s *Stages) Next(ctx context.Context, name string) context.Context {
 	s.End()
-	ctx, span := start(s.request, name)
+	ctx, span := start(ctx, name)
 	s.span = span
 	return ctx
 }

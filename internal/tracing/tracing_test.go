@@ -77,10 +77,9 @@ func TestSpans(t *testing.T) {
 		t.Fatal(err)
 	}
 	handler := traces.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		stages := tracing.NewStages(r.Context())
-		stages.Next("first")
-		within := tracing.NewStages(stages.Next("second"))
-		within.Next("inner")
+		var stages, within tracing.Stages
+		stages.Next(r.Context(), "first")
+		within.Next(stages.Next(r.Context(), "second"), "inner")
 		within.End()
 		stages.End()
 		tracing.Name(r.Context(), "Service", "Operation", "SomeException")
@@ -156,8 +155,8 @@ func TestNoTraces(t *testing.T) {
 		traces.Index(nil) != nil || traces.Engines(nil) != nil {
 		t.Error("a nil Tracing changes what it is given")
 	}
-	stages := tracing.NewStages(t.Context())
-	if stages.Next("one") != t.Context() {
+	var stages tracing.Stages
+	if stages.Next(t.Context(), "one") != t.Context() {
 		t.Error("there is a span without a trace")
 	}
 	stages.End()

@@ -14,7 +14,8 @@ import (
 
 // record writes a request's record before its answer, and returns the error that the client gets:
 // that of the request, or that it could not be recorded and so is not answered.
-func (s *Server) record(header http.Header, x *exchange.Exchange, r *http.Request, err error) error {
+func (s *Server) record(header http.Header, x *exchange.Exchange, r *http.Request,
+	err error) error {
 	if s.trail == nil {
 		return err
 	}
@@ -74,7 +75,7 @@ func (s *Server) callOf(x *exchange.Exchange, r *http.Request) *trail.Call {
 
 // isReadOnly reports whether an operation changes nothing, by the verb that its name begins with.
 func isReadOnly(operation string) bool {
-	return slices.ContainsFunc([]string{"Compare", "Describe", "Detect", "Find", "Get", "Group", "List",
-		"Recognize", "Reconcile", "Search"},
+	return slices.ContainsFunc([]string{"Compare", "Describe", "Detect", "Find", "Get", "Group",
+		"List", "Recognize", "Reconcile", "Search"},
 		func(verb string) bool { return strings.HasPrefix(operation, verb) })
 }

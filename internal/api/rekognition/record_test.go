@@ -97,7 +97,8 @@ func TestRecords(t *testing.T) {
 		r.EventName != "CreateCollection" || r.Region != "us-east-1" || r.ReadOnly ||
 		r.SourceIPAddress != "127.0.0.1" || !strings.Contains(r.UserAgent, "aws-sdk-go") ||
 		r.ErrorCode != "" || r.EventType != "AwsApiCall" ||
-		r.RecipientAccountID != "123456789012" || r.TLS != nil || r.RequestID == "" || r.EventID == "" {
+		r.RecipientAccountID != "123456789012" || r.TLS != nil || r.RequestID == "" ||
+		r.EventID == "" {
 		t.Errorf("%+v", r)
 	}
 	if at, err := time.Parse(time.RFC3339, r.EventTime); err != nil ||

@@ -167,13 +167,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve takes a request through all steps.
 func (s *Server) serve(x *exchange.Exchange, w http.ResponseWriter,
 	r *http.Request) ([]byte, error) {
-	stages := tracing.NewStages(r.Context())
+	stages := new(tracing.Stages)
 	defer stages.End()
 	output, err := s.answer(x, w, r, stages)
 	if err != nil {
 		return nil, err
 	}
-	stages.Next("encode the answer")
+	stages.Next(r.Context(), "encode the answer")
 	body, err := wire.Encode(output)
 	if err != nil {
 		return nil, fmt.Errorf("encode the answer: %w", err)
@@ -189,7 +189,7 @@ func (s *Server) answer(x *exchange.Exchange, w http.ResponseWriter, r *http.Req
 	if !found && r.URL.Path != "/" || r.Method != http.MethodPost {
 		return nil, unknownOperation(http.StatusNotFound)
 	}
-	stages.Next("read the signature")
+	stages.Next(r.Context(), "read the signature")
 	claim, err := s.callers.Read(r, x.Start)
 	x.KeyID = claim.KeyID()
 	if err != nil {
@@ -202,7 +202,7 @@ func (s *Server) answer(x *exchange.Exchange, w http.ResponseWriter, r *http.Req
 	if err != nil {
 		return nil, exchange.Unread(err)
 	}
-	stages.Next("read the body")
+	stages.Next(r.Context(), "read the body")
 	place, err := s.admission.enter(op.cost, r.ContentLength)
 	if err != nil {
 		return nil, rejectUnread(r, err)
@@ -220,7 +220,7 @@ func (s *Server) answer(x *exchange.Exchange, w http.ResponseWriter, r *http.Req
 	if err := upload.end(); err != nil {
 		return nil, exchange.Unread(err)
 	}
-	stages.Next("verify the signature")
+	stages.Next(r.Context(), "verify the signature")
 	if x.Caller, err = claim.Verify(r, sha256.Sum256(body)); err != nil {
 		return nil, err
 	}
@@ -236,7 +236,7 @@ func (s *Server) answer(x *exchange.Exchange, w http.ResponseWriter, r *http.Req
 	if err := place.settle(r.Context()); err != nil {
 		return nil, err
 	}
-	stages.Next("decode the input")
+	stages.Next(r.Context(), "decode the input")
 	unpacked := &budget{pool: s.bodies}
 	defer unpacked.release()
 	if body, err = decompressed(r, body, unpacked); err != nil {
@@ -258,13 +258,15 @@ func (s *Server) answer(x *exchange.Exchange, w http.ResponseWriter, r *http.Req
 			return nil, err
 		}
 	}
-	if err := s.authorize(stages.Next("authorize"), x, r, op, input); err != nil {
+	ctx := stages.Next(r.Context(), "authorize")
+	if err := s.authorize(ctx, x, r, op, input); err != nil {
 		return nil, err
 	}
 	if err := s.recordIntent(x, r); err != nil {
 		return nil, err
 	}
-	x.Output, err = op.handle(stages.Next("run the operation"), x.Caller.Realm, input)
+	ctx = stages.Next(r.Context(), "run the operation")
+	x.Output, err = op.handle(ctx, x.Caller.Realm, input)
 	return x.Output, err
 }
 
