@@ -90,7 +90,9 @@ func New(p *pack.Pack, r *onnx.Runtime, options Options) (*Engine, error) {
 		e.confirm, faults[5] = newConfirmer(r, p.Confirm, detection)
 		detection.Confidence = nil // of both scores
 	}
-	e.detect, faults[0] = newDetector(r, &p.Detect, detection)
+	if e.detect, faults[0] = newDetector(r, &p.Detect, detection); e.detect != nil {
+		e.detect.confirmed = p.Confirm != nil
+	}
 	e.landmark, faults[1] = newLandmarker(r, &p.Landmark)
 	e.pose, faults[2] = newPoser(r, &p.Pose)
 	e.embed, faults[3] = newEmbedder(r, &p.Embed)
