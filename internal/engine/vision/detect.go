@@ -35,7 +35,8 @@ type detector struct {
 	curve   []pack.ScoreKnot
 
 	// confirmed says that another network confirms the faces. Then those that lie on their side
-	// are detected too.
+	// are detected too, and tiles without any detail are left out: with a pack of one network what
+	// is detected stays as it is.
 	confirmed bool
 	cores     int
 }
@@ -79,12 +80,36 @@ func (d *detector) find(ctx context.Context, p *picture) ([]box, error) {
 		}
 		return d.faces(found), nil
 	}
+	// The whole is seen first, since it says what of the finest tiles is worth a look.
+	finest := all[len(all)-1].level
+	coarse := len(all)
+	if finest > 0 {
+		coarse = slices.IndexFunc(all, func(v view) bool { return v.level == finest })
+	}
+	tiles := all[coarse:]
 	lying := view{rect: all[0].rect, turned: true}
-	found, err := d.see(ctx, p, append(all, lying))
+	found, err := d.see(ctx, p, append(slices.Clip(all[:coarse]), lying))
 	if err != nil {
 		return nil, err
 	}
-	found, turned := found[:len(all)], found[len(all)]
+	found, turned := found[:coarse], found[coarse]
+	if len(tiles) > 0 {
+		t := p.texture(inputWidth / tiles[0].width())
+		for _, s := range slices.Concat(found...) {
+			if s.clear() { // join would drop what is seen inside
+				t.without(s.rect)
+			}
+		}
+		t.widen()
+		if few := t.tiles(inputWidth, inputHeight, finest); len(few) < len(tiles) {
+			tiles = few
+		}
+		more, err := d.see(ctx, p, tiles)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, more...)
+	}
 	faces := d.faces(found)
 	for _, s := range turned {
 		if s.score >= leastLying {
