@@ -48,7 +48,7 @@ const (
 
 	// leastLying is the least score of a face in the turned view. The figure is measured, see the
 	// default pack's README: lower ones are of no face.
-	leastLying = 0.5
+	leastLying = 0.4
 )
 
 func newDetector(r *onnx.Runtime, n *pack.Network, thresholds pack.Detection) (*detector, error) {
