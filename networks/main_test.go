@@ -64,7 +64,7 @@ func TestSources(t *testing.T) {
 			t.Errorf("requirements.txt: %q", line)
 		}
 	}
-	for _, name := range []string{"default", "default-1.0"} {
+	for _, name := range []string{"default", "default-1.0", "accurate"} {
 		manifest, err := os.ReadFile(filepath.Join("..", "packs", name, pack.ManifestName))
 		if err != nil {
 			t.Fatal(err)

@@ -95,7 +95,7 @@ func New(p *pack.Pack, r *onnx.Runtime, options Options) (*Engine, error) {
 	}
 	e.landmark, faults[1] = newLandmarker(r, &p.Landmark)
 	e.pose, faults[2] = newPoser(r, &p.Pose)
-	e.embed, faults[3] = newEmbedder(r, &p.Embed)
+	e.embed, faults[3] = newEmbedder(r, p)
 	e.attributes, faults[4] = newAttributes(r, p.Attributes)
 	if err := errors.Join(faults[:]...); err != nil {
 		return nil, fmt.Errorf("preparing the model pack %s: %w", p.Name,
@@ -137,6 +137,9 @@ func (e *Engine) networks() []*network {
 	}
 	if e.embed != nil {
 		all = append(all, e.embed.network)
+		if e.embed.second != nil {
+			all = append(all, e.embed.second)
+		}
 	}
 	return append(all, e.attributes.networks()...)
 }
@@ -317,6 +320,9 @@ func (e *Engine) RunNetworks(ctx context.Context) (map[Stage]time.Duration, erro
 	stages := []Stage{StageDetect, StageLandmarks, StagePose, StageEmbed}
 	if e.confirm != nil {
 		stages = append([]Stage{StageDetect}, stages...)
+	}
+	if e.embed.second != nil {
+		stages = append(stages, StageEmbed)
 	}
 	for i, stage := range stages {
 		start := time.Now()
