@@ -54,14 +54,14 @@ func TestSources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	requirements, err := os.ReadFile("requirements.txt")
+	requirements, err := readRequirements(".")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(requirements)) {
 		if !regexp.MustCompile(`^[a-z-]+==[0-9.]+ --hash=sha256:[0-9a-f]{64}\n$`).MatchString(
 			line) {
-			t.Errorf("requirements.txt: %q", line)
+			t.Errorf("the requirements: %q", line)
 		}
 	}
 	for _, name := range []string{"default", "default-1.0", "accurate"} {

@@ -154,11 +154,25 @@ func downloadNPM(ctx context.Context, folder, temporary string) (string, error) 
 	return filepath.Join(temporary, "node_modules"), nil
 }
 
+// readRequirements reads the pinned Python packages: those of the default pack, which releases have,
+// and those of the other packs.
+func readRequirements(folder string) ([]byte, error) {
+	var all []byte
+	for _, name := range []string{"requirements.txt", "requirements-packs.txt"} {
+		some, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
 // downloadPyPI downloads the wheels that the folder's requirements name, without what they depend
 // on, and returns their paths by package. Nothing of them is run.
 func downloadPyPI(ctx context.Context, folder, temporary string,
 	names []string) (map[string]string, error) {
-	requirements, err := os.ReadFile(filepath.Join(folder, "requirements.txt"))
+	requirements, err := readRequirements(folder)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +186,7 @@ func downloadPyPI(ctx context.Context, folder, temporary string,
 			}
 		}
 		if line == nil {
-			return nil, fmt.Errorf("requirements.txt does not name %s", name)
+			return nil, fmt.Errorf("the requirements do not name %s", name)
 		}
 		dir := filepath.Join(temporary, fmt.Sprint("wheel-", i))
 		list := filepath.Join(temporary, fmt.Sprintf("requirements-%d.txt", i))
