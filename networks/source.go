@@ -154,8 +154,8 @@ func downloadNPM(ctx context.Context, folder, temporary string) (string, error) 
 	return filepath.Join(temporary, "node_modules"), nil
 }
 
-// readRequirements reads the pinned Python packages: those of the default pack, which releases have,
-// and those of the other packs.
+// readRequirements reads the pinned Python packages: those of the default pack, which releases
+// have, and those of the other packs.
 func readRequirements(folder string) ([]byte, error) {
 	var all []byte
 	for _, name := range []string{"requirements.txt", "requirements-packs.txt"} {

@@ -156,11 +156,11 @@ func together(detected float32, confirmed sight) float32 {
 // turns are the turns in which a box can have a face that is not upright, in quarters of a full
 // turn, the likeliest first. Faces that lie on their side are detected in the turned view of the
 // whole picture, and there is none of a tile.
-func (f box) turns() []int {
+func (b box) turns() []int {
 	switch {
-	case f.lying:
+	case b.lying:
 		return []int{3, 1}
-	case f.tile:
+	case b.tile:
 		return []int{1, 2, 3}
 	}
 	return []int{2}
