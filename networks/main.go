@@ -6,7 +6,7 @@
 //
 // It is run from the project's root: go run ./networks. With -from DIR the networks are first
 // looked for in a folder, by their SHA-256, whatever their names. With -pack NAME the pack of
-// packs/NAME is installed.
+// packs/NAME is installed; what it has in common with the default pack is copied from there.
 //
 // With -ffmpeg it installs the program FFmpeg into lib/ffmpeg instead: it is no part of a release,
 // and is run as a program of its own.
@@ -71,8 +71,11 @@ func run(ctx context.Context, root, name, from string) error {
 	if err != nil {
 		return err
 	}
-	if len(missing) > 0 && from != "" {
-		if _, err := packs.Fetch(name, os.DirFS(from)); err != nil {
+	for _, folder := range []string{from, inCommon(packs, name)} {
+		if len(missing) == 0 || folder == "" {
+			continue
+		}
+		if _, err := packs.Fetch(name, os.DirFS(folder)); err != nil {
 			return err
 		}
 		if missing, err = packs.Missing(name); err != nil {
@@ -83,6 +86,16 @@ func run(ctx context.Context, root, name, from string) error {
 		return nil
 	}
 	return install(ctx, filepath.Join(root, "networks"), packs.Folder(name), missing, library)
+}
+
+// inCommon returns the folder of the default pack, if that is installed and is another one: packs
+// have networks in common with it.
+func inCommon(packs pack.Library, name string) string {
+	folder := packs.Folder(pack.DefaultName)
+	if _, err := os.Stat(folder); err != nil || name == pack.DefaultName {
+		return ""
+	}
+	return folder
 }
 
 // firstPack is the pack that was the default one before face model version 2.0.

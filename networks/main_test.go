@@ -61,7 +61,7 @@ func TestSources(t *testing.T) {
 	for line := range strings.Lines(string(requirements)) {
 		if !regexp.MustCompile(`^[a-z-]+==[0-9.]+ --hash=sha256:[0-9a-f]{64}\n$`).MatchString(
 			line) {
-			t.Errorf("requirements.txt: %q", line)
+			t.Errorf("the requirements: %q", line)
 		}
 	}
 	for _, name := range []string{"default", "default-1.0"} {

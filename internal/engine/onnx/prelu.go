@@ -19,7 +19,11 @@ import (
 // channel with one weight: they keep the order, and the library fuses the ReLU into the first and
 // the sum into the second. Results above 0 are the same, bit for bit.
 //
-// A network without such a PReLU is returned as it is.
+// Initializers that are inputs of the graph, too, as older exporters write them, are no inputs any
+// more: a caller could replace them, so that the library folds no constants, fuses no normalisation
+// into a convolution and keeps the weights in another order than its fast kernels read.
+//
+// A network with neither is returned as it is.
 func rewritePReLU(model []byte) ([]byte, error) {
 	fields, err := parse(model)
 	if err != nil {
@@ -29,6 +33,10 @@ func rewritePReLU(model []byte) ([]byte, error) {
 	var parts [][]byte
 	rewritten := false
 	for _, f := range fields {
+		if f.number == modelFormat && f.varint < formatOfConstants {
+			parts = append(parts, appendInt(nil, modelFormat, formatOfConstants))
+			continue
+		}
 		if f.number != modelGraph {
 			parts = append(parts, f.whole)
 			continue
@@ -69,6 +77,16 @@ func rewriteGraph(graph []byte) (parts [][]byte, changed bool, err error) {
 	}
 	for i, f := range fields {
 		part := f.whole
+		if f.number == graphInput {
+			name, err := valueNameOf(f.data)
+			if err != nil {
+				return nil, false, fmt.Errorf("input: %w", err)
+			}
+			if _, ok := known.tensors[name]; ok {
+				changed = true
+				continue
+			}
+		}
 		if f.number == graphNode {
 			n, err := parseNode(f.data)
 			if err != nil {

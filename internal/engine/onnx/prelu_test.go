@@ -47,7 +47,7 @@ func preluNetwork(channels int64, shape []int64, slopes []float32, change func(*
 	graph = appendNode(graph, "Conv", "x", []string{"input", "kernel"})
 	graph = appendNode(graph, prelu.operator, prelu.outputs[0], prelu.inputs)
 	graph = appendBytes(graph, 2, "test")
-	graph = appendValue(graph, 11, "input", []int64{1, 3, 12, 12})
+	graph = appendValue(graph, graphInput, "input", []int64{1, 3, 12, 12})
 	graph = appendValue(graph, 12, "x", []int64{1, channels, 10, 10})
 	graph = appendValue(graph, 12, "y", []int64{1, channels, 10, 10})
 	model := appendInt(nil, 1, 7)                        // version of the format
@@ -129,6 +129,73 @@ func TestRewrittenPReLU(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An initializer that is an input as well becomes a constant, and the results stay the same.
+func TestInitializersAreNoInputs(t *testing.T) {
+	slopes := []float32{0.1, 0.2, 0.3}
+	model := preluNetwork(3, []int64{3, 1, 1}, slopes, nil)
+	top, err := parse(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	graph := slices.Clone(top[len(top)-1].data)
+	graph = appendValue(graph, graphInput, "kernel", []int64{3, 3, 3, 3})
+	graph = appendValue(graph, graphInput, "slopes", []int64{3, 1, 1})
+	older := appendInt(nil, 1, 3) // the format that needed them
+	older = appendBytes(older, 8, appendInt(nil, 2, 11))
+	older = appendBytes(older, modelGraph, graph)
+
+	rewritten, err := rewritePReLU(older)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := inputs(t, rewritten); !slices.Equal(got, []string{"input"}) {
+		t.Errorf("the inputs are %v, want the first alone", got)
+	}
+	if got := inputs(t, older); len(got) != 3 {
+		t.Fatalf("the inputs were %v, want three", got)
+	}
+	r := OpenInstalled(t, 1)
+	var results [2][]float32
+	for i, model := range [][]byte{model, older} {
+		s, err := r.NewSession(model, "input", nil, []string{"y"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		err = s.Run(t.Context(), Noise(3),
+			func(outputs [][]float32) { results[i] = slices.Clone(outputs[0]) })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.Equal(results[0], results[1]) {
+		t.Error("the results differ")
+	}
+}
+
+// inputs returns the names of a network's inputs.
+func inputs(t *testing.T, model []byte) (names []string) {
+	t.Helper()
+	top, err := parse(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	graph, err := parse(top[len(top)-1].data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range graph {
+		if f.number == graphInput {
+			name, err := valueNameOf(f.data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // Only a PReLU of a convolution's channels with known slopes is replaced.

@@ -11,10 +11,17 @@ import (
 // Numbers of fields in the messages of an ONNX file, and some of their values: onnx.proto of
 // https://github.com/onnx/onnx.
 const (
-	modelGraph = 7
+	modelFormat = 1
+	modelGraph  = 7
+
+	// the first format in which an initializer need not be an input
+	formatOfConstants = 4
 
 	graphNode        = 1
 	graphInitializer = 5
+	graphInput       = 11
+
+	valueName = 1
 
 	nodeInput     = 1
 	nodeOutput    = 2
@@ -197,4 +204,15 @@ func (t tensor) floats(n int64) []float32 {
 		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(t.raw[4*i:]))
 	}
 	return values
+}
+
+// valueNameOf returns the name of a description of an input or output.
+func valueNameOf(data []byte) (name string, err error) {
+	fields, err := parse(data)
+	for _, f := range fields {
+		if f.number == valueName {
+			name = string(f.data)
+		}
+	}
+	return name, err
 }

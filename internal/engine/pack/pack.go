@@ -49,6 +49,13 @@ type Pack struct {
 	Pose     Network `json:"pose"`
 	Embed    Network `json:"embed"`
 
+	// EmbedSecond is a second embedding network, which sees the same crop. A vector is then that of
+	// Embed and that of EmbedSecond, one behind the other, scaled so that the cosine of two vectors
+	// is the mean of the networks' cosines, in which EmbedSecond has the weight EmbedSecondWeight,
+	// between 0 and 1. It may be left out.
+	EmbedSecond       *Network `json:"embedSecond,omitempty"`
+	EmbedSecondWeight float32  `json:"embedSecondWeight,omitempty"`
+
 	// Attributes has the networks of the facial attributes. An attribute without a network is not
 	// detected.
 	Attributes Attributes `json:"attributes,omitzero"`
@@ -191,15 +198,16 @@ var ErrAltered = errors.New(
 // Networks returns the networks that the pack has, by role.
 func (p *Pack) Networks() map[string]*Network {
 	networks := map[string]*Network{
-		"detect":     &p.Detect,
-		"confirm":    p.Confirm,
-		"landmark":   &p.Landmark,
-		"pose":       &p.Pose,
-		"embed":      &p.Embed,
-		"age":        p.Attributes.Age,
-		"gender":     p.Attributes.Gender,
-		"expression": p.Attributes.Expression,
-		"eyes":       p.Attributes.Eyes,
+		"detect":      &p.Detect,
+		"confirm":     p.Confirm,
+		"landmark":    &p.Landmark,
+		"pose":        &p.Pose,
+		"embed":       &p.Embed,
+		"embedSecond": p.EmbedSecond,
+		"age":         p.Attributes.Age,
+		"gender":      p.Attributes.Gender,
+		"expression":  p.Attributes.Expression,
+		"eyes":        p.Attributes.Eyes,
 	}
 	maps.DeleteFunc(networks, func(_ string, n *Network) bool { return n == nil })
 	return networks

@@ -43,6 +43,11 @@ func (p *Pack) Validate() error {
 			fault("%s: %w", role, err)
 		}
 	}
+	if w := p.EmbedSecondWeight; p.EmbedSecond != nil && !(w > 0 && w < 1) {
+		fault("embedSecondWeight is %v, not between 0 and 1", w)
+	} else if p.EmbedSecond == nil && w != 0 {
+		fault("embedSecondWeight is %v, and there is no second network", w)
+	}
 	if a := p.Attributes; a.Age != nil {
 		if !(a.AgeSpan > 0 && a.AgeSpan <= 200) {
 			fault("attributes: ageSpan is %v, not above 0 and at most 200", a.AgeSpan)

@@ -71,7 +71,7 @@ func TestDetectorReads(t *testing.T) {
 		-0.1, 0.2, 0.3, 1.1, // over the edges
 	}
 	d := &detector{decode: ultraFace, score: 0.6, overlap: 0.4}
-	got := d.read([][]float32{scores, corners}, rect{0, 0, 1000, 500})
+	got := d.read([][]float32{scores, corners}, &view{rect: rect{0, 0, 1000, 500}})
 	if len(got) != 2 {
 		t.Fatalf("read %v, want two boxes", got)
 	}

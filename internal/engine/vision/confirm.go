@@ -1,6 +1,7 @@
 package vision
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -16,8 +17,8 @@ const (
 	// that it confirms.
 	agree = 0.3
 
-	// sure is the confirmer's score from which on an upright face is not tried turned.
-	sure = 0.98
+	// sure is the confirmer's score from which on a face is not tried in other turns.
+	sure = 0.99
 
 	// hearsay is the power at which the odds of the detector's score count beside those of the
 	// confirmer's.
@@ -72,30 +73,63 @@ type sight struct {
 func (c *confirmer) confirm(ctx context.Context, p *picture, found []box) ([]box, error) {
 	found = found[:min(len(found), maxCandidates)]
 	seen := make([]sight, len(found))
-	err := each(ctx, len(found), c.cores, func(ctx context.Context, i int) (err error) {
-		seen[i], err = c.best(ctx, p, found[i].rect)
-		seen[i].score = together(found[i].score, seen[i])
-		return err
-	})
+	look := func(wanted func(i int) bool, turns func(f box) []int) error {
+		return each(ctx, len(found), c.cores, func(ctx context.Context, i int) error {
+			if !wanted(i) {
+				return nil
+			}
+			s, err := c.best(ctx, p, found[i], turns(found[i]))
+			if s.odds() > seen[i].odds() {
+				seen[i] = s
+			}
+			return err
+		})
+	}
+	// Most faces are upright, and are seen so at the first look.
+	err := look(func(i int) bool { return !found[i].lying }, func(box) []int { return []int{0} })
 	if err != nil {
 		return nil, err
 	}
-	var faces []box
+	var upright []rect
 	for i, s := range seen {
-		again := slices.IndexFunc(seen, func(o sight) bool {
-			return o.score > s.score && intersectionOverUnion(o.rect, s.rect) > c.overlap
-		})
-		if !(s.score >= c.score && again < 0) {
-			continue
+		if s.score >= sure {
+			upright = append(upright, found[i].rect)
 		}
-		f := box{found[i].rect, confidence(c.curve, s.score), s.quarters}
+	}
+	err = look(func(i int) bool {
+		return seen[i].score < sure && !(found[i].lying && c.overlaps(found[i].rect, upright))
+	}, box.turns)
+	if err != nil {
+		return nil, err
+	}
+	order := make([]int, len(seen))
+	for i := range seen {
+		order[i] = i
+		seen[i].score = together(found[i].score, seen[i])
+	}
+	slices.SortStableFunc(order, func(i, j int) int {
+		return cmp.Compare(seen[j].score, seen[i].score)
+	})
+	var faces []box
+	var places, sights []rect
+	for _, i := range order {
+		s := seen[i]
+		f := box{rect: found[i].rect, score: confidence(c.curve, s.score), quarters: s.quarters}
 		if f.quarters != 0 {
 			f.rect = s.rect // the detector knows the shape of upright faces alone
 		}
-		faces = append(faces, f)
+		if s.score >= c.score && !c.overlaps(s.rect, sights) && !c.overlaps(f.rect, places) {
+			faces, places, sights = append(faces, f), append(places, f.rect), append(sights, s.rect)
+		}
 	}
 	slices.SortStableFunc(faces, bySize)
 	return faces, nil
+}
+
+// overlaps reports whether a rectangle is the place of a face that one of others is the place of.
+func (c *confirmer) overlaps(r rect, others []rect) bool {
+	return slices.ContainsFunc(others,
+		func(o rect) bool { return intersectionOverUnion(o, r) > c.overlap })
 }
 
 // odds of what a score says.
@@ -119,10 +153,23 @@ func together(detected float32, confirmed sight) float32 {
 	return float32(o / (1 + o))
 }
 
-// best is the face that the network sees best where f lies, upright or turned.
-func (c *confirmer) best(ctx context.Context, p *picture, f rect) (sight, error) {
+// turns are the turns in which a box can have a face that is not upright, in quarters of a full
+// turn, the likeliest first. Faces that lie on their side are detected in the turned view of the
+// whole picture, and there is none of a tile.
+func (b box) turns() []int {
+	switch {
+	case b.lying:
+		return []int{3, 1}
+	case b.tile:
+		return []int{1, 2, 3}
+	}
+	return []int{2}
+}
+
+// best is the face that the network sees best where f lies in one of the turns.
+func (c *confirmer) best(ctx context.Context, p *picture, f box, turns []int) (sight, error) {
 	var best sight
-	for quarters := range len(quarterTurns) {
+	for _, quarters := range turns {
 		s, err := c.look(ctx, p, f, quarters)
 		if err != nil {
 			return sight{}, err
@@ -130,7 +177,7 @@ func (c *confirmer) best(ctx context.Context, p *picture, f rect) (sight, error)
 		if s.odds() > best.odds() {
 			best = s
 		}
-		if quarters == 0 && best.score >= sure {
+		if f.lying && best.score >= sure {
 			break
 		}
 	}
@@ -139,9 +186,12 @@ func (c *confirmer) best(ctx context.Context, p *picture, f rect) (sight, error)
 
 // look is the face that the network sees where f lies and best fits f by its score times their
 // intersection over union, of those that are turned so: beside f there may be another face.
-func (c *confirmer) look(ctx context.Context, p *picture, f rect, quarters int) (sight, error) {
-	part := c.around(f)
-	toPicture := c.turned(part, quarters)
+func (c *confirmer) look(ctx context.Context, p *picture, f box, quarters int) (sight, error) {
+	shape := f.rect
+	if f.lying {
+		shape = shape.upright(1)
+	}
+	toPicture := c.turned(c.around(shape), quarters)
 	side := float64(c.input.Shape[3])
 	var best sight
 	var most float64
@@ -150,7 +200,7 @@ func (c *confirmer) look(ctx context.Context, p *picture, f rect, quarters int) 
 			ax, ay := toPicture.apply(x0*side, y0*side)
 			bx, by := toPicture.apply(x1*side, y1*side)
 			at := rect{min(ax, bx), min(ay, by), max(ax, bx), max(ay, by)}
-			common := intersectionOverUnion(at, f)
+			common := intersectionOverUnion(at, f.rect)
 			// What is not a number fails the comparison.
 			if fit := common * float64(score); common >= agree && fit > most {
 				best, most = sight{at, min(score, 1), quarters}, fit

@@ -81,6 +81,38 @@ func TestTurnedFaces(t *testing.T) {
 	}
 }
 
+// Heads that lie on their side are found nearly as often as upright ones, each once.
+func TestLFWTurned(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a minute with the race detector on")
+	}
+	e := newEngine(t, vision.Options{})
+	paths := lfwPaths(t)
+	const pictures = 75
+	for n, least := range [4]float64{0: 1, 1: 0.95, 2: 0.95, 3: 0.95} {
+		found := 0
+		for i := range pictures {
+			img := loadFile(t, paths[i*len(paths)/pictures])
+			side := img.Rect.Dx()
+			faces := detect(t, e, change(t, side, side, quarters(img, n))).Faces()
+			in := 0
+			for _, f := range faces {
+				if inside(f, 0.5, 0.5) {
+					in++
+				}
+			}
+			if in > 1 {
+				t.Errorf("%s turned by %d quarters: the face is found %d times", paths[i], n, in)
+			}
+			found += min(in, 1)
+		}
+		t.Logf("turned by %d quarters, %d of %d are found", n, found, pictures)
+		if share := float64(found) / pictures; share < least {
+			t.Errorf("turned by %d quarters, %.3f are found, want %v", n, share, least)
+		}
+	}
+}
+
 // A network that confirms sees a square.
 func TestNewRefusesConfirm(t *testing.T) {
 	newEngine(t, vision.Options{}) // skips where something is not installed

@@ -16,6 +16,12 @@ type box struct {
 	rect
 	score    float32 // the confidence, 0 to 1
 	quarters int     // of a full turn, by which the face is turned clockwise: 0 to 3
+
+	// lying says that the face was detected in the picture turned by a quarter: quarters is not
+	// known before the face is confirmed.
+	lying bool
+
+	tile bool // it was detected in a part of the picture
 }
 
 func (b box) area() float64 { return b.width() * b.height() }
@@ -27,13 +33,22 @@ type detector struct {
 	score   float32 // least
 	overlap float64 // intersection over union, most
 	curve   []pack.ScoreKnot
-	cores   int
+
+	// confirmed says that another network confirms the faces. Then those that lie on their side
+	// are detected too, and tiles without any detail are left out: with a pack of one network what
+	// is detected stays as it is.
+	confirmed bool
+	cores     int
 }
 
 const (
 	// pixels of the network's input: a box nearer to the edge of a tile may be cut there
 	edge   = 2
 	inside = 0.7 // share of the smaller of two boxes, most
+
+	// leastLying is the least score of a face in the turned view. The figure is measured, see the
+	// default pack's README: lower ones are of no face.
+	leastLying = 0.4
 )
 
 func newDetector(r *onnx.Runtime, n *pack.Network, thresholds pack.Detection) (*detector, error) {
@@ -45,35 +60,87 @@ func newDetector(r *onnx.Runtime, n *pack.Network, thresholds pack.Detection) (*
 	if err != nil {
 		return nil, err
 	}
-	return &detector{network, decode, thresholds.Score, float64(thresholds.Overlap),
-		thresholds.Confidence, r.Cores()}, nil
+	return &detector{network: network, decode: decode, score: thresholds.Score,
+		overlap: float64(thresholds.Overlap), curve: thresholds.Confidence, cores: r.Cores()}, nil
 }
 
 // find returns the faces, the largest box first, and of equal ones the higher score first. Boxes
 // are not clipped at the picture's edges. A large picture is detected in several views, in
-// parallel.
+// parallel. Behind them are the faces that lie on their side, detected in the whole picture turned
+// by a quarter: one turn in one direction is enough, since the network detects faces that stand on
+// their head nearly as well as upright ones.
 func (d *detector) find(ctx context.Context, p *picture) ([]box, error) {
 	width, height := p.size()
 	inputWidth, inputHeight := float64(d.input.Shape[3]), float64(d.input.Shape[2])
-	views := views(float64(width), float64(height), inputWidth, inputHeight)
+	all := views(float64(width), float64(height), inputWidth, inputHeight)
+	if !d.confirmed {
+		found, err := d.see(ctx, p, all)
+		if err != nil {
+			return nil, err
+		}
+		return d.faces(found), nil
+	}
+	// The whole is seen first, since it says what of the finest tiles is worth a look.
+	finest := all[len(all)-1].level
+	coarse := len(all)
+	if finest > 0 {
+		coarse = slices.IndexFunc(all, func(v view) bool { return v.level == finest })
+	}
+	tiles := all[coarse:]
+	lying := view{rect: all[0].rect, turned: true}
+	found, err := d.see(ctx, p, append(slices.Clip(all[:coarse]), lying))
+	if err != nil {
+		return nil, err
+	}
+	found, turned := found[:coarse], found[coarse]
+	if len(tiles) > 0 {
+		t := p.texture(inputWidth / tiles[0].width())
+		for _, s := range slices.Concat(found...) {
+			if s.clear() { // join would drop what is seen inside
+				t.without(s.rect)
+			}
+		}
+		t.widen()
+		if few := t.tiles(inputWidth, inputHeight, finest); len(few) < len(tiles) {
+			tiles = few
+		}
+		more, err := d.see(ctx, p, tiles)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, more...)
+	}
+	faces := d.faces(found)
+	for _, s := range turned {
+		if s.score >= leastLying {
+			faces = append(faces, s.box)
+		}
+	}
+	return faces, nil
+}
+
+// see returns what the network detects in each view.
+func (d *detector) see(ctx context.Context, p *picture, views []view) ([][]sighting, error) {
 	found := make([][]sighting, len(views))
 	err := each(ctx, len(views), d.cores, func(ctx context.Context, i int) error {
 		v := &views[i]
-		scale := inputHeight / v.height()
-		return d.run(ctx, p, v.rect, func(outputs [][]float32) {
-			for _, b := range suppress(d.read(outputs, v.rect), d.overlap) {
+		scale := float64(d.input.Shape[2]) / v.height()
+		return d.runView(ctx, p, v, func(outputs [][]float32) {
+			for _, b := range suppress(d.read(outputs, v), d.overlap) {
 				if !v.cuts(b.rect, edge/scale) {
 					found[i] = append(found[i], sighting{b, v.level, b.height() * scale})
 				}
 			}
 		})
 	})
-	if err != nil {
-		return nil, err
-	}
+	return found, err
+}
+
+// faces returns the boxes of all views, the largest first.
+func (d *detector) faces(found [][]sighting) []box {
 	faces := join(slices.Concat(found...), d.overlap)
 	slices.SortStableFunc(faces, bySize)
-	return faces, nil
+	return faces
 }
 
 // bySize orders boxes by their area, the largest first, and among equal ones by their score.
@@ -95,7 +162,7 @@ func (d *detector) shift(width, height int) int {
 }
 
 // read returns the boxes with sufficient scores.
-func (d *detector) read(outputs [][]float32, whole rect) []box {
+func (d *detector) read(outputs [][]float32, v *view) []box {
 	var found []box
 	d.decode(outputs, d.score, func(score float32, x0, y0, x1, y1 float64) {
 		// A face can extend over the edge, but by less than the picture's size. NaN fails every
@@ -104,11 +171,10 @@ func (d *detector) read(outputs [][]float32, whole rect) []box {
 			return
 		}
 		found = append(found, box{
-			rect: rect{
-				whole.x0 + x0*whole.width(), whole.y0 + y0*whole.height(),
-				whole.x0 + x1*whole.width(), whole.y0 + y1*whole.height(),
-			},
+			rect:  v.unturned(rect{x0, y0, x1, y1}),
 			score: confidence(d.curve, min(score, 1)),
+			lying: v.turned,
+			tile:  v.level > 0,
 		})
 	})
 	return found

@@ -42,7 +42,7 @@ func TestYuNetReads(t *testing.T) {
 			float32(math.Log(64 / side)), float32(math.Log(96 / side)),
 		})
 		d := &detector{decode: decode, score: 0.5}
-		got := d.read(outputs, rect{0, 0, 1280, 640})
+		got := d.read(outputs, &view{rect: rect{0, 0, 1280, 640}})
 		if len(got) != 1 {
 			t.Fatalf("stride %d: read %v, want one box", stride, got)
 		}
@@ -59,7 +59,7 @@ func TestYuNetReads(t *testing.T) {
 					outputs[i][j] = nonsense
 				}
 			}
-			for _, b := range d.read(outputs, rect{0, 0, 640, 640}) {
+			for _, b := range d.read(outputs, &view{rect: rect{0, 0, 640, 640}}) {
 				if !(b.x0 < b.x1 && b.y0 < b.y1 && b.x0 >= -640 && b.y1 <= 1280) {
 					t.Fatalf("%v gave %+v", nonsense, b)
 				}

@@ -31,17 +31,35 @@ var template = five{{38.2946, 51.6963}, {73.5318, 51.5014}, {41.5493, 92.3655}, 
 	{56.0252, 71.7366}}
 
 // embedder computes the embedding of an aligned face.
-type embedder struct{ *network }
+type embedder struct {
+	*network
 
-func newEmbedder(r *onnx.Runtime, n *pack.Network) (*embedder, error) {
-	if n.Input.Shape != [4]int64{1, 3, cropSide, cropSide} {
-		return nil, errors.New(n.File + ": arcface needs an input of 1 x 3 x 112 x 112")
-	}
-	network, err := open(r, n, "arcface", []int64{1, 0})
+	// second is a network whose vector of the same crop is behind that of the first; nil: none.
+	// weight is that of its cosine in the one of both, 0 to 1.
+	second *network
+	weight float64
+}
+
+func newEmbedder(r *onnx.Runtime, p *pack.Pack) (*embedder, error) {
+	first, err := openEmbedding(r, &p.Embed)
 	if err != nil {
 		return nil, err
 	}
-	return &embedder{network}, nil
+	e := &embedder{network: first}
+	if p.EmbedSecond != nil {
+		e.weight = float64(p.EmbedSecondWeight)
+		if e.second, err = openEmbedding(r, p.EmbedSecond); err != nil {
+			return nil, closing(first.session, err)
+		}
+	}
+	return e, nil
+}
+
+func openEmbedding(r *onnx.Runtime, n *pack.Network) (*network, error) {
+	if n.Input.Shape != [4]int64{1, 3, cropSide, cropSide} {
+		return nil, errors.New(n.File + ": arcface needs an input of 1 x 3 x 112 x 112")
+	}
+	return open(r, n, "arcface", []int64{1, 0})
 }
 
 // uprightMap returns the map from an embedder's crop to the picture that rotates and scales the
@@ -86,8 +104,29 @@ func similarityTransform(from, to five) (affine, bool) {
 
 // vector returns the L2-normalised embedding of a crop.
 func (e *embedder) vector(ctx context.Context, f crop) ([]float32, error) {
+	first, err := e.embedding(ctx, f)
+	if err != nil || e.second == nil {
+		return first, err
+	}
+	second, err := e.second.embedding(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	// A product of two such vectors is the weighted mean of those of their parts.
+	both := make([]float32, 0, len(first)+len(second))
+	for _, x := range first {
+		both = append(both, float32(math.Sqrt(1-e.weight)*float64(x)))
+	}
+	for _, x := range second {
+		both = append(both, float32(math.Sqrt(e.weight)*float64(x)))
+	}
+	return both, nil
+}
+
+// embedding returns the network's output for a crop, L2-normalised.
+func (n *network) embedding(ctx context.Context, f crop) ([]float32, error) {
 	var vector []float32
-	err := e.runCrop(ctx, f, func(outputs [][]float32) { vector = unit(outputs[0]) })
+	err := n.runCrop(ctx, f, func(outputs [][]float32) { vector = unit(outputs[0]) })
 	if err != nil {
 		return nil, err
 	}
@@ -115,4 +154,10 @@ func unit(v []float32) []float32 {
 }
 
 // dimension returns the length of a vector.
-func (e *embedder) dimension() int { return int(e.session.OutputShapes()[0][1]) }
+func (e *embedder) dimension() int {
+	n := e.session.OutputShapes()[0][1]
+	if e.second != nil {
+		n += e.second.session.OutputShapes()[0][1]
+	}
+	return int(n)
+}

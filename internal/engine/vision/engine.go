@@ -90,10 +90,12 @@ func New(p *pack.Pack, r *onnx.Runtime, options Options) (*Engine, error) {
 		e.confirm, faults[5] = newConfirmer(r, p.Confirm, detection)
 		detection.Confidence = nil // of both scores
 	}
-	e.detect, faults[0] = newDetector(r, &p.Detect, detection)
+	if e.detect, faults[0] = newDetector(r, &p.Detect, detection); e.detect != nil {
+		e.detect.confirmed = p.Confirm != nil
+	}
 	e.landmark, faults[1] = newLandmarker(r, &p.Landmark)
 	e.pose, faults[2] = newPoser(r, &p.Pose)
-	e.embed, faults[3] = newEmbedder(r, &p.Embed)
+	e.embed, faults[3] = newEmbedder(r, p)
 	e.attributes, faults[4] = newAttributes(r, p.Attributes)
 	if err := errors.Join(faults[:]...); err != nil {
 		return nil, fmt.Errorf("preparing the model pack %s: %w", p.Name,
@@ -135,6 +137,9 @@ func (e *Engine) networks() []*network {
 	}
 	if e.embed != nil {
 		all = append(all, e.embed.network)
+		if e.embed.second != nil {
+			all = append(all, e.embed.second)
+		}
 	}
 	return append(all, e.attributes.networks()...)
 }
@@ -323,6 +328,9 @@ func (e *Engine) RunNetworks(ctx context.Context) (map[Stage]time.Duration, erro
 	stages := []Stage{StageDetect, StageLandmarks, StagePose, StageEmbed}
 	if e.confirm != nil {
 		stages = append([]Stage{StageDetect}, stages...)
+	}
+	if e.embed.second != nil {
+		stages = append(stages, StageEmbed)
 	}
 	for i, stage := range stages {
 		start := time.Now()

@@ -113,13 +113,23 @@ func (n *network) runCrop(ctx context.Context, c crop, read func(outputs [][]flo
 // run runs the network on a part of a picture.
 func (n *network) run(ctx context.Context, p *picture, part rect,
 	read func(outputs [][]float32)) error {
+	return n.runView(ctx, p, &view{rect: part}, read)
+}
+
+// runView runs the network on a view of a picture.
+func (n *network) runView(ctx context.Context, p *picture, v *view,
+	read func(outputs [][]float32)) error {
 	n.runs.Add(1)
 	return n.session.Run(ctx, func(input []float32) {
 		channels := 3
 		if n.input.Color == pack.Grey {
 			channels = 1
 		}
-		p.crop(input, int(n.input.Shape[3]), int(n.input.Shape[2]), channels, part)
+		crop := p.crop
+		if v.turned {
+			crop = p.cropTurned
+		}
+		crop(input, int(n.input.Shape[3]), int(n.input.Shape[2]), channels, v.rect)
 		n.normalise(input)
 	}, read)
 }

@@ -32,6 +32,11 @@ func TestNewRefuses(t *testing.T) {
 			"vector"},
 		"another input size": {func(p *pack.Pack) { p.Landmark.Input.Shape[2] = 65 },
 			"input's shape"},
+		"another second crop": {func(p *pack.Pack) {
+			second := p.Embed
+			second.Input.Shape[2] = 96
+			p.EmbedSecond = &second
+		}, "112"},
 		"another crop": {func(p *pack.Pack) { p.Embed.Input.Shape[2] = 96 }, "112"},
 		"another network": {func(p *pack.Pack) { p.Landmark.Model = p.Embed.Model },
 			"input's shape"},

@@ -15,6 +15,12 @@ func (o orientation) flipX() bool { return o == 2 || o == 3 || o == 7 || o == 8 
 
 func (o orientation) flipY() bool { return o == 3 || o == 4 || o == 6 || o == 7 }
 
+// clockwise returns the orientation of the stored picture whose upright one is that of o, turned by
+// a quarter of a full turn clockwise.
+func (o orientation) clockwise() orientation {
+	return [...]orientation{1: 6, 6: 3, 3: 8, 8: 1, 2: 7, 7: 4, 4: 5, 5: 2}[o]
+}
+
 // affine is the map x' = a x + b y + c, y' = d x + e y + f.
 type affine struct{ a, b, c, d, e, f float64 }
 

@@ -21,10 +21,21 @@ type scratch struct {
 // of red, green and blue, or one of luma, values 0 to 255, row after row. Pixels outside of the
 // picture are black. Shrinking averages: the filter is a triangle as wide as two values.
 func (p *picture) crop(out []float32, width, height, channels int, part rect) {
+	p.cropAs(p.orientation, out, width, height, channels, part)
+}
+
+// cropTurned is crop with the part turned by a quarter of a full turn clockwise.
+func (p *picture) cropTurned(out []float32, width, height, channels int, part rect) {
+	p.cropAs(p.orientation.clockwise(), out, width, height, channels, part)
+}
+
+// cropAs is crop of a part of the upright picture whose values are in the order of an orientation
+// of the stored picture: that of the picture, or of it turned.
+func (p *picture) cropAs(o orientation, out []float32, width, height, channels int, part rect) {
 	n := width * height
 	if channels == 1 && p.model == modelRGB {
 		rgb := make([]float32, 3*n)
-		p.crop(rgb, width, height, 3, part)
+		p.cropAs(o, rgb, width, height, 3, part)
 		for i := range out[:n] {
 			out[i] = luma(rgb[i], rgb[n+i], rgb[2*n+i])
 		}
@@ -38,7 +49,7 @@ func (p *picture) crop(out []float32, width, height, channels int, part rect) {
 	bx, by := toStored.apply(part.x1, part.y1)
 	stored := rect{min(ax, bx), min(ay, by), max(ax, bx), max(ay, by)}
 	storedWidth, storedHeight := width, height
-	if p.orientation.swap() {
+	if o.swap() {
 		storedWidth, storedHeight = height, width
 	}
 	// Both directions are halved equally often: as often as the one that shrinks less allows.
@@ -48,8 +59,8 @@ func (p *picture) crop(out []float32, width, height, channels int, part rect) {
 	for i := range min(channels, p.model.channels()) {
 		plane := out[i*n:][:n]
 		p.scratch.resize(plane, &planes[i], stored, storedWidth, storedHeight, border[i])
-		if p.orientation != upright {
-			p.scratch.turn(plane, p.orientation, storedWidth, storedHeight)
+		if o != upright {
+			p.scratch.turn(plane, o, storedWidth, storedHeight)
 		}
 	}
 	if channels == 3 {

@@ -89,6 +89,41 @@ func TestOrientationsShowTheSame(t *testing.T) {
 	}
 }
 
+// A crop that is turned by a quarter has the values of the crop as it is, in the turned order, and
+// the view of it knows where they come from.
+func TestTurnedCrop(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	p := noisy(r, modelYCbCr, 96, 64, 1, 1)
+	part := rect{10.25, -7.5, 61, 90.125}
+	const width, height = 40, 30
+	want := make([]float32, 3*width*height)
+	p.crop(want, width, height, 3, part)
+	for o := upright; o <= 8; o++ {
+		q := turned(p, o)
+		got := make([]float32, 3*width*height)
+		q.cropTurned(got, height, width, 3, part)
+		for c := range 3 {
+			for y := range height {
+				for x := range width {
+					w := want[c*width*height+y*width+x]
+					g := got[c*width*height+x*height+height-1-y]
+					if math.Abs(float64(w-g)) > 0.01 {
+						t.Fatalf("orientation %d: the value at %d, %d is %v, want %v", o, x, y, g,
+							w)
+					}
+				}
+			}
+		}
+	}
+
+	v := view{rect: rect{100, 200, 300, 600}, turned: true}
+	// The first quarter of the turned picture's rows is that of the upright one's columns, and the
+	// last of its columns that of the rows.
+	if got, want := v.unturned(rect{0.75, 0, 1, 0.25}), (rect{100, 200, 150, 300}); got != want {
+		t.Errorf("the part is %v, want %v", got, want)
+	}
+}
+
 // The orientations as EXIF defines them: the stored corner at which the upright picture's first row
 // and column begin.
 func TestOrientationCorners(t *testing.T) {

@@ -198,7 +198,7 @@ func triedFaces(ctx context.Context, e *Engine, folder string,
 		if err != nil {
 			return err
 		}
-		found, err := e.detect.find(ctx, p)
+		found, err := e.find(ctx, p)
 		if err != nil {
 			return err
 		}

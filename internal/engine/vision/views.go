@@ -32,6 +32,21 @@ type view struct {
 	rect
 	cutX0, cutY0, cutX1, cutY1 bool // the picture continues there
 	level                      int  // 0 is the whole; the higher, the finer
+
+	// turned says that the network sees the part turned by a quarter of a full turn clockwise.
+	turned bool
+}
+
+// unturned returns the part of the view whose place in the network's input is r, in ratios of the
+// input's sides.
+func (v *view) unturned(r rect) rect {
+	if v.turned {
+		r = rect{r.y0, 1 - r.x1, r.y1, 1 - r.x0}
+	}
+	return rect{
+		v.x0 + r.x0*v.width(), v.y0 + r.y0*v.height(),
+		v.x0 + r.x1*v.width(), v.y0 + r.y1*v.height(),
+	}
 }
 
 // views returns the detector's views of a picture, given its size and that of the network's input.
