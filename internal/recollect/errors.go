@@ -25,6 +25,9 @@ const (
 	CodeThrottled
 	CodeInvalidS3Object
 	CodeNotImplemented
+	CodeVideoTooLarge
+	CodeLimitExceeded
+	CodeInvalidVideo // why a job failed; no operation answers it
 )
 
 // Error is a failure that the caller may be told of. Message is the text the service itself would
