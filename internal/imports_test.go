@@ -61,6 +61,7 @@ var mayImport = map[string][]string{
 		"/internal/recollect", "/internal/sigv4"},
 	"/internal/api/exchange": {"/internal/api/authn", "/internal/recollect"},
 	"/internal/oidc":         {},
+	"/internal/notify":       {},
 	"/internal/api/sts": {"/internal/api/authn", "/internal/api/clientaddr",
 		"/internal/api/exchange", "/internal/api/rekognition", "/internal/iam", "/internal/oidc",
 		"/internal/sigv4"},
