@@ -77,7 +77,8 @@ var mayImport = map[string][]string{
 	"/conformance/cluster":       {}, // tests of real servers, from outside
 	// The only one that joins stores, indexes, engines and the APIs.
 	"/internal/server": {"/internal/cluster", "/internal/face", "/internal/recollect",
-		"/internal/iam", "/internal/metrics", "/internal/transfer", "/internal/api/admin",
+		"/internal/iam", "/internal/job", "/internal/notify", "/internal/videoface",
+		"/internal/metrics", "/internal/transfer", "/internal/api/admin",
 		"/internal/api/clientaddr", "/internal/api/console", "/internal/api/rekognition",
 		"/internal/api/sts", "/internal/oidc", "/internal/engine/onnx", "/internal/engine/pack",
 		"/internal/engine/reference", "/internal/engine/vision", "/internal/index/exact",

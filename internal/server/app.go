@@ -113,8 +113,14 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	//nolint:contextcheck // jobs end with the queue
+	videos, err := a.openVideos(store, service)
+	if err != nil {
+		return err
+	}
 	api := rekognition.New(rekognition.Config{
 		Service:     service,
+		Videos:      videos,
 		Identities:  identities,
 		Clients:     a.cfg.Clients,
 		Images:      images,

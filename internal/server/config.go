@@ -6,6 +6,8 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/clientaddr"
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/face"
+	"github.com/recollect-dev/recollect/internal/notify"
+	"github.com/recollect-dev/recollect/internal/videoface"
 )
 
 // Config is the configuration of a server.
@@ -46,6 +48,14 @@ type Config struct {
 	Quotas      face.Limits
 	MaxRequests int // at one moment; 0: the default
 	MaxPictures int // as MaxRequests, for requests that run networks
+
+	Jobs         int              // that are run at one moment; 0: one for each 4 cores
+	JobRetention time.Duration    // how long a finished job is kept; 0: 7 days
+	MaxJobs      int              // in progress, of an account in a region; 0: 20
+	SNS          notify.SNSConfig // without an endpoint: none
+	Webhooks     string           // file of webhooks, see [notify.LoadWebhooks]; empty: none
+
+	analyzer videoface.Analyzer // nil: the operations on faces in videos are not built
 }
 
 // The limits on the time of a shutdown.

@@ -33,13 +33,22 @@ type images struct {
 
 // OpenImages returns the source that the configuration names, or nil if it names none.
 func OpenImages(cfg S3Config) (rekognition.Images, error) {
+	source, err := openObjects(cfg)
+	if source == nil || err != nil {
+		return nil, err
+	}
+	return images{source}, nil
+}
+
+// openObjects returns the source that the configuration names, or nil if it names none.
+func openObjects(cfg S3Config) (objects, error) {
 	switch {
 	case cfg.Root != "":
 		folder, err := s3.NewFolder(cfg.Root)
 		if err != nil {
 			return nil, err
 		}
-		return images{folder}, nil
+		return folder, nil
 	case cfg.Endpoint != "":
 		client, err := s3.NewClient(s3.Config{
 			Endpoint:        cfg.Endpoint,
@@ -51,7 +60,7 @@ func OpenImages(cfg S3Config) (rekognition.Images, error) {
 		if err != nil {
 			return nil, err
 		}
-		return images{client}, nil
+		return client, nil
 	default:
 		return nil, nil
 	}
