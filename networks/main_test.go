@@ -166,3 +166,20 @@ func TestKeepFirst(t *testing.T) {
 		t.Errorf("kept %+v, %v", kept, err)
 	}
 }
+
+// FFmpeg's package is pinned by a hash, without an address, and so is each of its programs.
+func TestFFmpegIsPinned(t *testing.T) {
+	requirements, err := os.ReadFile("ffmpeg.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pinned := regexp.MustCompile(`^imageio-ffmpeg==[0-9.]+( --hash=sha256:[0-9a-f]{64})+\n$`)
+	if !pinned.Match(requirements) {
+		t.Errorf("ffmpeg.txt: %q", requirements)
+	}
+	for platform, p := range ffmpegs() {
+		if !regexp.MustCompile(`^[0-9a-f]{64}$`).MatchString(p.sha256) {
+			t.Errorf("%s: the program has no hash", platform)
+		}
+	}
+}

@@ -3,3 +3,9 @@
 .PHONY: networks
 networks:
 	@go run ./networks -from "$(FROM)"
+
+# FFmpeg, in lib/ffmpeg, from the PyPI package imageio-ffmpeg. It decodes videos, as a program of its own; nothing else needs
+# it. Does nothing if it is installed, and where the package has none for this platform.
+.PHONY: ffmpeg
+ffmpeg:
+	@go run ./networks -ffmpeg

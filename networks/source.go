@@ -154,11 +154,11 @@ func downloadNPM(ctx context.Context, folder, temporary string) (string, error) 
 	return filepath.Join(temporary, "node_modules"), nil
 }
 
-// downloadPyPI downloads the wheels that the folder's requirements name, without what they depend
-// on, and returns their paths by package. Nothing of them is run.
-func downloadPyPI(ctx context.Context, folder, temporary string,
+// downloadPyPI downloads the wheels that a file of requirements names, without what they depend on,
+// and returns their paths by package. Nothing of them is run.
+func downloadPyPI(ctx context.Context, file, temporary string,
 	names []string) (map[string]string, error) {
-	requirements, err := os.ReadFile(filepath.Join(folder, "requirements.txt"))
+	requirements, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
@@ -172,14 +172,14 @@ func downloadPyPI(ctx context.Context, folder, temporary string,
 			}
 		}
 		if line == nil {
-			return nil, fmt.Errorf("requirements.txt does not name %s", name)
+			return nil, fmt.Errorf("%s does not name %s", filepath.Base(file), name)
 		}
 		dir := filepath.Join(temporary, fmt.Sprint("wheel-", i))
 		list := filepath.Join(temporary, fmt.Sprintf("requirements-%d.txt", i))
 		if err := os.WriteFile(list, line, 0o600); err != nil {
 			return nil, err
 		}
-		//nolint:gosec // G204: the list is a line of requirements.txt
+		//nolint:gosec // G204: the list is a line of the file
 		pip := exec.CommandContext(ctx, "python3", "-m", "pip", "download", "--quiet",
 			"--disable-pip-version-check", "--no-deps", "--only-binary", ":all:",
 			"--require-hashes", "--requirement", list, "--dest", dir)

@@ -28,6 +28,10 @@ type cores struct {
 	free    int
 	waiting list.List   // of *turn; empty while free is above 0
 	callers map[any]int // number of runs of each that are executing or waiting
+
+	later   list.List // of *turn: runs in the background that wait
+	behind  int       // runs in the background that are executing
+	awaited time.Time // the last time at which a run came that somebody waits for
 	// the last time at which a run got fewer cores than it could have used, because of another
 	// caller
 	crowded time.Time
@@ -37,7 +41,19 @@ type cores struct {
 // its runs a caller does other work, which takes a millisecond for a small picture.
 const calm = 10 * time.Millisecond
 
+// quiet is the time without runs that somebody waits for after which those in the background get
+// all cores. Before, they get half of them: a request that comes then finds a core.
+const quiet = 100 * time.Millisecond
+
 type callerKey struct{}
+
+type backgroundKey struct{}
+
+// Background returns a context whose runs wait behind all others and have one core each: nobody
+// waits for a single one of them. They do not count as a caller.
+func Background(ctx context.Context) context.Context {
+	return context.WithValue(ctx, backgroundKey{}, true)
+}
 
 // OneCaller returns a context whose runs count as those of one caller. Without it each run counts
 // as a caller.
@@ -47,10 +63,11 @@ func OneCaller(ctx context.Context) context.Context {
 
 // turn is a waiting run.
 type turn struct {
-	run   func(spread bool) error
-	begun bool // under cores.mu
-	err   error
-	done  chan struct{} // closed once err is set
+	run    func(spread bool) error
+	behind bool // in the background
+	begun  bool // under cores.mu
+	err    error
+	done   chan struct{} // closed once err is set
 }
 
 func newCores(n, spread int) *cores {
@@ -61,11 +78,15 @@ func newCores(n, spread int) *cores {
 // ctx ends while the call waits, run is not called; once run has begun, runWhenFree waits for it. A
 // panic of a run that waited becomes an error: the goroutine that executes it is another caller's.
 func (c *cores) runWhenFree(ctx context.Context, run func(spread bool) error) error {
+	if ctx.Value(backgroundKey{}) != nil {
+		return c.runBehind(ctx, run)
+	}
 	caller := ctx.Value(callerKey{})
 	if caller == nil {
 		caller = new(byte)
 	}
 	c.mu.Lock()
+	c.awaited = time.Now()
 	c.callers[caller]++
 	defer c.leave(caller)
 	if c.free < c.spread && len(c.callers) > 1 {
@@ -74,11 +95,38 @@ func (c *cores) runWhenFree(ctx context.Context, run func(spread bool) error) er
 	if c.free > 0 {
 		n := c.reserve()
 		c.mu.Unlock()
-		defer c.release(n)
+		defer c.release(n, false)
 		return run(n > 1)
 	}
-	t := &turn{run: run, done: make(chan struct{})}
-	place := c.waiting.PushBack(t)
+	return c.wait(ctx, &c.waiting, &turn{run: run, done: make(chan struct{})})
+}
+
+// runBehind is runWhenFree for a run in the background.
+func (c *cores) runBehind(ctx context.Context, run func(spread bool) error) error {
+	c.mu.Lock()
+	if c.mayRunBehind() {
+		c.free--
+		c.behind++
+		c.mu.Unlock()
+		defer c.release(1, true)
+		return run(false)
+	}
+	return c.wait(ctx, &c.later, &turn{run: run, behind: true, done: make(chan struct{})})
+}
+
+// mayRunBehind tells whether there is a core for a run in the background. mu must be held.
+func (c *cores) mayRunBehind() bool {
+	most := c.all
+	if time.Since(c.awaited) < quiet {
+		most = max(1, c.all/2)
+	}
+	return c.free > 0 && c.waiting.Len() == 0 && c.behind < most
+}
+
+// wait puts a turn into a queue and waits until it was executed or ctx ends before it begins. mu
+// must be held, and is not afterwards.
+func (c *cores) wait(ctx context.Context, queue *list.List, t *turn) error {
+	place := queue.PushBack(t)
 	c.mu.Unlock()
 	select {
 	case <-t.done:
@@ -88,7 +136,7 @@ func (c *cores) runWhenFree(ctx context.Context, run func(spread bool) error) er
 	c.mu.Lock()
 	begun := t.begun
 	if !begun {
-		c.waiting.Remove(place)
+		queue.Remove(place)
 	}
 	c.mu.Unlock()
 	if !begun {
@@ -118,8 +166,8 @@ func (c *cores) reserve() int {
 }
 
 // release returns the cores of a run. The run that has waited longest gets them.
-func (c *cores) release(n int) {
-	if t, n := c.releaseAndDequeue(n); t != nil {
+func (c *cores) release(n int, behind bool) {
+	if t, n := c.releaseAndDequeue(n, behind); t != nil {
 		go c.runQueued(t, n)
 	}
 }
@@ -129,33 +177,46 @@ func (c *cores) runQueued(t *turn, n int) {
 	for t != nil {
 		t.err = t.runRecovering(n > 1)
 		close(t.done)
-		t, n = c.releaseAndDequeue(n)
+		t, n = c.releaseAndDequeue(n, t.behind)
 	}
 }
 
 // releaseAndDequeue returns n cores. It returns the next waiting run with cores for it, or nil.
 // Further waiting runs for which there are cores begin in goroutines of their own.
-func (c *cores) releaseAndDequeue(n int) (*turn, int) {
+func (c *cores) releaseAndDequeue(n int, behind bool) (*turn, int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.free += n
+	if behind {
+		c.behind--
+	}
 	first, n := c.dequeue()
-	for c.free > 0 && c.waiting.Len() > 0 {
-		go c.runQueued(c.dequeue())
+	for {
+		t, n := c.dequeue()
+		if t == nil {
+			break
+		}
+		go c.runQueued(t, n)
 	}
 	return first, n
 }
 
-// dequeue removes the run that has waited longest, and reserves cores for it. It returns nil if
-// none waits. mu must be held.
+// dequeue removes the run that has waited longest, and reserves cores for it; runs in the
+// background come last. It returns nil if none waits that may begin. mu must be held.
 func (c *cores) dequeue() (*turn, int) {
-	place := c.waiting.Front()
-	if place == nil {
-		return nil, 0
+	if place := c.waiting.Front(); place != nil && c.free > 0 {
+		t := c.waiting.Remove(place).(*turn)
+		t.begun = true
+		return t, c.reserve()
 	}
-	t := c.waiting.Remove(place).(*turn)
-	t.begun = true
-	return t, c.reserve()
+	if place := c.later.Front(); place != nil && c.mayRunBehind() {
+		t := c.later.Remove(place).(*turn)
+		t.begun = true
+		c.free--
+		c.behind++
+		return t, 1
+	}
+	return nil, 0
 }
 
 // runRecovering executes the run. A panic of it becomes an error.

@@ -41,7 +41,11 @@ func TestCoresAreNotExceeded(t *testing.T) {
 					for range calls {
 						// so that they overlap sometimes
 						time.Sleep(rand.N(calm / 100))
-						err := c.runWhenFree(t.Context(), func(several bool) error {
+						ctx := t.Context()
+						if rand.N(4) == 0 {
+							ctx = Background(ctx)
+						}
+						err := c.runWhenFree(ctx, func(several bool) error {
 							mine := int64(1)
 							if several {
 								mine = int64(spread)
@@ -260,6 +264,99 @@ func TestCoresSurvivePanics(t *testing.T) {
 		synctest.Wait()
 		if c.free != 2 {
 			t.Errorf("%d cores of 2 are free", c.free)
+		}
+	})
+}
+
+// A run in the background waits behind all others, and has one core.
+func TestCoresBackgroundComesLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCores(1, 1)
+		release := hold(t, c)
+		var order []string
+		var wg sync.WaitGroup
+		run := func(ctx context.Context, name string) {
+			wg.Go(func() {
+				_ = c.runWhenFree(ctx, func(bool) error {
+					order = append(order, name)
+					return nil
+				})
+			})
+			synctest.Wait()
+		}
+		run(Background(t.Context()), "behind")
+		run(t.Context(), "first")
+		run(t.Context(), "second")
+		release()
+		wg.Wait()
+		if got := strings.Join(order, " "); got != "first second behind" {
+			t.Errorf("the order is %s", got)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		c := newCores(4, 4)
+		_ = c.runWhenFree(Background(t.Context()), func(spread bool) error {
+			if spread {
+				t.Error("a run in the background has several cores")
+			}
+			return nil
+		})
+		synctest.Wait()
+		if c.free != 4 || c.behind != 0 {
+			t.Errorf("afterwards %d cores of 4 are free, and %d runs are behind", c.free, c.behind)
+		}
+	})
+}
+
+// While requests come, runs in the background have half of the cores; all of them otherwise.
+func TestCoresBackgroundLeavesRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCores(4, 1)
+		time.Sleep(quiet)
+		end := make(chan struct{})
+		var running, made atomic.Int64
+		var wg sync.WaitGroup
+		for range 12 {
+			wg.Go(func() {
+				_ = c.runWhenFree(Background(t.Context()), func(bool) error {
+					running.Add(1)
+					<-end
+					running.Add(-1)
+					made.Add(1)
+					return nil
+				})
+			})
+		}
+		synctest.Wait()
+		if n := running.Load(); n != 4 {
+			t.Errorf("%d runs in the background with 4 cores", n)
+		}
+		awaited := make(chan error)
+		go func() { awaited <- c.runWhenFree(t.Context(), func(bool) error { return nil }) }()
+		synctest.Wait()
+		end <- struct{}{} // the request gets this core
+		if err := <-awaited; err != nil {
+			t.Error(err)
+		}
+		for range 3 {
+			end <- struct{}{}
+			synctest.Wait()
+		}
+		if n := running.Load(); n != 2 {
+			t.Errorf("%d runs in the background with 4 cores while requests come", n)
+		}
+		time.Sleep(quiet)
+		end <- struct{}{}
+		synctest.Wait()
+		if n := running.Load(); n != 4 {
+			t.Errorf("%d runs in the background with 4 cores after requests came", n)
+		}
+		close(end)
+		wg.Wait()
+		synctest.Wait()
+		if made.Load() != 12 || c.free != 4 || c.behind != 0 {
+			t.Errorf("%d runs were made; %d cores are free, %d runs are behind", made.Load(),
+				c.free, c.behind)
 		}
 	})
 }

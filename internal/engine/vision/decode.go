@@ -77,15 +77,23 @@ func (d *decoder) decode(ctx context.Context, data []byte) (p *picture, release 
 		return nil, nil, err
 	}
 	p.orientation = h.orientation
+	free := release
+	takeBack := d.lend(p)
+	return p, func() {
+		takeBack()
+		free()
+	}, nil
+}
+
+// lend gives a picture memory to work in, until takeBack is called: the next picture uses it then.
+func (d *decoder) lend(p *picture) (takeBack func()) {
 	if used, ok := d.scratches.Get().(*scratch); ok {
 		p.scratch = used
 	}
-	free := release
-	return p, func() {
+	return func() {
 		d.scratches.Put(p.scratch)
-		p.scratch = nil // the next picture uses it
-		free()
-	}, nil
+		p.scratch = nil
+	}
 }
 
 // within reads a picture once so much memory is free.

@@ -165,8 +165,16 @@ func (e *Engine) Detect(ctx context.Context, data []byte, want face.Attributes) 
 	}
 	defer release() // the photo keeps the faces' crops, not the picture
 	stop()
+	photo, err := e.photo(ctx, p, want)
+	if err != nil {
+		return nil, err
+	}
+	return photo, nil
+}
 
-	stop = e.clock(StageDetect)
+// photo finds and describes the faces of a picture.
+func (e *Engine) photo(ctx context.Context, p *picture, want face.Attributes) (*photo, error) {
+	stop := e.clock(StageDetect)
 	found, err := e.find(ctx, p)
 	if err != nil {
 		return nil, fmt.Errorf("detecting faces: %w", err)
@@ -332,6 +340,7 @@ type photo struct {
 	engine *Engine
 	faces  []face.FaceDetail
 	crops  []crop // of each face
+	behind bool   // nobody waits for its vectors
 }
 
 func (p *photo) Faces() []face.FaceDetail { return slices.Clone(p.faces) }
@@ -343,6 +352,9 @@ func (p *photo) Embed(ctx context.Context, faces ...int) ([][]float32, error) {
 		}
 	}
 	ctx = onnx.OneCaller(ctx)
+	if p.behind {
+		ctx = onnx.Background(ctx)
+	}
 	vectors := make([][]float32, len(faces))
 	err := each(ctx, len(faces), p.engine.cores, func(ctx context.Context, i int) (err error) {
 		defer p.engine.clock(StageEmbed)()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"github.com/recollect-dev/recollect/internal/engine/onnx"
 	"github.com/recollect-dev/recollect/internal/engine/pack"
@@ -14,6 +15,7 @@ type network struct {
 	session *onnx.Session
 	input   pack.Input
 	part    pack.Crop
+	runs    atomic.Int64
 }
 
 // open prepares a network. Its manifest must name the decoder, and each output must have the given
@@ -94,6 +96,7 @@ func (n *network) warped(p *picture, m affine) crop {
 
 // runCrop runs the network on a crop of its input's size.
 func (n *network) runCrop(ctx context.Context, c crop, read func(outputs [][]float32)) error {
+	n.runs.Add(1)
 	return n.session.Run(ctx, func(input []float32) {
 		if n.input.Color == pack.Grey {
 			red, green, blue := c.plane(0), c.plane(1), c.plane(2)
@@ -110,6 +113,7 @@ func (n *network) runCrop(ctx context.Context, c crop, read func(outputs [][]flo
 // run runs the network on a part of a picture.
 func (n *network) run(ctx context.Context, p *picture, part rect,
 	read func(outputs [][]float32)) error {
+	n.runs.Add(1)
 	return n.session.Run(ctx, func(input []float32) {
 		channels := 3
 		if n.input.Color == pack.Grey {
