@@ -79,7 +79,7 @@ var mayImport = map[string][]string{
 	"/conformance/cluster":       {}, // tests of real servers, from outside
 	// The only one that joins stores, indexes, engines and the APIs.
 	"/internal/server": {"/internal/cluster", "/internal/face", "/internal/recollect",
-		"/internal/iam", "/internal/job", "/internal/notify", "/internal/videoface",
+		"/internal/iam", "/internal/job", "/internal/notify", "/internal/video", "/internal/videoface",
 		"/internal/metrics", "/internal/transfer", "/internal/api/admin",
 		"/internal/api/clientaddr", "/internal/api/console", "/internal/api/rekognition",
 		"/internal/api/sts", "/internal/oidc", "/internal/engine/onnx", "/internal/engine/pack",
@@ -89,7 +89,8 @@ var mayImport = map[string][]string{
 	"/internal/server/certtest": {},
 	"/cmd/recollect": {"/internal/face", "/internal/recollect", "/internal/iam",
 		"/internal/transfer", "/internal/transfer/archive", "/internal/transfer/migration",
-		"/internal/client/bulk", "/internal/server", "/internal/api/admin",
+		"/internal/client/bulk", "/internal/job", "/internal/notify", "/internal/server",
+		"/internal/video", "/internal/api/admin",
 		"/internal/api/clientaddr", "/internal/api/console", "/internal/api/rekognition",
 		"/internal/api/wire", "/internal/engine/pack",
 		"/internal/engine/reference", "/internal/engine/verification", "/internal/engine/vision",

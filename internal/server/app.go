@@ -89,6 +89,7 @@ func (a *App) open(ctx context.Context) error {
 	if err := a.listen(ctx); err != nil {
 		return err
 	}
+	ffmpeg := a.tryFFmpeg(ctx)
 	faces, users, err := a.openIndexes(ctx, store)
 	if err != nil {
 		return err
@@ -114,7 +115,7 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	//nolint:contextcheck // jobs end with the queue
-	videos, err := a.openVideos(store, service)
+	videos, err := a.openVideos(store, service, engines, ffmpeg)
 	if err != nil {
 		return err
 	}

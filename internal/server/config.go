@@ -7,6 +7,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/notify"
+	"github.com/recollect-dev/recollect/internal/video"
 	"github.com/recollect-dev/recollect/internal/videoface"
 )
 
@@ -55,7 +56,10 @@ type Config struct {
 	SNS          notify.SNSConfig // without an endpoint: none
 	Webhooks     string           // file of webhooks, see [notify.LoadWebhooks]; empty: none
 
-	analyzer videoface.Analyzer // nil: the operations on faces in videos are not built
+	Sandbox video.Sandbox // that FFmpeg runs in
+	FFmpeg  string        // program that decodes videos; empty: that of video.Find
+
+	analyzer videoface.Analyzer // of tests, in place of FFmpeg and the networks
 }
 
 // The limits on the time of a shutdown.

@@ -13,6 +13,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/notify"
 	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/source/s3"
+	"github.com/recollect-dev/recollect/internal/video"
 	"github.com/recollect-dev/recollect/internal/videoface"
 )
 
@@ -20,11 +21,65 @@ import (
 // configuration says how many jobs are.
 const coresPerJob = 4
 
-// openVideos starts the queue of jobs and returns the service of faces in videos; nil if the
-// server has nothing that analyzes videos.
-func (a *App) openVideos(r *record, faces *face.Service) (*videoface.Service, error) {
-	if a.cfg.analyzer == nil {
-		return nil, nil
+// decoderThreads is how many threads FFmpeg's decoder has for a video. Networks take most of the
+// time.
+const decoderThreads = 2
+
+// noFFmpeg is what callers are told if the server has no FFmpeg that works.
+const noFFmpeg = "The server cannot analyze videos: it has no FFmpeg that works. Its log says more."
+
+// decoder is FFmpeg, or why it is not there.
+type decoder struct {
+	ffmpeg *video.FFmpeg
+	err    error
+}
+
+// tryFFmpeg opens FFmpeg while other parts are opened.
+func (a *App) tryFFmpeg(ctx context.Context) <-chan decoder {
+	opened := make(chan decoder, 1)
+	go func() {
+		var d decoder
+		var path string
+		if path, d.err = video.Find(a.cfg.FFmpeg, a.cfg.Library); d.err == nil {
+			d.ffmpeg, d.err = video.Open(ctx, a.cfg.Sandbox, path, decoderThreads)
+		}
+		opened <- d
+	}()
+	return opened
+}
+
+// openAnalyzer returns what analyzes videos, or why nothing can. That there is no FFmpeg is no
+// error, unless the configuration names one.
+func (a *App) openAnalyzer(engines []face.Engine, opened <-chan decoder) (
+	analyzer videoface.Analyzer, unavailable string, err error) {
+	if a.cfg.analyzer != nil {
+		return a.cfg.analyzer, "", nil
+	}
+	d := <-opened
+	if d.err != nil {
+		if a.cfg.FFmpeg != "" {
+			return nil, "", fmt.Errorf("open FFmpeg: %w", d.err)
+		}
+		a.log.Warn("stored videos cannot be analyzed", "error", d.err)
+		return nil, noFFmpeg, nil
+	}
+	a.log.Info("stored videos are decoded by FFmpeg", "version", d.ffmpeg.Version())
+	ofFrames := make([]video.Engine, len(engines))
+	for i, e := range engines {
+		var ok bool
+		if ofFrames[i], ok = e.(video.Engine); !ok {
+			return nil, "", fmt.Errorf("the engine %s detects no faces in frames", e.Version())
+		}
+	}
+	return video.NewAnalyzer(d.ffmpeg, ofFrames, video.Options{}), "", nil
+}
+
+// openVideos starts the queue of jobs and returns the service of faces in videos.
+func (a *App) openVideos(r *record, faces *face.Service, engines []face.Engine,
+	opened <-chan decoder) (*videoface.Service, error) {
+	analyzer, unavailable, err := a.openAnalyzer(engines, opened)
+	if err != nil {
+		return nil, err
 	}
 	announcer, err := openTopics(a.cfg)
 	if err != nil {
@@ -38,7 +93,10 @@ func (a *App) openVideos(r *record, faces *face.Service) (*videoface.Service, er
 	if workers == 0 {
 		workers = max(1, runtime.GOMAXPROCS(0)/coresPerJob)
 	}
-	runner := &videoface.Runner{Analyzer: a.cfg.analyzer, Videos: videos, Faces: faces,
+	if unavailable != "" {
+		workers = 0 // another server of the store may run its jobs
+	}
+	runner := &videoface.Runner{Analyzer: analyzer, Videos: videos, Faces: faces,
 		Matches: r.store}
 	queue := job.Start(job.Config{
 		Store:     r.store,
@@ -51,7 +109,7 @@ func (a *App) openVideos(r *record, faces *face.Service) (*videoface.Service, er
 	})
 	a.closers.add("the queue of jobs", queue.Close)
 	return videoface.NewService(videoface.Config{Queue: queue, Store: r.store, Videos: videos,
-		Faces: faces}), nil
+		Faces: faces, Unavailable: unavailable}), nil
 }
 
 // openTopics returns what publishes to the topics of notification channels.

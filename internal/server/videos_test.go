@@ -26,8 +26,8 @@ import (
 
 const videoTopic = "arn:aws:sns:us-east-1:123456789012:AmazonRekognitionVideos"
 
-// video is one with a face, in a bucket of a folder. It returns the folder.
-func video(t *testing.T) (root string) {
+// putVideo writes a video with a face into a bucket of a folder. It returns the folder.
+func putVideo(t *testing.T) (root string) {
 	t.Helper()
 	root = t.TempDir()
 	v := enginetest.Video{Millis: 1000, Moments: []enginetest.Moment{{Millis: 0,
@@ -94,7 +94,7 @@ func TestJobOutlivesTheServer(t *testing.T) {
 	}))
 	defer receiver.Close()
 	cfg := config(t)
-	cfg.Images.Root = video(t)
+	cfg.Images.Root = putVideo(t)
 	cfg.Webhooks = webhooks(t, receiver.URL)
 	running := make(chan struct{})
 	cfg.analyzer = enginetest.Analyzer{Before: func(ctx context.Context, _ int) error {
@@ -141,7 +141,7 @@ func TestJobOutlivesTheServer(t *testing.T) {
 }
 
 func TestVideoSource(t *testing.T) {
-	root := video(t)
+	root := putVideo(t)
 	missing := job.Object{Bucket: "videos", Name: "b.mp4"}
 	there := job.Object{Bucket: "videos", Name: "a.mp4"}
 	server := httptest.NewServer(http.StripPrefix("/", http.FileServer(http.Dir(root))))
