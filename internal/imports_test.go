@@ -79,7 +79,8 @@ var mayImport = map[string][]string{
 	"/conformance/cluster":       {}, // tests of real servers, from outside
 	// The only one that joins stores, indexes, engines and the APIs.
 	"/internal/server": {"/internal/cluster", "/internal/face", "/internal/recollect",
-		"/internal/iam", "/internal/job", "/internal/notify", "/internal/video", "/internal/videoface",
+		"/internal/iam", "/internal/job", "/internal/notify", "/internal/video",
+		"/internal/videoface",
 		"/internal/metrics", "/internal/transfer", "/internal/api/admin",
 		"/internal/api/clientaddr", "/internal/api/console", "/internal/api/rekognition",
 		"/internal/api/sts", "/internal/oidc", "/internal/engine/onnx", "/internal/engine/pack",
