@@ -16,9 +16,11 @@ import (
 var faceOperations = []string{
 	"AssociateFaces", "CompareFaces", "CreateCollection", "CreateUser", "DeleteCollection",
 	"DeleteFaces", "DeleteUser", "DescribeCollection",
-	"DetectFaces", "DisassociateFaces", "IndexFaces", "ListCollections", "ListFaces",
+	"DetectFaces", "DisassociateFaces", "GetFaceDetection", "GetFaceSearch", "GetPersonTracking",
+	"IndexFaces", "ListCollections", "ListFaces",
 	"ListTagsForResource", "ListUsers", "SearchFaces",
-	"SearchFacesByImage", "SearchUsers", "SearchUsersByImage", "TagResource", "UntagResource",
+	"SearchFacesByImage", "SearchUsers", "SearchUsersByImage", "StartFaceDetection",
+	"StartFaceSearch", "StartPersonTracking", "TagResource", "UntagResource",
 }
 
 // emptyLists are the lists of families that are not built, which every client has to have called

@@ -118,7 +118,8 @@ var unprovoked = map[string][]string{
 	"InvalidParameterException": {
 		"AssociateFaces", "CreateCollection", "CreateUser", "DeleteCollection", "DeleteFaces",
 		"DeleteUser", "DescribeCollection", "DisassociateFaces",
-		"ListCollections", "ListFaces", "ListUsers",
+		"GetFaceDetection", "GetFaceSearch", "GetPersonTracking", "ListCollections", "ListFaces",
+		"ListUsers",
 	},
 	"ResourceNotFoundException": {"ListCollections"}, // which names no resource
 	// A user is never seen in between, and only making one can collide with another.

@@ -126,16 +126,9 @@ func (s *server) arguments(n needs, values *values) ([]string, error) {
 		return nil, err
 	}
 	for name, value := range n.Objects {
-		content, err := values.bytes(value)
-		if err != nil {
-			return nil, fmt.Errorf("object %s: %w", name, err)
-		}
 		file := filepath.Join(buckets, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-			return nil, err
-		}
-		if err := os.WriteFile(file, content, 0o600); err != nil {
-			return nil, err
+		if err := writeObject(file, value, values); err != nil {
+			return nil, fmt.Errorf("object %s: %w", name, err)
 		}
 	}
 	args := append([]string{"serve", "--listen", s.address, "--data", s.data(), "--region",
@@ -155,6 +148,26 @@ func (s *server) arguments(n needs, values *values) ([]string, error) {
 		args = append(args, "--limits", file)
 	}
 	return args, nil
+}
+
+// writeObject writes the file of an object: the bytes that a value stands for, or, for
+// {$sparse: n}, n zeros that take no space.
+func writeObject(file string, value any, values *values) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	if name, argument, ok := directive(value); ok && name == "$sparse" {
+		size, err := values.number(argument)
+		if err != nil {
+			return err
+		}
+		return errors.Join(os.WriteFile(file, nil, 0o600), os.Truncate(file, int64(size)))
+	}
+	content, err := values.bytes(value)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, content, 0o600)
 }
 
 func (s *server) start(n needs, values *values) error {

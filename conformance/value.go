@@ -74,6 +74,7 @@ var makers = map[string]func(*values, any) (any, error){
 	"$bad":    (*values).bad,
 	"$png":    (*values).png,
 	"$pad":    (*values).pad,
+	"$video":  (*values).video,
 	"$random": (*values).random,
 	"$bytes":  (*values).textBytes,
 }
@@ -429,6 +430,29 @@ func (v *values) pad(argument any) (any, error) {
 		return nil, fmt.Errorf("the picture has %d bytes already", len(content))
 	}
 	return blob(append(content, make([]byte, n-len(content))...)), nil
+}
+
+// video makes a video of scenes, each a number of frames and a JPEG.
+func (v *values) video(argument any) (any, error) {
+	elements, err := list(argument, -1)
+	if err != nil {
+		return nil, err
+	}
+	scenes := make([]scene, len(elements))
+	for i, e := range elements {
+		pair, err := list(e, 2)
+		if err != nil {
+			return nil, err
+		}
+		if scenes[i].frames, err = number(pair[0]); err != nil {
+			return nil, err
+		}
+		if scenes[i].jpeg, err = unblob(pair[1]); err != nil {
+			return nil, err
+		}
+	}
+	content, err := motionJPEG(scenes)
+	return blob(content), err
 }
 
 func (v *values) random(argument any) (any, error) {

@@ -62,15 +62,16 @@ It reports all faults at once.
 		"| `%s`, `%s` | the root key, instead of the one that the first start writes to "+
 		"`credentials` in the data folder |\n"+
 		"| `%s`, `%s` | the key for the S3 endpoint; neither: requests to it are not signed |\n"+
+		"| `%s`, `%s` | the key for the SNS endpoint; neither: requests to it are not signed |\n"+
 		"| `%s` | with `--store`: the master key, as the line of the file `master-key`, "+
 		"instead of that file |\n"+
 		"| `PGPASSWORD`, or `PGPASSFILE` | with `--store`: the password of the database, or the "+
 		"file that has it |\n",
 		iam.RootAccessKeyIDEnv, iam.RootSecretAccessKeyEnv, s3AccessKeyIDEnv, s3SecretAccessKeyEnv,
-		iam.MasterKeyEnv)
+		snsAccessKeyIDEnv, snsSecretAccessKeyEnv, iam.MasterKeyEnv)
 	b.WriteString(`
 Go's own variables apply as well, such as ` + "`GOMEMLIMIT` and `GOMAXPROCS`" + `, and ` +
-		"`HTTPS_PROXY` and `NO_PROXY`" + ` for the S3 endpoint.
+		"`HTTPS_PROXY` and `NO_PROXY`" + ` for the endpoints of S3 and SNS and for webhooks.
 
 ## Commands that are clients of a server
 

@@ -19,6 +19,7 @@ import (
 type limits struct {
 	Rates  rekognition.Rates
 	Quotas face.Limits
+	Jobs   int // in progress, of an account in a region; 0: the default
 }
 
 // readLimits reads a limits file, or returns the defaults if path is empty.
@@ -53,7 +54,7 @@ func parseLimits(text []byte) (limits, error) {
 		case "accounts":
 			l.Rates.Accounts = f.accounts(path, value)
 		case "quotas":
-			f.quotas(path, value, &l.Quotas)
+			f.quotas(path, value, &l)
 		default:
 			f.add(path, "unknown field")
 		}
@@ -153,10 +154,14 @@ func (f *faults) rate(path string, value any) (r rekognition.Rate) {
 	return r
 }
 
+// maxJobs is above what any machine can run.
+const maxJobs = 1_000_000
+
 // maxQuota is the largest whole number that every JSON tool represents exactly.
 const maxQuota = 1<<53 - 1
 
-func (f *faults) quotas(path string, value any, l *face.Limits) {
+func (f *faults) quotas(path string, value any, limits *limits) {
+	l := &limits.Quotas
 	f.object(path, value, func(path, name string, value any) {
 		switch name {
 		case "collectionsPerRealm":
@@ -169,6 +174,8 @@ func (f *faults) quotas(path string, value any, l *face.Limits) {
 			l.FacesPerUser = int(f.whole(path, value, 1, face.MaxFacesPerUser))
 		case "tagsPerResource":
 			l.TagsPerResource = int(f.whole(path, value, 1, face.MostTagsPerResource))
+		case "concurrentJobs":
+			limits.Jobs = int(f.whole(path, value, 1, maxJobs))
 		default:
 			f.add(path, "unknown field")
 		}

@@ -42,6 +42,9 @@ func TestLimitsOfTheReadme(t *testing.T) {
 	if l.Quotas != quotas || quotas.Validate() != nil {
 		t.Errorf("quotas %+v, want %+v", l.Quotas, quotas)
 	}
+	if l.Jobs != 5 {
+		t.Errorf("%d concurrent jobs, want 5", l.Jobs)
+	}
 }
 
 func TestLimitsDefaults(t *testing.T) {
@@ -74,7 +77,7 @@ func TestLimitsReportsEveryFault(t *testing.T) {
 		"accounts": {"anna": {"rates": []}, "123456789012": {"quotas": {},
 			"rates": {"Nothing": {"perSecond": 1}}}},
 		"quotas": {"collectionsPerRealm": 0, "facesPerCollection": -1, "facesPerUser": 101,
-			"tagsPerResource": 201, "usersPerCollection": null, "faces": 1},
+			"concurrentJobs": 0, "tagsPerResource": 201, "usersPerCollection": null, "faces": 1},
 		"rate": {}
 	}`))
 	if err == nil {
@@ -86,6 +89,7 @@ func TestLimitsReportsEveryFault(t *testing.T) {
 		"accounts.anna: an account is twelve digits",
 		"accounts.anna.rates: must be an object",
 		"quotas.collectionsPerRealm: must be a whole number from 1 to 9007199254740991",
+		"quotas.concurrentJobs: must be a whole number from 1 to 1000000",
 		"quotas.faces: unknown field",
 		"quotas.facesPerCollection: must be a whole number from 1 to 9007199254740991",
 		"quotas.facesPerUser: must be a whole number from 1 to 100",

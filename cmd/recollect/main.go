@@ -9,13 +9,16 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/recollect-dev/recollect/internal/video"
 )
 
 func main() {
+	sandbox := video.Main() // a process that was started to decode a video does nothing else
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
-	if cmd, err := command().ExecuteContextC(ctx); err != nil {
+	if cmd, err := rootCommand(sandbox).ExecuteContextC(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "recollect:", err)
 		status := exitStatus(err)
 		if status == statusUsage {
@@ -25,7 +28,8 @@ func main() {
 	}
 }
 
-func command() *cobra.Command {
+// rootCommand returns the program. The server decodes videos in the sandbox.
+func rootCommand(sandbox video.Sandbox) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "recollect",
 		Short: "A self-hosted server with Amazon Rekognition's face API",
@@ -37,11 +41,11 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(serveCommand(), keysCommand(), rolesCommand(), evalCommand(), backupCommand(),
-		restoreCommand(), exportCommand(), importArchiveCommand(), doctorCommand(),
-		importCommand(), searchCommand(), detectCommand(), compareCommand(), collectionsCommand(),
-		facesCommand(), usersCommand(), duplicatesCommand(), groupCommand(), modelsCommand(),
-		moveCommand(), clusterCommand(), auditCommand())
+	root.AddCommand(serveCommand(sandbox), keysCommand(), rolesCommand(), evalCommand(),
+		backupCommand(), restoreCommand(), exportCommand(), importArchiveCommand(),
+		doctorCommand(), importCommand(), searchCommand(), detectCommand(), compareCommand(),
+		collectionsCommand(), facesCommand(), usersCommand(), duplicatesCommand(), groupCommand(),
+		modelsCommand(), moveCommand(), clusterCommand(), auditCommand())
 	markRuns(root)
 	return root
 }

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -22,14 +23,23 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/clientaddr"
 	"github.com/recollect-dev/recollect/internal/api/console"
 	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/job"
+	"github.com/recollect-dev/recollect/internal/notify"
 	"github.com/recollect-dev/recollect/internal/server"
 	"github.com/recollect-dev/recollect/internal/tracing"
+	"github.com/recollect-dev/recollect/internal/video"
 )
 
 // The environment variables that hold the credentials for the S3 endpoint.
 const (
 	s3AccessKeyIDEnv     = "RECOLLECT_S3_ACCESS_KEY_ID"
 	s3SecretAccessKeyEnv = "RECOLLECT_S3_SECRET_ACCESS_KEY" //nolint:gosec // the variable's name
+)
+
+// The environment variables that hold the credentials for the SNS endpoint.
+const (
+	snsAccessKeyIDEnv     = "RECOLLECT_SNS_ACCESS_KEY_ID"
+	snsSecretAccessKeyEnv = "RECOLLECT_SNS_SECRET_ACCESS_KEY"
 )
 
 // serveConfig is the configuration of serve.
@@ -74,6 +84,13 @@ type serveConfig struct {
 	S3Endpoint    string // URL
 	S3Region      string // empty: the first of Regions
 	S3VirtualHost bool   // the bucket is a part of the host's name
+
+	Sandbox      video.Sandbox // of FFmpeg
+	FFmpeg       string        // program; empty: that of the library folder, or of the system
+	Jobs         int           // on videos, that are run at one moment; 0: the default
+	JobRetention time.Duration // of finished jobs
+	SNSEndpoint  string        // URL; empty: none
+	Webhooks     string        // file of webhooks; empty: none
 }
 
 // Validate reports every fault at once.
@@ -144,6 +161,9 @@ func (c serveConfig) Validate() error {
 	if c.SeedExistingData && c.Seed == "" {
 		faults = append(faults, errors.New("--seed-existing-data needs --seed"))
 	}
+	if c.Jobs < 0 || c.JobRetention < 0 {
+		faults = append(faults, errors.New("--jobs and --job-retention must be 0 or more"))
+	}
 	faults = append(faults, validFormats(c.Formats), c.Audit.validate(c.S3Endpoint))
 	if c.OTLP != "" {
 		if err := tracing.CheckEndpoint(c.OTLP); err != nil {
@@ -202,8 +222,8 @@ func (c serveConfig) clients() (clientaddr.Resolver, error) {
 	return r, nil
 }
 
-func serveCommand() *cobra.Command {
-	var cfg serveConfig
+func serveCommand(sandbox video.Sandbox) *cobra.Command {
+	cfg := serveConfig{Sandbox: sandbox}
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server",
@@ -262,6 +282,18 @@ func (c *serveConfig) addFlags(flags *pflag.FlagSet) {
 		"region of the S3 endpoint (default: the first --region)")
 	flags.BoolVar(&c.S3VirtualHost, "s3-virtual-host", false,
 		"address buckets as bucket.host instead of host/bucket")
+	flags.StringVar(&c.FFmpeg, "ffmpeg", "",
+		"program that decodes stored videos (default: FFmpeg of lib/ffmpeg beside the library "+
+			"folder, or else that of the system)")
+	flags.IntVar(&c.Jobs, "jobs", 0,
+		"jobs on stored videos that are run at one moment (default: one for each 4 cores)")
+	flags.DurationVar(&c.JobRetention, "job-retention", job.DefaultRetention,
+		"how long a finished job and its results are kept")
+	flags.StringVar(&c.SNSEndpoint, "sns-endpoint", "",
+		"URL of the SNS endpoint that the ends of jobs are published to; its key is in "+
+			snsAccessKeyIDEnv+" and "+snsSecretAccessKeyEnv)
+	flags.StringVar(&c.Webhooks, "webhooks", "",
+		"JSON file of the webhooks that are called in place of topics of SNS")
 	flags.StringSliceVar(&c.TrustedProxies, "trusted-proxies", nil,
 		"networks of the proxies in front of the server, such as 10.0.0.0/8, separated by commas; "+
 			"their Forwarded, or X-Forwarded-For and X-Forwarded-Proto, which they have to set "+
@@ -380,6 +412,18 @@ func (c serveConfig) server() (server.Config, error) {
 		Quotas:      limits.Quotas,
 		MaxRequests: c.MaxRequests,
 		MaxPictures: c.MaxPictureRequests,
+
+		Sandbox:      c.Sandbox,
+		FFmpeg:       c.FFmpeg,
+		Jobs:         c.Jobs,
+		JobRetention: c.JobRetention,
+		MaxJobs:      limits.Jobs,
+		SNS: notify.SNSConfig{
+			Endpoint:        c.SNSEndpoint,
+			AccessKeyID:     os.Getenv(snsAccessKeyIDEnv),
+			SecretAccessKey: os.Getenv(snsSecretAccessKeyEnv),
+		},
+		Webhooks: c.Webhooks,
 	}, nil
 }
 

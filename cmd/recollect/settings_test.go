@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/recollect-dev/recollect/internal/video"
 )
 
 func TestSettings(t *testing.T) {
@@ -13,7 +15,7 @@ func TestSettings(t *testing.T) {
 	path := filepath.Join(dir, "recollect.yaml")
 	get := func(name string, args ...string) string {
 		t.Helper()
-		cmd := serveCommand()
+		cmd := serveCommand(video.Sandbox{})
 		if err := cmd.ParseFlags(args); err != nil {
 			t.Fatal(err)
 		}

@@ -102,6 +102,7 @@ func (a *App) open(ctx context.Context) error {
 	if err := a.listen(ctx); err != nil {
 		return err
 	}
+	ffmpeg := a.tryFFmpeg(ctx)
 	faces, users, err := a.openIndexes(ctx, store)
 	if err != nil {
 		return err
@@ -129,8 +130,14 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.startRetention(ctx, service)
+	//nolint:contextcheck // jobs end with the queue
+	videos, err := a.openVideos(store, service, engines, ffmpeg)
+	if err != nil {
+		return err
+	}
 	api := rekognition.New(rekognition.Config{
 		Service:     service,
+		Videos:      videos,
 		Identities:  identities,
 		Clients:     a.cfg.Clients,
 		Images:      images,

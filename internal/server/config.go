@@ -6,6 +6,9 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/clientaddr"
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/face"
+	"github.com/recollect-dev/recollect/internal/notify"
+	"github.com/recollect-dev/recollect/internal/video"
+	"github.com/recollect-dev/recollect/internal/videoface"
 )
 
 // Config is the configuration of a server.
@@ -49,6 +52,17 @@ type Config struct {
 	Quotas      face.Limits
 	MaxRequests int // at one moment; 0: the default
 	MaxPictures int // as MaxRequests, for requests that run networks
+
+	Jobs         int              // that are run at one moment; 0: one for each 4 cores
+	JobRetention time.Duration    // how long a finished job is kept; 0: 7 days
+	MaxJobs      int              // in progress, of an account in a region; 0: 20
+	SNS          notify.SNSConfig // without an endpoint: none
+	Webhooks     string           // file of webhooks, see [notify.LoadWebhooks]; empty: none
+
+	Sandbox video.Sandbox // that FFmpeg runs in
+	FFmpeg  string        // program that decodes videos; empty: that of video.Find
+
+	analyzer videoface.Analyzer // of tests, in place of FFmpeg and the networks
 }
 
 // The limits on the time of a shutdown.

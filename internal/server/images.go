@@ -44,19 +44,28 @@ type images struct {
 
 // OpenImages returns the source that the configuration names, or nil if it names none.
 func OpenImages(cfg S3Config) (rekognition.Images, error) {
+	source, err := openObjects(cfg)
+	if source == nil || err != nil {
+		return nil, err
+	}
+	return images{source}, nil
+}
+
+// openObjects returns the source that the configuration names, or nil if it names none.
+func openObjects(cfg S3Config) (objects, error) {
 	switch {
 	case cfg.Root != "":
 		folder, err := s3.NewFolder(cfg.Root)
 		if err != nil {
 			return nil, err
 		}
-		return images{folder}, nil
+		return folder, nil
 	case cfg.Endpoint != "":
 		client, err := s3.NewClient(cfg.client())
 		if err != nil {
 			return nil, err
 		}
-		return images{client}, nil
+		return client, nil
 	default:
 		return nil, nil
 	}

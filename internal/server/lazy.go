@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"image"
 	"net/http"
 	"sync"
 
@@ -84,6 +85,16 @@ func (e *promisedEngine) Detect(ctx context.Context, picture []byte,
 		return nil, err
 	}
 	return engines[e.number].Detect(ctx, picture, want)
+}
+
+// DetectFrame is that of [vision.Engine]. It waits until the engine is loaded.
+func (e *promisedEngine) DetectFrame(ctx context.Context, frame *image.YCbCr,
+	want face.Attributes) (face.Photo, error) {
+	engines, err := e.loading.wait(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return engines[e.number].DetectFrame(ctx, frame, want)
 }
 
 // whenLoaded returns a handler that waits for the engines, and then is the one that routes returns

@@ -18,11 +18,13 @@ import (
 	"github.com/recollect-dev/recollect/internal/store/postgres"
 	"github.com/recollect-dev/recollect/internal/store/sqlite"
 	"github.com/recollect-dev/recollect/internal/transfer"
+	"github.com/recollect-dev/recollect/internal/videoface"
 )
 
 // store is what a server needs of its system of record.
 type store interface {
 	face.Store
+	videoface.Store
 	admin.Store
 	transfer.Viewer
 	transfer.Incoming

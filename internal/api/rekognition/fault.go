@@ -134,6 +134,10 @@ func exceptionOf(c recollect.Code) string {
 		return "InvalidS3ObjectException"
 	case recollect.CodeNotImplemented:
 		return "NotImplementedException"
+	case recollect.CodeVideoTooLarge:
+		return "VideoTooLargeException"
+	case recollect.CodeLimitExceeded:
+		return "LimitExceededException"
 	default:
 		return "InternalServerError"
 	}

@@ -27,6 +27,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
 	"github.com/recollect-dev/recollect/internal/tracing"
+	"github.com/recollect-dev/recollect/internal/videoface"
 )
 
 // Identities finds access keys and authorizes requests.
@@ -59,9 +60,10 @@ type Config struct {
 	TokenKey   []byte   // secret that authenticates pagination tokens
 	Log        *slog.Logger
 
-	Observer    Observer // nil: none
-	Rates       Rates    // the zero value limits nothing
-	MaxRequests int      // served at one moment; 0: 256 for each core
+	Videos      *videoface.Service // nil: the operations on faces in videos are not built
+	Observer    Observer           // nil: none
+	Rates       Rates              // the zero value limits nothing
+	MaxRequests int                // served at one moment; 0: 256 for each core
 	// of them, those whose operations run networks, a large body counting for several; 0: 128 for
 	// each core
 	MaxPictures int
@@ -76,6 +78,7 @@ type Config struct {
 // Server answers the API's requests. It is safe for concurrent use.
 type Server struct {
 	service    *face.Service
+	videos     *videoface.Service
 	identities Identities
 	images     Images
 	callers    *authn.Authenticator
@@ -97,6 +100,7 @@ type Server struct {
 func New(cfg Config) *Server {
 	s := &Server{
 		service:    cfg.Service,
+		videos:     cfg.Videos,
 		identities: cfg.Identities,
 		images:     cfg.Images,
 		callers: authn.New(cfg.Identities, wire.SigningName, cfg.Regions, cfg.Clients).

@@ -85,6 +85,14 @@ func open(t testing.TB) *testServer {
 func openWith(t testing.TB, engine face.Engine, change func(*rekognition.Config),
 	changeHTTP func(*httptest.Server)) *testServer {
 	t.Helper()
+	return openOn(t, engine,
+		func(cfg *rekognition.Config, _ *sqlite.Store) { change(cfg) }, changeHTTP)
+}
+
+// openOn is openWith for changes that need the store.
+func openOn(t testing.TB, engine face.Engine, change func(*rekognition.Config, *sqlite.Store),
+	changeHTTP func(*httptest.Server)) *testServer {
+	t.Helper()
 	dir := t.TempDir()
 	store, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
 	if err != nil {
@@ -116,7 +124,7 @@ func openWith(t testing.TB, engine face.Engine, change func(*rekognition.Config)
 		TokenKey: []byte("a key for the tokens of this test"),
 		Log:      slog.New(slog.NewJSONHandler(d.log, nil)),
 	}
-	change(&cfg)
+	change(&cfg, store)
 	server := httptest.NewUnstartedServer(rekognition.New(cfg))
 	changeHTTP(server)
 	if server.URL == "" {

@@ -55,20 +55,7 @@ func (e Engine) Detect(ctx context.Context, picture []byte, want face.Attributes
 	}
 	p := photo{faces: faces}
 	for _, f := range faces {
-		d := face.FaceDetail{
-			BoundingBox: recollect.BoundingBox{Left: 0.24770642817020416, Top: -0.125,
-				Width: f.Size, Height: f.Size},
-			Side:       1000 * f.Size,
-			Confidence: 99.993408203125,
-			Landmarks:  []face.Landmark{{Type: "eyeLeft", X: 0.25, Y: 0.5}},
-			Pose:       face.Pose{Roll: -3.5, Yaw: 7, Pitch: 1},
-			Quality:    face.Quality{Brightness: 80, Sharpness: 70},
-		}
-		if f.Poor {
-			d.Quality = face.Quality{}
-		}
-		addAttributes(&d, want)
-		p.details = append(p.details, d)
+		p.details = append(p.details, detailOf(f, want))
 	}
 	return p, nil
 }

@@ -50,54 +50,64 @@ func (f *Folder) Get(ctx context.Context, bucket, key, version string, maxBytes 
 
 func (f *Folder) get(ctx context.Context, bucket, key, version string, maxBytes int64) ([]byte,
 	error) {
-	if err := ctx.Err(); err != nil {
+	file, size, err := f.open(ctx, bucket, key, version)
+	if err != nil {
 		return nil, err
+	}
+	defer file.Close()
+	return readAll(file, size, maxBytes)
+}
+
+// open opens an object and returns it with its size.
+func (f *Folder) open(ctx context.Context, bucket, key, version string) (_ *os.File, size int64,
+	err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, 0, err
 	}
 	if err := checkName(bucket, key); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if version != "" && version != nullVersion {
-		return nil, fmt.Errorf("a folder keeps no old versions: %w", ErrNotFound)
+		return nil, 0, fmt.Errorf("a folder keeps no old versions: %w", ErrNotFound)
 	}
 	// On S3 these are ordinary keys. No file has such a name, and what the path would mean instead
 	// is another object.
 	elements := strings.Split(key, "/")
 	if slices.Contains(elements, "") || slices.Contains(elements, ".") {
-		return nil, fmt.Errorf("no file can have this key: %w", ErrNotFound)
+		return nil, 0, fmt.Errorf("no file can have this key: %w", ErrNotFound)
 	}
 	info, err := f.root.Stat(bucket)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if !info.IsDir() {
-		return nil, fmt.Errorf("the bucket is not a folder: %w", ErrNotFound)
+		return nil, 0, fmt.Errorf("the bucket is not a folder: %w", ErrNotFound)
 	}
 	folder, err := f.root.OpenRoot(bucket)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer folder.Close()
 	info, err = folder.Stat(key)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("not a regular file: %w", ErrNotFound)
+		return nil, 0, fmt.Errorf("not a regular file: %w", ErrNotFound)
 	}
 	// It may be another file by now: O_NONBLOCK keeps a pipe from waiting for a writer.
 	file, err := folder.OpenFile(key, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	defer file.Close()
 	info, err = file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("not a regular file: %w", ErrNotFound)
+	}
 	if err != nil {
-		return nil, err
+		return nil, 0, errors.Join(err, file.Close())
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("not a regular file: %w", ErrNotFound)
-	}
-	return readAll(file, info.Size(), maxBytes)
+	return file, info.Size(), nil
 }
 
 // List calls each for the objects of a bucket whose keys begin with a prefix, in ascending order

@@ -1,5 +1,6 @@
-// Package s3 reads pictures that a request names by bucket, key and version: from any S3 endpoint
-// ([Client]), or from a folder whose subfolders are the buckets ([Folder]).
+// Package s3 reads pictures and videos that a request names by bucket, key and version: from any S3
+// endpoint ([Client]), or from a folder whose subfolders are the buckets ([Folder]). Get reads a
+// whole object, and Open returns one that is read by ranges.
 package s3
 
 import (

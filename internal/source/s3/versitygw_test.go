@@ -134,6 +134,23 @@ func TestRealServer(t *testing.T) {
 		t.Errorf("one byte too large: %v", err)
 	}
 
+	ranges, err := c.Open(ctx, "photos", "a.jpg", "")
+	if err != nil || ranges.Size() != 8<<20 {
+		t.Fatalf("open: %v, %v", ranges, err)
+	}
+	part := make([]byte, 1_000_003)
+	for _, off := range []int64{0, 5, 8<<20 - 1_000_003} {
+		if n, err := ranges.ReadAt(ctx, part, off); n != len(part) || err != nil ||
+			!bytes.Equal(part, picture[off:][:len(part)]) {
+			t.Errorf("the range at %d: %d bytes, %v", off, n, err)
+		}
+	}
+	put("a.jpg", append([]byte("!"), picture[1:]...))
+	if _, err := ranges.ReadAt(ctx, part, 0); !errors.Is(err, ErrChanged) {
+		t.Errorf("the range of an object that was replaced: %v", err)
+	}
+	put("a.jpg", picture)
+
 	if _, err := c.api.PutBucketVersioning(ctx,
 		&s3.PutBucketVersioningInput{Bucket: aws.String("photos"),
 			VersioningConfiguration: &types.VersioningConfiguration{
@@ -149,6 +166,12 @@ func TestRealServer(t *testing.T) {
 			string(got) != want {
 			t.Errorf("version %q: %q, %v", version, got, err)
 		}
+	}
+	if ranges, err = c.Open(ctx, "photos", "versioned", first); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := ranges.ReadAt(ctx, part[:5], 0); err != nil || string(part[:n]) != "first" {
+		t.Errorf("the range of the first version: %q, %v", part[:n], err)
 	}
 	if _, err := c.api.DeleteObject(ctx,
 		&s3.DeleteObjectInput{Bucket: aws.String("photos"),

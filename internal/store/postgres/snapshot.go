@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -39,7 +40,7 @@ type table struct {
 // tables are those that a snapshot has, referenced ones first.
 const tables = "collections users faces embeddings user_vectors thumbnails tags doomed imports " +
 	"answers settings iam_users iam_user_policies iam_access_keys iam_root_keys iam_roles " +
-	"iam_revocations"
+	"iam_revocations jobs job_items job_matches"
 
 // Snapshot writes the whole store, as of one moment, to a new file that its owner alone can read:
 // a zip file of the tables. Others can change the store meanwhile.
@@ -165,6 +166,11 @@ func restore(ctx context.Context, url, path string) error {
 					AS all_collections))),
 			setval(pg_get_serial_sequence('users', 'key'),
 				greatest(1, (SELECT max(key) FROM users)))`, m.FaceKeys)
+		hasJobs := slices.ContainsFunc(m.Tables, func(t table) bool { return t.Name == "jobs" })
+		if err == nil && hasJobs { // the first versions had none
+			_, err = tx.Exec(ctx, `SELECT setval(pg_get_serial_sequence('jobs', 'key'),
+				greatest(1, (SELECT max(key) FROM jobs)))`)
+		}
 		return err
 	})
 }

@@ -2,17 +2,21 @@ package postgres_test
 
 import (
 	"archive/zip"
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/job"
 	"github.com/recollect-dev/recollect/internal/recollect"
 	"github.com/recollect-dev/recollect/internal/store/postgres"
 	"github.com/recollect-dev/recollect/internal/store/postgres/postgrestest"
@@ -130,5 +134,79 @@ func TestSnapshot(t *testing.T) {
 	more, err := restored.CreateCollection(ctx, face.Collection{Realm: home, ID: "more"}, nil, 0)
 	if err != nil || more.Key <= small.Key {
 		t.Errorf("a new collection has the key %d after %d, %v", more.Key, small.Key, err)
+	}
+}
+
+// A snapshot of the schema's first version, which had no jobs, is restored, and the store that is
+// opened then has them.
+func TestSnapshotOfTheFirstVersion(t *testing.T) {
+	ctx := t.Context()
+	server := postgrestest.Start(t)
+	s := openStore(t, server.NewDatabase(t))
+	transfertest.Fill(t, s, home, "people", 3)
+	was := transfertest.Contents(t, s, home, "people")
+	file := filepath.Join(t.TempDir(), "snapshot")
+	if err := s.Snapshot(ctx, file); err != nil {
+		t.Fatal(err)
+	}
+	old := file + ".old"
+	withoutTables(t, file, old, `"SchemaVersion":1`, "jobs", "job_items", "job_matches")
+	url := server.NewDatabase(t)
+	if err := postgres.Restore(ctx, url, old); err != nil {
+		t.Fatal(err)
+	}
+	restored := openStore(t, url)
+	if is := transfertest.Contents(t, restored, home, "people"); is != was {
+		t.Errorf("there was\n%.2000s\nand is\n%.2000s", was, is)
+	}
+	if _, err := restored.CreateJob(ctx, job.Job{ID: job.NewID(), Realm: home},
+		recollect.Once{}, 1); err != nil {
+		t.Errorf("create a job: %v", err)
+	}
+}
+
+// withoutTables writes a snapshot without some tables, with another version.
+func withoutTables(t *testing.T, from, to, version string, tables ...string) {
+	t.Helper()
+	source, err := zip.OpenReader(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	var text bytes.Buffer
+	target := zip.NewWriter(&text)
+	for _, f := range source.File {
+		if slices.Contains(tables, f.Name) {
+			continue
+		}
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Name == "manifest.json" {
+			content = regexp.MustCompile(`"SchemaVersion":\d+`).ReplaceAll(content,
+				[]byte(version))
+			for _, table := range tables {
+				content = regexp.MustCompile(`,\{"Name":"`+table+`"[^}]*\}`).ReplaceAll(content,
+					nil)
+			}
+		}
+		w, err := target.Create(f.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := target.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, text.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

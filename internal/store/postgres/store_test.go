@@ -46,3 +46,9 @@ func TestTransfers(t *testing.T) {
 	storetest.RunTransfers(t,
 		func(t *testing.T) storetest.Transfers { return openStore(t, server.NewDatabase(t)) })
 }
+
+func TestJobs(t *testing.T) {
+	server := postgrestest.Start(t)
+	storetest.RunJobs(t,
+		func(t *testing.T) storetest.Jobs { return openStore(t, server.NewDatabase(t)) })
+}

@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	"github.com/recollect-dev/recollect/internal/recollect"
+	"github.com/recollect-dev/recollect/internal/store/record"
 )
 
 // purgeAnswers is how many expired answers go with each one that is recorded. As it is more than
@@ -34,14 +35,24 @@ func (s *Store) doOnce(ctx context.Context, once recollect.Once,
 	return answer, err
 }
 
+// recordedAnswerQuery reads what answerOf takes.
+const recordedAnswerQuery = "SELECT digest, answer FROM answers WHERE account = ? AND region = ? " +
+	"AND operation = ? AND token = ? AND expires_ms > ?"
+
+func recordedAnswerArgs(once recollect.Once) []any {
+	return []any{once.Realm.Account, once.Realm.Region, once.Operation, once.Token,
+		once.Now.UnixMilli()}
+}
+
 // recordedAnswer returns the answer of the call, if it has been made.
 func recordedAnswer(t tx, once recollect.Once) (answer []byte, ok bool, err error) {
+	return answerOf(t.queryRow(recordedAnswerQuery, recordedAnswerArgs(once)...), once)
+}
+
+// answerOf returns the answer of a row of recordedAnswerQuery, if there is one.
+func answerOf(row record.Row, once recollect.Once) (answer []byte, ok bool, err error) {
 	var digest []byte
-	err = t.queryRow(
-		"SELECT digest, answer FROM answers WHERE account = ? AND region = ? AND operation = ? "+
-			"AND token = ? AND expires_ms > ?",
-		once.Realm.Account, once.Realm.Region, once.Operation, once.Token,
-		once.Now.UnixMilli()).Scan(&digest, &answer)
+	err = row.Scan(&digest, &answer)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, false, nil

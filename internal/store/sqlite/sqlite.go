@@ -144,6 +144,10 @@ func open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 			s.writer.stop()
 			return nil, errors.Join(err, s.readers.Close(), conn.Close())
 		}
+		if err := s.giveUpClaims(ctx); err != nil {
+			s.writer.stop()
+			return nil, errors.Join(err, s.readers.Close(), conn.Close())
+		}
 		s.sweeper.Go(func() { s.sweepAll(sweepContext) })
 	}
 	s.close = sync.OnceValue(func() error { return s.shutDown(db) })

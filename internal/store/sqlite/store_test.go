@@ -41,3 +41,7 @@ func TestTransfers(t *testing.T) {
 	storetest.RunTransfers(t,
 		func(t *testing.T) storetest.Transfers { return openStore(t, t.TempDir()) })
 }
+
+func TestJobs(t *testing.T) {
+	storetest.RunJobs(t, func(t *testing.T) storetest.Jobs { return openStore(t, t.TempDir()) })
+}
