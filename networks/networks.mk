@@ -3,3 +3,8 @@
 .PHONY: networks
 networks:
 	@go run ./networks -from "$(FROM)"
+
+# The packs that are installed on demand and that tests need: text, 31 MB. recollect models add text installs it elsewhere.
+.PHONY: networks-tests
+networks-tests: networks
+	@go run ./networks -pack text -from "$(FROM)"
