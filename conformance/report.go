@@ -16,7 +16,7 @@ import (
 var faceOperations = []string{
 	"AssociateFaces", "CompareFaces", "CreateCollection", "CreateUser", "DeleteCollection",
 	"DeleteFaces", "DeleteUser", "DescribeCollection",
-	"DetectFaces", "DisassociateFaces", "IndexFaces", "ListCollections", "ListFaces",
+	"DetectFaces", "DetectText", "DisassociateFaces", "IndexFaces", "ListCollections", "ListFaces",
 	"ListTagsForResource", "ListUsers", "SearchFaces",
 	"SearchFacesByImage", "SearchUsers", "SearchUsersByImage", "TagResource", "UntagResource",
 }

@@ -13,6 +13,7 @@ var mayImport = map[string][]string{
 	"/internal":              {},
 	"/internal/recollect":    {},
 	"/internal/face":         {"/internal/recollect"},
+	"/internal/text":         {"/internal/recollect"},
 	"/internal/api/wire":     {},
 	"/internal/api/wire/gen": {},
 	"/internal/sigv4":        {},
@@ -22,6 +23,9 @@ var mayImport = map[string][]string{
 	"/internal/engine/jpeg":  {},
 	"/internal/engine/vision": {"/internal/face", "/internal/recollect",
 		"/internal/engine/jpeg", "/internal/engine/pack", "/internal/engine/onnx"},
+	"/internal/engine/ocr": {"/internal/text", "/internal/engine/pack", "/internal/engine/onnx",
+		"/internal/engine/vision"},
+	"/internal/engine/ocr/ocrtest":  {"/internal/recollect", "/internal/text"},
 	"/internal/engine/registry":     {"/internal/engine/pack"},
 	"/packs":                        {},
 	"/internal/engine/verification": {"/internal/face", "/internal/recollect"},
@@ -48,7 +52,8 @@ var mayImport = map[string][]string{
 		"/internal/transfer", "/internal/transfer/transfertest"},
 	"/internal/index/indextest":   {"/internal/face", "/internal/recollect"},
 	"/internal/engine/enginetest": {"/internal/face", "/internal/recollect"},
-	"/internal/api/rekognition": {"/internal/face", "/internal/recollect", "/internal/iam",
+	"/internal/api/rekognition": {"/internal/face", "/internal/text", "/internal/recollect",
+		"/internal/iam",
 		"/internal/sigv4", "/internal/api/authn", "/internal/api/clientaddr",
 		"/internal/api/exchange", "/internal/api/wire"},
 	"/internal/api/clientaddr": {},
@@ -70,7 +75,8 @@ var mayImport = map[string][]string{
 	"/conformance/compatibility": {"/internal/api/wire"},
 	"/conformance/cluster":       {}, // tests of real servers, from outside
 	// The only one that joins stores, indexes, engines and the APIs.
-	"/internal/server": {"/internal/cluster", "/internal/face", "/internal/recollect",
+	"/internal/server": {"/internal/cluster", "/internal/face", "/internal/text",
+		"/internal/engine/ocr", "/internal/recollect",
 		"/internal/iam", "/internal/metrics", "/internal/transfer", "/internal/api/admin",
 		"/internal/api/clientaddr", "/internal/api/console", "/internal/api/rekognition",
 		"/internal/api/sts", "/internal/oidc", "/internal/engine/onnx", "/internal/engine/pack",
@@ -83,7 +89,8 @@ var mayImport = map[string][]string{
 		"/internal/client/bulk", "/internal/server", "/internal/api/admin",
 		"/internal/api/clientaddr", "/internal/api/console", "/internal/api/rekognition",
 		"/internal/api/wire", "/internal/engine/pack",
-		"/internal/engine/reference", "/internal/engine/verification", "/internal/engine/vision",
+		"/internal/engine/reference", "/internal/engine/registry", "/internal/engine/verification",
+		"/internal/engine/vision", "/packs",
 		"/internal/source/s3", "/internal/store/postgres", "/internal/store/sqlite"},
 
 	"/recollecttest":          {}, // is a part of users' tests, and starts the program

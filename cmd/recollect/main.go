@@ -30,7 +30,7 @@ func command() *cobra.Command {
 		Use:   "recollect",
 		Short: "A self-hosted server with Amazon Rekognition's face API",
 		Long: "A self-hosted server with Amazon Rekognition's face API, and its clients: " +
-			"import, search, detect, compare, collections, faces,\n" +
+			"import, search, detect, compare, text, collections, faces,\n" +
 			"users, export and backup are requests to a running server, on this machine or " +
 			"another.\n\n" + aboutStatus,
 		Version:       programVersion(),
@@ -39,9 +39,9 @@ func command() *cobra.Command {
 	}
 	root.AddCommand(serveCommand(), keysCommand(), rolesCommand(), evalCommand(), backupCommand(),
 		restoreCommand(), exportCommand(), importArchiveCommand(), doctorCommand(),
-		importCommand(), searchCommand(), detectCommand(), compareCommand(), collectionsCommand(),
-		facesCommand(), usersCommand(), duplicatesCommand(), groupCommand(), modelsCommand(),
-		moveCommand(), clusterCommand())
+		importCommand(), searchCommand(), detectCommand(), compareCommand(), textCommand(),
+		collectionsCommand(), facesCommand(), usersCommand(), duplicatesCommand(), groupCommand(),
+		modelsCommand(), moveCommand(), clusterCommand())
 	markRuns(root)
 	return root
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/rekognition"
 	"github.com/recollect-dev/recollect/internal/api/sts"
 	"github.com/recollect-dev/recollect/internal/cluster"
+	"github.com/recollect-dev/recollect/internal/engine/ocr"
 	"github.com/recollect-dev/recollect/internal/engine/vision"
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
@@ -46,6 +47,7 @@ type App struct {
 	recorder *metrics.Recorder
 	activity *admin.Activity
 	loading  *loading // nil: the engines were loaded by Open
+	reader   *reader  // of text
 	closers  closers
 	floor    []byte
 }
@@ -55,7 +57,7 @@ type App struct {
 // closed.
 func Open(ctx context.Context, cfg Config, log *slog.Logger) (a *App, err error) {
 	a = &App{cfg: cfg, log: log, recorder: metrics.New(cfg.Version), activity: new(admin.Activity),
-		floor: make([]byte, heapFloor)}
+		reader: newReader(), floor: make([]byte, heapFloor)}
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.close(ctx))
 	}
@@ -101,6 +103,11 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.closers.add("the text engine", a.reader.close)
+	texts, err := a.reader.service(a.cfg.Library)
+	if err != nil {
+		return err
+	}
 	service, err := face.NewService(face.Config{
 		Store:      store,
 		Faces:      faces.Index,
@@ -115,6 +122,7 @@ func (a *App) open(ctx context.Context) error {
 	}
 	api := rekognition.New(rekognition.Config{
 		Service:     service,
+		Text:        texts,
 		Identities:  identities,
 		Clients:     a.cfg.Clients,
 		Images:      images,
@@ -188,25 +196,35 @@ func (a *App) listen(ctx context.Context) error {
 	return nil
 }
 
-// openEngines loads all model packs, the default first. They share one limit on the memory of
-// pictures.
+// openEngines loads all model packs of faces, the default first, and the one that reads text, if it
+// is installed. They share one limit on the memory of pictures.
 func (a *App) openEngines() ([]*vision.Engine, error) {
+	defer close(a.reader.done)
 	models, err := OpenModels(a.cfg.Library, a.cfg.Device)
 	if err != nil {
 		return nil, err
 	}
 	memory := vision.NewMemory(vision.DefaultMemory)
 	a.recorder.WatchMemory(memory.InWork)
-	engines, err := models.loadAll(vision.Options{
+	options := vision.Options{
 		Memory: memory,
 		WebP:   a.cfg.WebP,
 		Observe: func(stage vision.Stage, took time.Duration) {
 			a.recorder.ObserveStage(string(stage), took)
 		},
-	})
+	}
+	engines, err := models.loadAll(options)
 	if err != nil {
 		return nil, err
 	}
+	reader, err := models.LoadText(ocr.Options{Pictures: options,
+		Observe: func(stage ocr.Stage, took time.Duration) {
+			a.recorder.ObserveStage(string(stage), took)
+		}})
+	if err != nil {
+		return nil, errors.Join(err, closeEngines(engines))
+	}
+	a.reader.engine = reader
 	return engines, nil
 }
 

@@ -25,6 +25,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/wire"
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/text"
 )
 
 // Identities finds access keys and authorizes requests.
@@ -57,9 +58,10 @@ type Config struct {
 	TokenKey   []byte   // secret that authenticates pagination tokens
 	Log        *slog.Logger
 
-	Observer    Observer // nil: none
-	Rates       Rates    // the zero value limits nothing
-	MaxRequests int      // served at one moment; 0: 256 for each core
+	Text        *text.Service // nil: its model pack is not installed
+	Observer    Observer      // nil: none
+	Rates       Rates         // the zero value limits nothing
+	MaxRequests int           // served at one moment; 0: 256 for each core
 	// of them, those whose operations run networks, a large body counting for several; 0: 128 for
 	// each core
 	MaxPictures int
@@ -72,6 +74,7 @@ type Config struct {
 // Server answers the API's requests. It is safe for concurrent use.
 type Server struct {
 	service    *face.Service
+	text       *text.Service
 	identities Identities
 	images     Images
 	callers    *authn.Authenticator
@@ -92,6 +95,7 @@ type Server struct {
 func New(cfg Config) *Server {
 	s := &Server{
 		service:    cfg.Service,
+		text:       cfg.Text,
 		identities: cfg.Identities,
 		images:     cfg.Images,
 		callers:    authn.New(cfg.Identities, wire.SigningName, cfg.Regions, cfg.Clients),
@@ -110,6 +114,9 @@ func New(cfg Config) *Server {
 	}
 	if s.images == nil {
 		s.images = noImages{}
+	}
+	if s.text == nil {
+		s.text = text.NewService(nil)
 	}
 	s.operations = make(map[string]operation)
 	for _, op := range s.table() {
