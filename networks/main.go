@@ -6,8 +6,8 @@
 //
 // It is run from the project's root: go run ./networks. With -from DIR the networks are first
 // looked for in a folder, by their SHA-256, whatever their names. With -pack NAME the pack of
-// packs/NAME is installed. Packs that are installed on demand have lock files of their own there, and
-// ONNX Runtime is not installed with them.
+// packs/NAME is installed. Packs that are installed on demand have lock files of their own there,
+// and ONNX Runtime is not installed with them.
 package main
 
 import (

@@ -104,7 +104,8 @@ func (b *bench) accuracy(ctx context.Context, w io.Writer, words int) error {
 		condition
 		words int
 	}{
-		{condition{"20 to 80 pixels, upright", ocrtest.Drawer{MinHeight: 20, MaxHeight: 80}}, words},
+		{condition{"20 to 80 pixels, upright", ocrtest.Drawer{MinHeight: 20, MaxHeight: 80}},
+			words},
 		{condition{"20 to 80 pixels, turned by up to 30 degrees", ocrtest.Drawer{MinHeight: 20,
 			MaxHeight: 80, MaxAngle: 30}}, words},
 		{condition{"16 to 19 pixels, upright", ocrtest.Drawer{MinHeight: 16, MaxHeight: 19}}, few},
@@ -322,8 +323,8 @@ func (b *bench) speed(ctx context.Context, w io.Writer, rounds int) error {
 	}
 	clients := 4 * runtime.NumCPU()
 	fmt.Fprintf(w, "\n## What it costs\n\nA JPEG of 1280 x 960 with %d words, read by %d callers "+
-		"at once, and the same %d runs of the networks without anything else, in turns, %d rounds: "+
-		"medians.\n\n| | processor time a picture | pictures a second |\n|---|---|---|\n",
+		"at once, and the same %d runs of the networks without anything else, in turns, %d "+
+		"rounds: medians.\n\n| | processor time a picture | pictures a second |\n|---|---|---|\n",
 		len(page.Words), clients, len(runs), rounds)
 	var reading, networks, ratios []float64
 	var readRate, bareRate []float64

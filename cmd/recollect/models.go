@@ -114,7 +114,7 @@ confuses the people or misreads the text, and if its name or version exists alre
 	add.Flags().BoolVar(&adding.Default, "default", false, "make it the model of new collections")
 	add.Flags().StringVar(&adding.From, "from", "",
 		"folder in which networks are looked for before they are downloaded, by their SHA-256")
-	add.MarkFlagDirname("from")
+	_ = add.MarkFlagDirname("from") // it exists
 
 	choose := &cobra.Command{
 		Use:               "default [NAME]",

@@ -69,8 +69,8 @@ func touches(line Quad, regions []polygon) bool {
 }
 
 // clipped returns the part of the polygon inside a convex quad (Sutherland and Hodgman, Reentrant
-// polygon clipping, 1974). Parts of it that are apart from each other are joined by lines without an
-// area.
+// polygon clipping, 1974). Parts of it that are apart from each other are joined by lines without
+// an area.
 func (p polygon) clipped(quad Quad) polygon {
 	// The sign of a quad's area says on which side of its edges its inside is.
 	side := math.Copysign(1, polygon(quad[:]).signedArea())

@@ -70,8 +70,8 @@ func TestWordFilter(t *testing.T) {
 		"height":         {text.WordFilter{MinHeight: 0.05}, []string{"sure no"}},
 		"width":          {text.WordFilter{MinWidth: 0.15}, []string{"sure", "wide"}},
 	} {
-		if got := texts(detect(t, e, text.DetectRequest{Filter: c.filter}).Lines); !slices.Equal(got,
-			c.want) {
+		got := texts(detect(t, e, text.DetectRequest{Filter: c.filter}).Lines)
+		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}

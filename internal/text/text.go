@@ -1,5 +1,5 @@
-// Package text is the family of operations on the text of pictures. It holds their types, [Service],
-// and the interface of the engine that it needs.
+// Package text is the family of operations on the text of pictures. It holds their types,
+// [Service], and the interface of the engine that it needs.
 package text
 
 import (

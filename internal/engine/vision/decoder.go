@@ -1,8 +1,6 @@
 package vision
 
-import (
-	"context"
-)
+import "context"
 
 // Rect is a rectangle in pixels of an upright picture. It may extend outside of it.
 type Rect struct{ X0, Y0, X1, Y1 float64 }
@@ -64,8 +62,8 @@ func (p *Picture) Warp(out []float32, width, height int, m Affine) {
 	p.picture.warpTo(out, width, height, m.affine())
 }
 
-// Whole reports whether all rows of a part of the picture are there. Those of a file that is cut off
-// or damaged may not be.
+// Whole reports whether all rows of a part of the picture are there. Those of a file that is cut
+// off or damaged may not be.
 func (p *Picture) Whole(part Rect) bool {
 	return p.picture.whole == nil ||
 		p.picture.wholeRows(rect{part.X0, part.Y0, part.X1, part.Y1})
@@ -74,8 +72,8 @@ func (p *Picture) Whole(part Rect) bool {
 // Damaged is the error of a picture in which nothing can be detected because it is not whole.
 func Damaged(cause error) error { return invalidFormat(cause) }
 
-// Each calls f for 0 to n-1, as many in parallel as the given number of cores, and returns the first
-// error. A panic of f becomes an error: in the goroutines of Each no caller could recover it.
+// Each calls f for 0 to n-1, as many in parallel as the given number of cores, and returns the
+// first error. A panic of f becomes an error: in the goroutines of Each no caller could recover it.
 func Each(ctx context.Context, n, cores int, f func(ctx context.Context, i int) error) error {
 	return each(ctx, n, cores, f)
 }
