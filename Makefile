@@ -15,7 +15,7 @@ GOLANGCI := .cache/bin/golangci-lint
 MODULES  := . tools tools/release internal/engine/jpeg/asm internal/engine/vision/asm internal/index/exact/asm
 
 .DEFAULT_GOAL := build
-.PHONY: build run test test-go fuzz lint generate bench bench-users bench-calibration bench-imports bench-quality bench-recognition bench-search bench-filling bench-restart bench-pictures bench-video clean
+.PHONY: build run test test-go fuzz lint generate bench bench-users bench-calibration bench-imports bench-quality bench-recognition bench-search bench-filling bench-restart bench-pictures bench-text bench-video clean
 
 include networks/networks.mk
 include internal/api/console/console.mk
@@ -49,7 +49,7 @@ skips:
 
 # What takes minutes, and many more with the race detector on, runs after the rest without it.
 SLOW := LFW|DetectCrowd|DetectHuge|CodesOfShortVectors
-test-go: networks ffmpeg console versitygw postgres skips
+test-go: networks networks-tests ffmpeg console versitygw postgres skips
 	@bash -o pipefail -c '{ $(GO) test -json -race -short -timeout 20m ./... && \
 		$(GO) test -json -timeout 20m -run "$(SLOW)" ./internal/engine/vision ./internal/index/exact ./internal/video && \
 		$(GO) test -C tools -json ./... ; } | tee $(RESULTS)/go.json | $(SKIPS) -show LFW'
@@ -98,6 +98,10 @@ bench-imports: build
 # Some minutes each, and LFW beside the project.
 bench-quality: networks
 	$(GO) run ./bench/quality
+
+# Many minutes: a thousand words upright and turned, and by size, angle and font.
+bench-text: networks networks-tests
+	$(GO) run ./bench/text
 
 bench-recognition: networks
 	$(GO) test -timeout 3h -run RecognitionTried -v ./internal/engine/vision -tried $(CURDIR)/bench/results/recognition.md

@@ -12,13 +12,13 @@ include conformance/cluster/cluster.mk
 # One list of scenarios through five unmodified clients. CONFORMANCE holds further flags: make conformance CONFORMANCE='--clients boto3 --run users'
 # Without the test data beside the project the scenarios that need real photographs are left out, which the run says.
 CONFORMANCE ?= $(if $(wildcard ../shared/data/lfw),,--without-pictures)
-conformance: build skips ffmpeg conformance-client-python conformance-client-js conformance-client-go conformance-client-java
+conformance: build networks-tests ffmpeg skips conformance-client-python conformance-client-js conformance-client-go conformance-client-java
 	@rm -f $(RESULTS)/scenarios.xml
 	$(GO) run ./conformance -junit $(RESULTS)/scenarios.xml $(CONFORMANCE)
 	$(SKIPS) scenarios=$(RESULTS)/scenarios.xml
 
 # What no client sends: raw requests, and servers that are killed.
-conformance-python: build skips ffmpeg $(CONFORMANCE_VENV)/installed $(MOTO_VENV)/installed conformance-client-js
+conformance-python: build networks-tests ffmpeg skips $(CONFORMANCE_VENV)/installed $(MOTO_VENV)/installed conformance-client-js
 	@rm -f $(RESULTS)/python.xml
 	PYTHONDONTWRITEBYTECODE=1 $(CONFORMANCE_VENV)/bin/python -m pytest -p no:cacheprovider --junit-xml=$(RESULTS)/python.xml conformance/python conformance/clients/python
 	$(SKIPS) python=$(RESULTS)/python.xml

@@ -11,7 +11,7 @@ func TestDocumentIsHeldToARun(t *testing.T) {
 	r := newReport(t.Output(), clients())
 	for _, c := range r.clients {
 		r.describe(c, "1.2.3", "a runtime")
-		for i, operation := range []string{"ListFaces", "DetectText"} {
+		for i, operation := range []string{"ListFaces", "DetectLabels"} {
 			for range i + 2 {
 				r.called(c, operation, true)
 			}
@@ -19,7 +19,7 @@ func TestDocumentIsHeldToARun(t *testing.T) {
 	}
 	section := r.section(400)
 	if !strings.Contains(section, "AWS CLI 1.2.3, JavaScript 1.2.3") ||
-		!strings.Contains(section, "ListFaces") || strings.Contains(section, "DetectText") {
+		!strings.Contains(section, "ListFaces") || strings.Contains(section, "DetectLabels") {
 		t.Errorf("the section shows other versions or operations:%s", section)
 	}
 

@@ -12,6 +12,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/image/font"
+	"golang.org/x/image/font/gofont/goregular"
+	"golang.org/x/image/font/opentype"
+	"golang.org/x/image/math/fixed"
 )
 
 // pictures are the test data, in a folder beside the repository.
@@ -43,6 +48,35 @@ func greyPNG(width, height int) ([]byte, error) {
 		draw.Src)
 	var b bytes.Buffer
 	err := png.Encode(&b, picture)
+	return b.Bytes(), err
+}
+
+// picture of text: its size, and that of its letters and lines, in pixels.
+const (
+	linesWidth, linesHeight = 800, 600
+	letterSize, lineHeight  = 48, 100
+)
+
+// linesPNG is a picture of lines of text in the Go font, black on white.
+func linesPNG(lines []string) (encoded []byte, err error) {
+	parsed, err := opentype.Parse(goregular.TTF)
+	if err != nil {
+		return nil, err
+	}
+	face, err := opentype.NewFace(parsed, &opentype.FaceOptions{Size: letterSize, DPI: 72})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, face.Close()) }()
+	picture := image.NewGray(image.Rect(0, 0, linesWidth, linesHeight))
+	draw.Draw(picture, picture.Rect, image.White, image.Point{}, draw.Src)
+	for i, line := range lines {
+		pen := font.Drawer{Dst: picture, Src: image.Black, Face: face,
+			Dot: fixed.P(lineHeight/2, (i+1)*lineHeight)}
+		pen.DrawString(line)
+	}
+	var b bytes.Buffer
+	err = png.Encode(&b, picture)
 	return b.Bytes(), err
 }
 

@@ -16,8 +16,8 @@ import (
 var faceOperations = []string{
 	"AssociateFaces", "CompareFaces", "CreateCollection", "CreateUser", "DeleteCollection",
 	"DeleteFaces", "DeleteUser", "DescribeCollection",
-	"DetectFaces", "DisassociateFaces", "GetFaceDetection", "GetFaceSearch", "GetPersonTracking",
-	"IndexFaces", "ListCollections", "ListFaces",
+	"DetectFaces", "DetectText", "DisassociateFaces", "GetFaceDetection", "GetFaceSearch",
+	"GetPersonTracking", "IndexFaces", "ListCollections", "ListFaces",
 	"ListTagsForResource", "ListUsers", "SearchFaces",
 	"SearchFacesByImage", "SearchUsers", "SearchUsersByImage", "StartFaceDetection",
 	"StartFaceSearch", "StartPersonTracking", "TagResource", "UntagResource",

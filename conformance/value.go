@@ -35,6 +35,7 @@ import (
 //	{$tamper: text}          the text with another last character
 //	{$lfw: [person, number]}, {$group: name}, {$bad: name}   pictures of the test data
 //	{$png: [width, height]}  a grey picture
+//	{$lines: [text, ...]}    a picture of 800 x 600 with a text a line, black on white
 //	{$pad: [picture, n]}     the picture, and after it so many zeros that there are n bytes
 //	{$random: n}             n bytes that are no picture
 //	{$bytes: text}           the bytes of the text
@@ -73,6 +74,7 @@ var makers = map[string]func(*values, any) (any, error){
 	"$group":  (*values).group,
 	"$bad":    (*values).bad,
 	"$png":    (*values).png,
+	"$lines":  (*values).lines,
 	"$pad":    (*values).pad,
 	"$video":  (*values).video,
 	"$random": (*values).random,
@@ -410,6 +412,22 @@ func (v *values) png(argument any) (any, error) {
 		return nil, err
 	}
 	content, err := greyPNG(width, height)
+	return blob(content), err
+}
+
+func (v *values) lines(argument any) (any, error) {
+	elements, err := list(argument, -1)
+	if err != nil {
+		return nil, err
+	}
+	lines := make([]string, len(elements))
+	for i, e := range elements {
+		var ok bool
+		if lines[i], ok = e.(string); !ok {
+			return nil, fmt.Errorf("%s are not texts", shortened(argument))
+		}
+	}
+	content, err := linesPNG(lines)
 	return blob(content), err
 }
 

@@ -13,6 +13,7 @@ var mayImport = map[string][]string{
 	"/internal":           {},
 	"/internal/recollect": {},
 	"/internal/face":      {"/internal/recollect"},
+	"/internal/text":      {"/internal/recollect"},
 	"/internal/job":       {"/internal/recollect"},
 	// Faces in videos are faces, and are searched in collections of faces.
 	"/internal/videoface":    {"/internal/face", "/internal/job", "/internal/recollect"},
@@ -25,6 +26,11 @@ var mayImport = map[string][]string{
 	"/internal/engine/jpeg":  {},
 	"/internal/engine/vision": {"/internal/face", "/internal/recollect",
 		"/internal/engine/jpeg", "/internal/engine/pack", "/internal/engine/onnx"},
+	"/internal/engine/ocr": {"/internal/text", "/internal/engine/pack", "/internal/engine/onnx",
+		"/internal/engine/vision"},
+	"/internal/engine/ocr/ocrtest":  {"/internal/recollect", "/internal/text"},
+	"/internal/engine/registry":     {"/internal/engine/pack"},
+	"/packs":                        {},
 	"/internal/engine/verification": {"/internal/face", "/internal/recollect"},
 	"/internal/engine/reference": {"/internal/face", "/internal/recollect",
 		"/internal/engine/verification"},
@@ -58,7 +64,7 @@ var mayImport = map[string][]string{
 	"/internal/api/rekognition": {"/internal/face", "/internal/recollect", "/internal/iam",
 		"/internal/job", "/internal/sigv4", "/internal/api/authn", "/internal/api/clientaddr",
 		"/internal/api/exchange", "/internal/api/trail", "/internal/api/wire", "/internal/audit",
-		"/internal/tracing", "/internal/videoface"},
+		"/internal/text", "/internal/tracing", "/internal/videoface"},
 	"/internal/api/clientaddr": {},
 	"/internal/api/authn": {"/internal/api/clientaddr", "/internal/iam",
 		"/internal/recollect", "/internal/sigv4"},
@@ -84,12 +90,12 @@ var mayImport = map[string][]string{
 	"/conformance/cluster":       {}, // tests of real servers, from outside
 	// The only one that joins stores, indexes, engines and the APIs.
 	"/internal/server": {"/internal/cluster", "/internal/face", "/internal/recollect",
-		"/internal/iam", "/internal/job", "/internal/notify", "/internal/video",
+		"/internal/iam", "/internal/job", "/internal/notify", "/internal/text", "/internal/video",
 		"/internal/videoface", "/internal/metrics", "/internal/transfer", "/internal/api/admin",
 		"/internal/api/authn", "/internal/api/clientaddr", "/internal/api/console",
 		"/internal/api/rekognition", "/internal/api/sts", "/internal/api/trail",
 		"/internal/audit", "/internal/tracing", "/internal/oidc", "/internal/engine/onnx",
-		"/internal/engine/pack",
+		"/internal/engine/ocr", "/internal/engine/pack",
 		"/internal/engine/reference", "/internal/engine/vision", "/internal/index/exact",
 		"/internal/index/shared", "/internal/source/s3", "/internal/store/postgres",
 		"/internal/store/sqlite"},
@@ -100,9 +106,9 @@ var mayImport = map[string][]string{
 		"/internal/video", "/internal/api/admin",
 		"/internal/api/clientaddr", "/internal/api/console", "/internal/api/rekognition",
 		"/internal/api/wire", "/internal/engine/pack",
-		"/internal/engine/reference", "/internal/engine/verification", "/internal/engine/vision",
-		"/internal/source/s3", "/internal/store/postgres", "/internal/store/sqlite", "/internal/audit",
-		"/internal/tracing"},
+		"/internal/engine/reference", "/internal/engine/registry", "/internal/engine/verification",
+		"/internal/engine/vision", "/packs", "/internal/source/s3", "/internal/store/postgres",
+		"/internal/store/sqlite", "/internal/audit", "/internal/tracing"},
 
 	"/recollecttest":          {}, // is a part of users' tests, and starts the program
 	"/conformance/clients/go": {}, // as any user's program

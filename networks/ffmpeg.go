@@ -8,18 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"github.com/recollect-dev/recollect/internal/engine/registry"
 )
 
-// program is a file of a wheel, by its SHA-256.
-type program struct{ path, sha256 string }
-
-// ffmpegPackage is the PyPI package that has FFmpeg, and ffmpegs are its programs by platform.
-const ffmpegPackage = "imageio-ffmpeg"
-
-func ffmpegs() map[string]program {
-	return map[string]program{
-		"linux/amd64": {"imageio_ffmpeg/binaries/ffmpeg-linux-x86_64-v9.0.2",
-			"0d709a0bed1a43f24cd2c420878c63afea4580671b6949ad19ed124572f3bc3d"},
+// ffmpegs are the SHA-256 of FFmpeg's programs by platform. Their sources are in ffmpeg/.
+func ffmpegs() map[string]string {
+	return map[string]string{
+		"linux/amd64": "0d709a0bed1a43f24cd2c420878c63afea4580671b6949ad19ed124572f3bc3d",
 	}
 }
 
@@ -32,31 +28,23 @@ func installFFmpeg(ctx context.Context, root string) (err error) {
 		return nil
 	}
 	to := filepath.Join(root, "lib", "ffmpeg", "ffmpeg")
-	if data, err := os.ReadFile(to); err == nil && wanted.is(data) {
+	if data, err := os.ReadFile(to); err == nil && fmt.Sprintf("%x", sha256.Sum256(data)) == wanted {
 		return nil
 	}
 	fmt.Println("Installing FFmpeg (about 70 MB are downloaded once)")
-	temporary, err := os.MkdirTemp("", "recollect-ffmpeg-")
-	if err != nil {
-		return fmt.Errorf("making a temporary folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(temporary)) }()
-	wheels, err := downloadPyPI(ctx, filepath.Join(root, "networks", "ffmpeg.txt"), temporary,
-		[]string{ffmpegPackage})
+	lock := os.DirFS(filepath.Join(root, "networks", "ffmpeg"))
+	sources, err := registry.ReadSources(lock)
 	if err != nil {
 		return err
 	}
-	data, err := readWheel(wheels[ffmpegPackage], wanted.path)
+	from, err := registry.Download(ctx, lock, sources[wanted], false, os.Stdout)
 	if err != nil {
-		return fmt.Errorf("%s package %s: %w", pypiRegistry, ffmpegPackage, err)
+		return err
 	}
-	if !wanted.is(data) {
-		return fmt.Errorf("%s package %s: %s has another SHA-256", pypiRegistry, ffmpegPackage,
-			wanted.path)
+	defer func() { err = errors.Join(err, from.Close()) }()
+	data, err := from.File("ffmpeg", wanted, sources[wanted])
+	if err != nil {
+		return err
 	}
 	return writeFileMode(to, data, 0o755)
-}
-
-func (p program) is(data []byte) bool {
-	return fmt.Sprintf("%x", sha256.Sum256(data)) == p.sha256
 }

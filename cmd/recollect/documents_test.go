@@ -1,8 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"crypto/tls"
 	"fmt"
+	"image"
+	"image/draw"
+	"image/png"
 	"io"
 	"net"
 	"net/http"
@@ -14,6 +18,10 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/image/font"
+	"golang.org/x/image/math/fixed"
+
+	"github.com/recollect-dev/recollect/internal/engine/pack"
 	"github.com/recollect-dev/recollect/internal/server/certtest"
 )
 
@@ -53,6 +61,9 @@ func TestDocuments(t *testing.T) {
 	}
 	for _, document := range documents {
 		t.Run(filepath.Base(document), func(t *testing.T) {
+			if filepath.Base(document) == "text.md" {
+				needText(t)
+			}
 			text, err := os.ReadFile(document)
 			if err != nil {
 				t.Fatal(err)
@@ -133,6 +144,36 @@ func documentPictures(t *testing.T, dir string) {
 			"1.jpg", "people/Anna/2.jpg": person + "2.jpg",
 	} {
 		copyFile(t, from, filepath.Join(dir, name))
+	}
+	writeFile(t, filepath.Join(dir, "sign.png"), sign(t))
+}
+
+// sign is a picture with two lines of text.
+func sign(t *testing.T) []byte {
+	t.Helper()
+	face, err := letters(48)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer face.Close()
+	canvas := image.NewGray(image.Rect(0, 0, 640, 400))
+	draw.Draw(canvas, canvas.Rect, image.White, image.Point{}, draw.Src)
+	for i, line := range []string{"Platform 9", "To the trains"} {
+		pen := font.Drawer{Dst: canvas, Src: image.Black, Face: face, Dot: fixed.P(60, 100+200*i)}
+		pen.DrawString(line)
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, canvas); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// needText skips a test if the model pack text is not installed.
+func needText(t *testing.T) {
+	t.Helper()
+	if _, err := pack.OpenLibrary(installed).Load("text"); err != nil {
+		t.Skipf("the model pack text is not installed (make networks-tests): %v", err)
 	}
 }
 

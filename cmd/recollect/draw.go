@@ -51,11 +51,12 @@ func (d *drawing) Validate(pictures ...string) error {
 	return nil
 }
 
-// mark is a face to be drawn.
+// mark is a face or a text to be drawn.
 type mark struct {
-	box  *types.BoundingBox // in ratios of the upright picture
-	name string
-	dim  bool // drawn in white: it is no match
+	box     *types.BoundingBox // in ratios of the upright picture
+	polygon []types.Point      // drawn instead of the box, if not nil
+	name    string
+	dim     bool // drawn in white: it is no match
 }
 
 // write draws marks on a picture, and writes it if the flag was given.
@@ -89,9 +90,17 @@ func drawMarks(canvas *image.RGBA, marks []mark) error {
 	defer face.Close()
 	line := max(2, int(size/7))
 	for _, m := range marks {
+		if m.polygon != nil {
+			polygonOutline(canvas, m.polygon, line+2, color.Black)
+			continue
+		}
 		outline(canvas, pixelsOf(m.box, bounds).Inset(-line), line+2, color.Black)
 	}
 	for _, m := range marks {
+		if m.polygon != nil {
+			polygonOutline(canvas, m.polygon, line, colourOf(m))
+			continue
+		}
 		outline(canvas, pixelsOf(m.box, bounds).Inset(1-line), line, colourOf(m))
 	}
 	for _, m := range marks {
@@ -141,6 +150,24 @@ func outline(canvas draw.Image, r image.Rectangle, width int, c color.Color) {
 		{r.Min, image.Pt(r.Min.X+width, r.Max.Y)}, {image.Pt(r.Max.X-width, r.Min.Y), r.Max},
 	} {
 		draw.Draw(canvas, side, fill, image.Point{}, draw.Src)
+	}
+}
+
+// polygonOutline draws the edges of a polygon, as squares of a width that touch each other.
+func polygonOutline(canvas draw.Image, points []types.Point, width int, c color.Color) {
+	fill := image.NewUniform(c)
+	size := canvas.Bounds()
+	for i, from := range points {
+		to := points[(i+1)%len(points)]
+		x, y := float64(*from.X)*float64(size.Dx()), float64(*from.Y)*float64(size.Dy())
+		dx, dy := float64(*to.X)*float64(size.Dx())-x, float64(*to.Y)*float64(size.Dy())-y
+		steps := max(1, math.Ceil(max(math.Abs(dx), math.Abs(dy))))
+		for step := range int(steps) + 1 {
+			at := float64(step) / steps
+			corner := image.Pt(int(math.Round(x+at*dx))-width/2, int(math.Round(y+at*dy))-width/2)
+			draw.Draw(canvas, image.Rectangle{corner, corner.Add(image.Pt(width, width))}, fill,
+				image.Point{}, draw.Src)
+		}
 	}
 }
 

@@ -34,7 +34,7 @@ func rootCommand(sandbox video.Sandbox) *cobra.Command {
 		Use:   "recollect",
 		Short: "A self-hosted server with Amazon Rekognition's face API",
 		Long: "A self-hosted server with Amazon Rekognition's face API, and its clients: " +
-			"import, search, detect, compare, collections, faces,\n" +
+			"import, search, detect, compare, text, collections, faces,\n" +
 			"users, export and backup are requests to a running server, on this machine or " +
 			"another.\n\n" + aboutStatus,
 		Version:       programVersion(),
@@ -44,8 +44,8 @@ func rootCommand(sandbox video.Sandbox) *cobra.Command {
 	root.AddCommand(serveCommand(sandbox), keysCommand(), rolesCommand(), evalCommand(),
 		backupCommand(), restoreCommand(), exportCommand(), importArchiveCommand(),
 		doctorCommand(), importCommand(), searchCommand(), detectCommand(), compareCommand(),
-		collectionsCommand(), facesCommand(), usersCommand(), duplicatesCommand(), groupCommand(),
-		modelsCommand(), moveCommand(), clusterCommand(), auditCommand())
+		textCommand(), collectionsCommand(), facesCommand(), usersCommand(), duplicatesCommand(),
+		groupCommand(), modelsCommand(), moveCommand(), clusterCommand(), auditCommand())
 	markRuns(root)
 	return root
 }

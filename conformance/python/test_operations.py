@@ -97,7 +97,7 @@ def test_kept_model():
 
 def test_number_of_operations():
     assert len(MODEL.operation_names) >= 75
-    assert len(BUILT) == 27
+    assert len(BUILT) == 28
     assert len(EMPTY) == 7
     assert not BUILT & EMPTY
 

@@ -19,6 +19,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/sts"
 	"github.com/recollect-dev/recollect/internal/api/trail"
 	"github.com/recollect-dev/recollect/internal/cluster"
+	"github.com/recollect-dev/recollect/internal/engine/ocr"
 	"github.com/recollect-dev/recollect/internal/engine/vision"
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
@@ -49,6 +50,7 @@ type App struct {
 	recorder *metrics.Recorder
 	activity *admin.Activity
 	loading  *loading // nil: the engines were loaded by Open
+	reader   *reader  // of text
 	closers  closers
 	guard    *authn.Guard // against guessed secrets
 	trail    *trail.Trail // to the audit log; nil: there is none
@@ -60,7 +62,7 @@ type App struct {
 // closed.
 func Open(ctx context.Context, cfg Config, log *slog.Logger) (a *App, err error) {
 	a = &App{cfg: cfg, log: log, recorder: metrics.New(cfg.Version), activity: new(admin.Activity),
-		floor: make([]byte, heapFloor)}
+		reader: newReader(), floor: make([]byte, heapFloor)}
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.close(ctx))
 	}
@@ -117,6 +119,11 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.closers.add("the text engine", a.reader.close)
+	texts, err := a.reader.service(a.cfg.Library)
+	if err != nil {
+		return err
+	}
 	service, err := face.NewService(face.Config{
 		Store:      traces.Store(store),
 		Faces:      traces.Index(faces.Index),
@@ -137,6 +144,7 @@ func (a *App) open(ctx context.Context) error {
 	}
 	api := rekognition.New(rekognition.Config{
 		Service:     service,
+		Text:        texts,
 		Videos:      videos,
 		Identities:  identities,
 		Clients:     a.cfg.Clients,
@@ -230,25 +238,35 @@ func (a *App) listen(ctx context.Context) error {
 	return nil
 }
 
-// openEngines loads all model packs, the default first. They share one limit on the memory of
-// pictures.
+// openEngines loads all model packs of faces, the default first, and the one that reads text, if it
+// is installed. They share one limit on the memory of pictures.
 func (a *App) openEngines() ([]*vision.Engine, error) {
+	defer close(a.reader.done)
 	models, err := OpenModels(a.cfg.Library, a.cfg.Device)
 	if err != nil {
 		return nil, err
 	}
 	memory := vision.NewMemory(vision.DefaultMemory)
 	a.recorder.WatchMemory(memory.InWork)
-	engines, err := models.loadAll(vision.Options{
+	options := vision.Options{
 		Memory: memory,
 		WebP:   a.cfg.WebP,
 		Observe: func(stage vision.Stage, took time.Duration) {
 			a.recorder.ObserveStage(string(stage), took)
 		},
-	})
+	}
+	engines, err := models.loadAll(options)
 	if err != nil {
 		return nil, err
 	}
+	reader, err := models.LoadText(ocr.Options{Pictures: options,
+		Observe: func(stage ocr.Stage, took time.Duration) {
+			a.recorder.ObserveStage(string(stage), took)
+		}})
+	if err != nil {
+		return nil, errors.Join(err, closeEngines(engines))
+	}
+	a.reader.engine = reader
 	return engines, nil
 }
 

@@ -50,7 +50,7 @@ func (l *loading) close() error {
 // the manifests of their packs.
 func (l *loading) promised(library string) ([]face.Engine, error) {
 	packs := pack.OpenLibrary(library)
-	names, err := packs.Names()
+	names, err := packs.NamesOf(pack.FamilyFaces)
 	if err != nil {
 		return nil, installAgain(err)
 	}

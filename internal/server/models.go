@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/recollect-dev/recollect/internal/api/admin"
+	"github.com/recollect-dev/recollect/internal/engine/ocr"
 	"github.com/recollect-dev/recollect/internal/engine/onnx"
 	"github.com/recollect-dev/recollect/internal/engine/pack"
 	"github.com/recollect-dev/recollect/internal/engine/reference"
@@ -77,9 +78,10 @@ func (m *Models) Load(name string, options vision.Options) (*vision.Engine, erro
 	return nil, fmt.Errorf("load the face model %s: %w", name, err)
 }
 
-// loadAll loads every pack, the default first. They share one limit on the memory of pictures.
+// loadAll loads every pack of faces, the default first. They share one limit on the memory of
+// pictures.
 func (m *Models) loadAll(options vision.Options) (engines []*vision.Engine, err error) {
-	names, err := m.Packs.Names()
+	names, err := m.Packs.NamesOf(pack.FamilyFaces)
 	if err != nil {
 		return nil, installAgain(err)
 	}
@@ -101,7 +103,34 @@ func closeEngines(engines []*vision.Engine) error {
 	return errors.Join(faults...)
 }
 
-// Try runs a pack on the reference pictures.
+// LoadText loads the first pack that reads text; nil if none is installed.
+func (m *Models) LoadText(options ocr.Options) (*ocr.Engine, error) {
+	names, err := m.Packs.NamesOf(pack.FamilyText)
+	if err != nil || len(names) == 0 {
+		return nil, err
+	}
+	p, err := m.Packs.Load(names[0])
+	if err != nil {
+		return nil, fmt.Errorf("load the text model %s: %w\nTo install it again, remove %s and "+
+			"run: recollect models add %s", names[0], err, m.Packs.Folder(names[0]), names[0])
+	}
+	return ocr.New(p, m.runtime, options)
+}
+
+// TryText reads a picture of text with a pack, and returns what it read.
+func (m *Models) TryText(ctx context.Context, p *pack.Pack) (string, error) {
+	engine, err := ocr.New(p, m.runtime, ocr.Options{})
+	if err != nil {
+		return "", err
+	}
+	read, err := ocr.Try(ctx, engine)
+	if err != nil {
+		err = fmt.Errorf("the model pack %s does not work: %w", p.Name, err)
+	}
+	return read, errors.Join(err, engine.Close())
+}
+
+// Try runs a pack of faces on the reference pictures.
 func (m *Models) Try(ctx context.Context, p *pack.Pack) (reference.Result, error) {
 	engine, err := vision.New(p, m.runtime, vision.Options{})
 	if err != nil {

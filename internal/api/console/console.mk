@@ -18,7 +18,7 @@ internal/api/console/web/node_modules/.package-lock.json: internal/api/console/w
 CHROMIUM ?= /usr/bin/chromium
 
 .PHONY: test-console
-test-console: build skips postgres $(CHROMIUM) internal/api/console/browsertest/node_modules/.package-lock.json
+test-console: build networks-tests skips postgres $(CHROMIUM) internal/api/console/browsertest/node_modules/.package-lock.json
 	@rm -f $(RESULTS)/console.xml
 	cd internal/api/console/browsertest && CHROMIUM=$(CHROMIUM) node --test --test-reporter spec --test-reporter-destination stdout \
 		--test-reporter junit --test-reporter-destination $(RESULTS)/console.xml

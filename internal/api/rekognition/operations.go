@@ -110,7 +110,7 @@ func (s *Server) declarations() []declaration {
 		{"DetectProtectiveEquipment", networks, anyResource, readsObjects,
 			notBuilt("DetectProtectiveEquipment")},
 		{"DetectText", networks, anyResource, readsObjects,
-			notBuilt("DetectText")},
+			bind(s.detectText)},
 		{"DisassociateFaces", store, on(collection("CollectionId")), noObjects,
 			bind(s.disassociateFaces)},
 		{"DistributeDatasetEntries", store, on(named("Datasets.Arn")), noObjects,

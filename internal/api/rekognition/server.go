@@ -26,6 +26,7 @@ import (
 	"github.com/recollect-dev/recollect/internal/api/wire"
 	"github.com/recollect-dev/recollect/internal/face"
 	"github.com/recollect-dev/recollect/internal/iam"
+	"github.com/recollect-dev/recollect/internal/text"
 	"github.com/recollect-dev/recollect/internal/tracing"
 	"github.com/recollect-dev/recollect/internal/videoface"
 )
@@ -60,6 +61,7 @@ type Config struct {
 	TokenKey   []byte   // secret that authenticates pagination tokens
 	Log        *slog.Logger
 
+	Text        *text.Service      // nil: its model pack is not installed
 	Videos      *videoface.Service // nil: the operations on faces in videos are not built
 	Observer    Observer           // nil: none
 	Rates       Rates              // the zero value limits nothing
@@ -78,6 +80,7 @@ type Config struct {
 // Server answers the API's requests. It is safe for concurrent use.
 type Server struct {
 	service    *face.Service
+	text       *text.Service
 	videos     *videoface.Service
 	identities Identities
 	images     Images
@@ -100,6 +103,7 @@ type Server struct {
 func New(cfg Config) *Server {
 	s := &Server{
 		service:    cfg.Service,
+		text:       cfg.Text,
 		videos:     cfg.Videos,
 		identities: cfg.Identities,
 		images:     cfg.Images,
@@ -121,6 +125,9 @@ func New(cfg Config) *Server {
 	}
 	if s.images == nil {
 		s.images = noImages{}
+	}
+	if s.text == nil {
+		s.text = text.NewService(nil)
 	}
 	s.operations = make(map[string]operation)
 	for _, op := range s.table() {

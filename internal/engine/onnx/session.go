@@ -34,18 +34,10 @@ func (s Shape) elements() (int, error) {
 
 // Session is one network, ready to run. It is safe for concurrent use.
 type Session struct {
-	runtime *Runtime
-	single  *onnxruntime_go.DynamicAdvancedSession // on the calling thread
-	// over several cores; the same as single on one core
-	spread  *onnxruntime_go.DynamicAdvancedSession
+	prepared
 	input   Shape
 	outputs []Shape
 	idle    chan *tensors
-
-	mu     sync.Mutex
-	closed bool
-	runs   sync.WaitGroup // of runs that use the fields above; none is added once closed is set
-	free   func() error   // frees the session on the first call; later calls return the same error
 }
 
 // ErrClosed is the error of a run of a closed session.
@@ -65,8 +57,8 @@ type tensors struct {
 // leaves open are those of shape. The session does not keep the bytes.
 func (r *Runtime) NewSession(model []byte, input string, shape Shape, outputs []string) (*Session,
 	error) {
-	s := &Session{runtime: r, idle: make(chan *tensors, maxIdle)}
-	s.free = sync.OnceValue(s.destroy)
+	s := &Session{idle: make(chan *tensors, maxIdle)}
+	s.runtime, s.free = r, sync.OnceValue(s.destroy)
 	fixed, err := s.readShapes(model, input, shape, outputs)
 	if err != nil {
 		return nil, err
@@ -76,18 +68,11 @@ func (r *Runtime) NewSession(model []byte, input string, shape Shape, outputs []
 			return nil, fmt.Errorf("reading the network: %w", err)
 		}
 	}
-	if s.single, err = r.open(model, input, outputs, 1); err != nil {
+	if err := s.open(model, input, outputs, true); err != nil {
 		return nil, err
 	}
-	s.spread = s.single
 	if !fixed {
 		if err := s.measureOutputs(outputs); err != nil {
-			return nil, errors.Join(err, s.Close())
-		}
-	}
-	if r.cores.spread > 1 {
-		if s.spread, err = r.open(model, input, outputs, r.cores.spread); err != nil {
-			s.spread = s.single
 			return nil, errors.Join(err, s.Close())
 		}
 	}
@@ -179,8 +164,8 @@ func (s *Session) measureOutputs(names []string) (err error) {
 	return err
 }
 
-func (r *Runtime) open(model []byte, input string, outputs []string,
-	threads int) (session *onnxruntime_go.DynamicAdvancedSession, err error) {
+func (r *Runtime) open(model []byte, input string, outputs []string, threads int,
+	fixed bool) (session *onnxruntime_go.DynamicAdvancedSession, err error) {
 	options, err := onnxruntime_go.NewSessionOptions()
 	if err != nil {
 		return nil, fmt.Errorf("making session options: %w", err)
@@ -192,7 +177,7 @@ func (r *Runtime) open(model []byte, input string, outputs []string,
 		options.SetIntraOpNumThreads(threads),
 		options.SetInterOpNumThreads(1),
 		options.SetCpuMemArena(true),
-		options.SetMemPattern(true),
+		options.SetMemPattern(fixed),
 		options.AddSessionConfigEntry("session.set_denormal_as_zero", "1"),
 		// Waiting threads must sleep between runs: spinning threads would use the cores of other
 		// sessions.
@@ -331,35 +316,6 @@ func (t *tensors) destroy() error {
 	return errors.Join(faults...)
 }
 
-func (s *Session) isClosed() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.closed
-}
-
-// begin counts a run that uses the session, until it calls runs.Done. A run is counted once it has
-// a core, so that Close does not wait for queued runs.
-func (s *Session) begin() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return ErrClosed
-	}
-	s.runs.Add(1)
-	return nil
-}
-
-// Close rejects new runs, waits for those that have begun, and frees the session. It can be called
-// more than once and at any time, but not from fill or read of a run: it would wait for that run
-// forever.
-func (s *Session) Close() error {
-	s.mu.Lock()
-	s.closed = true
-	s.mu.Unlock()
-	s.runs.Wait()
-	return s.free()
-}
-
 // destroy frees the library's memory. No run may be in progress.
 func (s *Session) destroy() error {
 	var faults []error
@@ -372,9 +328,5 @@ func (s *Session) destroy() error {
 		}
 		break
 	}
-	if s.spread != s.single {
-		faults = append(faults, s.spread.Destroy())
-	}
-	faults = append(faults, s.single.Destroy())
-	return errors.Join(faults...)
+	return errors.Join(append(faults, s.prepared.destroy())...)
 }

@@ -40,6 +40,25 @@ func OpenLibrary(dir string) Library { return Library{dir} }
 // Folder returns the folder of the pack of this name.
 func (l Library) Folder(name string) string { return filepath.Join(l.dir, packsName, name) }
 
+// NamesOf returns the names of the packs of a family, ordered as by [Library.Names].
+func (l Library) NamesOf(family Family) ([]string, error) {
+	names, err := l.Names()
+	if err != nil {
+		return nil, err
+	}
+	var of []string
+	for _, name := range names {
+		p, err := l.Manifest(name)
+		if err != nil && family != FamilyFaces {
+			continue // the family of faces reports it
+		}
+		if err != nil || p.Family == family {
+			of = append(of, name)
+		}
+	}
+	return of, nil
+}
+
 // Names returns the names of the packs, the default first and then in ascending order.
 func (l Library) Names() ([]string, error) {
 	entries, err := os.ReadDir(filepath.Join(l.dir, packsName))
@@ -77,10 +96,14 @@ func (l Library) Default() (string, error) {
 }
 
 // SetDefault sets the pack of new collections. The error is ErrUnknown if there is no pack of this
-// name.
+// name; a pack of another family than faces is rejected.
 func (l Library) SetDefault(name string) error {
-	if _, err := l.Manifest(name); err != nil {
+	p, err := l.Manifest(name)
+	if err != nil {
 		return err
+	}
+	if p.Family != FamilyFaces {
+		return fmt.Errorf("the model pack %s is of the family %s, not of faces", name, p.Family)
 	}
 	file := filepath.Join(l.dir, choiceName)
 	if name == DefaultName {
@@ -91,7 +114,7 @@ func (l Library) SetDefault(name string) error {
 	}
 	beside := file + ".new"
 	//nolint:gosec // G306: not a secret
-	err := os.WriteFile(beside, []byte(name+"\n"), 0o644)
+	err = os.WriteFile(beside, []byte(name+"\n"), 0o644)
 	if err == nil {
 		err = os.Rename(beside, file)
 	}
@@ -283,7 +306,7 @@ func (l Library) fits(p *Pack) error {
 		if err != nil {
 			return fmt.Errorf("look at the model pack %s: %w", name, err)
 		}
-		if other.Version == p.Version {
+		if other.Family == p.Family && other.Version == p.Version {
 			return fmt.Errorf(
 				"the model pack %s has the face model version %q as well: collections would mix "+
 					"up their vectors", name, p.Version)

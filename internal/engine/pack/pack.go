@@ -39,15 +39,21 @@ type Pack struct {
 	Licence string `json:"licence"` // SPDX identifier of the networks' licence
 	Source  string `json:"source"`  // where the networks come from, with their version
 
-	Detect Network `json:"detect"`
+	// Family is the family of operations that the pack is for. The fields below, up to Calibration,
+	// are of packs of faces; those of other families have one field each.
+	Family Family `json:"family,omitempty"`
+
+	Text *Text `json:"text,omitempty"` // of the family text
+
+	Detect Network `json:"detect,omitzero"`
 
 	// Confirm is a second detector, which looks at each face that Detect found from near: Crop is
 	// what it sees of it. Where it finds none there is none. It may be left out.
 	Confirm *Network `json:"confirm,omitempty"`
 
-	Landmark Network `json:"landmark"`
-	Pose     Network `json:"pose"`
-	Embed    Network `json:"embed"`
+	Landmark Network `json:"landmark,omitzero"`
+	Pose     Network `json:"pose,omitzero"`
+	Embed    Network `json:"embed,omitzero"`
 
 	// EmbedSecond is a second embedding network, which sees the same crop. A vector is then that of
 	// Embed and that of EmbedSecond, one behind the other, scaled so that the cosine of two vectors
@@ -60,12 +66,12 @@ type Pack struct {
 	// detected.
 	Attributes Attributes `json:"attributes,omitzero"`
 
-	Detection Detection `json:"detection"`
+	Detection Detection `json:"detection,omitzero"`
 
 	// Similarity has the knots of the curve that maps the cosine of two vectors to the API's
 	// similarity. Both rise strictly from knot to knot, the first similarity is 0 and the last is
 	// 100.
-	Similarity []Knot `json:"similarity"`
+	Similarity []Knot `json:"similarity,omitempty"`
 
 	// Calibration has the error rates of some similarities, as measured with these networks and
 	// this curve. It may be empty. Similarities rise from one to the next, and rates fall.
@@ -197,6 +203,9 @@ var ErrAltered = errors.New(
 
 // Networks returns the networks that the pack has, by role.
 func (p *Pack) Networks() map[string]*Network {
+	if p.Text != nil {
+		return p.Text.networks()
+	}
 	networks := map[string]*Network{
 		"detect":      &p.Detect,
 		"confirm":     p.Confirm,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 )
@@ -37,6 +38,49 @@ func (p *Pack) Validate() error {
 		if value == "" {
 			fault("%s is missing", name)
 		}
+	}
+	switch p.Family {
+	case FamilyFaces:
+		faults = append(faults, p.faceFaults()...)
+	case FamilyText:
+		faults = append(faults, p.familyFaults()...)
+	default:
+		fault("family %q is not known, %q is", p.Family, FamilyText)
+	}
+	// The order of a map's entries varies; sorting keeps the message the same.
+	slices.SortFunc(faults, func(a, b error) int {
+		if a.Error() < b.Error() {
+			return -1
+		}
+		return 1
+	})
+	return errors.Join(faults...)
+}
+
+// familyFaults are those of a pack of another family than faces.
+func (p *Pack) familyFaults() []error {
+	if p.Text == nil {
+		return []error{fmt.Errorf("it is of the family %s, and has no %s", p.Family, p.Family)}
+	}
+	others := *p
+	others.Format, others.Version, others.Name, others.Licence, others.Source = 0, "", "", "", ""
+	others.Family, others.Text = "", nil
+	if !reflect.ValueOf(others).IsZero() {
+		return []error{fmt.Errorf("it is of the family %s, and has members of another", p.Family)}
+	}
+	return p.Text.faults()
+}
+
+// faceFaults are those of a pack of faces.
+func (p *Pack) faceFaults() []error {
+	var faults []error
+	fault := func(format string,
+		args ...any) {
+		faults = append(faults, fmt.Errorf(format, args...))
+	}
+	if p.Text != nil {
+		fault("it has text, and no family")
+		return faults
 	}
 	for role, n := range p.Networks() {
 		for _, err := range n.faults() {
@@ -76,14 +120,7 @@ func (p *Pack) Validate() error {
 	for _, err := range calibrationFaults(p.Calibration) {
 		fault("calibration: %w", err)
 	}
-	// The order of a map's entries varies; sorting keeps the message the same.
-	slices.SortFunc(faults, func(a, b error) int {
-		if a.Error() < b.Error() {
-			return -1
-		}
-		return 1
-	})
-	return errors.Join(faults...)
+	return faults
 }
 
 func calibrationFaults(rates []Calibrated) []error {
@@ -106,7 +143,8 @@ func calibrationFaults(rates []Calibrated) []error {
 	return faults
 }
 
-func (n *Network) faults() []error {
+// faults are those of a network of whose input some dimensions are open.
+func (n *Network) faults(open ...int) []error {
 	var faults []error
 	fault := func(format string,
 		args ...any) {
@@ -155,9 +193,7 @@ func (n *Network) faults() []error {
 	if in.Shape[0] != 1 || in.Shape[1] != int64(channels) {
 		fault("input: shape %v does not begin with 1 x %d", in.Shape, channels)
 	}
-	if min(in.Shape[2], in.Shape[3]) < 1 || max(in.Shape[2], in.Shape[3]) > maxSide {
-		fault("input: shape %v has a side that is not 1 to %d", in.Shape, maxSide)
-	}
+	faults = append(faults, in.openFaults(open)...)
 	if len(in.Mean) != channels || len(in.Std) != channels {
 		fault("input: mean and std must have %d values each", channels)
 	}

@@ -73,6 +73,10 @@ var _ face.Engine = (*Engine)(nil)
 // network's input or outputs are not those of its decoder, so that later calls cannot fail for that
 // reason.
 func New(p *pack.Pack, r *onnx.Runtime, options Options) (*Engine, error) {
+	if p.Family != pack.FamilyFaces {
+		return nil, fmt.Errorf("the model pack %s is of the family %s, not of faces", p.Name,
+			p.Family)
+	}
 	if options.Memory == nil {
 		options.Memory = NewMemory(DefaultMemory)
 	}

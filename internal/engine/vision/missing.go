@@ -34,10 +34,15 @@ func (p *picture) wholeFaces(faces []located) ([]located, error) {
 
 // wholeAround tells whether all rows of a part of the upright picture and around it are there.
 func (p *picture) wholeAround(r rect) bool {
-	toStored := p.orientation.stored(float64(p.width), float64(p.height))
 	x, y := aroundFace*r.width(), aroundFace*r.height()
-	_, ay := toStored.apply(r.x0-x, r.y0-y)
-	_, by := toStored.apply(r.x1+x, r.y1+y)
+	return p.wholeRows(rect{r.x0 - x, r.y0 - y, r.x1 + x, r.y1 + y})
+}
+
+// wholeRows tells whether all rows of a part of the upright picture are there.
+func (p *picture) wholeRows(r rect) bool {
+	toStored := p.orientation.stored(float64(p.width), float64(p.height))
+	_, ay := toStored.apply(r.x0, r.y0)
+	_, by := toStored.apply(r.x1, r.y1)
 	from, to := math.Floor(min(ay, by)), math.Ceil(max(ay, by))
 	return p.whole(int(max(from, 0)), int(min(to, float64(p.height))))
 }

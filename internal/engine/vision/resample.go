@@ -232,30 +232,37 @@ func (t *taps) stretch(out []float32, in []uint8, step int, border float32) {
 func (p *picture) warp(out crop, side int, m affine) {
 	p.Lock()
 	defer p.Unlock()
-	m = m.then(p.orientation.stored(float64(p.width), float64(p.height)))
-	step := math.Sqrt(math.Abs(m.a*m.e - m.b*m.d)) // pixels of the picture per pixel of out
-	_, y0 := m.apply(0, 0)
-	acrossY, downY := m.d*float64(side), m.e*float64(side)
-	planes := p.level(step*math.Sqrt2, step, // the nearest level, not the next larger one
-		y0+min(acrossY, 0)+min(downY, 0), y0+max(acrossY, 0)+max(downY, 0))
-	border := p.model.border()
 	n := side * side
 	p.scratch.lines = slices.Grow(p.scratch.lines[:0], 3*n)[:3*n]
 	values := p.scratch.lines
-	for i := range p.model.channels() {
-		planes[i].warp(values[i*n:][:n], side, m, border[i])
-	}
-	toRGB(values[:n], values[n:2*n], values[2*n:], p.model)
+	p.warpTo(values, side, side, m)
 	narrow(out, values)
 }
 
-func (p *plane) warp(out []float32, side int, m affine, border float32) {
+// warpTo is warp for width x height pixels, of which it writes three planes of red, green and blue,
+// values 0 to 255. The lock must be held.
+func (p *picture) warpTo(values []float32, width, height int, m affine) {
+	m = m.then(p.orientation.stored(float64(p.width), float64(p.height)))
+	step := math.Sqrt(math.Abs(m.a*m.e - m.b*m.d)) // pixels of the picture per pixel of out
+	_, y0 := m.apply(0, 0)
+	acrossY, downY := m.d*float64(width), m.e*float64(height)
+	planes := p.level(step*math.Sqrt2, step, // the nearest level, not the next larger one
+		y0+min(acrossY, 0)+min(downY, 0), y0+max(acrossY, 0)+max(downY, 0))
+	border := p.model.border()
+	n := width * height
+	for i := range p.model.channels() {
+		planes[i].warp(values[i*n:][:n], width, height, m, border[i])
+	}
+	toRGB(values[:n], values[n:2*n], values[2*n:3*n], p.model)
+}
+
+func (p *plane) warp(out []float32, columns, rows int, m affine, border float32) {
 	// From pixels to samples whose centres are whole numbers, counted from 1, so that truncation
 	// rounds down.
 	m = m.then(affine{a: 1 / p.subX, c: -0.5, e: 1 / p.subY, f: -0.5})
 	width, height := float64(p.width), float64(p.height)
-	for j := range side {
-		row := out[j*side:][:side]
+	for j := range rows {
+		row := out[j*columns:][:columns]
 		startX, startY := m.apply(0.5, float64(j)+0.5)
 		place := func(i int) (x, y float64) { return along(startX, m.a, i), along(startY, m.d, i) }
 		// The part of a line that is inside the picture is one interval.
@@ -263,8 +270,8 @@ func (p *plane) warp(out []float32, side int, m affine, border float32) {
 			x, y := place(i)
 			return x >= 1 && y >= 1 && x < width && y < height
 		}
-		from, to := 0, side
-		for from < side && !inside(from) {
+		from, to := 0, columns
+		for from < columns && !inside(from) {
 			x, y := place(from)
 			row[from] = p.near(x, y, border)
 			from++

@@ -367,7 +367,7 @@ test("what a key may not do with pictures is not offered", { skip }, async (t) =
     const page = await tryIt(browser, server, { key: await server.createKey("looker", "read-only") });
     await choose(page, persons[0].pictures[0]);
     await part(page, "Faces").getByText("1 face found").waitFor();
-    assert.deepEqual(await parts(page), ["Faces", "Search", "Compare"]);
+    assert.deepEqual(await parts(page), ["Faces", "Search", "Compare", "Text"]);
     await go(page, "Search");
     assert.equal(await page.getByRole("button", { name: "New collection" }).count(), 0);
     await page.context().close();

@@ -10,6 +10,7 @@ import { TryCompare } from "./trycompare.tsx";
 import { TryFaces } from "./tryfaces.tsx";
 import { TryIndex } from "./tryindex.tsx";
 import { TrySearch } from "./trysearch.tsx";
+import { TryText } from "./trytext.tsx";
 
 /** A picture, and all that the API does with one. What is offered is what the key may do, to the collection that is named. */
 export function TryIt({ query }: { query: URLSearchParams }) {
@@ -33,11 +34,15 @@ export function TryIt({ query }: { query: URLSearchParams }) {
     ["search", "Search", may("SearchFacesByImage") || may("SearchUsersByImage")],
     ["index", "Index", may("IndexFaces")],
     ["compare", "Compare", session.may("CompareFaces")],
+    ["text", "Text", session.may("DetectText")],
   ];
   const parts = offered.filter(([, , allowed]) => allowed);
   const wanted = query.get("part");
   const part = parts.find(([name]) => name === wanted)?.[0] ?? parts[0]?.[0];
   const ready = known !== null && settled === collection;
+  // What is not looked at is not read: text takes as long as the faces.
+  const seen = useRef(new Set<string>()).current;
+  if (part) seen.add(part);
   return (
     <>
       <h1>Try it</h1>
@@ -62,6 +67,7 @@ export function TryIt({ query }: { query: URLSearchParams }) {
               {name === "search" && <TrySearch key={collection} picture={picture} collection={collection} ready={ready} may={may} points={points} />}
               {name === "index" && <TryIndex key={collection} picture={picture} collection={collection} ready={ready} bounds={bounds} />}
               {name === "compare" && <TryCompare picture={picture} points={points} shown={part === "compare"} />}
+              {name === "text" && seen.has("text") && <TryText picture={picture} />}
             </section>
           ))}
         </>

@@ -1,10 +1,11 @@
 import type { ComponentChildren, Ref } from "preact";
 import type { Chosen } from "../picture/load.ts";
-import type { Box, Landmark } from "../server/types.ts";
+import type { Box, Landmark, Point } from "../server/types.ts";
 
-/** A face to be drawn on a picture. */
+/** A face or a text to be drawn on a picture. */
 export interface Mark {
   box: Box;
+  polygon?: Point[]; // drawn instead of the box
   name: string; // short, beside the box
   text?: string; // below the box
   kind?: "chosen" | "dim";
@@ -25,7 +26,7 @@ export function Figure({ picture, marks, onPick, frame, children }: {
       <svg viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none" aria-hidden="true">
         {marks.map((mark, i) => (
           <g key={i} class={`face ${mark.kind ?? ""}`} onClick={onPick && (() => onPick(i))}>
-            <Outline box={mark.box} width={width} height={height} />
+            <Outline mark={mark} width={width} height={height} />
             {mark.landmarks && <Dots landmarks={mark.landmarks} width={width} height={height} size={mark.box.Width * width} least={Math.max(width, height) / 550} />}
           </g>
         ))}
@@ -62,7 +63,11 @@ function below(box: Box): Record<string, string> {
   return style;
 }
 
-function Outline({ box, width, height }: { box: Box; width: number; height: number }) {
+function Outline({ mark: { box, polygon }, width, height }: { mark: Mark; width: number; height: number }) {
+  if (polygon) {
+    const points = polygon.map((p) => `${(p.X * width).toFixed(1)},${(p.Y * height).toFixed(1)}`).join(" ");
+    return <><polygon class="under" points={points} /><polygon class="over" points={points} /></>;
+  }
   const at = { x: box.Left * width, y: box.Top * height, width: box.Width * width, height: box.Height * height };
   return <><rect class="under" {...at} /><rect class="over" {...at} /></>;
 }

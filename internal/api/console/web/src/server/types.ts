@@ -18,6 +18,18 @@ export interface FaceDetail {
   Emotions?: { Type: string; Confidence: number }[];
 }
 
+export interface Point { X: number; Y: number }
+
+/** A line of text, or a word of the line that is its parent. The polygon begins at the text's upper left and goes clockwise as it is read. */
+export interface TextDetection {
+  DetectedText: string;
+  Type: "LINE" | "WORD";
+  Id: number;
+  ParentId?: number;
+  Confidence: number;
+  Geometry: { BoundingBox: Box; Polygon: Point[] };
+}
+
 export interface Face {
   FaceId: string;
   BoundingBox: Box;
