@@ -74,7 +74,7 @@ func startBalancer(addresses []string) (*balancer, error) {
 		r.Out.Host = r.In.Host // which was signed
 	}}
 	b.server = &http.Server{Handler: proxy}
-	go b.server.Serve(l) //nolint:errcheck // it is closed by close
+	go b.server.Serve(l) // until close
 	return b, nil
 }
 

@@ -44,11 +44,11 @@ func backupCommand() *cobra.Command {
 			"  recollect backup backup.zip --store postgres://recollect@db/faces --data ./data",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := at.check(); err != nil {
+				return err
+			}
 			ctx := cmd.Context()
 			size, err := writeArchive(ctx, args[0], archive.KindBackup, func(f *os.File) error {
-				if err := at.check(); err != nil {
-					return err
-				}
 				switch {
 				case at.store != "":
 					return backUpDatabase(ctx, f, at)

@@ -26,10 +26,11 @@ func clusterStatusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "List the servers, and what each holds in memory",
 		Long: "List the servers that share the database of the one that is asked, and what each " +
-			"holds in memory. A server that ended without\nbeing stopped stays on the list for an " +
-			"hour. The exit status is 1 if a server does not say that it is there.\n\n" +
-			"The key must be the root's, or of a user who may recollect:GetCluster, as the policy " +
-			"administrator says.",
+			"holds in memory. A server that ended without\n" +
+			"being stopped stays on the list for an hour. The exit status is 1 if a server does " +
+			"not say that it is there.\n\n" +
+			"The key must be the root's, or of a user who may recollect:GetCluster, as the " +
+			"policy administrator says.",
 		Example: "  recollect cluster status\n" +
 			"  recollect cluster status --output json | jq -r .Address",
 		Args: cobra.NoArgs,

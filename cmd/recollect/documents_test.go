@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/recollect-dev/recollect/internal/engine/pack"
 	"github.com/recollect-dev/recollect/internal/server/certtest"
+	"github.com/recollect-dev/recollect/internal/store/postgres/postgrestest"
 )
 
 // block is a fenced block of a document.
@@ -68,31 +70,69 @@ func TestDocuments(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			runDocument(t, blocks(string(text)), bin, library,
-				filepath.Base(document) != "quickstart.md")
+			r := documentRun{bin: bin, library: library}
+			switch filepath.Base(document) {
+			case "quickstart.md": // starts a server itself
+			case "cluster.md":
+				r.onPostgres(t)
+			default:
+				r.before = startInDocument
+			}
+			r.run(t, blocks(string(text)))
 		})
 	}
 }
 
-func runDocument(t *testing.T, found []block, bin, library string, serve bool) {
-	dir := t.TempDir()
-	documentPictures(t, dir)
+// documentRun is how the commands of a document are run.
+type documentRun struct {
+	bin, library string
+	before       string // commands before those of the document
+	environment  []string
+	replace      []string // further texts of the document and what they stand for, in pairs
+}
+
+// startInDocument starts a server, and waits until it is ready.
+const startInDocument = `recollect serve > recollect.log 2>&1 &
+until curl -sf http://127.0.0.1:7180/health/ready; do sleep 0.2; done
+export AWS_SHARED_CREDENTIALS_FILE=$PWD/data/credentials AWS_DEFAULT_REGION=us-east-1
+export AWS_ENDPOINT_URL_REKOGNITION=http://127.0.0.1:7180
+`
+
+// onPostgres has the commands run with a PostgreSQL server, and with a folder that a server without
+// it has left.
+func (r *documentRun) onPostgres(t *testing.T) {
+	t.Helper()
+	database, former := postgrestest.Start(t), filepath.Join(t.TempDir(), "former")
+	at, err := url.Parse(database.URL(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.before = strings.ReplaceAll(startInDocument, "serve", "serve --data "+former) +
+		"kill %1 && wait %1\n"
+	r.environment = []string{"PATH=" + r.bin + ":" + database.Programs() + ":" + os.Getenv("PATH"),
+		"PGHOST=" + at.Hostname(), "PGPORT=" + at.Port(), "PGUSER=" + at.User.Username()}
+	r.replace = []string{"recollect@db.example", at.User.Username() + "@" + at.Host,
+		"/var/lib/recollect", former, "127.0.0.1:7181", freeAddress(t)}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := listener.Addr().String()
-	listener.Close()
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+func (r *documentRun) run(t *testing.T, found []block) {
+	t.Helper()
+	dir := t.TempDir()
+	documentPictures(t, dir)
+	address := freeAddress(t)
 	var script strings.Builder
-	script.WriteString("set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n")
-	if serve {
-		script.WriteString(
-			"recollect serve > recollect.log 2>&1 &\n" +
-				"until curl -sf http://127.0.0.1:7180/health/ready; do sleep 0.2; done\n" +
-				"export AWS_SHARED_CREDENTIALS_FILE=$PWD/data/credentials " +
-				"AWS_ENDPOINT_URL_REKOGNITION=http://127.0.0.1:7180 " +
-				"AWS_DEFAULT_REGION=us-east-1\n")
-	}
+	script.WriteString("set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n" +
+		r.before)
 	ran := 0
 	for _, b := range found {
 		text := b.text
@@ -120,11 +160,13 @@ func runDocument(t *testing.T, found []block, bin, library string, serve bool) {
 		return
 	}
 	cmd := exec.CommandContext(t.Context(), "bash", "-c",
-		strings.ReplaceAll(script.String(), "127.0.0.1:7180", address))
+		strings.NewReplacer(append(r.replace, "127.0.0.1:7180", address)...).Replace(
+			script.String()))
 	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
-		"RECOLLECT_LISTEN=" + address, "RECOLLECT_LIBRARY=" + library, "RECOLLECT_AUDIT_LOG=audit",
-		"AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER="}
+	cmd.Env = append([]string{"PATH=" + r.bin + ":" + os.Getenv("PATH"),
+		"HOME=" + os.Getenv("HOME"), "RECOLLECT_LISTEN=" + address,
+		"RECOLLECT_LIBRARY=" + r.library, "RECOLLECT_AUDIT_LOG=audit",
+		"AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER="}, r.environment...)
 	cmd.WaitDelay = 10 * time.Second
 	if out, err := cmd.CombinedOutput(); err != nil {
 		log, _ := os.ReadFile(filepath.Join(dir, "recollect.log"))

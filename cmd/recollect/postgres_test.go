@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -50,16 +51,48 @@ func TestCommandsOnPostgres(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "stop the server") {
 		t.Errorf("the master key beside a server: %v", err)
 	}
+	masterKey := filepath.Join(t.TempDir(), "key")
+	copyFile(t, filepath.Join(data, "master-key"), masterKey)
+	if err := os.Chmod(masterKey, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := run("keys", "list", "--store", url, "--data", t.TempDir(), "--master-key-file",
+		masterKey); !strings.Contains(out, "anna") {
+		t.Errorf("with the file of the master key the list of keys is %s", out)
+	}
+	if _, err := recollectProgram(t, "keys", "list", "--data", data, "--master-key-file",
+		masterKey); err == nil || !strings.Contains(err.Error(), "needs --store") {
+		t.Errorf("the file of the master key without a database: %v", err)
+	}
 	_, err = recollectProgram(t, "keys", "list", "--store", url, "--data", t.TempDir())
 	if err == nil || !strings.Contains(err.Error(), "does not have the master key") {
 		t.Errorf("without the master key: %v", err)
+	}
+
+	// The list of servers, to which one is added that says nothing.
+	if out := run("cluster", "status"); !regexp.MustCompile(
+		`(?m)^HOST .*\n.* http://127\.0\.0\.1:\d+ .* alive `).MatchString(out) {
+		t.Errorf("the servers are %s", out)
+	}
+	database.Exec(t, url, `INSERT INTO recollect.nodes VALUES ('gone', 'zzz', 'http://gone:1', '1',
+		0, now() - interval '1 minute', 1, 2, 3145728, 4, 5)`)
+	out, log, status := program(t, "cluster", "status")
+	if status != statusNo || !regexp.MustCompile(
+		`(?m)^zzz +http://gone:1 +1 +1970-01-01 00:00 +silent +6\d\.\d s ago +1 +2 +3\.0 +4$`).
+		MatchString(out) {
+		t.Errorf("with one that says nothing: %d, %s%s", status, out, log)
+	}
+	out, _, _ = program(t, "cluster", "status", "--output", "json")
+	if servers := jsonLines(t, out); len(servers) != 2 || servers[0]["Answering"] != true ||
+		servers[1]["Alive"] != false || servers[1]["VectorsBehind"] != 4.0 {
+		t.Errorf("in JSON the servers are %v", servers)
 	}
 
 	// A backup that the server makes, and one of the database.
 	dir := t.TempDir()
 	byServer, byCommand := filepath.Join(dir, "server.zip"), filepath.Join(dir, "command.zip")
 	run("backup", byServer)
-	run("backup", byCommand, "--store", url, "--data", data)
+	run("backup", byCommand, "--store", url, "--master-key-file", masterKey)
 	stop()
 	run("keys", "rotate-master", "--store", url, "--data", data)
 	run("keys", "list", "--store", url, "--data", data)

@@ -12,6 +12,7 @@ func TestCluster(t *testing.T) {
 		run  func(*testing.T, string)
 	}{
 		{"NodesAreKilled", testKills},
+		{"ThePrimaryIsKilled", testPrimaryDies},
 		{"ThePrimaryStops", testPrimaryStops},
 		{"ANodeStops", testNodeStops},
 		{"TheNetworkStalls", testNetworkStalls},

@@ -29,6 +29,7 @@ type ledger struct {
 type sent struct {
 	id           string // of the face; empty until it was acknowledged
 	acknowledged bool
+	busy         bool // somebody deletes it
 	deleting     bool // it may be gone
 	deleted      bool // it must be
 }
@@ -42,11 +43,11 @@ func (l *ledger) change(do func()) {
 // manyFaces is how many faces there should be about at most. A search finds 4,096.
 const manyFaces = 500
 
-// live counts the faces that were acknowledged and not deleted.
+// live counts the faces that were acknowledged and whose deletion was not.
 func (l *ledger) live() (n int) {
 	l.change(func() {
 		for _, f := range l.faces {
-			if f.acknowledged && !f.deleting {
+			if f.acknowledged && !f.deleted {
 				n++
 			}
 		}
@@ -54,12 +55,13 @@ func (l *ledger) live() (n int) {
 	return n
 }
 
-// deletable is a face that was acknowledged and that nobody deletes, and the caller is to.
+// deletable is a face that was acknowledged and that nobody deletes, and the caller is to. An
+// earlier deletion may have failed.
 func (l *ledger) deletable() (face *sent) {
 	l.change(func() {
 		for _, f := range l.faces {
-			if f.acknowledged && !f.deleting {
-				f.deleting, face = true, f
+			if f.acknowledged && !f.busy && !f.deleted {
+				f.busy, f.deleting, face = true, true, f
 				return
 			}
 		}
@@ -75,6 +77,7 @@ type writer struct {
 	ledger  *ledger
 	acks    *atomic.Int64
 	fails   *atomic.Int64
+	by      chan<- *node // gets the node of an acknowledgement, if somebody waits for it
 }
 
 func (w *writer) run(ctx context.Context) {
@@ -88,6 +91,10 @@ func (w *writer) run(ctx context.Context) {
 			continue
 		}
 		w.acks.Add(1)
+		select {
+		case w.by <- n:
+		default:
+		}
 	}
 }
 
@@ -129,9 +136,7 @@ func (w *writer) delete(ctx context.Context, n *node) error {
 	}
 	_, err := n.api.DeleteFaces(ctx, &rekognition.DeleteFacesInput{
 		CollectionId: aws.String(collection), FaceIds: []string{f.id}})
-	if err == nil {
-		w.ledger.change(func() { f.deleted = true })
-	}
+	w.ledger.change(func() { f.busy, f.deleted = false, err == nil })
 	return err
 }
 
@@ -212,10 +217,12 @@ func (l *ledger) verify(t *testing.T, nodes []*node, picture []byte) {
 		}
 		c, err := n.api.DescribeCollection(t.Context(),
 			&rekognition.DescribeCollectionInput{CollectionId: aws.String(collection)})
-		if err != nil || aws.ToInt64(c.FaceCount) != int64(len(faces)) ||
-			aws.ToInt64(c.UserCount) != int64(len(users)) {
-			t.Errorf("node %d counts %+v for %d faces and %d users, %v", i, c, len(faces),
-				len(users), err)
+		if err != nil {
+			t.Errorf("node %d: %v", i, err)
+		} else if f, u := aws.ToInt64(c.FaceCount), aws.ToInt64(c.UserCount); f != int64(
+			len(faces)) || u != int64(len(users)) {
+			t.Errorf("node %d counts %d faces and %d users, and lists %d and %d", i, f, u,
+				len(faces), len(users))
 		}
 	}
 }
@@ -237,15 +244,24 @@ func testKills(t *testing.T, program string) {
 	for round := range rounds {
 		ctx, stop := context.WithCancel(t.Context())
 		var writing sync.WaitGroup
+		by := make(chan *node)
 		before := acks.Load()
 		for i := range writers {
 			w := &writer{number: round*writers + i, nodes: nodes, picture: picture, ledger: l,
-				acks: &acks, fails: &fails}
+				acks: &acks, fails: &fails, by: by}
 			writing.Go(func() { w.run(ctx) })
 		}
 		some := before + 1 + rand.Int64N(perRound)
 		waitFor(t, "a change", answerWithin, func() bool { return acks.Load() >= some })
+		// It is killed at the moment at which it has acknowledged a change, while it makes others.
 		killed := nodes[rand.IntN(len(nodes))]
+		for n := (*node)(nil); n != killed; {
+			select {
+			case n = <-by:
+			case <-time.After(answerWithin):
+				t.Fatalf("a node acknowledges nothing within %v", answerWithin)
+			}
+		}
 		killed.kill()
 		// The others go on.
 		more := acks.Load() + writers

@@ -160,7 +160,6 @@ func (n *node) start(t *testing.T) {
 	t.Helper()
 	pidFile := filepath.Join(n.data, "pid")
 	_ = os.Remove(pidFile) // of an earlier process, if there was one
-	//nolint:gosec // G204: the program that was built
 	n.shell = exec.Command("/bin/sh", "-c",
 		`"$0" "$@" </dev/null & echo $! >"$PID_FILE.new"; mv "$PID_FILE.new" "$PID_FILE"; `+
 			`read -r _; kill -KILL $!; wait`,

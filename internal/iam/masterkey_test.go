@@ -51,7 +51,7 @@ func (s *secrets) Reseal(_ context.Context, check []byte,
 	return s.late
 }
 
-func masterKeyOf(dir string) string { return filepath.Join(dir, MasterKeyFile) }
+func keyOf(dir string) string { return filepath.Join(dir, MasterKeyFile) }
 
 // sealedFolder is a folder with a master key, and a store with the secrets of n access keys.
 func sealedFolder(t *testing.T, n int) (dir string, store *secrets) {
@@ -112,18 +112,18 @@ func TestRotationSurvivesACrash(t *testing.T) {
 		}},
 		"before the commit": {end: func(t *testing.T, dir string, store *secrets) {
 			store.before = crash
-			if _, err := RotateMasterKey(t.Context(), masterKeyOf(dir), store); !errors.Is(err, crash) {
+			if _, err := RotateMasterKey(t.Context(), keyOf(dir), store); !errors.Is(err, crash) {
 				t.Fatal(err)
 			}
 		}},
 		"before the rename": {rotated: true, end: func(t *testing.T, dir string, store *secrets) {
 			store.late = crash
-			if _, err := RotateMasterKey(t.Context(), masterKeyOf(dir), store); !errors.Is(err, crash) {
+			if _, err := RotateMasterKey(t.Context(), keyOf(dir), store); !errors.Is(err, crash) {
 				t.Fatal(err)
 			}
 		}},
 		"after all": {rotated: true, end: func(t *testing.T, dir string, store *secrets) {
-			if n, err := RotateMasterKey(t.Context(), masterKeyOf(dir), store); n != 3 || err != nil {
+			if n, err := RotateMasterKey(t.Context(), keyOf(dir), store); n != 3 || err != nil {
 				t.Fatal(n, err)
 			}
 		}},
@@ -139,14 +139,14 @@ func TestRotationSurvivesACrash(t *testing.T) {
 				t.Errorf("the file has a new key: %v, want %v", rotated, c.rotated)
 			}
 			before := mustRead(t, file)
-			if n, err := RotateMasterKey(t.Context(), masterKeyOf(dir), store); n != 3 || err != nil {
+			if n, err := RotateMasterKey(t.Context(), keyOf(dir), store); n != 3 || err != nil {
 				t.Errorf("the next rotation: %d, %v", n, err)
 			}
 			wantAllOpen(t, dir, store, 3)
 			if bytes.Equal(mustRead(t, file), before) {
 				t.Error("the next rotation changed nothing")
 			}
-			if _, err := os.Stat(nextMasterKey(masterKeyOf(dir))); err == nil {
+			if _, err := os.Stat(nextMasterKey(keyOf(dir))); err == nil {
 				t.Error("the new key's own file is still there")
 			}
 		})
@@ -157,21 +157,21 @@ func TestRotationSurvivesACrash(t *testing.T) {
 // the master key.
 func TestResetSurvivesACrash(t *testing.T) {
 	dir, store := sealedFolder(t, 2)
-	if _, err := ResetMasterKey(t.Context(), masterKeyOf(dir), store); err == nil {
+	if _, err := ResetMasterKey(t.Context(), keyOf(dir), store); err == nil {
 		t.Fatal("secrets that open were deleted")
 	}
 	if err := os.Remove(filepath.Join(dir, MasterKeyFile)); err != nil {
 		t.Fatal(err)
 	}
 	store.before = errors.New("the process ended")
-	if _, err := ResetMasterKey(t.Context(), masterKeyOf(dir), store); !errors.Is(err, store.before) {
+	if _, err := ResetMasterKey(t.Context(), keyOf(dir), store); !errors.Is(err, store.before) {
 		t.Fatal(err)
 	}
 	if _, err := OpenSealer(t.Context(), dir, store); !errors.Is(err, ErrMasterKeyLost) {
 		t.Errorf("before the commit: %v", err)
 	}
 	store.before, store.late = nil, store.before
-	if _, err := ResetMasterKey(t.Context(), masterKeyOf(dir), store); !errors.Is(err, store.late) {
+	if _, err := ResetMasterKey(t.Context(), keyOf(dir), store); !errors.Is(err, store.late) {
 		t.Fatal(err)
 	}
 	wantAllOpen(t, dir, store, 0)
@@ -181,7 +181,8 @@ func TestResetSurvivesACrash(t *testing.T) {
 func TestDamagedSecretStopsARotation(t *testing.T) {
 	dir, store := sealedFolder(t, 2)
 	store.sealed["AKIA0"][20] ^= 1
-	if _, err := RotateMasterKey(t.Context(), masterKeyOf(dir), store); !errors.Is(err, ErrWrongMasterKey) ||
+	if _, err := RotateMasterKey(t.Context(), keyOf(dir),
+		store); !errors.Is(err, ErrWrongMasterKey) ||
 		!strings.Contains(err.Error(), "AKIA0") {
 		t.Errorf("got %v", err)
 	}

@@ -32,7 +32,8 @@ func (a *App) join(ctx context.Context, store cluster.Store, faces, users index)
 	return m, nil
 }
 
-// reachable is the URL of a server on a host: one that listens on all addresses has the host's name.
+// reachable is the URL of a server on a host: one that listens on all addresses has the host's
+// name.
 func reachable(listening, host string) string {
 	u, err := url.Parse(listening)
 	if err != nil {

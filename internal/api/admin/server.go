@@ -50,7 +50,8 @@ const (
 
 // Actions returns all of them, sorted.
 func Actions() []string {
-	return []string{Backup, ExportCollection, GetCluster, GetOverview, GetThumbnail, ImportCollection}
+	return []string{Backup, ExportCollection, GetCluster, GetOverview, GetThumbnail,
+		ImportCollection}
 }
 
 // maxRequests is the limit of requests in flight. Operators and their tools send few.

@@ -24,12 +24,13 @@ const (
 )
 
 // runtimeParams are the settings of each connection, where the URL has no others. A transaction
-// whose node hangs ends by itself, so that it does not keep its locks.
+// whose node hangs ends by itself, so that it does not keep its locks: soon enough that changes of
+// others, which wait for a lock meanwhile, are made and do not fail.
 var runtimeParams = map[string]string{ // never changed
 	"application_name":                    "recollect",
 	"statement_timeout":                   "15s",
 	"lock_timeout":                        "10s",
-	"idle_in_transaction_session_timeout": "15s",
+	"idle_in_transaction_session_timeout": "5s",
 	"tcp_user_timeout":                    "15s",
 	"default_transaction_isolation":       "read committed",
 }

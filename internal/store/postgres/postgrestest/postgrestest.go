@@ -41,6 +41,16 @@ type Server struct {
 // make postgres has not been run.
 func Start(t testing.TB, settings ...string) *Server {
 	t.Helper()
+	s := prepare(t, settings)
+	s.command(t, "initdb", "--pgdata", s.data, "--username", "postgres", "--auth", "trust",
+		"--encoding", "UTF8", "--locale", "C", "--no-sync")
+	s.Run(t)
+	return s
+}
+
+// prepare makes the folder of a server, which ends with the test.
+func prepare(t testing.TB, settings []string) *Server {
+	t.Helper()
 	bin := installed(t)
 	if _, err := os.Stat(filepath.Join(bin, "postgres")); err != nil {
 		t.Skip("the PostgreSQL server of this test is missing; run: make postgres")
@@ -58,14 +68,6 @@ func Start(t testing.TB, settings ...string) *Server {
 			t.Fatal(err)
 		}
 	}
-	//nolint:gosec // G204: the program that make postgres has installed
-	initialize := exec.CommandContext(t.Context(), filepath.Join(bin, "initdb"), "--pgdata", s.data,
-		"--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--locale", "C",
-		"--no-sync")
-	initialize.SysProcAttr, initialize.Dir = &syscall.SysProcAttr{Credential: s.owner}, dir
-	if out, err := initialize.CombinedOutput(); err != nil {
-		t.Fatalf("initdb: %v\n%s", err, out)
-	}
 	if s.log, err = os.Create(filepath.Join(dir, "log")); err != nil {
 		t.Fatal(err)
 	}
@@ -78,8 +80,48 @@ func Start(t testing.TB, settings ...string) *Server {
 		}
 		_ = s.log.Close() // it was only read
 	})
-	s.Run(t)
 	return s
+}
+
+// command runs one of PostgreSQL's programs as the user of the server.
+func (s *Server) command(t testing.TB, name string, args ...string) {
+	t.Helper()
+	//nolint:gosec // G204: the program that make postgres has installed
+	cmd := exec.CommandContext(t.Context(), filepath.Join(s.bin, name), args...)
+	cmd.SysProcAttr, cmd.Dir = &syscall.SysProcAttr{Credential: s.owner}, filepath.Dir(s.data)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, out)
+	}
+}
+
+// StartStandby starts a standby of the server, with its settings.
+func (s *Server) StartStandby(t testing.TB) *Server {
+	t.Helper()
+	standby := prepare(t, s.settings)
+	standby.Follow(t, s)
+	return standby
+}
+
+// Follow has the server, killed or not, begin again as a standby of a primary, with the data of
+// that.
+func (s *Server) Follow(t testing.TB, primary *Server) {
+	t.Helper()
+	s.Kill(t)
+	if err := os.RemoveAll(s.data); err != nil {
+		t.Fatal(err)
+	}
+	s.command(t, "pg_basebackup", "--pgdata", s.data, "--write-recovery-conf", "--host",
+		"127.0.0.1", "--port", strconv.Itoa(primary.port), "--username", "postgres",
+		"--checkpoint", "fast", "--no-sync")
+	s.Run(t)
+}
+
+// Promote makes a standby the primary, as a cluster manager does, and returns once it is.
+func (s *Server) Promote(t testing.TB) {
+	t.Helper()
+	if n := Number(t, s.URL("postgres"), "SELECT pg_promote(true, 60)::int"); n != 1 {
+		t.Fatal("the standby did not become the primary within a minute")
+	}
 }
 
 // installed is the folder of the programs that make postgres installs.
@@ -284,6 +326,9 @@ func (s *Server) PID() (int, error) {
 	first, _, _ := strings.Cut(string(content), "\n")
 	return strconv.Atoi(first)
 }
+
+// Programs is the folder of PostgreSQL's programs, such as createdb.
+func (s *Server) Programs() string { return s.bin }
 
 // URL is the address of a database, for the user postgres.
 func (s *Server) URL(database string) string {

@@ -42,7 +42,7 @@ function Row({ node: n, shared }: { node: ClusterNode; shared: boolean }) {
   return (
     <tr>
       <th scope="row">{n.Address}<span class="faint"> · {n.Host}{n.Answering && ", answers this page"}</span></th>
-      <td data-label="State">{n.Alive ? "alive" : "silent"}{shared && <span class="faint"> · heartbeat {ago(n.SecondsSinceHeartbeat)}</span>}</td>
+      <td data-label="State"><span>{n.Alive ? "alive" : "silent"}{shared && <span class="faint"> · heartbeat {ago(n.SecondsSinceHeartbeat)}</span>}</span></td>
       <td data-label="Version">{n.Version}</td>
       <td data-label="Started">{date(Date.parse(n.StartedAt) / 1000)}</td>
       <td class="number" data-label="Collections">{count(n.Collections)}</td>
