@@ -28,7 +28,8 @@ func installFFmpeg(ctx context.Context, root string) (err error) {
 		return nil
 	}
 	to := filepath.Join(root, "lib", "ffmpeg", "ffmpeg")
-	if data, err := os.ReadFile(to); err == nil && fmt.Sprintf("%x", sha256.Sum256(data)) == wanted {
+	there, err := os.ReadFile(to)
+	if err == nil && fmt.Sprintf("%x", sha256.Sum256(there)) == wanted {
 		return nil
 	}
 	fmt.Println("Installing FFmpeg (about 70 MB are downloaded once)")

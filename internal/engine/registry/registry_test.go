@@ -99,7 +99,8 @@ func TestAssemble(t *testing.T) {
 	}
 	source := fstest.MapFS{pack.ManifestName: {Data: manifest}, sourcesName: {Data: []byte("{}")}}
 	from := fstest.MapFS{"a": {Data: []byte("x")}}
-	if made, err := Assemble(t.Context(), source, []fs.FS{from}, t.TempDir(), t.Output()); err == nil {
+	if made, err := Assemble(t.Context(), source, []fs.FS{from}, t.TempDir(),
+		t.Output()); err == nil {
 		t.Errorf("%s was made without a network", made)
 	}
 	from["b"] = &fstest.MapFile{Data: []byte("y")}
