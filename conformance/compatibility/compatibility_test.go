@@ -27,15 +27,16 @@ func TestDocumentAgreesWithTheModel(t *testing.T) {
 	if built+empty+not != 75 {
 		t.Errorf("the document speaks of %d operations, want 75", built+empty+not)
 	}
+	operations := fmt.Sprintf("%d operations of faces, collections, users, tags, text and faces in "+
+		"videos are built", built)
 	for name, sentences := range map[string][]string{
 		"COMPATIBILITY.md": {
-			fmt.Sprintf("\nThe %d operations of faces, collections, users, tags and text are built;",
-				built),
+			"\nThe " + operations + ";",
 			fmt.Sprintf("\nThe %d lists of families that are not built are ", empty),
 			fmt.Sprintf("\nThe other %d of the service are ", not),
 		},
 		"README.md": {
-			fmt.Sprintf(" %d operations of faces, collections, users, tags and text are built.", built),
+			" " + operations + ".",
 			fmt.Sprintf(" %d lists answer that there is nothing, and %d operations that they are "+
 				"not built.", empty, not),
 		},

@@ -79,6 +79,7 @@ func TestMembership(t *testing.T) {
 		time.Sleep(3 * interval)
 		store.setFail(nil)
 		time.Sleep(2 * interval)
+		synctest.Wait() // for what a heartbeat of this moment logs
 		if n := strings.Count(log.String(), "no database"); n != 1 ||
 			strings.Count(log.String(), "again") != 1 {
 			t.Errorf("the log is %s", log.String())

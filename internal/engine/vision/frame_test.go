@@ -90,9 +90,10 @@ func TestNetworkRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	runs := e.NetworkRuns()
-	// Detection, landmarks, pose and embedding once, and confirmation for each candidate.
-	if once := []int64{runs[0], runs[2], runs[3], runs[4]}; !slices.Equal(once,
-		[]int64{1, 1, 1, 1}) || runs[1] < 1 {
+	// Detection upright and turned by a quarter, landmarks, pose and embedding once, and
+	// confirmation for each candidate.
+	if known := []int64{runs[0], runs[2], runs[3], runs[4]}; !slices.Equal(known,
+		[]int64{2, 1, 1, 1}) || runs[1] < 1 {
 		t.Errorf("the networks ran %v times for one face", runs)
 	}
 	if err := e.RunBare(t.Context(), runs); err != nil {
