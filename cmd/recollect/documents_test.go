@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"fmt"
 	"image"
@@ -91,8 +92,8 @@ type documentRun struct {
 	replace      []string // further texts of the document and what they stand for, in pairs
 }
 
-// startInDocument starts a server, and waits until it is ready.
-const startInDocument = `recollect serve > recollect.log 2>&1 &
+// startInDocument starts a server with an audit log, and waits until it is ready.
+const startInDocument = `RECOLLECT_AUDIT_LOG=audit recollect serve > recollect.log 2>&1 &
 until curl -sf http://127.0.0.1:7180/health/ready; do sleep 0.2; done
 export AWS_SHARED_CREDENTIALS_FILE=$PWD/data/credentials AWS_DEFAULT_REGION=us-east-1
 export AWS_ENDPOINT_URL_REKOGNITION=http://127.0.0.1:7180
@@ -159,14 +160,17 @@ func (r *documentRun) run(t *testing.T, found []block) {
 	if ran == 0 {
 		return
 	}
-	cmd := exec.CommandContext(t.Context(), "bash", "-c",
+	// A document waits for its servers, also for one that could not start.
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-c",
 		strings.NewReplacer(append(r.replace, "127.0.0.1:7180", address)...).Replace(
 			script.String()))
 	cmd.Dir = dir
 	cmd.Env = append([]string{"PATH=" + r.bin + ":" + os.Getenv("PATH"),
 		"HOME=" + os.Getenv("HOME"), "RECOLLECT_LISTEN=" + address,
-		"RECOLLECT_LIBRARY=" + r.library, "RECOLLECT_AUDIT_LOG=audit",
-		"AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER="}, r.environment...)
+		"RECOLLECT_LIBRARY=" + r.library, "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_PAGER="}, r.environment...)
 	cmd.WaitDelay = 10 * time.Second
 	if out, err := cmd.CombinedOutput(); err != nil {
 		log, _ := os.ReadFile(filepath.Join(dir, "recollect.log"))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +20,7 @@ import (
 
 // oldFaces are faces that have expired, of one collection.
 type oldFaces struct {
+	mu      sync.Mutex // held by a test while it looks, so that a sweep comes before or after
 	left    int
 	sweeps  int
 	invalid bool
@@ -30,6 +32,8 @@ var people = face.Collection{ID: "people",
 
 func (o *oldFaces) ExpiredFaces(_ context.Context,
 	req face.ExpiredFacesRequest) (*face.ExpiredFacesResult, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.sweeps++
 	result := &face.ExpiredFacesResult{}
 	if o.invalid {
@@ -86,6 +90,7 @@ func TestRetention(t *testing.T) {
 		go r.run(ctx)
 		time.Sleep(beforeSweeps + time.Second)
 		synctest.Wait()
+		faces.mu.Lock()
 		if faces.left != 0 || faces.sweeps != 4 || len(log.all) != 3 ||
 			counted != 600 {
 			t.Errorf("%d left after %d steps, with %d records", faces.left, faces.sweeps,
@@ -106,6 +111,7 @@ func TestRetention(t *testing.T) {
 			t.Errorf("%d lines: %s", n, lines)
 		}
 		faces.left = 1
+		faces.mu.Unlock()
 		time.Sleep(betweenSweeps)
 		synctest.Wait()
 		if faces.left != 0 {
