@@ -227,7 +227,7 @@ func needText(t *testing.T) {
 func TestMetricsOfDocuments(t *testing.T) {
 	authority := certtest.New(t)
 	certificate, key := authority.Issue(t, "server", time.Now().Add(time.Hour))
-	runServer(t, filepath.Join(t.TempDir(), "data"),
+	runServer(t, filepath.Join(t.TempDir(), "data"), "--audit-log", t.TempDir(),
 		"--tls-cert", write(t, "tls.crt", string(certificate)),
 		"--tls-key", write(t, "tls.key", string(key)))
 	t.Setenv("AWS_CA_BUNDLE", write(t, "ca.crt", string(authority.PEM())))
