@@ -289,7 +289,7 @@ func TestOutputIsTheSameEverywhere(t *testing.T) {
 			"FaceId,ExternalImageId,UserId,Confidence,Left,Top,Width,Height,ImageId\n"},
 		{[]string{"users", "list", "empty"}, "UserId,UserStatus\n"},
 		{[]string{"models", "list", "--library", "../../lib/recollect"},
-			"Name,FaceModelVersion,Default,Licence,Source\n"},
+			"Name,FaceModelVersion,Default,Licence,Family,Source\n"},
 		{[]string{"compare", crew, crew}, "Similarity,Left,Top,Width,Height\n"},
 		{[]string{"collections", "describe", "empty"},
 			"CollectionId,FaceCount,UserCount,FaceModelVersion,CreationTimestamp,"},

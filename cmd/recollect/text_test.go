@@ -41,7 +41,7 @@ func TestText(t *testing.T) {
 		copyFile(t, filepath.Join(installed, "packs", "text", name),
 			filepath.Join(networks, string(rune('a'+i))))
 	}
-	is(statusUsage, `--from is for the packs text`, "models", "add", networks, "--from", networks,
+	is(statusUsage, `--from is for the packs accurate, text`, "models", "add", networks, "--from", networks,
 		"--library", library)
 	is(statusUsage, `--default is for models of faces`, "models", "add", "text", "--default",
 		"--from", networks, "--library", library)
