@@ -96,7 +96,7 @@ func run(ctx context.Context, root, name, from string) error {
 // addOnDemand adds a pack that is installed on demand, unless it is there. One that is not as its
 // manifest says is replaced.
 func addOnDemand(ctx context.Context, source fs.FS, name string, packs pack.Library,
-	from string) (err error) {
+	from string) error {
 	manifest, err := fs.ReadFile(source, pack.ManifestName)
 	if err != nil {
 		return err
@@ -111,21 +111,10 @@ func addOnDemand(ctx context.Context, source fs.FS, name string, packs pack.Libr
 	if err := os.RemoveAll(packs.Folder(name)); err != nil {
 		return err
 	}
-	folder, err := os.MkdirTemp("", "recollect-pack-")
-	if err != nil {
-		return fmt.Errorf("making a temporary folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	networks := []fs.FS{os.DirFS(packs.Folder(pack.DefaultName))} // packs may have some in common
-	if from != "" {
-		networks = append(networks, os.DirFS(from))
-	}
-	made, err := registry.Assemble(ctx, source, networks, folder, os.Stdout)
-	if err != nil {
+	return registry.Add(ctx, source, packs, from, os.Stdout, func(made fs.FS) error {
+		_, err := packs.Add(made, func(*pack.Pack) error { return nil })
 		return err
-	}
-	_, err = packs.Add(os.DirFS(made), func(*pack.Pack) error { return nil })
-	return err
+	})
 }
 
 // firstPack is the pack that was the default one before face model version 2.0.

@@ -358,7 +358,8 @@ type adding struct {
 func (a adding) run(cmd *cobra.Command, library, name string) error {
 	if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
 		if source, ok := packs.Folder(name); ok {
-			return a.onDemand(cmd, library, source)
+			return registry.Add(cmd.Context(), source, pack.OpenLibrary(library), a.From,
+				cmd.ErrOrStderr(), func(made fs.FS) error { return a.add(cmd, library, made) })
 		}
 	}
 	if a.From != "" {
@@ -371,25 +372,6 @@ func (a adding) run(cmd *cobra.Command, library, name string) error {
 	}
 	defer closeFiles()
 	return a.add(cmd, library, files)
-}
-
-// onDemand adds a pack whose networks are downloaded.
-func (a adding) onDemand(cmd *cobra.Command, library string, source fs.FS) (err error) {
-	folder, err := os.MkdirTemp("", "recollect-pack-")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	// Packs may have networks in common with the default one.
-	from := []fs.FS{os.DirFS(pack.OpenLibrary(library).Folder(pack.DefaultName))}
-	if a.From != "" {
-		from = append(from, os.DirFS(a.From))
-	}
-	made, err := registry.Assemble(cmd.Context(), source, from, folder, cmd.ErrOrStderr())
-	if err != nil {
-		return err
-	}
-	return a.add(cmd, library, os.DirFS(made))
 }
 
 func (a adding) add(cmd *cobra.Command, library string, files fs.FS) error {

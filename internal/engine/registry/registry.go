@@ -283,10 +283,39 @@ func packagesOf(registry string, sources []Source) []string {
 	return slices.Compact(names)
 }
 
-// Assemble makes a model pack in a folder and returns the pack's own folder in it. source has the
-// pack's manifest and the lock files. Networks are first looked for in the roots of from, by their
-// SHA-256 and whatever their names; the others are downloaded.
-func Assemble(ctx context.Context, source fs.FS, from []fs.FS, folder string, out io.Writer) (
+// Add makes a model pack in a temporary folder and calls add with its files. source has the pack's
+// manifest and the lock files. Networks are first looked for in the default pack of packs, with
+// which others have networks in common, and in the folder from, if it is not empty, by their
+// SHA-256 and whatever their names; the others are downloaded. What the clients of registries print
+// goes to out.
+func Add(ctx context.Context, source fs.FS, packs pack.Library, from string, out io.Writer,
+	add func(made fs.FS) error) (err error) {
+	folder, err := os.MkdirTemp("", "recollect-pack-")
+	if err != nil {
+		return fmt.Errorf("making a temporary folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	var networks []fs.FS
+	if common := packs.Folder(pack.DefaultName); isFolder(common) {
+		networks = append(networks, os.DirFS(common))
+	}
+	if from != "" {
+		networks = append(networks, os.DirFS(from))
+	}
+	made, err := assemble(ctx, source, networks, folder, out)
+	if err != nil {
+		return err
+	}
+	return add(os.DirFS(made))
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// assemble makes a model pack in a folder and returns the pack's own folder in it.
+func assemble(ctx context.Context, source fs.FS, from []fs.FS, folder string, out io.Writer) (
 	made string, err error) {
 	manifest, err := fs.ReadFile(source, pack.ManifestName)
 	if err != nil {

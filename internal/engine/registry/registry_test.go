@@ -79,9 +79,28 @@ func TestOnDemand(t *testing.T) {
 	}
 }
 
-// A pack is assembled from a folder of networks of any names, without a download; networks that are
-// not there have no source.
+// A pack is made of networks of any names, without a download; networks that are not there have no
+// source.
 func TestAssemble(t *testing.T) {
+	source := smallPack(t)
+	from := fstest.MapFS{"a": {Data: []byte("x")}}
+	if made, err := assemble(t.Context(), source, []fs.FS{from}, t.TempDir(),
+		t.Output()); err == nil {
+		t.Errorf("%s was made without a network", made)
+	}
+	from["b"] = &fstest.MapFile{Data: []byte("y")}
+	made, err := assemble(t.Context(), source, []fs.FS{from}, t.TempDir(), t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pack.Load(made); err != nil {
+		t.Error(err)
+	}
+}
+
+// smallPack is the source of a pack of two networks, x and y.
+func smallPack(t *testing.T) fs.FS {
+	t.Helper()
 	manifest, err := os.ReadFile("../../../packs/text/pack.json")
 	if err != nil {
 		t.Fatal(err)
@@ -97,18 +116,40 @@ func TestAssemble(t *testing.T) {
 		}
 		manifest = bytes.ReplaceAll(manifest, []byte(c[0]), []byte(c[1]))
 	}
-	source := fstest.MapFS{pack.ManifestName: {Data: manifest}, sourcesName: {Data: []byte("{}")}}
-	from := fstest.MapFS{"a": {Data: []byte("x")}}
-	if made, err := Assemble(t.Context(), source, []fs.FS{from}, t.TempDir(),
-		t.Output()); err == nil {
-		t.Errorf("%s was made without a network", made)
-	}
-	from["b"] = &fstest.MapFile{Data: []byte("y")}
-	made, err := Assemble(t.Context(), source, []fs.FS{from}, t.TempDir(), t.Output())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := pack.Load(made); err != nil {
-		t.Error(err)
+	return fstest.MapFS{pack.ManifestName: {Data: manifest}, sourcesName: {Data: []byte("{}")}}
+}
+
+// Networks are taken from a folder, and from the default pack if there is one.
+func TestAdd(t *testing.T) {
+	source := smallPack(t)
+	networks := map[string]string{"x": "a", "y": "b"} // and the names of their files
+	for name, common := range map[string]string{"no default pack": "", "a default pack": "y"} {
+		t.Run(name, func(t *testing.T) {
+			packs, from := pack.OpenLibrary(t.TempDir()), t.TempDir()
+			for network, file := range networks {
+				folder := from
+				if network == common {
+					folder = packs.Folder(pack.DefaultName)
+				}
+				if err := os.MkdirAll(folder, 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(folder, file), []byte(network),
+					0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			other := pack.OpenLibrary(t.TempDir())
+			err := Add(t.Context(), source, packs, from, t.Output(), func(made fs.FS) error {
+				_, err := other.Add(made, func(*pack.Pack) error { return nil })
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := other.Load("text"); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
