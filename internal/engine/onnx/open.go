@@ -64,21 +64,7 @@ func (s *OpenSession) Run(ctx context.Context, shape Shape, fill func(input []fl
 	if err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if s.isClosed() {
-		return ErrClosed // without waiting for a core
-	}
-	return s.runtime.cores.runWhenFree(ctx, func(spread bool) error {
-		if err := s.begin(); err != nil {
-			return err
-		}
-		defer s.runs.Done()
-		session := s.single
-		if spread {
-			session = s.spread
-		}
+	return s.whenFree(ctx, func(session *onnxruntime_go.DynamicAdvancedSession) error {
 		return s.run(session, shape, n, fill, read)
 	})
 }

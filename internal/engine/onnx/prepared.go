@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"context"
 	"errors"
 	"sync"
 
@@ -52,6 +53,28 @@ func (p *prepared) begin() error {
 	}
 	p.runs.Add(1)
 	return nil
+}
+
+// whenFree calls do once a core is free, with the session for as many cores as it may use. It
+// returns [ErrClosed] if the network is closed before that, and the error of ctx if that is done.
+func (p *prepared) whenFree(ctx context.Context,
+	do func(*onnxruntime_go.DynamicAdvancedSession) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if p.isClosed() {
+		return ErrClosed // without waiting for a core
+	}
+	return p.runtime.cores.runWhenFree(ctx, func(spread bool) error {
+		if err := p.begin(); err != nil {
+			return err
+		}
+		defer p.runs.Done()
+		if spread {
+			return do(p.spread)
+		}
+		return do(p.single)
+	})
 }
 
 // Close rejects new runs, waits for those that have begun, and frees the session. It can be called

@@ -222,29 +222,15 @@ func (s *Session) OutputShapes() []Shape {
 // closed before the run has a core.
 func (s *Session) Run(ctx context.Context, fill func(input []float32),
 	read func(outputs [][]float32)) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if s.isClosed() {
-		return ErrClosed // without waiting for a core
-	}
 	// The core is held while the input is written: then the input is still in its cache when the
 	// network reads it, and no more sets of tensors are in use than there are cores.
-	return s.runtime.cores.runWhenFree(ctx, func(spread bool) error {
-		if err := s.begin(); err != nil {
-			return err
-		}
-		defer s.runs.Done()
+	return s.whenFree(ctx, func(session *onnxruntime_go.DynamicAdvancedSession) error {
 		t, err := s.take()
 		if err != nil {
 			return err
 		}
 		defer s.give(t)
 		fill(t.input.GetData())
-		session := s.single
-		if spread {
-			session = s.spread
-		}
 		err = withoutSubnormals(func() error {
 			return session.Run([]onnxruntime_go.Value{t.input}, t.values)
 		})
