@@ -4,5 +4,5 @@ package authn
 func (g *Guard) Size() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return len(g.networks.of) + len(g.keys.of) + len(g.proven)
+	return g.networks.Len() + g.keys.Len() + len(g.proven)
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/recollect-dev/recollect/internal/api/clientaddr"
+	"github.com/recollect-dev/recollect/internal/api/ratelimit"
 )
 
 // ErrTooManyFailures says that a signature was not looked at, because too many before it were
@@ -31,13 +32,6 @@ const (
 	// provenFor is how long a right signature proves that.
 	provenFor = 24 * time.Hour
 
-	// minBuckets is the number of buckets up to which idle ones are not deleted, and maxBuckets the
-	// number from which on origins that are new have one together. It is the number of networks
-	// with a proven key as well.
-	minBuckets = 1024
-	maxBuckets = 64 << 10
-
-	betweenSweeps = time.Second
 	// betweenLines is the least time between two lines of the log about refused signatures.
 	betweenLines = time.Minute
 )
@@ -60,8 +54,8 @@ type Guard struct {
 	refused  [limits]atomic.Int64
 
 	mu       sync.Mutex
-	networks *buckets[netip.Prefix]
-	keys     *buckets[string]
+	networks *ratelimit.Buckets[netip.Prefix]
+	keys     *ratelimit.Buckets[string]
 	proven   map[origin]*provenKey
 	swept    time.Time
 	lines    [limits]lines
@@ -127,8 +121,10 @@ func (l Limit) String() string {
 // NewGuard returns a guard. A line of the log says what is refused, at most once a minute for each
 // limit.
 func NewGuard(log *slog.Logger) *Guard {
-	return &Guard{log: log, networks: newBuckets[netip.Prefix](), keys: newBuckets[string](),
-		proven: map[origin]*provenKey{}}
+	return &Guard{log: log,
+		networks: ratelimit.New[netip.Prefix](failuresPerSecond, failuresBurst),
+		keys:     ratelimit.New[string](failuresPerSecond, failuresBurst),
+		proven:   map[origin]*provenKey{}}
 }
 
 // Failures is how many signatures failed for a reason.
@@ -158,9 +154,9 @@ func (g *Guard) allow(a attempt) error {
 		return nil
 	}
 	switch {
-	case !a.temporary && g.networks.empty(o.network, a.at):
+	case !a.temporary && g.networks.Empty(o.network, a.at):
 		return g.refuse(ByNetwork, a)
-	case g.keys.empty(o.keyID, a.at):
+	case g.keys.Empty(o.keyID, a.at):
 		return g.refuse(ByKey, a)
 	}
 	return nil
@@ -194,10 +190,10 @@ func (g *Guard) fail(r Reason, a attempt) {
 			p.failures.AllowN(a.at, 1)
 			return
 		}
-		g.keys.take(o.keyID, a.at)
+		g.keys.Take(o.keyID, a.at)
 	}
 	if !a.temporary {
-		g.networks.take(o.network, a.at)
+		g.networks.Take(o.network, a.at)
 	}
 }
 
@@ -230,10 +226,10 @@ func (g *Guard) provenAt(o origin, now time.Time) *provenKey {
 // sweepProven makes room for another key in a network: it deletes those that are not proven any
 // more, and any one where that is not enough. The caller holds g.mu.
 func (g *Guard) sweepProven(now time.Time) {
-	if len(g.proven) < minBuckets {
+	if len(g.proven) < ratelimit.MinKeys {
 		return
 	}
-	if now.Sub(g.swept) >= betweenSweeps {
+	if now.Sub(g.swept) >= ratelimit.BetweenSweeps {
 		g.swept = now
 		for o, p := range g.proven {
 			if now.Sub(p.at) > provenFor {
@@ -242,61 +238,9 @@ func (g *Guard) sweepProven(now time.Time) {
 		}
 	}
 	for o := range g.proven {
-		if len(g.proven) < maxBuckets {
+		if len(g.proven) < ratelimit.MaxKeys {
 			return
 		}
 		delete(g.proven, o)
-	}
-}
-
-// buckets are buckets of failures that are still allowed. Its user holds a lock.
-type buckets[K comparable] struct {
-	of     map[K]*rate.Limiter
-	others *rate.Limiter // of those that came when there were maxBuckets
-	swept  time.Time
-}
-
-func newBuckets[K comparable]() *buckets[K] {
-	return &buckets[K]{of: map[K]*rate.Limiter{}, others: newBucket()}
-}
-
-func newBucket() *rate.Limiter { return rate.NewLimiter(failuresPerSecond, failuresBurst) }
-
-// empty reports whether no failure is allowed any more.
-func (b *buckets[K]) empty(key K, now time.Time) bool {
-	bucket := b.of[key]
-	if bucket == nil {
-		if len(b.of) < maxBuckets {
-			return false
-		}
-		bucket = b.others
-	}
-	return bucket.TokensAt(now) < 1
-}
-
-// take counts a failure.
-func (b *buckets[K]) take(key K, now time.Time) {
-	bucket := b.of[key]
-	if bucket == nil {
-		b.sweep(now)
-		if bucket = b.others; len(b.of) < maxBuckets {
-			bucket = newBucket()
-			b.of[key] = bucket
-		}
-	}
-	bucket.AllowN(now, 1)
-}
-
-// sweep deletes the buckets that are full, which are equal to new ones, once there are many. It
-// looks at all of them, and so does that once in a while.
-func (b *buckets[K]) sweep(now time.Time) {
-	if len(b.of) < minBuckets || now.Sub(b.swept) < betweenSweeps {
-		return
-	}
-	b.swept = now
-	for key, bucket := range b.of {
-		if bucket.TokensAt(now) >= failuresBurst {
-			delete(b.of, key)
-		}
 	}
 }

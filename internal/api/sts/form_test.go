@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/recollect-dev/recollect/internal/api/ratelimit"
 )
 
 func TestLists(t *testing.T) {
@@ -96,15 +98,15 @@ func TestNetworks(t *testing.T) {
 	}
 	// Many networks do not fill the memory, and idle ones are deleted.
 	a := netip.MustParseAddr("10.0.0.0")
-	for range maxBuckets + 1000 {
+	for range ratelimit.MaxKeys + 1000 {
 		n.allow(a, now)
 		a = a.Next()
 	}
-	if len(n.buckets) > maxBuckets {
-		t.Errorf("%d buckets", len(n.buckets))
+	if n.buckets.Len() > ratelimit.MaxKeys {
+		t.Errorf("%d buckets", n.buckets.Len())
 	}
 	n.allow(netip.MustParseAddr("192.0.2.77"), now.Add(time.Hour))
-	if len(n.buckets) > maxBuckets/2 {
-		t.Errorf("%d buckets an hour later", len(n.buckets))
+	if n.buckets.Len() > ratelimit.MaxKeys/2 {
+		t.Errorf("%d buckets an hour later", n.buckets.Len())
 	}
 }

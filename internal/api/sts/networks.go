@@ -5,9 +5,8 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/recollect-dev/recollect/internal/api/clientaddr"
+	"github.com/recollect-dev/recollect/internal/api/ratelimit"
 )
 
 const (
@@ -15,12 +14,6 @@ const (
 	// hundred containers start at once.
 	unsignedPerSecond = 20
 	unsignedBurst     = 100
-
-	// Up to minBuckets, idle buckets are not deleted. From maxBuckets on, new networks share one.
-	minBuckets = 1024
-	maxBuckets = 64 << 10
-
-	betweenSweeps = time.Second
 )
 
 // networks bounds what the clients of one network may send before the server knows who they are. It
@@ -28,17 +21,13 @@ const (
 type networks struct {
 	mu      sync.Mutex
 	bodies  map[netip.Prefix]int // that are being read
-	buckets map[netip.Prefix]*rate.Limiter
-	others  *rate.Limiter
-	swept   time.Time
+	buckets *ratelimit.Buckets[netip.Prefix]
 }
 
 func newNetworks() *networks {
-	return &networks{bodies: map[netip.Prefix]int{}, buckets: map[netip.Prefix]*rate.Limiter{},
-		others: newBucket()}
+	return &networks{bodies: map[netip.Prefix]int{},
+		buckets: ratelimit.New[netip.Prefix](unsignedPerSecond, unsignedBurst)}
 }
-
-func newBucket() *rate.Limiter { return rate.NewLimiter(unsignedPerSecond, unsignedBurst) }
 
 // enter counts a body that is being read until leave is called. It is not ok if the network has too
 // many.
@@ -64,27 +53,5 @@ func (n *networks) allow(client netip.Addr, now time.Time) bool {
 	network := clientaddr.Network(client)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	bucket := n.buckets[network]
-	if bucket == nil {
-		n.sweep(now)
-		if bucket = n.others; len(n.buckets) < maxBuckets {
-			bucket = newBucket()
-			n.buckets[network] = bucket
-		}
-	}
-	return bucket.AllowN(now, 1)
-}
-
-// sweep deletes the buckets that are full, which are equal to new ones, once there are many. As it
-// looks at all of them, it does so once in betweenSweeps at most.
-func (n *networks) sweep(now time.Time) {
-	if len(n.buckets) < minBuckets || now.Sub(n.swept) < betweenSweeps {
-		return
-	}
-	n.swept = now
-	for network, bucket := range n.buckets {
-		if bucket.TokensAt(now) >= unsignedBurst {
-			delete(n.buckets, network)
-		}
-	}
+	return n.buckets.Take(network, now)
 }
