@@ -3,14 +3,9 @@
 package cluster
 
 import (
-	"context"
 	"fmt"
-	"math/rand/v2"
 	"net/url"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/recollect-dev/recollect/internal/store/postgres/postgrestest"
 )
@@ -48,7 +43,6 @@ func waitForStandby(t *testing.T, primary *postgrestest.Server) {
 // its synchronous standby, as a cluster manager does: requests fail until then, and afterwards all
 // that was acknowledged is there, and searches are exact. The former primary becomes the standby.
 func testPrimaryDies(t *testing.T, program string) {
-	const writers, perRound = 4, 12
 	rounds := 1
 	if *long {
 		rounds = 20
@@ -58,52 +52,22 @@ func testPrimaryDies(t *testing.T, program string) {
 	standby := primary.StartStandby(t)
 	store := primaryOf(t, primary, standby, database)
 	nodes := startNodes(t, program, store, store)
-	createCollection(t, nodes[0])
-	picture := portrait(t)
-	l := &ledger{faces: map[string]*sent{}, users: map[string]*sent{}}
-	var acks, fails atomic.Int64
+	c := newCampaign(t, nodes, 4, 12)
 	for round := range rounds {
 		waitForStandby(t, primary)
-		ctx, stop := context.WithCancel(t.Context())
-		var writing sync.WaitGroup
-		by := make(chan *node)
-		before := acks.Load()
-		for i := range writers {
-			w := &writer{number: round*writers + i, nodes: nodes, picture: picture, ledger: l,
-				acks: &acks, fails: &fails, by: by}
-			writing.Go(func() { w.run(ctx) })
-		}
-		some := before + 1 + rand.Int64N(perRound)
-		waitFor(t, "a change", answerWithin, func() bool { return acks.Load() >= some })
-		select {
-		case <-by: // it is killed at the moment of an acknowledgement
-		case <-time.After(answerWithin):
-			t.Fatalf("nothing is acknowledged within %v", answerWithin)
-		}
-		primary.Kill(t)
-		standby.Promote(t)
-		for _, n := range nodes {
-			n.waitUntilReady(t)
-		}
-		more := acks.Load() + writers
-		waitFor(t, "a change on the new primary", answerWithin,
-			func() bool { return acks.Load() >= more })
-		stop()
-		writing.Wait()
-		l.verify(t, nodes, picture)
-		if t.Failed() {
-			t.Fatalf("in round %d", round)
-		}
-		t.Logf("round %d: %d changes acknowledged and %d failed up to now", round, acks.Load(),
-			fails.Load())
+		c.round(t, func(by <-chan *node) {
+			acknowledgement(t, by) // it is killed at the moment of one
+			primary.Kill(t)
+			standby.Promote(t)
+			for _, n := range nodes {
+				n.waitUntilReady(t)
+			}
+			c.goesOn(t, "a change on the new primary")
+		})
 		primary, standby = standby, primary
 		if round < rounds-1 {
 			standby.Follow(t, primary)
 		}
 	}
-	if fails.Load() == 0 {
-		t.Error("no change failed: the primary was killed during none")
-	}
-	t.Logf("%d rounds: %d changes acknowledged, %d failed; %d faces and %d users were sent",
-		rounds, acks.Load(), fails.Load(), len(l.faces), len(l.users))
+	c.end(t)
 }

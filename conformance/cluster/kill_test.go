@@ -230,57 +230,25 @@ func (l *ledger) verify(t *testing.T, nodes []*node, picture []byte) {
 // testKills kills a node with each round while clients change a collection: nothing that was
 // acknowledged is lost, and nothing is there that nobody sent.
 func testKills(t *testing.T, program string) {
-	const writers, perRound = 6, 12
 	rounds := 3
 	if *long {
 		rounds = 100
 	}
 	database := postgrestest.Start(t)
 	nodes := startNodes(t, program, stores(database, t, 3)...)
-	createCollection(t, nodes[0])
-	picture := portrait(t)
-	l := &ledger{faces: map[string]*sent{}, users: map[string]*sent{}}
-	var acks, fails atomic.Int64
-	for round := range rounds {
-		ctx, stop := context.WithCancel(t.Context())
-		var writing sync.WaitGroup
-		by := make(chan *node)
-		before := acks.Load()
-		for i := range writers {
-			w := &writer{number: round*writers + i, nodes: nodes, picture: picture, ledger: l,
-				acks: &acks, fails: &fails, by: by}
-			writing.Go(func() { w.run(ctx) })
-		}
-		some := before + 1 + rand.Int64N(perRound)
-		waitFor(t, "a change", answerWithin, func() bool { return acks.Load() >= some })
-		// It is killed at the moment at which it has acknowledged a change, while it makes others.
-		killed := nodes[rand.IntN(len(nodes))]
-		for n := (*node)(nil); n != killed; {
-			select {
-			case n = <-by:
-			case <-time.After(answerWithin):
-				t.Fatalf("a node acknowledges nothing within %v", answerWithin)
+	c := newCampaign(t, nodes, 6, 12)
+	for range rounds {
+		c.round(t, func(by <-chan *node) {
+			// It is killed at the moment at which it has acknowledged a change, while it makes
+			// others.
+			killed := nodes[rand.IntN(len(nodes))]
+			for acknowledgement(t, by) != killed {
 			}
-		}
-		killed.kill()
-		// The others go on.
-		more := acks.Load() + writers
-		waitFor(t, "a change without a node", answerWithin,
-			func() bool { return acks.Load() >= more })
-		killed.start(t)
-		killed.waitUntilReady(t)
-		stop()
-		writing.Wait()
-		l.verify(t, nodes, picture)
-		if t.Failed() {
-			t.Fatalf("in round %d", round)
-		}
-		t.Logf("round %d: %d changes acknowledged and %d failed up to now", round, acks.Load(),
-			fails.Load())
+			killed.kill()
+			c.goesOn(t, "a change without a node") // the others go on
+			killed.start(t)
+			killed.waitUntilReady(t)
+		})
 	}
-	if fails.Load() == 0 {
-		t.Error("no change failed: no node was killed during one")
-	}
-	t.Logf("%d rounds: %d changes acknowledged, %d failed; %d faces and %d users were sent",
-		rounds, acks.Load(), fails.Load(), len(l.faces), len(l.users))
+	c.end(t)
 }
