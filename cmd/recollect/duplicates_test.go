@@ -107,8 +107,8 @@ func TestDuplicates(t *testing.T) {
 		{statusFailed, "ResourceNotFoundException", []string{"absent"}},
 		{statusFailed, "InvalidPaginationTokenException", []string{"people", "--after", "x"}},
 	} {
-		if _, log := run(t, c.status, append([]string{"duplicates"}, c.args...)...); !strings.Contains(
-			log, c.want) {
+		_, log := run(t, c.status, append([]string{"duplicates"}, c.args...)...)
+		if !strings.Contains(log, c.want) {
 			t.Errorf("%v: %s, want %s", c.args, log, c.want)
 		}
 	}
@@ -134,7 +134,8 @@ func TestGroup(t *testing.T) {
 	}
 	table, log := run(t, 0, "group", "people", "--max-groups", "1")
 	if strings.Count(table, "\n") != 3 ||
-		!strings.Contains(log, "10 of 14 faces without a user are in 5 groups; 1 groups are shown") {
+		!strings.Contains(log, "10 of 14 faces without a user are in 5 groups; "+
+			"1 groups are shown") {
 		t.Errorf("%s%s", table, log)
 	}
 	if _, log := run(t, statusNo, "group", "people", "--min-faces", "3"); !strings.Contains(log,
@@ -145,15 +146,16 @@ func TestGroup(t *testing.T) {
 	// The name of the first group's user is taken.
 	taken := "visitor-" + rows[0]["FaceId"][:8]
 	run(t, 0, "users", "create", "people", taken)
-	made := jsonLines(t, first(run(t, 0, "group", "people", "--create-users", "--prefix", "visitor-",
-		"--output", "json")))
+	made := jsonLines(t, first(run(t, 0, "group", "people", "--create-users", "--prefix",
+		"visitor-", "--output", "json")))
 	if len(made) != 5 || made[0]["UserId"] != "visitor-"+rows[0]["FaceId"] ||
 		made[1]["UserId"] != "visitor-"+rows[2]["FaceId"][:8] {
 		t.Errorf("%v", made)
 	}
 	of := csvRows(t, first(run(t, 0, "faces", "list", "people", "--user",
 		made[1]["UserId"].(string), "--output", "csv")))
-	if got, want := columnOf(of, "FaceId"), columnOf(rows[2:4], "FaceId"); !slices.Equal(got, want) {
+	got, want := columnOf(of, "FaceId"), columnOf(rows[2:4], "FaceId")
+	if !slices.Equal(got, want) {
 		t.Errorf("the user has %v, want %v", got, want)
 	}
 	run(t, statusNo, "group", "people")
@@ -168,8 +170,8 @@ func TestGroup(t *testing.T) {
 		{statusUsage, "--prefix", []string{"people", "--prefix", "a b"}},
 		{statusFailed, "ResourceNotFoundException", []string{"absent"}},
 	} {
-		if _, log := run(t, c.status, append([]string{"group"}, c.args...)...); !strings.Contains(log,
-			c.want) {
+		_, log := run(t, c.status, append([]string{"group"}, c.args...)...)
+		if !strings.Contains(log, c.want) {
 			t.Errorf("%v: %s, want %s", c.args, log, c.want)
 		}
 	}

@@ -41,8 +41,8 @@ func TestText(t *testing.T) {
 		copyFile(t, filepath.Join(installed, "packs", "text", name),
 			filepath.Join(networks, string(rune('a'+i))))
 	}
-	is(statusUsage, `--from is for the packs accurate, text`, "models", "add", networks, "--from", networks,
-		"--library", library)
+	is(statusUsage, `--from is for the packs accurate, text`, "models", "add", networks, "--from",
+		networks, "--library", library)
 	is(statusUsage, `--default is for models of faces`, "models", "add", "text", "--default",
 		"--from", networks, "--library", library)
 	is(0, `text was added: text model version 1\.0, it reads`, "models", "add", "text", "--from",

@@ -27,8 +27,8 @@ func TestDocumentAgreesWithTheModel(t *testing.T) {
 	if built+empty+not != 75 {
 		t.Errorf("the document speaks of %d operations, want 75", built+empty+not)
 	}
-	operations := fmt.Sprintf("%d operations of faces, collections, users, tags, text and faces in "+
-		"videos are built", built)
+	operations := fmt.Sprintf("%d operations of faces, collections, users, tags, text and faces "+
+		"in videos are built", built)
 	for name, sentences := range map[string][]string{
 		"COMPATIBILITY.md": {
 			"\nThe " + operations + ";",

@@ -56,7 +56,8 @@ func TestLimiter(t *testing.T) {
 				c.after, c.want)
 		}
 	}
-	if n := newLimiter(Rates{}, nil); !allowed(t, n, "1", "ListFaces", start) || len(n.buckets) != 0 {
+	if n := newLimiter(Rates{}, nil); !allowed(t, n, "1", "ListFaces", start) ||
+		len(n.buckets) != 0 {
 		t.Error("without rates something is counted")
 	}
 }

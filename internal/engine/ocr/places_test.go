@@ -66,13 +66,14 @@ func TestOrderAndPlaces(t *testing.T) {
 	picture := drawn(t, 800, 400, map[image.Point]string{{60, 100}: "Platform 9",
 		{500, 110}: "Gate B4", {60, 300}: "To the trains"})
 	lines := readAll(t, e, encoded(t, picture, 1))
-	if got, want := texts(lines), []string{"Platform 9", "Gate B4", "To the trains"}; !slices.Equal(got,
-		want) {
-		t.Fatalf("read %q, want %q", got, want)
+	signs := []string{"Platform 9", "Gate B4", "To the trains"}
+	if got := texts(lines); !slices.Equal(got, signs) {
+		t.Fatalf("read %q, want %q", got, signs)
 	}
 	// The ink of Platform is in columns 64 to 209 and rows 70 to 100.
 	box := lines[0].Words[0].Polygon.Box()
-	want := recollect.BoundingBox{Left: 64. / 800, Top: 70. / 400, Width: 145. / 800, Height: 31. / 400}
+	want := recollect.BoundingBox{Left: 64. / 800, Top: 70. / 400, Width: 145. / 800,
+		Height: 31. / 400}
 	if box.IntersectionOverUnion(want) < 0.85 {
 		t.Errorf("the box of a word is %+v, want %+v", box, want)
 	}

@@ -91,7 +91,8 @@ func TestLibraryOfFamilies(t *testing.T) {
 			t.Errorf("the packs of %q are %q, %v, want %q", family, got, err, want)
 		}
 	}
-	if err := library.SetDefault("text"); err == nil || !strings.Contains(err.Error(), "not of faces") {
+	if err := library.SetDefault("text"); err == nil ||
+		!strings.Contains(err.Error(), "not of faces") {
 		t.Errorf("the default of faces is one of text: %v", err)
 	}
 	// One that cannot be read is reported by the family that every server has.
