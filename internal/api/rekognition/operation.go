@@ -18,6 +18,7 @@ import (
 type declaration struct {
 	name      string // of the model; of an own operation, that in the log and metrics
 	cost      cost
+	effect    effect
 	resources []resource // that policies decide about; all must be allowed
 	objects   objects
 	handle    handler
@@ -110,6 +111,16 @@ const (
 	_        cost = iota
 	store         // reads or writes the store
 	networks      // runs networks on pictures: a thousand times as much
+)
+
+// effect declares whether an operation changes anything: the audit log has it, and one that is
+// required has a record before each change. The zero value is invalid.
+type effect int
+
+const (
+	_     effect = iota
+	reads        // nothing is different afterwards
+	changes
 )
 
 // objects declares whether an operation reads objects of S3 that its input names. Its caller must
@@ -212,6 +223,9 @@ func (op operation) check() error {
 	}
 	if op.cost == 0 {
 		fault("cost is not declared")
+	}
+	if op.effect == 0 {
+		fault("effect is not declared")
 	}
 	if op.handle == nil {
 		fault("handler is not declared")

@@ -51,6 +51,8 @@ func TestDeclarationsFailClosed(t *testing.T) {
 		fault     string
 	}{
 		"no cost": {"ListFaces", func(op *operation) { op.cost = 0 }, "cost is not declared"},
+		"no effect": {"ListFaces", func(op *operation) { op.effect = 0 },
+			"effect is not declared"},
 		"no handler": {"ListFaces", func(op *operation) { op.handle = nil },
 			"handler is not declared"},
 		"no resources": {"ListCollections", func(op *operation) { op.resources = nil },

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/recollect-dev/recollect/internal/api/exchange"
 	"github.com/recollect-dev/recollect/internal/api/trail"
@@ -41,8 +39,8 @@ func (s *Server) record(header http.Header, x *exchange.Exchange, r *http.Reques
 }
 
 // recordIntent writes that a request is about to change something, if the audit log is required.
-func (s *Server) recordIntent(x *exchange.Exchange, r *http.Request) error {
-	if !s.trail.Required() || isReadOnly(x.Operation) {
+func (s *Server) recordIntent(x *exchange.Exchange, r *http.Request, op operation) error {
+	if !s.trail.Required() || op.effect == reads {
 		return nil
 	}
 	return s.trail.Begin(r.Context(), s.callOf(x, r))
@@ -62,20 +60,15 @@ func (s *Server) callOf(x *exchange.Exchange, r *http.Request) *trail.Call {
 		Resources:  x.Resources,
 		Parameters: trail.Parameters(x.Input),
 	}
-	if own, _, ok := s.ownOperation(r.URL.Path); ok {
-		call.Source, call.Operation = audit.SourceRecollect, own.name
+	op, _, own := s.ownOperation(r.URL.Path)
+	if own {
+		call.Source = audit.SourceRecollect
 	} else if r.URL.Path == "/" { // also of a request that was rejected before it was looked at
-		if op, _, _ := s.operationOf(r); op.name != "" {
-			call.Operation = op.name
-		}
+		op, _, _ = s.operationOf(r)
 	}
-	call.ReadOnly = isReadOnly(call.Operation)
+	if op.name != "" {
+		call.Operation = op.name
+	}
+	call.ReadOnly = op.effect == reads
 	return call
-}
-
-// isReadOnly reports whether an operation changes nothing, by the verb that its name begins with.
-func isReadOnly(operation string) bool {
-	return slices.ContainsFunc([]string{"Compare", "Describe", "Detect", "Find", "Get", "Group",
-		"List", "Recognize", "Reconcile", "Search"},
-		func(verb string) bool { return strings.HasPrefix(operation, verb) })
 }

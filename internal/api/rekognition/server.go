@@ -273,7 +273,7 @@ func (s *Server) answer(x *exchange.Exchange, w http.ResponseWriter, r *http.Req
 	if err := s.authorize(ctx, x, r, op, input); err != nil {
 		return nil, err
 	}
-	if err := s.recordIntent(x, r); err != nil {
+	if err := s.recordIntent(x, r, op); err != nil {
 		return nil, err
 	}
 	ctx = stages.Next(r.Context(), "run the operation")
